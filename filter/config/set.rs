@@ -1,0 +1,403 @@
+//! The policy set as types: what the rest of the filter reads after parsing.
+//!
+//! Nothing here is compiled: conditions are still text, entity names still names. Whoever compiles them
+//! (`exchange::guard`) reports a fault at the [`Place`] that came with the value.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Where a value stood in what the operator wrote.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Place {
+    /// File name as given on the command line; empty when the set came as a plugin configuration.
+    pub file: String,
+    /// Line, from 1; 0 when not known.
+    pub line: u32,
+    /// Column of the value's first character, from 1; 0 when not known.
+    pub column: u32,
+    /// Path of the key, such as `policies[0].rules[2].deny`.
+    pub key: String,
+}
+
+/// A value with the place it came from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Located<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stood.
+    pub place: Place,
+}
+
+/// Whether a decision acts or is only recorded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Decisions act.
+    #[default]
+    Enforce,
+    /// Decisions are recorded and change nothing.
+    Monitor,
+}
+
+/// What happens to a request that matches no connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Unmatched {
+    /// Refused.
+    #[default]
+    Deny,
+    /// Passes, stripped of our own headers, unrecorded.
+    Allow,
+    /// Passes and is recorded.
+    Monitor,
+}
+
+/// Which of our headers an answer carries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Expose {
+    /// `x-portcullis-exchange`.
+    #[default]
+    Id,
+    /// Also `x-portcullis-policy`.
+    Full,
+    /// Neither.
+    None,
+}
+
+/// A whole policy set, version 1.
+#[derive(Debug, Clone, Default)]
+pub struct PolicySet {
+    /// Default mode of policies.
+    pub mode: Mode,
+    /// Who signs callers' tokens.
+    pub issuers: Vec<Issuer>,
+    /// What callers may reach; the first match wins.
+    pub connections: Vec<Connection>,
+    /// The policies that connections name.
+    pub policies: Vec<Policy>,
+    /// Where records go.
+    pub audit: Option<Audit>,
+    /// For requests that match no connection.
+    pub unmatched: Unmatched,
+    /// Which of our headers answers carry.
+    pub expose: Expose,
+}
+
+/// An OpenID provider whose tokens are accepted.
+#[derive(Debug, Clone)]
+pub struct Issuer {
+    /// Name within the set.
+    pub name: Located<String>,
+    /// The `iss` claim, compared byte for byte.
+    pub issuer: Located<String>,
+    /// At least one; a token's `aud` must hold one of them.
+    pub audiences: Vec<String>,
+    /// Where the keys come from.
+    pub jwks: JwksSource,
+    /// Dotted path of the groups claim, split at the dots.
+    pub groups_claim: Vec<String>,
+    /// Tolerance for `exp` and `nbf`.
+    pub leeway: Duration,
+}
+
+/// Where an issuer's keys come from.
+#[derive(Debug, Clone)]
+pub enum JwksSource {
+    /// OIDC discovery through an Envoy cluster: `<issuer>/.well-known/openid-configuration`, then its `jwks_uri`.
+    Discovery {
+        /// The cluster.
+        cluster: ClusterRef,
+        /// Time between refreshes.
+        refresh: Duration,
+    },
+    /// A key set at a URI through an Envoy cluster.
+    Uri {
+        /// The cluster.
+        cluster: ClusterRef,
+        /// Absolute URI; its authority and path are used.
+        uri: String,
+        /// Time between refreshes.
+        refresh: Duration,
+    },
+    /// The key set itself, as JSON text `{"keys":[…]}`.
+    Inline(Located<String>),
+}
+
+/// A service behind an Envoy cluster.
+#[derive(Debug, Clone)]
+pub struct ClusterRef {
+    /// Envoy's name of the cluster.
+    pub cluster: Located<String>,
+    /// `:authority`; `None`: from the URI, or the cluster's name.
+    pub authority: Option<String>,
+    /// Path; `None`: the default of its purpose.
+    pub path: Option<String>,
+    /// How long one call may take.
+    pub timeout: Duration,
+    /// Headers to add, name and template (may hold `${env:NAME}`).
+    pub headers: Vec<(String, Template)>,
+}
+
+/// Text in which `${env:NAME}` may stand; `$${` is a literal `${`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Template {
+    /// The parts, in order.
+    pub parts: Vec<TemplatePart>,
+    /// Where it stood.
+    pub place: Place,
+}
+
+/// A part of a [`Template`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TemplatePart {
+    /// Text as it stands.
+    Text(String),
+    /// The value of an environment variable of Envoy's process.
+    Env(String),
+}
+
+/// The API spoken on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// OpenAI's API and its dialects.
+    OpenAi,
+    /// Not looked at: passes untouched and unrecorded.
+    None,
+}
+
+/// A way to an upstream, and the policy that guards it.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// Name within the set.
+    pub name: Located<String>,
+    /// The API spoken on it.
+    pub protocol: Protocol,
+    /// Any of these; empty: only route metadata chooses it.
+    pub matches: Vec<Match>,
+    /// Names of issuers; never empty unless `protocol` is [`Protocol::None`].
+    pub issuers: Vec<Located<String>>,
+    /// Name of the policy; `None` only for [`Protocol::None`].
+    pub policy: Option<Located<String>>,
+    /// What the upstream wants to see instead of the caller's token.
+    pub credential: Option<Credential>,
+    /// Headers in which a token may come, beside the protocol's own; empty: the protocol's own.
+    pub token_headers: Vec<TokenHeader>,
+}
+
+/// A header that may hold the caller's token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenHeader {
+    /// Lower case.
+    pub name: String,
+    /// Text before the token, such as `Bearer `; compared without case.
+    pub prefix: String,
+}
+
+/// Conditions on a request's head; all that are given must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Match {
+    /// `:authority`, compared without case; a port in it counts only where the pattern has one.
+    pub authority: Option<String>,
+    /// Ends at a segment: `/v1` holds for `/v1` and `/v1/chat`, not for `/v10`.
+    pub path_prefix: Option<String>,
+    /// Envoy's route name.
+    pub route: Option<String>,
+    /// Envoy's virtual host name.
+    pub virtual_host: Option<String>,
+    /// Envoy's upstream cluster name.
+    pub cluster: Option<String>,
+    /// `:method`.
+    pub method: Option<String>,
+}
+
+/// An upstream credential: a header and its value.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    /// Header name, lower case.
+    pub header: String,
+    /// Its value.
+    pub value: Template,
+}
+
+/// What may be asked and what may be seen.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Name within the set.
+    pub name: Located<String>,
+    /// Overrides the set's mode.
+    pub mode: Option<Mode>,
+    /// CEL; who may use it at all.
+    pub allow: Located<String>,
+    /// In the order written.
+    pub rules: Vec<Rule>,
+    /// What is masked in answers.
+    pub mask_response: Option<Mask>,
+    /// What may pass without being looked at.
+    pub uninspected: Uninspected,
+    /// Upper bound of a request body, in bytes.
+    pub max_request_bytes: u64,
+}
+
+/// What a rule does when its condition holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Refuses the request.
+    Deny,
+    /// Records that it held.
+    Flag,
+}
+
+/// One rule of a policy.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// Name within the policy.
+    pub name: Located<String>,
+    /// What it does.
+    pub effect: Effect,
+    /// CEL.
+    pub condition: Located<String>,
+    /// What the caller is told, beside the rule's name.
+    pub message: Option<Located<String>>,
+    /// Overrides the policy's mode.
+    pub mode: Option<Mode>,
+}
+
+/// What is masked, and how.
+#[derive(Debug, Clone)]
+pub struct Mask {
+    /// Entities and sets of entities, by name; not empty.
+    pub entities: Vec<Located<String>>,
+    /// What is put in an entity's place.
+    pub operator: Operator,
+}
+
+/// What is put in an entity's place.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Operator {
+    /// `<EMAIL_ADDRESS>`.
+    #[default]
+    Replace,
+}
+
+/// Kinds of traffic that cannot be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// An operation we do not know.
+    Path,
+    /// A body of a type we do not read.
+    ContentType,
+    /// A content coding we do not decode.
+    Encoding,
+    /// A body above the limit.
+    Size,
+    /// What the provider keeps for others.
+    Reference,
+    /// CONNECT and upgrades.
+    Upgrade,
+    /// gRPC.
+    Grpc,
+    /// Audio.
+    Audio,
+    /// Images.
+    Image,
+    /// Multipart bodies.
+    Multipart,
+    /// Batches given as files.
+    BatchFile,
+    /// Partial content (206).
+    Partial,
+    /// JSON that is not shaped as the protocol has it.
+    Schema,
+}
+
+impl Kind {
+    /// Every kind with the name that policies and records use.
+    pub const ALL: [(Kind, &'static str); 13] = [
+        (Kind::Path, "path"),
+        (Kind::ContentType, "content_type"),
+        (Kind::Encoding, "encoding"),
+        (Kind::Size, "size"),
+        (Kind::Reference, "reference"),
+        (Kind::Upgrade, "upgrade"),
+        (Kind::Grpc, "grpc"),
+        (Kind::Audio, "audio"),
+        (Kind::Image, "image"),
+        (Kind::Multipart, "multipart"),
+        (Kind::BatchFile, "batch_file"),
+        (Kind::Partial, "partial"),
+        (Kind::Schema, "schema"),
+    ];
+
+    /// The name that policies and records use.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(kind, _)| *kind == self).map_or("", |(_, name)| name)
+    }
+}
+
+/// Which kinds of uninspected traffic pass.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Uninspected {
+    /// Whether a kind that is not named passes.
+    pub default_allow: bool,
+    /// Kinds that pass.
+    pub allow: Vec<Kind>,
+    /// Kinds that do not.
+    pub deny: Vec<Kind>,
+}
+
+impl Uninspected {
+    /// Whether traffic of this kind passes.
+    pub fn allows(&self, kind: Kind) -> bool {
+        if self.deny.contains(&kind) {
+            return false;
+        }
+        self.default_allow || self.allow.contains(&kind)
+    }
+}
+
+/// How records are delivered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Delivery {
+    /// Batched, retried, bounded.
+    #[default]
+    Async,
+}
+
+/// How much of prompt and answer a record holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Capture {
+    /// Neither.
+    #[default]
+    None,
+}
+
+/// Where records go.
+#[derive(Debug, Clone)]
+pub struct Audit {
+    /// The collector; path defaults to `/v1/logs`.
+    pub cluster: ClusterRef,
+    /// How much a record holds.
+    pub capture: Capture,
+    /// How records are delivered.
+    pub delivery: Delivery,
+}
+
+/// What the host promises to do, as the operator set it up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HostPromises {
+    /// `allow_on_headers_stop_iteration`: headers can be held back until the body has been read.
+    pub body_before_headers: bool,
+}
+
+/// The plugin configuration: a set with what identifies it.
+#[derive(Debug, Clone, Default)]
+pub struct Bundle {
+    /// The set.
+    pub set: PolicySet,
+    /// Commit of the policy repository, `-dirty` where so; `unversioned` outside a repository.
+    pub revision: String,
+    /// `sha256:…` over the canonical JSON of the set.
+    pub digest: String,
+    /// The same for each policy, by name.
+    pub policy_digests: BTreeMap<String, String>,
+    /// What the host promises.
+    pub host: HostPromises,
+}

@@ -1,0 +1,29 @@
+//! Portcullis: policy as code on the data path between callers, language models and vector stores.
+//!
+//! The filter runs inside Envoy as a WebAssembly module; the same core links natively into the command line.
+//! Dependencies point one way: `plugin` -> [`exchange`] -> everything else. Only `plugin` knows Envoy.
+//!
+//! | room | holds |
+//! |---|---|
+//! | `plugin` (wasm only) | the proxy-wasm contexts: Envoy's callbacks in, [`host::Host`] out |
+//! | [`host`] | what the filter may ask of its proxy |
+//! | [`exchange`] | one request with its response, as a state machine: the only place that orders the steps |
+//! | [`config`] | the policy set: parse, check, bundle |
+//! | [`identity`] | tokens, key sets, discovery, claims |
+//! | [`policy`] | conditions, rules, decisions |
+//! | [`protocol`] | what the bytes of each API mean, and the framings they share |
+//! | [`mask`] | detectors, the streaming masker, operators |
+//! | [`audit`] | records, chain, delivery |
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::string_slice))]
+
+pub mod audit;
+pub mod config;
+pub mod exchange;
+pub mod host;
+pub mod identity;
+pub mod mask;
+pub mod policy;
+pub mod protocol;
+
+#[cfg(all(target_arch = "wasm32", target_os = "wasi"))]
+mod plugin;
