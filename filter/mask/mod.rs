@@ -1,1 +1,2 @@
-//! Placeholder.
+//! Finding and masking what a policy names, in text that comes in pieces.
+pub mod text;

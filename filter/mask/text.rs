@@ -1,0 +1,39 @@
+//! The seam between the masker and whoever holds the text.
+//!
+//! A masker sees decoded text and answers in lengths of it: keep so many bytes, replace so many. Whoever holds the
+//! text (a JSON string with its escapes, a plain body) applies the answer to the bytes as they came, so that what is
+//! not masked goes out byte for byte as it came in.
+
+/// A kind of personal data or secret, as an index into the table of detectors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Entity(pub u16);
+
+/// Takes a masker's decisions, in the order of the text. Every byte pushed is decided exactly once.
+pub trait Sink {
+    /// The next `len` bytes of text go out as they came.
+    fn keep(&mut self, len: usize);
+    /// The next `len` bytes of text are replaced by `with`.
+    ///
+    /// A value longer than the masker's memory is replaced in several calls: the first carries the replacement, the
+    /// others come with [`Sink::swallow`].
+    fn replace(&mut self, len: usize, entity: Entity, with: &[u8]);
+    /// The next `len` bytes belong to the entity replaced last and vanish with it.
+    fn swallow(&mut self, len: usize);
+}
+
+/// One text, masked as it comes.
+pub trait TextMask {
+    /// Takes the next piece; `end` says that the text is whole. Bytes that cannot be decided yet are held: they are
+    /// decided by a later call. After `end` nothing is held.
+    fn push<S: Sink>(&mut self, text: &[u8], end: bool, sink: &mut S);
+    /// Bytes taken and not yet decided.
+    fn held(&self) -> usize;
+}
+
+/// What starts a [`TextMask`] for each new text.
+pub trait Masks {
+    /// The masker of one text.
+    type Text: TextMask;
+    /// Begins a new text.
+    fn begin(&self) -> Self::Text;
+}
