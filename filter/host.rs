@@ -70,6 +70,21 @@ pub enum Reply {
     },
 }
 
+/// An answer that the filter gives itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LocalAnswer {
+    /// HTTP status; 200 with a `grpc_status`.
+    pub status: u16,
+    /// Without pseudo headers.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// May be empty.
+    pub body: Vec<u8>,
+    /// Set to answer a gRPC call; the body is then its message.
+    pub grpc_status: Option<u32>,
+    /// One word for the proxy's access log (`%RESPONSE_CODE_DETAILS%`).
+    pub details: String,
+}
+
 /// Digest of a native signature check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Digest {
@@ -135,10 +150,11 @@ pub trait Host {
     /// The first `size` bytes of what is buffered of the body.
     fn body(&self, side: Side, size: usize) -> Vec<u8>;
     /// Puts `with` in the place of the first `size` bytes of what is buffered.
-    fn set_body(&self, side: Side, size: usize, with: &[u8]);
+    /// False when the buffer is gone: then `with` went nowhere.
+    fn set_body(&self, side: Side, size: usize, with: &[u8]) -> bool;
 
     /// Answers the caller at once; nothing more goes upstream. The event must then end with [`Flow::Pause`].
-    fn respond(&self, status: u16, headers: &[(&str, &[u8])], body: &[u8], grpc_status: Option<u32>);
+    fn respond(&self, answer: &LocalAnswer);
     /// Lets a paused request or response go on.
     fn resume(&self, side: Side);
     /// Breaks the exchange off: the caller sees a truncated answer, never a wrong one.
@@ -152,8 +168,10 @@ pub trait Host {
 
     /// Adds to a counter.
     fn count(&self, metric: &Metric, by: u64);
-    /// Sets a gauge.
+    /// Sets a gauge. All workers of a proxy share it: the last one to set it wins.
     fn gauge(&self, metric: &Metric, value: u64);
+    /// Moves a gauge that all workers of a proxy add up in.
+    fn shift(&self, metric: &Metric, by: i64);
     /// Records a value in a histogram.
     fn record(&self, metric: &Metric, value: u64);
 }

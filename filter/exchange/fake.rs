@@ -1,0 +1,168 @@
+//! A proxy for unit tests: it holds what Envoy would hold and writes down what it was asked to do.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap};
+
+use crate::host::{Call, CallError, CallId, Digest, Header, Host, Level, LocalAnswer, Metric, Side};
+
+/// The fake proxy. Fields are what a test sets up or looks at.
+#[derive(Default)]
+pub struct Fake {
+    pub now: Cell<u64>,
+    pub env: HashMap<String, String>,
+    pub properties: RefCell<HashMap<String, Vec<u8>>>,
+    pub request: RefCell<Vec<Header>>,
+    pub response: RefCell<Vec<Header>>,
+    pub trailers: RefCell<Vec<Header>>,
+    pub request_body: RefCell<Vec<u8>>,
+    pub response_body: RefCell<Vec<u8>>,
+    pub answers: RefCell<Vec<LocalAnswer>>,
+    pub resumed: RefCell<Vec<Side>>,
+    pub resets: Cell<u32>,
+    pub calls: RefCell<Vec<(CallId, Call)>>,
+    pub refuse_calls: Cell<Option<CallError>>,
+    pub counts: RefCell<BTreeMap<String, u64>>,
+    pub state: RefCell<HashMap<String, Vec<u8>>>,
+    pub lines: RefCell<Vec<String>>,
+    random: Cell<u8>,
+}
+
+impl Fake {
+    fn map(&self, side: Side) -> &RefCell<Vec<Header>> {
+        match side {
+            Side::Request => &self.request,
+            Side::Response => &self.response,
+        }
+    }
+
+    fn buffer(&self, side: Side) -> &RefCell<Vec<u8>> {
+        match side {
+            Side::Request => &self.request_body,
+            Side::Response => &self.response_body,
+        }
+    }
+
+    /// The first value of a header as text.
+    pub fn header(&self, side: Side, name: &str) -> Option<String> {
+        let map = self.map(side).borrow();
+        let found = map.iter().find(|(key, _)| key == name.as_bytes());
+        found.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
+    }
+}
+
+fn written(metric: &Metric) -> String {
+    let labels: Vec<String> = metric.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    format!("{}{{{}}}", metric.name, labels.join(","))
+}
+
+impl Host for Fake {
+    fn now(&self) -> u64 {
+        self.now.get()
+    }
+
+    fn random(&self, into: &mut [u8]) -> bool {
+        for byte in into {
+            self.random.set(self.random.get().wrapping_add(1));
+            *byte = self.random.get();
+        }
+        true
+    }
+
+    fn log(&self, _: Level, message: &str) {
+        self.lines.borrow_mut().push(message.to_owned());
+    }
+
+    fn env(&self, name: &str) -> Option<String> {
+        self.env.get(name).cloned()
+    }
+
+    fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
+        self.properties.borrow().get(&path.join(".")).cloned()
+    }
+
+    fn set_state(&self, name: &str, value: &[u8]) {
+        self.state.borrow_mut().insert(name.to_owned(), value.to_vec());
+    }
+
+    fn headers(&self, side: Side) -> Vec<Header> {
+        self.map(side).borrow().clone()
+    }
+
+    fn set_header(&self, side: Side, name: &str, value: &[u8]) {
+        self.remove_header(side, name);
+        self.add_header(side, name, value);
+    }
+
+    fn add_header(&self, side: Side, name: &str, value: &[u8]) {
+        self.map(side).borrow_mut().push((name.as_bytes().to_vec(), value.to_vec()));
+    }
+
+    fn remove_header(&self, side: Side, name: &str) {
+        self.map(side).borrow_mut().retain(|(key, _)| key != name.as_bytes());
+    }
+
+    fn trailers(&self, _: Side) -> Vec<Header> {
+        self.trailers.borrow().clone()
+    }
+
+    fn set_trailer(&self, _: Side, name: &str, value: &[u8]) {
+        let mut trailers = self.trailers.borrow_mut();
+        trailers.retain(|(key, _)| key != name.as_bytes());
+        trailers.push((name.as_bytes().to_vec(), value.to_vec()));
+    }
+
+    fn body(&self, side: Side, size: usize) -> Vec<u8> {
+        let body = self.buffer(side).borrow();
+        body.get(..size.min(body.len())).unwrap_or_default().to_vec()
+    }
+
+    fn set_body(&self, side: Side, size: usize, with: &[u8]) -> bool {
+        let mut body = self.buffer(side).borrow_mut();
+        let size = size.min(body.len());
+        body.splice(..size, with.iter().copied());
+        true
+    }
+
+    fn respond(&self, answer: &LocalAnswer) {
+        self.answers.borrow_mut().push(answer.clone());
+    }
+
+    fn resume(&self, side: Side) {
+        self.resumed.borrow_mut().push(side);
+    }
+
+    fn reset(&self) {
+        self.resets.set(self.resets.get() + 1);
+    }
+
+    fn call(&self, call: &Call) -> Result<CallId, CallError> {
+        if let Some(error) = self.refuse_calls.get() {
+            return Err(error);
+        }
+        let id = u32::try_from(self.calls.borrow().len()).unwrap_or_default() + 1;
+        self.calls.borrow_mut().push((id, call.clone()));
+        Ok(id)
+    }
+
+    fn verify_signature(&self, _: Digest, _: &[u8], _: &[u8], _: &[u8]) -> Option<bool> {
+        None
+    }
+
+    fn count(&self, metric: &Metric, by: u64) {
+        *self.counts.borrow_mut().entry(written(metric)).or_default() += by;
+    }
+
+    fn gauge(&self, metric: &Metric, value: u64) {
+        self.counts.borrow_mut().insert(written(metric), value);
+    }
+
+    fn shift(&self, metric: &Metric, by: i64) {
+        let mut counts = self.counts.borrow_mut();
+        let value = counts.entry(written(metric)).or_default();
+        *value = value.saturating_add_signed(by);
+    }
+
+    fn record(&self, metric: &Metric, value: u64) {
+        self.counts.borrow_mut().insert(written(metric), value);
+    }
+}

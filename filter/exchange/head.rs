@@ -1,0 +1,166 @@
+//! The head of a request, copied while it can be read.
+//!
+//! Envoy forgets request headers and attributes once they went on, so everything that later steps need is taken here.
+
+use crate::config::set::Kind;
+use crate::host::{Header, Host, Side};
+
+/// A request's head.
+#[derive(Debug, Clone, Default)]
+pub struct Head {
+    /// `:method`.
+    pub method: String,
+    /// `:authority`.
+    pub authority: String,
+    /// `:path`, with its query.
+    pub path: String,
+    /// All headers with the pseudo headers, names in lower case.
+    pub headers: Vec<Header>,
+    /// Envoy's name of the route; empty where it has none.
+    pub route: String,
+    /// Envoy's name of the virtual host.
+    pub virtual_host: String,
+    /// Envoy's name of the upstream cluster.
+    pub cluster: String,
+    /// The connection that the route's metadata names.
+    pub connection: Option<String>,
+    /// Address of the caller, without its port.
+    pub source_address: String,
+    /// First URI of the caller's verified certificate (its SPIFFE id); empty without one.
+    pub source_principal: String,
+}
+
+impl Head {
+    /// Takes the head from the proxy; only good in the request's head phase.
+    pub fn take(host: &dyn Host) -> Self {
+        let headers = host.headers(Side::Request);
+        let pseudo = |name: &[u8]| {
+            let value = headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_slice());
+            String::from_utf8_lossy(value.unwrap_or_default()).into_owned()
+        };
+        let text = |path: &[&str]| {
+            host.property(path).map(|value| String::from_utf8_lossy(&value).into_owned()).unwrap_or_default()
+        };
+        Self {
+            method: pseudo(b":method"),
+            authority: pseudo(b":authority"),
+            path: pseudo(b":path"),
+            route: text(&["xds", "route_name"]),
+            virtual_host: text(&["xds", "virtual_host_name"]),
+            cluster: text(&["xds", "cluster_name"]),
+            connection: host
+                .property(&["xds", "route_metadata", "filter_metadata", "portcullis", "connection"])
+                .map(|value| String::from_utf8_lossy(&value).into_owned()),
+            source_address: without_port(&text(&["source", "address"])),
+            source_principal: text(&["connection", "uri_san_peer_certificate"]),
+            headers,
+        }
+    }
+
+    /// The values of a header, in order.
+    pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.headers.iter().filter(move |(key, _)| key == name.as_bytes()).map(|(_, value)| value.as_slice())
+    }
+
+    /// The first value of a header, where it is text.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.values(name).next().and_then(|value| std::str::from_utf8(value).ok())
+    }
+
+    /// The name under which a request is matched and recorded.
+    pub fn path_part(&self) -> &str {
+        super::path::split(&self.path).0
+    }
+
+    /// Kinds of traffic that show in the head alone and are never held back.
+    pub fn tunnel(&self) -> Option<Kind> {
+        if self.method == "CONNECT" || self.values("upgrade").next().is_some() {
+            return Some(Kind::Upgrade);
+        }
+        let grpc = self.values("content-type").any(|value| {
+            value.get(..16).is_some_and(|start| start.eq_ignore_ascii_case(b"application/grpc"))
+        });
+        grpc.then_some(Kind::Grpc)
+    }
+
+    /// Whether the request's body is one that can be read: JSON in UTF-8, not encoded.
+    pub fn body_kind(&self) -> Result<(), Kind> {
+        if self.values("content-encoding").any(|value| !value.eq_ignore_ascii_case(b"identity")) {
+            return Err(Kind::Encoding);
+        }
+        let mut types = self.values("content-type");
+        let (Some(value), None) = (types.next(), types.next()) else { return Err(Kind::ContentType) };
+        json_type(value)
+    }
+}
+
+/// Whether a content type is JSON in UTF-8.
+pub fn json_type(value: &[u8]) -> Result<(), Kind> {
+    let value = std::str::from_utf8(value).map_err(|_| Kind::ContentType)?;
+    let mut parts = value.split(';');
+    let media = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
+    if media.starts_with("multipart/") {
+        return Err(Kind::Multipart);
+    }
+    let json = media == "application/json"
+        || (media.starts_with("application/") && media.ends_with("+json"));
+    if !json || !utf8_charset(parts) {
+        return Err(Kind::ContentType);
+    }
+    Ok(())
+}
+
+/// Whether a content type's parameters name no charset, or UTF-8.
+pub fn utf8_charset<'a>(mut parameters: impl Iterator<Item = &'a str>) -> bool {
+    parameters.all(|parameter| {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let value = value.trim().trim_matches('"');
+        !name.trim().eq_ignore_ascii_case("charset")
+            || value.eq_ignore_ascii_case("utf-8")
+            || value.eq_ignore_ascii_case("utf8")
+            || value.eq_ignore_ascii_case("us-ascii")
+    })
+}
+
+fn without_port(address: &str) -> String {
+    match address.rsplit_once(':') {
+        Some((host, _)) => host.trim_matches(['[', ']']).to_owned(),
+        None => address.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_json_in_utf8_counts_as_readable() {
+        for good in ["application/json", "Application/JSON; charset=UTF-8", "application/vnd.api+json;charset=\"utf-8\""] {
+            assert_eq!(json_type(good.as_bytes()), Ok(()), "{good}");
+        }
+        for bad in ["text/plain", "application/json; charset=utf-16", "application/jsonx", ""] {
+            assert_eq!(json_type(bad.as_bytes()), Err(Kind::ContentType), "{bad}");
+        }
+        assert_eq!(json_type(b"multipart/form-data; boundary=x"), Err(Kind::Multipart));
+        assert_eq!(json_type(b"application/json\xff"), Err(Kind::ContentType));
+    }
+
+    #[test]
+    fn two_content_types_are_not_one() {
+        let header = |value: &str| (b"content-type".to_vec(), value.as_bytes().to_vec());
+        let head = Head { headers: vec![header("application/json"), header("text/plain")], ..Head::default() };
+        assert_eq!(head.body_kind(), Err(Kind::ContentType));
+    }
+
+    #[test]
+    fn tunnels_show_in_the_head() {
+        let head = |name: &str, value: &str| Head {
+            headers: vec![(name.as_bytes().to_vec(), value.as_bytes().to_vec())],
+            ..Head::default()
+        };
+        assert_eq!(head("upgrade", "websocket").tunnel(), Some(Kind::Upgrade));
+        assert_eq!(head("content-type", "application/gRPC+proto").tunnel(), Some(Kind::Grpc));
+        assert_eq!(head("content-type", "application/json").tunnel(), None);
+        assert_eq!(Head { method: "CONNECT".into(), ..Head::default() }.tunnel(), Some(Kind::Upgrade));
+    }
+}

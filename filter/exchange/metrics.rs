@@ -1,0 +1,74 @@
+//! The metrics, as one table: their names are part of the contract with operators.
+
+use crate::host::Metric;
+
+/// Name, labels, what it counts. The page on metrics is checked against it.
+pub const METRICS: [(&str, &[&str], &str); 10] = [
+    ("portcullis_decisions_total", &["connection", "policy", "decision", "reason"], "Exchanges by decision."),
+    ("portcullis_rules_total", &["policy", "rule", "outcome"], "Rules that held or failed: deny, flag, would_deny, error."),
+    ("portcullis_masked_total", &["policy", "entity"], "Entities masked in answers (in monitor: found)."),
+    ("portcullis_held_bytes", &["policy"], "Most bytes of an answer held back at once, by exchange (histogram)."),
+    ("portcullis_uninspected_total", &["policy", "kind"], "Exchanges with something that was let pass unread."),
+    ("portcullis_audit_records_total", &["outcome"], "Records delivered, dropped, or sent again."),
+    ("portcullis_audit_queue_records", &[], "Records that wait for the collector, over all workers (gauge)."),
+    ("portcullis_key_set_age_seconds", &["issuer"], "Age of an issuer's keys in the worker that looked last (gauge)."),
+    ("portcullis_key_set_fetches_total", &["issuer", "outcome"], "Calls to identity providers for keys."),
+    ("portcullis_errors_total", &["kind"], "Faults of the guard itself or its surroundings, to look into."),
+];
+
+/// A metric with its label values, in the order of the table.
+fn metric(index: usize, values: &[&str]) -> Metric {
+    let (name, labels, _) = METRICS.get(index).copied().unwrap_or(("portcullis_errors_total", &[], ""));
+    let labels = labels.iter().zip(values).map(|(label, value)| (*label, (*value).to_owned())).collect();
+    Metric { name, labels }
+}
+
+/// An exchange was decided.
+pub fn decision(connection: &str, policy: &str, decision: &str, reason: &str) -> Metric {
+    metric(0, &[connection, policy, decision, reason])
+}
+
+/// A rule held or failed.
+pub fn rule(policy: &str, rule: &str, outcome: &str) -> Metric {
+    metric(1, &[policy, rule, outcome])
+}
+
+/// Entities were masked.
+pub fn masked(policy: &str, entity: &str) -> Metric {
+    metric(2, &[policy, entity])
+}
+
+/// Bytes held back.
+pub fn held(policy: &str) -> Metric {
+    metric(3, &[policy])
+}
+
+/// Something passed unread.
+pub fn uninspected(policy: &str, kind: &str) -> Metric {
+    metric(4, &[policy, kind])
+}
+
+/// Records came to an end.
+pub fn records(outcome: &str) -> Metric {
+    metric(5, &[outcome])
+}
+
+/// Records wait.
+pub fn queue() -> Metric {
+    metric(6, &[])
+}
+
+/// How old an issuer's keys are.
+pub fn key_age(issuer: &str) -> Metric {
+    metric(7, &[issuer])
+}
+
+/// A call for keys came to an end.
+pub fn key_fetch(issuer: &str, outcome: &str) -> Metric {
+    metric(8, &[issuer, outcome])
+}
+
+/// A fault of our own.
+pub fn error(kind: &str) -> Metric {
+    metric(9, &[kind])
+}

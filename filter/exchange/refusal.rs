@@ -1,0 +1,132 @@
+//! What a caller is told when a call does not go on.
+
+use crate::config::set::Kind;
+
+/// Why an exchange was refused or broken off. The codes are part of the contract with callers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// No token, or none that holds.
+    Unauthenticated,
+    /// The policy says no.
+    Forbidden,
+    /// The request itself is wrong.
+    InvalidRequest,
+    /// The body is above the policy's limit.
+    TooLarge,
+    /// The policy wants to look into what cannot be looked into.
+    Uninspectable,
+    /// A condition could not be evaluated.
+    PolicyError,
+    /// Something the guard needs is missing: keys, the proxy's promise.
+    GuardUnavailable,
+    /// What came from the upstream cannot be inspected.
+    UpstreamUnreadable,
+    /// The upstream refused our credential.
+    UpstreamCredential,
+}
+
+/// Code, its name, HTTP status, gRPC status (`grpc/status.h`), and whether a client may try again by itself.
+const CODES: [(Code, &str, u16, u32, Option<bool>); 9] = [
+    (Code::Unauthenticated, "unauthenticated", 401, 16, None),
+    (Code::Forbidden, "forbidden", 403, 7, None),
+    (Code::InvalidRequest, "invalid_request", 400, 3, None),
+    (Code::TooLarge, "too_large", 413, 8, None),
+    (Code::Uninspectable, "uninspectable", 415, 12, None),
+    (Code::PolicyError, "policy_error", 403, 7, None),
+    (Code::GuardUnavailable, "guard_unavailable", 503, 14, None),
+    (Code::UpstreamUnreadable, "upstream_unreadable", 502, 13, Some(false)),
+    (Code::UpstreamCredential, "upstream_credential", 502, 13, Some(false)),
+];
+
+impl Code {
+    fn row(self) -> (&'static str, u16, u32, Option<bool>) {
+        CODES.iter().find(|row| row.0 == self).map_or(("", 500, 13, None), |row| (row.1, row.2, row.3, row.4))
+    }
+
+    /// The name in error bodies, records and metrics.
+    pub fn name(self) -> &'static str {
+        self.row().0
+    }
+
+    /// The HTTP status.
+    pub fn status(self) -> u16 {
+        self.row().1
+    }
+
+    /// The gRPC status.
+    pub fn grpc_status(self) -> u32 {
+        self.row().2
+    }
+
+    /// What `x-should-retry` tells the SDKs; `None`: their own rules are right.
+    pub fn should_retry(self) -> Option<bool> {
+        self.row().3
+    }
+}
+
+/// A refusal with what the caller and the record learn about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub code: Code,
+    /// For the caller; never holds what was found in a text.
+    pub message: String,
+    /// The rule that refused.
+    pub rule: Option<String>,
+    /// One word for records and metrics, finer than the code.
+    pub reason: String,
+    /// `www-authenticate`, on 401.
+    pub challenge: Option<String>,
+}
+
+impl Refusal {
+    /// A refusal whose reason is its code.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), rule: None, reason: code.name().to_owned(), challenge: None }
+    }
+
+    /// The same with a finer reason.
+    pub fn because(mut self, reason: impl Into<String>) -> Self {
+        self.reason = reason.into();
+        self
+    }
+
+    /// Traffic that cannot be looked into, on a policy that does not let it pass.
+    pub fn uninspected(kind: Kind) -> Self {
+        let code = if kind == Kind::Size { Code::TooLarge } else { Code::Uninspectable };
+        let message = match kind {
+            Kind::Path => "this operation is not one that the policy can look into",
+            Kind::ContentType => "the body must be application/json in UTF-8",
+            Kind::Encoding => "the body must not be compressed: the policy has to read it",
+            Kind::Size => "the body is larger than the policy allows",
+            Kind::Upgrade => "upgrades and CONNECT cannot be looked into",
+            Kind::Grpc => "gRPC cannot be looked into",
+            Kind::Multipart => "multipart bodies cannot be looked into",
+            Kind::Partial => "partial content cannot be looked into",
+            Kind::Reference => "content that the provider keeps cannot be looked into",
+            Kind::Audio | Kind::Image | Kind::BatchFile => "this kind of content cannot be looked into",
+            Kind::Schema => "the body is not shaped as the API has it",
+        };
+        Self::new(code, message).because(format!("uninspected_{}", kind.name()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_its_row() {
+        for (code, name, status, ..) in CODES {
+            assert_eq!((code.name(), code.status()), (name, status));
+            assert!(!name.is_empty() && status >= 400);
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_too_large_says_413_and_what_cannot_be_read_415() {
+        assert_eq!(Refusal::uninspected(Kind::Size).code.status(), 413);
+        assert_eq!(Refusal::uninspected(Kind::Multipart).code.status(), 415);
+        assert_eq!(Refusal::uninspected(Kind::Multipart).reason, "uninspected_multipart");
+    }
+}
