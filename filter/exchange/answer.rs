@@ -1,0 +1,104 @@
+//! What kind of body an answer has, and which of its headers must go when its bytes may change.
+
+use super::head::utf8_charset;
+use crate::config::set::Kind;
+use crate::host::Header;
+use crate::protocol::rewrite::BodyKind;
+
+/// Headers of an answer that speak of bytes we may change: length, digests, validators, ranges.
+pub const STALE: [&str; 7] = [
+    "accept-ranges",
+    "content-digest",
+    "content-length",
+    "content-md5",
+    "digest",
+    "etag",
+    "repr-digest",
+];
+
+/// Headers of a request that ask for an answer we could not read, or for a part of one.
+pub const ASKS: [&str; 6] = ["accept-encoding", "if-match", "if-none-match", "if-range", "range", "te"];
+
+/// Headers of an answer that the proxy and HTTP itself write; nothing of a model's text travels in them.
+const OWN: [&str; 8] = [
+    "connection",
+    "content-length",
+    "content-type",
+    "date",
+    "server",
+    "transfer-encoding",
+    "x-envoy-upstream-service-time",
+    "cache-control",
+];
+
+/// Whether a header's value is looked at for entities.
+pub fn is_searched(name: &[u8]) -> bool {
+    !name.starts_with(b":") && !OWN.iter().any(|own| own.as_bytes() == name)
+}
+
+/// The kind of body by which an answer can be read, or the kind of thing that cannot be.
+pub fn body_kind(status: u16, headers: &[Header]) -> Result<BodyKind, Kind> {
+    if status == 206 {
+        return Err(Kind::Partial);
+    }
+    let values = |name: &'static str| {
+        headers.iter().filter(move |(key, _)| key == name.as_bytes()).map(|(_, value)| value.as_slice())
+    };
+    if values("content-encoding").any(|value| !value.eq_ignore_ascii_case(b"identity")) {
+        return Err(Kind::Encoding);
+    }
+    let mut types = values("content-type");
+    // Without a type there is nothing to go by but the bytes: they are read as text.
+    let Some(value) = types.next() else { return Ok(BodyKind::Text) };
+    if types.next().is_some() {
+        return Err(Kind::ContentType);
+    }
+    let value = std::str::from_utf8(value).map_err(|_| Kind::ContentType)?;
+    let mut parts = value.split(';');
+    let media = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
+    if !utf8_charset(parts) {
+        return Err(Kind::ContentType);
+    }
+    match media.split_once('/') {
+        Some(("text", "event-stream")) => Ok(BodyKind::EventStream),
+        Some(("text", _)) => Ok(BodyKind::Text),
+        Some(("application", "json")) => Ok(BodyKind::Json),
+        Some(("application", sub)) if sub.ends_with("+json") => Ok(BodyKind::Json),
+        Some(("application", sub)) if sub.starts_with("grpc") => Err(Kind::Grpc),
+        Some(("multipart", _)) => Err(Kind::Multipart),
+        Some(("audio", _)) => Err(Kind::Audio),
+        Some(("image", _)) => Err(Kind::Image),
+        _ => Err(Kind::ContentType),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(content_type: &str) -> Result<BodyKind, Kind> {
+        body_kind(200, &[(b"content-type".to_vec(), content_type.as_bytes().to_vec())])
+    }
+
+    #[test]
+    fn a_body_is_read_by_its_type_and_nothing_passes_for_another() {
+        assert_eq!(kind("application/json"), Ok(BodyKind::Json));
+        assert_eq!(kind("application/problem+json; charset=utf-8"), Ok(BodyKind::Json));
+        assert_eq!(kind("Text/Event-Stream"), Ok(BodyKind::EventStream));
+        assert_eq!(kind("text/html; charset=UTF-8"), Ok(BodyKind::Text));
+        assert_eq!(kind("text/plain; charset=utf-16"), Err(Kind::ContentType));
+        assert_eq!(kind("audio/mpeg"), Err(Kind::Audio));
+        assert_eq!(kind("application/octet-stream"), Err(Kind::ContentType));
+        assert_eq!(kind("application/grpc"), Err(Kind::Grpc));
+        assert_eq!(body_kind(206, &[]), Err(Kind::Partial));
+    }
+
+    #[test]
+    fn an_encoded_body_is_not_read() {
+        let header = |name: &str, value: &str| (name.as_bytes().to_vec(), value.as_bytes().to_vec());
+        let headers = [header("content-type", "application/json"), header("content-encoding", "gzip")];
+        assert_eq!(body_kind(200, &headers), Err(Kind::Encoding));
+        let headers = [header("content-type", "application/json"), header("content-type", "text/plain")];
+        assert_eq!(body_kind(200, &headers), Err(Kind::ContentType));
+    }
+}
