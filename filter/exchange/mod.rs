@@ -1,1 +1,143 @@
-//! Placeholder.
+//! One exchange: a request with its response, as a state machine. The only place that orders the steps.
+//!
+//! ```text
+//! head -> connection -> identity -> allow -> body, if the policy needs it -> view -> rules
+//!      -> credential -> upstream -> answer's head -> masked stream -> record
+//! ```
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`guard`] | a policy set, compiled: what all exchanges of a worker share |
+//! | [`worker`] | keys, records and waits of one worker |
+//! | [`head`], [`path`], [`route`] | reading a request's head, and which connection it is on |
+//! | [`request`] | the request's half, in order |
+//! | [`response`], [`answer`] | the response's half |
+//! | [`inquiry`] | what has been learnt of a request, and the facts that conditions read of it |
+//! | [`ledger`] | the records of an exchange |
+//! | [`refusal`] | what a caller is told |
+//! | [`metrics`] | the table of metrics |
+
+pub mod answer;
+#[cfg(test)]
+mod fake;
+pub mod guard;
+pub mod head;
+mod inquiry;
+mod keys;
+mod ledger;
+pub mod metrics;
+pub mod path;
+pub mod refusal;
+mod request;
+mod response;
+pub mod route;
+#[cfg(test)]
+mod tests;
+pub mod worker;
+
+use std::rc::Rc;
+
+use crate::config::set::{Expose, Mode};
+use crate::host::Host;
+use crate::mask::Found;
+use guard::{Lane, Policy};
+use inquiry::Inquiry;
+use refusal::Refusal;
+use response::Answer;
+pub use worker::Worker;
+
+/// How far an exchange is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Nothing came yet.
+    New,
+    /// Held until the issuer's keys are there.
+    AwaitKeys,
+    /// Held until the body is whole.
+    AwaitBody,
+    /// Went upstream.
+    Forwarded,
+    /// Answered by us.
+    Refused,
+    /// None of our business: passes as it is.
+    Off,
+}
+
+/// One request with its response.
+pub struct Exchange {
+    worker: Rc<Worker>,
+    /// The proxy's name of the stream.
+    context: u32,
+    /// Our name of the exchange, in headers, records and logs.
+    name: String,
+    stage: Stage,
+    /// Nanoseconds since 1970.
+    started: u64,
+    lane: Option<Rc<Lane>>,
+    inquiry: Inquiry,
+    answer: Answer,
+    refusal: Option<Refusal>,
+    /// Whether the connection's credential went upstream.
+    credentialed: bool,
+    /// Bytes taken by the credential's cover and not yet sent.
+    covered: Vec<u8>,
+    /// What was masked in headers and trailers.
+    found: Found,
+    start_recorded: bool,
+    end_recorded: bool,
+}
+
+impl Exchange {
+    /// Begins an exchange on the proxy's stream `context`.
+    pub fn begin(worker: Rc<Worker>, context: u32) -> Self {
+        Self {
+            worker,
+            context,
+            name: String::new(),
+            stage: Stage::New,
+            started: 0,
+            lane: None,
+            inquiry: Inquiry::default(),
+            answer: Answer::default(),
+            refusal: None,
+            credentialed: false,
+            covered: Vec::new(),
+            found: Found::default(),
+            start_recorded: false,
+            end_recorded: false,
+        }
+    }
+
+    /// The stream is over, however it ended. Called once, while its attributes can still be read.
+    pub fn finish(&mut self, host: &dyn Host) {
+        if !matches!(self.stage, Stage::New | Stage::Off) {
+            self.record_end(host);
+        }
+    }
+
+    fn policy(&self) -> Option<&Policy> {
+        self.lane.as_ref().and_then(|lane| lane.policy.as_deref())
+    }
+
+    fn mode(&self) -> Mode {
+        self.policy().map_or(self.worker.guard.mode, |policy| policy.mode)
+    }
+
+    fn masks_answer(&self) -> bool {
+        self.mode() == Mode::Enforce && self.lane.as_ref().is_some_and(|lane| !lane.plan.is_empty())
+    }
+
+    /// Our headers on answers, as the set exposes them.
+    fn exposed(&self) -> Vec<(&'static str, String)> {
+        let mut headers = Vec::new();
+        if self.worker.guard.expose != Expose::None {
+            headers.push(("x-portcullis-exchange", self.name.clone()));
+        }
+        if self.worker.guard.expose == Expose::Full
+            && let Some(policy) = self.policy()
+        {
+            headers.push(("x-portcullis-policy", format!("{}@{}", policy.name, self.worker.guard.revision)));
+        }
+        headers
+    }
+}

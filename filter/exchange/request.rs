@@ -1,0 +1,352 @@
+//! The request's half of an exchange: who calls, whether they may, what they ask, and what goes upstream.
+//!
+//! Every step that finds something wrong *objects*. In enforce an objection ends the exchange; in monitor it is
+//! written down as what enforce would have done, and the step after it runs as if nothing had been found.
+
+use std::rc::Rc;
+
+use super::head::Head;
+use super::refusal::{Code, Refusal};
+use super::{Exchange, Stage, answer, inquiry::Inquiry, metrics, path, route};
+use crate::config::set::{Kind, Mode, Protocol, Unmatched};
+use crate::host::{Flow, Host, Side};
+use crate::identity::bearer;
+use crate::identity::verify::Refusal as IdentityRefusal;
+
+/// Whether the step after may run now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// Go on.
+    Next,
+    /// Something is awaited; the exchange will be woken.
+    Wait,
+}
+
+impl Exchange {
+    /// The request's head came; `end` says that it has no body.
+    pub fn request_head(&mut self, host: &dyn Host, end: bool) -> Flow {
+        self.started = host.now();
+        self.inquiry = Inquiry { head: Head::take(host), complete: end, ..Inquiry::default() };
+        let outcome = self.open(host);
+        self.settle(host, outcome)
+    }
+
+    /// A piece of the request's body came; `size` bytes are buffered.
+    pub fn request_body(&mut self, host: &dyn Host, size: usize, end: bool) -> Flow {
+        match self.stage {
+            Stage::AwaitKeys | Stage::AwaitBody => {
+                self.worker.saw_body();
+                let outcome = self.buffered(host, size, end);
+                self.settle(host, outcome)
+            }
+            Stage::Forwarded => {
+                self.observe(host, size, end);
+                Flow::Continue
+            }
+            Stage::Refused => Flow::Pause,
+            Stage::New | Stage::Off => Flow::Continue,
+        }
+    }
+
+    /// The request ends with trailers: its body is whole.
+    pub fn request_trailers(&mut self, host: &dyn Host) -> Flow {
+        match self.stage {
+            Stage::AwaitKeys | Stage::AwaitBody => {
+                let outcome = self.buffered(host, self.inquiry.size, true);
+                self.settle(host, outcome)
+            }
+            Stage::Forwarded => {
+                self.observe(host, 0, true);
+                Flow::Continue
+            }
+            Stage::Refused => Flow::Pause,
+            Stage::New | Stage::Off => Flow::Continue,
+        }
+    }
+
+    /// What was awaited has come, or has been awaited long enough. Called from outside the stream's own events.
+    pub fn wake(&mut self, host: &dyn Host) {
+        let outcome = match self.stage {
+            Stage::AwaitKeys => self.keys_came(host),
+            Stage::AwaitBody if !self.inquiry.complete && self.inquiry.size == 0 && !self.worker.bodies_come() => {
+                host.count(&metrics::error("headers_not_held"), 1);
+                Err(Refusal::new(
+                    Code::GuardUnavailable,
+                    "the policy must read the body before the call goes on, but the proxy gives none while headers \
+                     are held: set allow_on_headers_stop_iteration on the plugin",
+                )
+                .because("headers_not_held"))
+            }
+            _ => return,
+        };
+        match outcome {
+            Ok(Flow::Continue) => host.resume(Side::Request),
+            Ok(Flow::Pause) => {}
+            Err(refusal) => self.refuse(host, &refusal),
+        }
+    }
+
+    fn settle(&mut self, host: &dyn Host, outcome: Result<Flow, Refusal>) -> Flow {
+        match outcome {
+            Ok(flow) => flow,
+            Err(refusal) => {
+                self.refuse(host, &refusal);
+                Flow::Pause
+            }
+        }
+    }
+
+    /// Objects: ends the exchange in enforce, writes it down in monitor.
+    pub(super) fn object(&mut self, refusal: Refusal) -> Result<(), Refusal> {
+        if self.mode() == Mode::Enforce {
+            return Err(refusal);
+        }
+        self.inquiry.would.get_or_insert(refusal);
+        Ok(())
+    }
+
+    /// Traffic that cannot be looked into: passes where the policy says so.
+    fn uninspected(&mut self, kind: Kind) -> Result<(), Refusal> {
+        self.inquiry.uninspected.insert(kind);
+        if self.policy().is_some_and(|policy| policy.uninspected.allows(kind)) {
+            return Ok(());
+        }
+        self.object(Refusal::uninspected(kind))
+    }
+
+    fn open(&mut self, host: &dyn Host) -> Result<Flow, Refusal> {
+        let canonical = path::canonical(self.inquiry.head.path_part()).map(std::borrow::Cow::into_owned);
+        self.inquiry.path = canonical.clone().unwrap_or_else(|_| self.inquiry.head.path_part().to_owned());
+        let guard = Rc::clone(&self.worker.guard);
+        self.lane = route::choose(&guard.lanes, |lane| &lane.connection, &self.inquiry.head, &self.inquiry.path)
+            .map(Rc::clone);
+        if let Err(error) = canonical {
+            self.object(Refusal::new(Code::InvalidRequest, error.to_string()).because("path"))?;
+        }
+        let Some(lane) = self.lane.clone() else { return self.unmatched(host) };
+        if lane.connection.protocol == Protocol::None {
+            self.stage = Stage::Off;
+            return Ok(Flow::Continue);
+        }
+        if let Some(kind) = self.inquiry.head.tunnel() {
+            self.inquiry.tunnel = true;
+            self.uninspected(kind)?;
+        }
+        match self.find_token(&lane)? {
+            Some(token) => match self.verify(host, token)? {
+                Step::Next => self.identified(host),
+                Step::Wait => Ok(Flow::Pause),
+            },
+            None => self.identified(host),
+        }
+    }
+
+    fn unmatched(&mut self, host: &dyn Host) -> Result<Flow, Refusal> {
+        match self.worker.guard.unmatched {
+            Unmatched::Allow => {
+                strip_own(host, &self.inquiry.head);
+                self.stage = Stage::Off;
+                return Ok(Flow::Continue);
+            }
+            Unmatched::Monitor => {}
+            Unmatched::Deny => self
+                .object(Refusal::new(Code::Forbidden, "no connection is open for this request").because("unmatched"))?,
+        }
+        strip_own(host, &self.inquiry.head);
+        self.stage = Stage::Forwarded;
+        self.record_start(host);
+        Ok(Flow::Continue)
+    }
+
+    fn find_token(&mut self, lane: &super::guard::Lane) -> Result<Option<String>, Refusal> {
+        match bearer::find(&self.inquiry.head.headers, &lane.token_headers) {
+            Ok(token) => Ok(Some(token)),
+            Err(error) => {
+                let challenge = error.challenge();
+                let refusal = Refusal::new(Code::Unauthenticated, error.to_string()).because(error.reason());
+                self.object(Refusal { challenge: Some(challenge), ..refusal })?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn verify(&mut self, host: &dyn Host, token: String) -> Result<Step, Refusal> {
+        let Some(lane) = self.lane.clone() else { return Ok(Step::Next) };
+        let refusal = match self.worker.verify(host, &token, &lane.issuers) {
+            Ok(identity) => {
+                self.inquiry.identity = Some(identity);
+                return Ok(Step::Next);
+            }
+            Err(IdentityRefusal::KeysPending(issuer)) => {
+                // Tunnels are never held, and monitor delays nothing.
+                if self.mode() == Mode::Enforce && !self.inquiry.tunnel {
+                    self.inquiry.token = Some(token);
+                    self.stage = Stage::AwaitKeys;
+                    self.worker.await_keys(host, self.context, issuer);
+                    return Ok(Step::Wait);
+                }
+                keys_unavailable("pending")
+            }
+            Err(IdentityRefusal::KeysUnavailable(_)) => {
+                host.count(&metrics::error("keys_unavailable"), 1);
+                keys_unavailable("keys_unavailable")
+            }
+            Err(IdentityRefusal::Unauthenticated(error)) => {
+                let challenge = error.challenge();
+                let refusal = Refusal::new(Code::Unauthenticated, error.to_string()).because(error.reason());
+                Refusal { challenge: Some(challenge), ..refusal }
+            }
+        };
+        self.object(refusal)?;
+        Ok(Step::Next)
+    }
+
+    fn keys_came(&mut self, host: &dyn Host) -> Result<Flow, Refusal> {
+        let Some(token) = self.inquiry.token.take() else { return Ok(Flow::Pause) };
+        match self.verify(host, token)? {
+            Step::Next => self.identified(host),
+            Step::Wait => Ok(Flow::Pause),
+        }
+    }
+
+    /// The caller is known (or monitor goes on without): decides what needs no body, then the rest or its wait.
+    fn identified(&mut self, host: &dyn Host) -> Result<Flow, Refusal> {
+        self.stage = Stage::AwaitBody;
+        self.judge_allow()?;
+        self.inspectable()?;
+        if self.needs_body() && !self.inquiry.complete {
+            self.worker.await_body(host, self.context);
+            return Ok(Flow::Pause);
+        }
+        self.conclude(host)
+    }
+
+    fn judge_allow(&mut self) -> Result<(), Refusal> {
+        let Some(policy) = self.policy() else { return Ok(()) };
+        if self.inquiry.identity.is_none() {
+            return Ok(());
+        }
+        let Some(denial) = policy.rules.judge_allow_at_head(&self.facts()) else { return Ok(()) };
+        self.object(denial)
+    }
+
+    /// Whether operation and body are of kinds that can be looked into.
+    fn inspectable(&mut self) -> Result<(), Refusal> {
+        if self.inquiry.tunnel {
+            return Ok(());
+        }
+        self.inquiry.operation = self.operation();
+        if self.inquiry.operation.is_none() {
+            self.uninspected(Kind::Path)?;
+        }
+        if self.inquiry.complete && self.inquiry.size == 0 || !self.reads_body() {
+            return Ok(());
+        }
+        match self.inquiry.head.body_kind() {
+            Ok(()) => Ok(()),
+            Err(kind) => {
+                self.inquiry.unreadable = true;
+                self.uninspected(kind)
+            }
+        }
+    }
+
+    fn buffered(&mut self, host: &dyn Host, size: usize, end: bool) -> Result<Flow, Refusal> {
+        self.inquiry.size = size;
+        if self.over_limit(size) {
+            self.inquiry.unreadable = true;
+            self.uninspected(Kind::Size)?;
+            if self.stage == Stage::AwaitBody {
+                return self.conclude(host);
+            }
+            return Ok(Flow::Pause);
+        }
+        if end {
+            self.inquiry.body = host.body(Side::Request, size);
+            self.inquiry.complete = true;
+            if self.stage == Stage::AwaitBody {
+                return self.conclude(host);
+            }
+        }
+        Ok(Flow::Pause)
+    }
+
+    /// Everything that is needed is here: judges, and lets the request go upstream.
+    fn conclude(&mut self, host: &dyn Host) -> Result<Flow, Refusal> {
+        if self.inquiry.complete {
+            self.read_view()?;
+        }
+        self.judge()?;
+        self.forward(host);
+        Ok(Flow::Continue)
+    }
+
+    /// Reads the body that went by without being held, for the record and for rules that only watch.
+    fn observe(&mut self, host: &dyn Host, size: usize, end: bool) {
+        if self.inquiry.complete || self.policy().is_none() {
+            return;
+        }
+        if size > 0 && !self.inquiry.unreadable {
+            self.inquiry.size = self.inquiry.size.saturating_add(size);
+            if self.over_limit(self.inquiry.size) {
+                self.inquiry.unreadable = true;
+                self.inquiry.uninspected.insert(Kind::Size);
+                self.inquiry.body = Vec::new();
+            } else {
+                self.inquiry.body.extend(host.body(Side::Request, size));
+            }
+        }
+        if end {
+            self.inquiry.complete = true;
+            self.watch();
+            self.record_start(host);
+        }
+    }
+
+    /// Sends the request on: without what was the caller's, with what is the connection's.
+    fn forward(&mut self, host: &dyn Host) {
+        self.stage = Stage::Forwarded;
+        let Some(lane) = self.lane.clone() else { return };
+        strip_own(host, &self.inquiry.head);
+        for name in bearer::stripped(&lane.token_headers) {
+            if self.inquiry.head.values(&name).next().is_some() {
+                host.remove_header(Side::Request, &name);
+            }
+        }
+        if let Some(path) = bearer::strip_query(&self.inquiry.head.path) {
+            host.set_header(Side::Request, ":path", path.as_bytes());
+        }
+        if self.masks_answer() && !self.inquiry.tunnel {
+            for name in answer::ASKS {
+                if self.inquiry.head.values(name).next().is_some() {
+                    host.remove_header(Side::Request, name);
+                }
+            }
+            host.set_header(Side::Request, "accept-encoding", b"identity");
+        }
+        if let Some(credential) = &lane.credential
+            && self.inquiry.allowed
+        {
+            host.set_header(Side::Request, &credential.header, &credential.value);
+            self.credentialed = true;
+        }
+        if self.inquiry.complete {
+            self.record_start(host);
+        }
+    }
+}
+
+/// No header of our own name travels upstream.
+fn strip_own(host: &dyn Host, head: &Head) {
+    for (name, _) in &head.headers {
+        if name.starts_with(b"x-portcullis-")
+            && let Ok(name) = std::str::from_utf8(name)
+        {
+            host.remove_header(Side::Request, name);
+        }
+    }
+}
+
+fn keys_unavailable(reason: &str) -> Refusal {
+    Refusal::new(Code::GuardUnavailable, "the identity provider's keys cannot be had at the moment").because(reason)
+}

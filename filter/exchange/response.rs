@@ -1,0 +1,362 @@
+//! The response's half of an exchange: what the caller may see.
+//!
+//! In enforce the bytes that go out are those that the rewriter gives. In monitor they go out as they came, and the
+//! rewriter reads a copy for the record; only the injected credential is covered even then, byte for byte with stars,
+//! so that no length changes.
+//!
+//! Trailers need care (Envoy never says `end` with the last piece of a body that has them, and takes no body in the
+//! trailers' event unless the last piece was paused): text is held whole while it is short, and where a cut-off
+//! JSON body or stream still holds bytes back when trailers come, the exchange is broken off rather than falsified.
+
+use super::refusal::{Code, Refusal};
+use super::{Exchange, Stage, answer, metrics};
+use crate::config::set::{Kind, Mode};
+use crate::host::{Flow, Header, Host, LocalAnswer, Side};
+use crate::mask::text::{Masks, Sink, TextMask};
+use crate::mask::{self, Masker, Plan};
+use crate::protocol::rewrite::{BodyKind, ResponseRewriter};
+
+/// A plain text answer up to this size is held whole, so that its end can be masked even before trailers.
+const WHOLE_TEXT: usize = 64 * 1024;
+
+/// What becomes of the answer's bytes.
+#[derive(Default)]
+enum Act {
+    /// They go out as they came.
+    #[default]
+    Pass,
+    /// What goes out is what the rewriter gives.
+    Rewrite,
+    /// Nothing more goes out.
+    Cut,
+}
+
+/// An answer on its way to the caller.
+#[derive(Default)]
+pub(super) struct Answer {
+    act: Act,
+    /// Reads the answer; `None`: it cannot be read, and passes.
+    pub(super) rewriter: Option<Box<ResponseRewriter<Plan>>>,
+    /// Covers the credential where nothing else is changed.
+    cover: Option<Masker>,
+    kind: Option<BodyKind>,
+    /// The upstream's status.
+    pub(super) status: u16,
+    /// When its first byte came, in nanoseconds since 1970.
+    pub(super) first_byte: u64,
+    /// Whether its end came.
+    pub(super) ended: bool,
+    /// Most bytes held back at once.
+    pub(super) peak_held: usize,
+    /// Bytes that went to the caller.
+    pub(super) sent: u64,
+    /// Why it was broken off.
+    pub(super) cut: Option<String>,
+}
+
+impl Answer {
+    fn holds(&self) -> bool {
+        let held = self.rewriter.as_ref().map_or(0, |rewriter| rewriter.held());
+        let covered = self.cover.as_ref().map_or(0, TextMask::held);
+        matches!(self.act, Act::Rewrite) && held > 0 || covered > 0
+    }
+}
+
+impl Exchange {
+    /// The answer's head came; `end` says that it has no body.
+    pub fn response_head(&mut self, host: &dyn Host, end: bool) -> Flow {
+        if self.stage != Stage::Forwarded {
+            return Flow::Continue;
+        }
+        self.record_start(host);
+        let headers = host.headers(Side::Response);
+        let status = status_of(&headers);
+        self.answer = Answer { status, first_byte: host.now(), ended: end, ..Answer::default() };
+        match self.read_answer(host, &headers, end) {
+            Ok(()) => Flow::Continue,
+            Err(refusal) => {
+                self.answer.act = Act::Cut;
+                self.answer.cut = Some(refusal.reason.clone());
+                self.refuse(host, &refusal);
+                Flow::Pause
+            }
+        }
+    }
+
+    fn read_answer(&mut self, host: &dyn Host, headers: &[Header], end: bool) -> Result<(), Refusal> {
+        let enforce = self.mode() == Mode::Enforce;
+        let Some(lane) = self.lane.clone() else { return Ok(()) };
+        if enforce {
+            self.check_route(host)?;
+            self.expose(host);
+        }
+        if self.credentialed {
+            self.cover_headers(host, headers, &lane.cover);
+            if enforce && self.answer.status == 401 {
+                host.count(&metrics::error("upstream_credential"), 1);
+                return Err(Refusal::new(Code::UpstreamCredential, "the upstream refused the connection's credential"));
+            }
+        }
+        if self.inquiry.tunnel {
+            return Ok(());
+        }
+        let masks = if self.masks_answer() { &lane.plan } else { &lane.watch };
+        if self.masks_answer() {
+            self.cover_headers(host, headers, &lane.plan);
+        }
+        if end {
+            return Ok(());
+        }
+        match answer::body_kind(self.answer.status, headers) {
+            Ok(kind) => {
+                self.answer.kind = Some(kind);
+                self.answer.rewriter = Some(Box::new(self.rewriter(kind, masks.clone())));
+            }
+            Err(kind) => {
+                self.inquiry.uninspected.insert(kind);
+                let allowed = self.policy().is_some_and(|policy| policy.uninspected.allows(kind));
+                if self.masks_answer() && !allowed {
+                    host.count(&metrics::error("upstream_unreadable"), 1);
+                    return Err(Refusal::new(
+                        Code::UpstreamUnreadable,
+                        "what the upstream answered cannot be looked into, so it cannot be masked",
+                    )
+                    .because(format!("upstream_{}", kind.name())));
+                }
+            }
+        }
+        if self.masks_answer() && self.answer.rewriter.is_some() {
+            self.answer.act = Act::Rewrite;
+            for name in answer::STALE {
+                host.remove_header(Side::Response, name);
+            }
+            host.set_header(Side::Response, "cache-control", b"no-store");
+        } else if self.credentialed && !lane.cover.is_empty() {
+            self.answer.cover = Some(lane.cover.begin());
+        }
+        Ok(())
+    }
+
+    /// The route must still be the one that was judged: a header written since may have moved the request.
+    fn check_route(&self, host: &dyn Host) -> Result<(), Refusal> {
+        let now = |name: &str| host.property(&["xds", name]).unwrap_or_default();
+        let head = &self.inquiry.head;
+        let same = now("route_name") == head.route.as_bytes() && now("cluster_name") == head.cluster.as_bytes();
+        if same || self.answer.status >= 500 {
+            return Ok(());
+        }
+        host.count(&metrics::error("rerouted"), 1);
+        Err(Refusal::new(Code::GuardUnavailable, "the request went another way than the one that was judged")
+            .because("rerouted"))
+    }
+
+    /// Masks what an answer's headers hold.
+    fn cover_headers(&mut self, host: &dyn Host, headers: &[Header], plan: &Plan) {
+        for (name, value) in headers {
+            if !answer::is_searched(name) {
+                continue;
+            }
+            let (Some(masked), Ok(name)) =
+                (mask::mask_whole(plan, value, &mut self.found), std::str::from_utf8(name))
+            else {
+                continue;
+            };
+            host.set_header(Side::Response, name, &masked);
+        }
+    }
+
+    /// A piece of the answer came; `size` bytes are buffered.
+    pub fn response_body(&mut self, host: &dyn Host, size: usize, end: bool) -> Flow {
+        if self.stage != Stage::Forwarded && !matches!(self.answer.act, Act::Cut) {
+            return Flow::Continue;
+        }
+        self.answer.ended |= end;
+        match self.answer.act {
+            Act::Cut => {
+                host.set_body(Side::Response, size, &[]);
+                Flow::Continue
+            }
+            Act::Pass => self.pass(host, size, end),
+            Act::Rewrite => {
+                let short_text = self.answer.kind == Some(BodyKind::Text) && self.answer.sent == 0;
+                if short_text && !end && size <= WHOLE_TEXT {
+                    return Flow::Pause;
+                }
+                self.rewrite(host, size, end)
+            }
+        }
+    }
+
+    fn pass(&mut self, host: &dyn Host, size: usize, end: bool) -> Flow {
+        let added = u64::try_from(size).unwrap_or(u64::MAX);
+        self.answer.sent = self.answer.sent.saturating_add(added);
+        if self.answer.rewriter.is_none() && self.answer.cover.is_none() {
+            return Flow::Continue;
+        }
+        let body = host.body(Side::Response, size);
+        if let Some(rewriter) = &mut self.answer.rewriter {
+            let mut unused = Vec::new();
+            if rewriter.push(&body, end, &mut unused).is_err() {
+                self.answer.rewriter = None;
+                self.inquiry.uninspected.insert(Kind::Schema);
+            }
+        }
+        if let Some(cover) = &mut self.answer.cover {
+            let held = cover.held();
+            let mut stars = Stars { text: Vec::with_capacity(body.len()), at: 0, held: self.covered.clone() };
+            stars.held.extend_from_slice(&body);
+            cover.push(&body, end, &mut stars);
+            self.covered = stars.held.split_off(stars.at.min(stars.held.len()));
+            if held > 0 || !self.covered.is_empty() || stars.text != body {
+                host.set_body(Side::Response, size, &stars.text);
+            }
+        }
+        Flow::Continue
+    }
+
+    fn rewrite(&mut self, host: &dyn Host, size: usize, end: bool) -> Flow {
+        let body = host.body(Side::Response, size);
+        let mut out = Vec::with_capacity(body.len().saturating_add(64));
+        let outcome = match &mut self.answer.rewriter {
+            Some(rewriter) => {
+                let outcome = rewriter.push(&body, end, &mut out);
+                self.answer.peak_held = self.answer.peak_held.max(rewriter.held());
+                outcome
+            }
+            None => Ok(()),
+        };
+        if let Err(error) = outcome {
+            self.cut(host, &error.to_string(), &mut out);
+        }
+        let added = u64::try_from(out.len()).unwrap_or(u64::MAX);
+        self.answer.sent = self.answer.sent.saturating_add(added);
+        if !host.set_body(Side::Response, size, &out) {
+            // The bytes as they came must not go out.
+            host.reset();
+        }
+        Flow::Continue
+    }
+
+    /// Ends an answer that cannot be read further: a stream with the protocol's own error event, anything else by
+    /// breaking the connection, for half a JSON document must not look like a whole one.
+    fn cut(&mut self, host: &dyn Host, why: &str, out: &mut Vec<u8>) {
+        self.answer.act = Act::Cut;
+        self.answer.cut = Some(why.to_owned());
+        host.count(&metrics::error("upstream_unreadable"), 1);
+        host.log(
+            crate::host::Level::Warn,
+            &format!("exchange {}: the answer was broken off: {why}", self.name),
+        );
+        if self.answer.kind == Some(BodyKind::EventStream) {
+            out.extend(self.error_event(Code::UpstreamUnreadable, "the upstream's stream cannot be read further"));
+        } else {
+            host.reset();
+        }
+    }
+
+    /// The answer's trailers came.
+    pub fn response_trailers(&mut self, host: &dyn Host) -> Flow {
+        if self.stage != Stage::Forwarded {
+            return Flow::Continue;
+        }
+        self.answer.ended = true;
+        let Some(lane) = self.lane.clone() else { return Flow::Continue };
+        self.finish_text(host);
+        if self.answer.holds() {
+            self.answer.ended = false;
+            self.answer.cut = Some("trailers".to_owned());
+            host.count(&metrics::error("cut_at_trailers"), 1);
+            host.reset();
+            return Flow::Pause;
+        }
+        let plan = if self.masks_answer() { &lane.plan } else { &lane.cover };
+        for (name, value) in host.trailers(Side::Response) {
+            let masked = mask::mask_whole(plan, &value, &mut self.found);
+            if let (Some(masked), Ok(name)) = (masked, std::str::from_utf8(&name)) {
+                host.set_trailer(Side::Response, name, &masked);
+            }
+        }
+        Flow::Continue
+    }
+
+    /// A short text was held whole; now that it is whole it can be masked and go.
+    fn finish_text(&mut self, host: &dyn Host) {
+        let waiting = matches!(self.answer.act, Act::Rewrite)
+            && self.answer.kind == Some(BodyKind::Text)
+            && self.answer.sent == 0;
+        if waiting {
+            self.rewrite(host, WHOLE_TEXT, true);
+        }
+    }
+
+    fn expose(&self, host: &dyn Host) {
+        for (name, value) in self.exposed() {
+            host.set_header(Side::Response, name, value.as_bytes());
+        }
+    }
+
+    /// Answers the caller in the upstream's stead.
+    pub(super) fn refuse(&mut self, host: &dyn Host, refusal: &Refusal) {
+        self.stage = Stage::Refused;
+        let code = refusal.code;
+        let (content_type, body) = self.error_body(refusal);
+        let mut headers: Vec<(String, Vec<u8>)> = vec![
+            ("content-type".to_owned(), content_type.as_bytes().to_vec()),
+            ("cache-control".to_owned(), b"no-store".to_vec()),
+        ];
+        headers.extend(self.exposed().into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes())));
+        if let Some(challenge) = &refusal.challenge {
+            headers.push(("www-authenticate".to_owned(), challenge.clone().into_bytes()));
+        }
+        if let Some(retry) = code.should_retry() {
+            headers.push(("x-should-retry".to_owned(), retry.to_string().into_bytes()));
+        }
+        let grpc = self.inquiry.head.tunnel() == Some(Kind::Grpc);
+        host.respond(&LocalAnswer {
+            status: if grpc { 200 } else { code.status() },
+            headers: if grpc { Vec::new() } else { headers },
+            body: if grpc { refusal.message.clone().into_bytes() } else { body },
+            grpc_status: grpc.then(|| code.grpc_status()),
+            details: format!("portcullis_{}", code.name()),
+        });
+        self.refusal = Some(refusal.clone());
+    }
+}
+
+/// Writes stars over what is replaced, as many as there were bytes.
+struct Stars {
+    text: Vec<u8>,
+    /// Bytes taken and not yet decided, from before and of now.
+    held: Vec<u8>,
+    at: usize,
+}
+
+impl Stars {
+    fn take(&mut self, len: usize) -> &[u8] {
+        let end = self.at.saturating_add(len).min(self.held.len());
+        let taken = self.held.get(self.at..end).unwrap_or_default();
+        self.at = end;
+        taken
+    }
+}
+
+impl Sink for Stars {
+    fn keep(&mut self, len: usize) {
+        let taken = self.take(len).to_vec();
+        self.text.extend(taken);
+    }
+
+    fn replace(&mut self, len: usize, _: mask::text::Entity, _: &[u8]) {
+        let taken = self.take(len).len();
+        self.text.resize(self.text.len().saturating_add(taken), b'*');
+    }
+
+    fn swallow(&mut self, len: usize) {
+        self.replace(len, mask::text::Entity(0), &[]);
+    }
+}
+
+fn status_of(headers: &[Header]) -> u16 {
+    let value = headers.iter().find(|(name, _)| name == b":status").map(|(_, value)| value.as_slice());
+    value.and_then(|value| std::str::from_utf8(value).ok()).and_then(|value| value.parse().ok()).unwrap_or(0)
+}
