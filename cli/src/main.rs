@@ -1,1 +1,16 @@
-fn main() {}
+//! `portcullis`: checks, bundles and renders policy sets.
+
+mod commands;
+mod envoy;
+mod report;
+mod revision;
+mod source;
+mod yaml;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    commands::run(commands::Arguments::parse())
+}

@@ -1,2 +1,30 @@
 //! The policy set: what operators write, parsed strictly, with every error saying where and what to do.
+//!
+//! Text becomes a tree of [`node::Node`]s (YAML in the command line, JSON in the module), the tree is held against
+//! the tables of the format (`schema`), and what stands is read into a [`set::PolicySet`]. The tree, not the set, is
+//! what a bundle ships and what digests cover: what was written, in canonical form.
+//!
+//! Every fault of a set is a [`Problem`], and all of them are collected: nobody wants to learn of them one by one.
+
+mod advice;
+mod audit;
+pub mod bundle;
+mod check;
+mod connections;
+mod grammar;
+mod issuers;
+pub mod json;
+mod later;
+pub mod node;
+pub mod parse;
+mod policies;
+mod problem;
+mod read;
+#[cfg(test)]
+mod reference;
+mod schema;
 pub mod set;
+mod tables;
+mod uses;
+
+pub use problem::{Problem, Severity};

@@ -1,0 +1,200 @@
+//! The commands and their arguments.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+use portcullis::config::node::Node;
+use portcullis::config::parse;
+use portcullis::config::set::{Bundle, HostPromises};
+use portcullis::config::{Problem, Severity};
+
+use crate::report::{self, Format};
+use crate::{envoy, revision, source};
+
+/// Checks, bundles and renders Portcullis policy sets.
+#[derive(Debug, Parser)]
+#[command(name = "portcullis", version, about)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Say everything that is wrong with a policy set.
+    Check {
+        #[command(flatten)]
+        set: SetArguments,
+        /// How problems are written.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Print the plugin configuration of a policy set.
+    Bundle {
+        #[command(flatten)]
+        set: SetArguments,
+        #[command(flatten)]
+        bundle: BundleArguments,
+    },
+    /// Print a configuration that loads the module with a policy set.
+    Render {
+        #[command(subcommand)]
+        target: Target,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Target {
+    /// A whole bootstrap for Envoy.
+    Envoy {
+        #[command(flatten)]
+        set: SetArguments,
+        #[command(flatten)]
+        bundle: BundleArguments,
+        #[command(flatten)]
+        envoy: Box<envoy::Options>,
+    },
+}
+
+#[derive(Debug, Args)]
+struct SetArguments {
+    /// The policy set: a directory of *.yaml files, or one file.
+    #[arg(default_value = ".")]
+    dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct BundleArguments {
+    /// What to record as the set's revision [default: the commit of its repository].
+    #[arg(long)]
+    revision: Option<String>,
+    /// Whether the host holds headers back until a body has been read (Envoy's `allow_on_headers_stop_iteration`).
+    #[arg(long, default_value_t = true, action = ArgAction::Set)]
+    body_before_headers: bool,
+}
+
+/// Runs a command; its exit code is 1 where the set has errors.
+pub fn run(arguments: Arguments) -> ExitCode {
+    match arguments.command {
+        Command::Check { set, format } => check(&set.dir, format),
+        Command::Bundle { set, bundle } => output(made(&set.dir, &bundle).and_then(|made| {
+            let mut text = made.bundle.encode(&made.root)?;
+            text.push('\n');
+            Ok(text)
+        })),
+        Command::Render { target: Target::Envoy { set, bundle, envoy } } => {
+            output(made(&set.dir, &bundle).and_then(|made| envoy::render(&made.bundle, &made.root, &envoy)))
+        }
+    }
+}
+
+/// Conditions and entity names that do not compile.
+fn compile_problems(_bundle: &Bundle) -> Vec<Problem> {
+    Vec::new()
+}
+
+fn host(arguments: &BundleArguments) -> HostPromises {
+    HostPromises { body_before_headers: arguments.body_before_headers }
+}
+
+fn check(dir: &Path, format: Format) -> ExitCode {
+    let source = source::read(dir);
+    let mut problems = source.problems;
+    let mut summary = String::new();
+    if let Some(root) = &source.root {
+        let host = HostPromises { body_before_headers: true };
+        match Bundle::of(root, revision::UNVERSIONED, host) {
+            Ok((bundle, warnings)) => {
+                problems.extend(warnings);
+                problems.extend(compile_problems(&bundle));
+                summary = counted(&bundle);
+            }
+            Err(errors) => problems.extend(errors),
+        }
+    }
+    parse::sort(&mut problems);
+    let mut text = report::write(&problems, format, &source.texts);
+    let of = |severity| problems.iter().filter(|problem| problem.severity == severity).count();
+    let (errors, warnings) = (of(Severity::Error), of(Severity::Warning));
+    if format != Format::Json {
+        let found = if errors > 0 { plural(errors, "error", "errors") } else { format!("ok: {summary}") };
+        text.push_str(&format!("{}: {found}, {}\n", dir.display(), plural(warnings, "warning", "warnings")));
+    }
+    print(&text);
+    if errors > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn counted(bundle: &Bundle) -> String {
+    let set = &bundle.set;
+    let connections = plural(set.connections.len(), "connection", "connections");
+    let rules = set.policies.iter().map(|policy| policy.rules.len()).sum();
+    format!(
+        "{connections}, {}, {}",
+        plural(set.policies.len(), "policy", "policies"),
+        plural(rules, "rule", "rules")
+    )
+}
+
+fn plural(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+struct Made {
+    bundle: Bundle,
+    root: Node,
+}
+
+/// The bundle of a set; what is wrong with it goes to the standard error.
+fn made(dir: &Path, arguments: &BundleArguments) -> Result<Made, Vec<Problem>> {
+    let source = source::read(dir);
+    let revision = arguments.revision.clone().unwrap_or_else(|| revision::of(dir));
+    let result = match (source.root, source.problems) {
+        (Some(root), problems) if problems.is_empty() => Bundle::of(&root, &revision, host(arguments))
+            .and_then(|(bundle, mut warnings)| {
+                warnings.extend(compile_problems(&bundle));
+                if warnings.iter().any(Problem::is_error) {
+                    Err(warnings)
+                } else {
+                    Ok((bundle, root, warnings))
+                }
+            }),
+        // More may be wrong than how it is written.
+        (Some(root), mut problems) => {
+            problems.extend(parse::policy_set(&root).err().unwrap_or_default());
+            Err(problems)
+        }
+        (None, problems) => Err(problems),
+    };
+    match result {
+        Ok((bundle, root, warnings)) => {
+            eprint!("{}", report::write(&warnings, Format::Text, &source.texts));
+            Ok(Made { bundle, root })
+        }
+        Err(mut problems) => {
+            parse::sort(&mut problems);
+            eprint!("{}", report::write(&problems, Format::Text, &source.texts));
+            Err(Vec::new())
+        }
+    }
+}
+
+/// Prints the outcome, or what prevented it where that has not been told.
+fn output(outcome: Result<String, Vec<Problem>>) -> ExitCode {
+    match outcome {
+        Ok(text) => {
+            print(&text);
+            ExitCode::SUCCESS
+        }
+        Err(problems) => {
+            eprint!("{}", report::write(&problems, Format::Text, &std::collections::BTreeMap::new()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A reader that has gone away is no fault of ours.
+fn print(text: &str) {
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}

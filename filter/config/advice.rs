@@ -1,0 +1,123 @@
+//! What a working set may not mean: warnings.
+
+use super::node::Node;
+use super::problem::Problem;
+use super::set::{Connection, Match, Mode, PolicySet, Protocol, TemplatePart, Unmatched};
+
+pub(super) fn warnings(set: &PolicySet, root: &Node) -> Vec<Problem> {
+    let mut warnings = Vec::new();
+    unused(set, &mut warnings);
+    covered(set, &mut warnings);
+    monitors(set, root, &mut warnings);
+    literal_credentials(set, &mut warnings);
+    if let (Unmatched::Allow, Some(unmatched)) = (set.unmatched, root.get("unmatched")) {
+        let problem = Problem::warning(&unmatched.place, "requests that match no connection pass unseen");
+        warnings.push(problem.help("`deny` refuses them; `monitor` passes and records them"));
+    }
+    warnings
+}
+
+fn unused(set: &PolicySet, warnings: &mut Vec<Problem>) {
+    let guarded = || set.connections.iter().filter(|connection| connection.protocol != Protocol::None);
+    for policy in &set.policies {
+        if !guarded()
+            .any(|connection| connection.policy.as_ref().is_some_and(|name| name.value == policy.name.value))
+        {
+            let message = format!("no connection uses the policy `{}`", policy.name.value);
+            warnings.push(Problem::warning(&policy.name.place, message));
+        }
+    }
+    for issuer in &set.issuers {
+        let name = &issuer.name;
+        if !guarded().any(|connection| connection.issuers.iter().any(|used| used.value == name.value)) {
+            warnings.push(Problem::warning(
+                &name.place,
+                format!("no connection uses the issuer `{}`", name.value),
+            ));
+        }
+    }
+}
+
+/// A connection whose every match an earlier connection takes first.
+fn covered(set: &PolicySet, warnings: &mut Vec<Problem>) {
+    for (index, connection) in set.connections.iter().enumerate() {
+        let earlier = set.connections.get(..index).unwrap_or_default();
+        let by: Vec<Option<&Connection>> = connection
+            .matches
+            .iter()
+            .map(|one| earlier.iter().find(|before| before.matches.iter().any(|wide| covers(wide, one))))
+            .collect();
+        let Some(first) = by.first().copied().flatten() else { continue };
+        if by.iter().all(Option::is_some) {
+            let message = format!(
+                "the connection `{}` never matches: `{}` before it takes the same requests",
+                connection.name.value, first.name.value
+            );
+            let problem = Problem::warning(&connection.name.place, message);
+            warnings.push(problem.help("put the narrower connection first"));
+        }
+    }
+}
+
+/// Whether every request for which `narrow` holds is one for which `wide` holds.
+fn covers(wide: &Match, narrow: &Match) -> bool {
+    let same = |wide: &Option<String>, narrow: &Option<String>| wide.is_none() || wide == narrow;
+    same(&wide.route, &narrow.route)
+        && same(&wide.virtual_host, &narrow.virtual_host)
+        && same(&wide.cluster, &narrow.cluster)
+        && same(&wide.method, &narrow.method)
+        && pair(&wide.authority, &narrow.authority, covers_authority)
+        && pair(&wide.path_prefix, &narrow.path_prefix, covers_path)
+}
+
+fn pair(wide: &Option<String>, narrow: &Option<String>, covers: fn(&str, &str) -> bool) -> bool {
+    match (wide, narrow) {
+        (None, _) => true,
+        (Some(wide), Some(narrow)) => covers(wide, narrow),
+        (Some(_), None) => false,
+    }
+}
+
+fn covers_authority(wide: &str, narrow: &str) -> bool {
+    if wide.eq_ignore_ascii_case(narrow) {
+        return true;
+    }
+    // Without a port an authority holds for any; within brackets a colon is the address's own.
+    let host = match narrow.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => host,
+        _ => narrow,
+    };
+    wide.eq_ignore_ascii_case(host)
+}
+
+fn covers_path(wide: &str, narrow: &str) -> bool {
+    wide == "/" || narrow.strip_prefix(wide).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn monitors(set: &PolicySet, root: &Node, warnings: &mut Vec<Problem>) {
+    const MESSAGE: &str = "is in monitor mode: it decides and records, and blocks nothing";
+    if let (Mode::Monitor, Some(mode)) = (set.mode, root.get("mode")) {
+        warnings.push(Problem::warning(&mode.place, format!("the set {MESSAGE}")));
+    }
+    for policy in &set.policies {
+        if policy.mode == Some(Mode::Monitor) {
+            let message = format!("the policy `{}` {MESSAGE}", policy.name.value);
+            warnings.push(Problem::warning(&policy.name.place, message));
+        }
+        for rule in policy.rules.iter().filter(|rule| rule.mode == Some(Mode::Monitor)) {
+            let message = format!("the rule `{}` {MESSAGE}", rule.name.value);
+            warnings.push(Problem::warning(&rule.name.place, message));
+        }
+    }
+}
+
+/// A secret in a set is in every copy of it: the repository, the proxy's configuration, its dump.
+fn literal_credentials(set: &PolicySet, warnings: &mut Vec<Problem>) {
+    for credential in set.connections.iter().filter_map(|connection| connection.credential.as_ref()) {
+        if !credential.value.parts.iter().any(|part| matches!(part, TemplatePart::Env(_))) {
+            let message = "the credential is written in the set itself";
+            let problem = Problem::warning(&credential.value.place, message);
+            warnings.push(problem.help("take it from the environment of Envoy: `${env:NAME}`"));
+        }
+    }
+}

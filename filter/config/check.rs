@@ -1,0 +1,254 @@
+//! Holds a tree against the tables of the format: unknown keys, missing keys, wrong types, values outside a grammar.
+
+use std::time::Duration;
+
+use super::grammar::{self, Fault};
+use super::later;
+use super::node::{Entry, Node, Value};
+use super::problem::{Problem, near, one_of, shown};
+use super::schema::{Form, Kind, Need, Section, TEMPLATE};
+use super::set::Place;
+
+/// Reports everything in which `node` departs from `section`.
+pub(super) fn section(node: &Node, section: &Section, problems: &mut Vec<Problem>) {
+    Check { problems }.section(node, section, "");
+}
+
+struct Check<'a> {
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Check<'_> {
+    /// `pattern` is the path without indexes, as the table of what comes later writes it.
+    fn section(&mut self, node: &Node, section: &Section, pattern: &str) {
+        let Value::Map(entries) = &node.value else {
+            return self.wrong(node, "a map");
+        };
+        for entry in entries {
+            let path = below(pattern, &entry.key);
+            match section.keys.iter().find(|key| key.name == entry.key) {
+                Some(key) => self.value(&entry.value, &key.kind, &path),
+                None => self.problems.push(unknown(entry, section, &path)),
+            }
+        }
+        for key in section.keys {
+            if matches!(key.need, Need::Required) && node.get(key.name).is_none() {
+                let message = format!("needs the key `{}`", key.name);
+                self.problems.push(Problem::error(&node.place, message).help(key.about));
+            }
+        }
+    }
+
+    fn value(&mut self, node: &Node, kind: &Kind, path: &str) {
+        match kind {
+            Kind::Section(section) => self.section(node, section, path),
+            Kind::List(item) => self.list(node, item, path, "a list"),
+            Kind::OneOrMany(item) if matches!(node.value, Value::List(_)) => {
+                self.list(node, item, path, "a list")
+            }
+            Kind::OneOrMany(item) => self.value(node, item, path),
+            Kind::ChoiceOr(_, section) if matches!(node.value, Value::Map(_)) => {
+                self.section(node, section, path)
+            }
+            Kind::ChoiceOr(words, _) | Kind::Choice(words) => self.choice(node, words, path),
+            Kind::Text(form) => self.text(node, form),
+            Kind::Duration(least, most) => self.duration(node, *least, *most),
+            Kind::Size(least, most) => self.size(node, *least, *most),
+            Kind::Version => match &node.value {
+                Value::Integer(_) => {}
+                _ => self.wrong(node, "a whole number"),
+            },
+            Kind::Flag => match &node.value {
+                Value::Bool(_) => {}
+                _ => self.wrong(node, "`true` or `false`"),
+            },
+            Kind::Map => match &node.value {
+                Value::Map(_) => {}
+                _ => self.wrong(node, "a map"),
+            },
+            Kind::Headers => self.headers(node),
+            Kind::Digests => self.digests(node),
+            Kind::KeySet => self.key_set(node),
+        }
+    }
+
+    fn text(&mut self, node: &Node, form: &Form) {
+        let Some(text) = node.text() else {
+            return match form.secret {
+                true => {
+                    self.problems.push(Problem::error(
+                        &node.place,
+                        format!("expected text, found {}", node.value.kind()),
+                    ));
+                }
+                false => self.wrong(node, form.name),
+            };
+        };
+        if let Err(fault) = (form.check)(text) {
+            self.problems.push(told(&node.place, if form.secret { "" } else { text }, fault));
+        }
+    }
+
+    fn list(&mut self, node: &Node, item: &Kind, path: &str, expected: &str) {
+        let Value::List(items) = &node.value else {
+            return self.wrong(node, expected);
+        };
+        if items.is_empty() {
+            self.problems
+                .push(Problem::error(&node.place, "is an empty list").help("leave the key out, or fill it"));
+        }
+        let path = format!("{path}[]");
+        let mut texts = std::collections::HashSet::new();
+        for node in items {
+            self.value(node, item, &path);
+            if let Some(text) = node.text()
+                && !texts.insert(text)
+            {
+                self.problems
+                    .push(Problem::error(&node.place, format!("{} stands in the list twice", shown(text))));
+            }
+        }
+    }
+
+    fn choice(&mut self, node: &Node, words: &[&'static str], path: &str) {
+        let Some(text) = node.text() else {
+            return self.wrong(node, &one_of(words.iter().copied()));
+        };
+        if words.contains(&text) {
+            return;
+        }
+        let problem = match later::value(path.trim_end_matches("[]"), text) {
+            Some(later) => not_yet(&node.place, &shown(text), later.what),
+            None => {
+                let problem = Problem::error(&node.place, format!("{} is not known here", shown(text)));
+                let all = format!("use {}", one_of(words.iter().copied()));
+                problem.help(
+                    near(text, words.iter().copied()).map_or(all, |word| format!("did you mean `{word}`?")),
+                )
+            }
+        };
+        self.problems.push(problem);
+    }
+
+    fn duration(&mut self, node: &Node, least: Duration, most: Duration) {
+        let Some(text) = node.text() else {
+            return self.wrong(node, "a duration such as `30s`");
+        };
+        match grammar::duration(text) {
+            Ok(duration) if (least..=most).contains(&duration) => {}
+            Ok(_) => {
+                let (least, most) = (grammar::write_duration(least), grammar::write_duration(most));
+                let message = format!("{} is not between {least} and {most}", shown(text));
+                self.problems.push(Problem::error(&node.place, message));
+            }
+            Err(fault) => self.problems.push(told(&node.place, text, fault)),
+        }
+    }
+
+    fn size(&mut self, node: &Node, least: u64, most: u64) {
+        let text = match &node.value {
+            Value::Text(text) => text.clone(),
+            Value::Integer(number) => number.to_string(),
+            _ => return self.wrong(node, "a size such as `1Mi`"),
+        };
+        match grammar::size(&text) {
+            Ok(size) if (least..=most).contains(&size) => {}
+            Ok(_) => {
+                let (least, most) = (grammar::write_size(least), grammar::write_size(most));
+                let message = format!("{} is not between {least} and {most}", shown(&text));
+                self.problems.push(Problem::error(&node.place, message));
+            }
+            Err(fault) => self.problems.push(told(&node.place, &text, fault)),
+        }
+    }
+
+    fn headers(&mut self, node: &Node) {
+        let Value::Map(entries) = &node.value else {
+            return self.wrong(node, "a map from header names to values");
+        };
+        let mut names = std::collections::HashSet::new();
+        for entry in entries {
+            match grammar::header(&entry.key) {
+                Ok(name) => {
+                    if !names.insert(name) {
+                        self.problems.push(Problem::error(&entry.place, "is given twice, but for capitals"));
+                    }
+                }
+                Err(fault) => self.problems.push(told(&entry.place, &entry.key, fault)),
+            }
+            self.text(&entry.value, &TEMPLATE);
+        }
+    }
+
+    fn digests(&mut self, node: &Node) {
+        let Value::Map(entries) = &node.value else {
+            return self.wrong(node, "a map from policy names to digests");
+        };
+        for entry in entries {
+            if entry.value.text().is_none() {
+                self.wrong(&entry.value, "text");
+            }
+        }
+    }
+
+    fn key_set(&mut self, node: &Node) {
+        let keys = match node.get("keys").map(|keys| &keys.value) {
+            Some(Value::List(keys)) if !keys.is_empty() => keys,
+            _ => {
+                let problem = Problem::error(&node.place, "is not a key set");
+                return self.problems.push(problem.help("write `{ keys: [ { kty: … } ] }`"));
+            }
+        };
+        for key in keys {
+            let Some(kind) = key.get("kty").and_then(Node::text) else {
+                self.problems.push(Problem::error(&key.place, "is not a JSON Web Key: it has no `kty`"));
+                continue;
+            };
+            if kind == "oct" || key.get("d").is_some() || key.get("k").is_some() {
+                let problem = Problem::error(&key.place, "is a secret key; a set holds public keys only");
+                self.problems
+                    .push(problem.help("take it out of the repository and replace it at the issuer"));
+            }
+        }
+    }
+
+    fn wrong(&mut self, node: &Node, expected: &str) {
+        let found = match &node.value {
+            Value::Bool(value) => format!("`{value}`"),
+            Value::Integer(value) => format!("`{value}`"),
+            Value::Float(value) => format!("`{value}`"),
+            Value::Text(text) => shown(text),
+            other => other.kind().to_owned(),
+        };
+        self.problems.push(Problem::error(&node.place, format!("expected {expected}, found {found}")));
+    }
+}
+
+fn below(pattern: &str, key: &str) -> String {
+    if pattern.is_empty() { key.to_owned() } else { format!("{pattern}.{key}") }
+}
+
+fn told(place: &Place, text: &str, fault: Fault) -> Problem {
+    let message = if text.is_empty() { fault.message } else { format!("{} {}", shown(text), fault.message) };
+    Problem { help: fault.help, ..Problem::error(place, message) }
+}
+
+fn unknown(entry: &Entry, section: &Section, path: &str) -> Problem {
+    if let Some(later) = later::key(path) {
+        return not_yet(
+            &entry.place,
+            &format!("`{}`", later.path.rsplit('.').next().unwrap_or_default()),
+            later.what,
+        );
+    }
+    let names = || section.keys.iter().map(|key| key.name);
+    let problem = Problem::error(&entry.place, format!("{} is not a key here", shown(&entry.key)));
+    let all = format!("use {}", one_of(names()));
+    problem.help(near(&entry.key, names()).map_or(all, |name| format!("did you mean `{name}`?")))
+}
+
+fn not_yet(place: &Place, name: &str, what: &str) -> Problem {
+    Problem::error(place, format!("{name} is not yet supported ({what})")).help(
+        "this release refuses it rather than ignore it: take it out, or wait for the release that has it",
+    )
+}

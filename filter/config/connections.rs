@@ -1,0 +1,139 @@
+//! Connections: what callers may reach, by which requests it is known, and what guards it.
+
+use super::grammar;
+use super::node::{Node, Value};
+use super::parse::Names;
+use super::problem::{Problem, elsewhere, near, one_of, shown};
+use super::read;
+use super::set::{Connection, Credential, Located, Match, Protocol, TokenHeader};
+
+const PROTOCOLS: &[(&str, Protocol)] = &[("openai", Protocol::OpenAi), ("none", Protocol::None)];
+
+pub(super) fn read(node: &Node, names: &Names<'_>, problems: &mut Vec<Problem>) -> Option<Connection> {
+    let protocol = read::choice(node, "protocol", PROTOCOLS);
+    let matches = matches(node, problems);
+    if protocol == Some(Protocol::None) {
+        unguarded(node, problems);
+    }
+    let guarded = protocol != Some(Protocol::None);
+    let issuers = if guarded { issuers(node, names, problems) } else { Vec::new() };
+    if guarded && protocol.is_some() && node.get("policy").is_none() {
+        let problem = Problem::error(&node.place, "needs the key `policy`");
+        problems
+            .push(problem.help("it names what guards the connection; only `protocol: none` goes without"));
+    }
+    let policy = read::located(node, "policy");
+    if let Some(policy) = &policy {
+        refers(policy, "policy", &names.policies, problems);
+    }
+    Some(Connection {
+        name: read::located(node, "name")?,
+        protocol: protocol?,
+        matches,
+        issuers,
+        policy,
+        credential: node.get("credential").and_then(credential),
+        token_headers: token_headers(node, problems),
+    })
+}
+
+/// With `protocol: none` nobody looks at a request: what would guard it must not seem to.
+fn unguarded(node: &Node, problems: &mut Vec<Problem>) {
+    for entry in node.entries() {
+        if matches!(entry.key.as_str(), "policy" | "issuers" | "credential" | "token") {
+            let message =
+                format!("`{}` has no effect with `protocol: none`, which passes untouched", entry.key);
+            problems.push(Problem::error(&entry.place, message).help("take one of the two out"));
+        }
+    }
+}
+
+fn issuers(node: &Node, names: &Names<'_>, problems: &mut Vec<Problem>) -> Vec<Located<String>> {
+    if node.get("issuers").is_some() {
+        let named = read::located_texts(node, "issuers");
+        for issuer in &named {
+            refers(issuer, "issuer", &names.issuers, problems);
+        }
+        return named;
+    }
+    match names.issuers.as_slice() {
+        [(only, _)] => vec![Located { value: (*only).to_owned(), place: node.place.clone() }],
+        [] if names.has_issuers => Vec::new(),
+        [] => {
+            let problem = Problem::error(&node.place, "has nobody whose tokens it could accept");
+            problems.push(problem.help("describe the identity provider under `issuers`"));
+            Vec::new()
+        }
+        several => {
+            let names = one_of(several.iter().map(|(name, _)| *name));
+            let problem = Problem::error(&node.place, "needs the key `issuers`, as the set has several");
+            problems.push(problem.help(format!("name those whose tokens it accepts: {names}")));
+            Vec::new()
+        }
+    }
+}
+
+fn refers(name: &Located<String>, what: &str, known: &[(&str, &Node)], problems: &mut Vec<Problem>) {
+    let names = || known.iter().map(|(name, _)| *name);
+    if names().any(|known| known == name.value) || grammar::name(&name.value).is_err() {
+        return;
+    }
+    let problem = Problem::error(&name.place, format!("there is no {what} {}", shown(&name.value)));
+    let help = match near(&name.value, names()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.is_empty() => format!("the set has no {what} at all"),
+        None => format!("use {}", one_of(names())),
+    };
+    problems.push(problem.help(help));
+}
+
+fn matches(node: &Node, problems: &mut Vec<Problem>) -> Vec<Match> {
+    let Some(node) = node.get("match") else { return Vec::new() };
+    let all = match &node.value {
+        Value::List(items) => items.as_slice(),
+        _ => std::slice::from_ref(node),
+    };
+    for empty in all.iter().filter(|node| matches!(&node.value, Value::Map(entries) if entries.is_empty())) {
+        let problem = Problem::error(&empty.place, "is an empty match");
+        problems.push(problem.help("write `{ path_prefix: / }` for every request"));
+    }
+    all.iter().map(one_match).collect()
+}
+
+fn one_match(node: &Node) -> Match {
+    Match {
+        authority: read::text(node, "authority"),
+        path_prefix: read::text(node, "path_prefix"),
+        route: read::text(node, "route"),
+        virtual_host: read::text(node, "virtual_host"),
+        cluster: read::text(node, "cluster"),
+        method: read::text(node, "method"),
+    }
+}
+
+fn credential(node: &Node) -> Option<Credential> {
+    Some(Credential {
+        header: grammar::header(node.get("header")?.text()?).ok()?,
+        value: read::template(node.get("value")?)?,
+    })
+}
+
+fn token_headers(node: &Node, problems: &mut Vec<Problem>) -> Vec<TokenHeader> {
+    let Some(headers) = node.get("token").and_then(|token| token.get("headers")) else { return Vec::new() };
+    let mut all: Vec<TokenHeader> = Vec::new();
+    for node in headers.items() {
+        let Some(name) = node.get("name").and_then(Node::text).and_then(|name| grammar::header(name).ok())
+        else {
+            continue;
+        };
+        if let Some(before) =
+            all.iter().position(|header| header.name == name).and_then(|at| headers.items().get(at))
+        {
+            let message =
+                format!("the header `{name}` is given twice, first at {}", elsewhere(&before.place));
+            problems.push(Problem::error(&node.place, message));
+        }
+        all.push(TokenHeader { name, prefix: read::text(node, "prefix").unwrap_or_default() });
+    }
+    all
+}

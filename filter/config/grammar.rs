@@ -1,0 +1,384 @@
+//! The small languages inside values: durations, sizes, names, header names, URIs, templates.
+//!
+//! Each is one function from text to a value, or to a sentence that says what was expected. The check of a set and its
+//! reading use the same functions, so that nothing passes the one and fails the other.
+
+use std::time::Duration;
+
+use super::set::TemplatePart;
+
+/// Why a value does not stand: what is wrong, and what to do where that is not plain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fault {
+    /// In one sentence; the value itself is named before it.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+impl Fault {
+    fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), help: None }
+    }
+
+    fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+}
+
+/// Longest name: names become labels of metrics, headers and record fields.
+const MAX_NAME: usize = 64;
+
+/// The name of an issuer, a connection, a policy or a rule.
+pub(super) fn name(text: &str) -> Result<(), Fault> {
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let plain =
+        text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric()) && text.bytes().all(inner);
+    if plain && text.len() <= MAX_NAME {
+        return Ok(());
+    }
+    Err(Fault::new("is not a name").help(format!(
+        "a name is 1 to {MAX_NAME} letters, digits, `-`, `_` or `.`, and starts with a letter or digit"
+    )))
+}
+
+/// The name of an entity or of a set of entities.
+pub(super) fn entity(text: &str) -> Result<(), Fault> {
+    let inner = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    let plain = text.bytes().next().is_some_and(|byte| byte.is_ascii_uppercase()) && text.bytes().all(inner);
+    if plain && text.len() <= MAX_NAME {
+        return Ok(());
+    }
+    let fault = Fault::new("is not the name of an entity");
+    let upper = text.to_ascii_uppercase().replace(['-', ' '], "_");
+    if upper != text && entity(&upper).is_ok() {
+        return Err(fault.help(format!("did you mean `{upper}`?")));
+    }
+    Err(fault.help("entities are written as `EMAIL_ADDRESS`"))
+}
+
+/// Text that is not empty; `$${` stands for `${`.
+pub(super) fn literal(text: &str) -> Result<String, Fault> {
+    let parts = split_template(text)?;
+    let mut plain = String::new();
+    for part in parts {
+        match part {
+            Piece::Text(text) => plain.push_str(&text),
+            Piece::Expression(inner) if inner.starts_with("env:") => {
+                return Err(Fault::new("holds `${env:…}` where no secret belongs")
+                    .help("it stands in the value of a credential and in the headers of a cluster only"));
+            }
+            Piece::Expression(_) => {
+                return Err(Fault::new("holds `${…}`, which is not yet supported here")
+                    .help("write `$${` for a literal `${`"));
+            }
+        }
+    }
+    if plain.trim().is_empty() { Err(Fault::new("is empty")) } else { Ok(plain) }
+}
+
+/// A CEL condition. Whether it compiles is judged where conditions are compiled.
+pub(super) fn condition(text: &str) -> Result<(), Fault> {
+    if text.trim().is_empty() {
+        return Err(
+            Fault::new("is an empty condition").help("write `true` for a condition that always holds")
+        );
+    }
+    Ok(())
+}
+
+enum Piece {
+    Text(String),
+    Expression(String),
+}
+
+/// Cuts text at `${…}`; `$${` is a literal `${`.
+fn split_template(text: &str) -> Result<Vec<Piece>, Fault> {
+    let mut pieces = Vec::new();
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        if let Some(escaped) = before.strip_suffix('$') {
+            plain.push_str(escaped);
+            plain.push_str("${");
+            rest = after;
+            continue;
+        }
+        plain.push_str(before);
+        let Some((inner, behind)) = after.split_once('}') else {
+            return Err(Fault::new("holds a `${` that nothing closes").help("write `$${` for a literal `${`"));
+        };
+        pieces.push(Piece::Text(std::mem::take(&mut plain)));
+        pieces.push(Piece::Expression(inner.to_owned()));
+        rest = behind;
+    }
+    plain.push_str(rest);
+    pieces.push(Piece::Text(plain));
+    Ok(pieces)
+}
+
+/// The value of a header, in which `${env:NAME}` may stand.
+pub(super) fn template(text: &str) -> Result<Vec<TemplatePart>, Fault> {
+    let mut parts = Vec::new();
+    for piece in split_template(text)? {
+        match piece {
+            Piece::Text(text) if text.is_empty() => {}
+            Piece::Text(text) => {
+                if !text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+                    return Err(Fault::new(
+                        "holds what no header may: control characters or other than ASCII",
+                    ));
+                }
+                parts.push(TemplatePart::Text(text));
+            }
+            Piece::Expression(inner) => parts.push(environment(&inner)?),
+        }
+    }
+    if parts.is_empty() { Err(Fault::new("is empty")) } else { Ok(parts) }
+}
+
+fn environment(inner: &str) -> Result<TemplatePart, Fault> {
+    let Some(name) = inner.strip_prefix("env:") else {
+        return Err(Fault::new("holds a `${…}` other than `${env:NAME}`, which is not yet supported here")
+            .help("write `$${` for a literal `${`"));
+    };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if !name.bytes().all(plain) || name.bytes().next().is_none_or(|byte| byte.is_ascii_digit()) {
+        return Err(Fault::new("does not name an environment variable in `${env:…}`")
+            .help("a name is letters, digits and `_`, and does not start with a digit"));
+    }
+    Ok(TemplatePart::Env(name.to_owned()))
+}
+
+/// A duration, as Envoy writes them.
+pub(super) fn duration(text: &str) -> Result<Duration, Fault> {
+    let fault =
+        || Fault::new("is not a duration").help("write a whole number and its unit: 500ms, 30s, 10m or 1h");
+    let (number, unit) = number_and_unit(text).ok_or_else(fault)?;
+    let milliseconds = match unit {
+        "ms" => Some(number),
+        "s" => number.checked_mul(1_000),
+        "m" => number.checked_mul(60_000),
+        "h" => number.checked_mul(3_600_000),
+        _ => return Err(fault()),
+    };
+    milliseconds.map(Duration::from_millis).ok_or_else(fault)
+}
+
+/// A number of bytes, as Kubernetes writes them.
+pub(super) fn size(text: &str) -> Result<u64, Fault> {
+    let fault = || {
+        Fault::new("is not a size")
+            .help("write bytes, or a whole number and its unit: 512Ki, 1Mi, 1Gi, 500k, 1M")
+    };
+    let (number, unit) = number_and_unit(text).ok_or_else(fault)?;
+    let factor = match unit {
+        "" => 1,
+        "Ki" => 1 << 10,
+        "Mi" => 1 << 20,
+        "Gi" => 1 << 30,
+        "k" => 1_000,
+        "M" => 1_000_000,
+        "G" => 1_000_000_000,
+        _ => return Err(fault()),
+    };
+    number.checked_mul(factor).ok_or_else(fault)
+}
+
+fn number_and_unit(text: &str) -> Option<(u64, &str)> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits)?;
+    Some((number.parse().ok()?, unit))
+}
+
+/// A duration as we write it back: in the largest unit that divides it.
+pub(super) fn write_duration(duration: Duration) -> String {
+    let milliseconds = duration.as_millis();
+    for (unit, factor) in [("h", 3_600_000), ("m", 60_000), ("s", 1_000)] {
+        if milliseconds > 0 && milliseconds.is_multiple_of(factor) {
+            return format!("{}{unit}", milliseconds.div_euclid(factor));
+        }
+    }
+    format!("{milliseconds}ms")
+}
+
+/// A size as we write it back.
+pub(super) fn write_size(bytes: u64) -> String {
+    for (unit, factor) in [("Gi", 1_u64 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)] {
+        if bytes > 0 && bytes.is_multiple_of(factor) {
+            return format!("{}{unit}", bytes.div_euclid(factor));
+        }
+    }
+    bytes.to_string()
+}
+
+/// Headers that belong to a connection or frame a message, not to its meaning (RFC 9110, 7.6.1).
+const NOT_OURS: [&str; 12] = [
+    "connection",
+    "content-length",
+    "host",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "http2-settings",
+];
+
+/// The name of a header that a set may write or read; given back in lower case.
+pub(super) fn header(text: &str) -> Result<String, Fault> {
+    if text.starts_with(':') {
+        return Err(Fault::new("is a pseudo-header, which a set cannot write"));
+    }
+    if !is_token(text) {
+        return Err(Fault::new("is not the name of a header")
+            .help("a header's name is letters, digits and any of !#$%&'*+-.^_`|~"));
+    }
+    let name = text.to_ascii_lowercase();
+    if NOT_OURS.contains(&name.as_str()) {
+        return Err(Fault::new("is a header of the connection itself, which a set cannot write"));
+    }
+    if name.starts_with("x-portcullis-") {
+        return Err(Fault::new("is a header that Portcullis keeps for itself"));
+    }
+    Ok(name)
+}
+
+/// RFC 9110, 5.6.2.
+fn is_token(text: &str) -> bool {
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+/// A request method.
+pub(super) fn method(text: &str) -> Result<(), Fault> {
+    if !is_token(text) {
+        return Err(Fault::new("is not a request method"));
+    }
+    let upper = text.to_ascii_uppercase();
+    if upper != text {
+        return Err(Fault::new("is not a request method, which has capitals")
+            .help(format!("did you mean `{upper}`?")));
+    }
+    Ok(())
+}
+
+/// A host, with a port or without.
+pub(super) fn authority(text: &str) -> Result<(), Fault> {
+    if text.contains("://") {
+        return Err(
+            Fault::new("is a URI, not an authority").help("write the host alone, such as `api.example.com`")
+        );
+    }
+    if text.contains('*') {
+        return Err(Fault::new("holds a wildcard; an authority is compared whole"));
+    }
+    let fault = || Fault::new("is not an authority").help("write `host` or `host:port`");
+    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, rest)) => {
+            address.parse::<std::net::Ipv6Addr>().map_err(|_| fault())?;
+            if !rest.is_empty() && !rest.starts_with(':') {
+                return Err(fault());
+            }
+            ("ipv6", rest.strip_prefix(':'))
+        }
+        None => match text.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        },
+    };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    if host.is_empty() || !host.bytes().all(plain) {
+        return Err(fault());
+    }
+    match port {
+        Some(port) if !port.bytes().all(|byte| byte.is_ascii_digit()) || port.parse::<u16>().is_err() => {
+            Err(fault())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A path prefix of a match: one that a path that is let through can have.
+pub(super) fn path_prefix(text: &str) -> Result<(), Fault> {
+    path(text)?;
+    if text.contains(['?', '#']) {
+        return Err(Fault::new("holds more than a path: `?` and `#` never match"));
+    }
+    let lower = text.to_ascii_lowercase();
+    if text.contains('\\') || lower.contains("%2f") || lower.contains("%5c") {
+        return Err(Fault::new("holds an encoded slash or a backslash; such paths are always refused"));
+    }
+    if text == "/" {
+        return Ok(());
+    }
+    if let Some(trimmed) = text.strip_suffix('/') {
+        return Err(Fault::new("ends with `/`")
+            .help(format!("write `{trimmed}`: a prefix ends at a segment by itself")));
+    }
+    if text.split('/').skip(1).any(|segment| segment.is_empty() || is_dots(segment)) {
+        return Err(Fault::new("holds an empty segment or a dot segment; such paths are always refused"));
+    }
+    Ok(())
+}
+
+fn is_dots(segment: &str) -> bool {
+    matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..")
+}
+
+/// A path, as it stands in a request.
+pub(super) fn path(text: &str) -> Result<(), Fault> {
+    if !text.starts_with('/') {
+        return Err(Fault::new("does not start with `/`"));
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Fault::new("holds what no path may: spaces, control characters or other than ASCII"));
+    }
+    Ok(())
+}
+
+/// An absolute `http` or `https` URI: its authority and its path.
+pub(super) fn uri(text: &str) -> Result<(&str, &str), Fault> {
+    let fault = || Fault::new("is not an absolute URI").help("write `https://host/path`");
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).ok_or_else(fault)?;
+    let (host, behind) = match rest.find('/') {
+        Some(at) => rest.split_at_checked(at).ok_or_else(fault)?,
+        None => (rest, "/"),
+    };
+    authority(host).map_err(|_| fault())?;
+    path(behind).map_err(|_| fault())?;
+    if behind.contains('#') {
+        return Err(Fault::new("holds a fragment, which never travels"));
+    }
+    Ok((host, behind))
+}
+
+/// The segments of a claim's dotted path.
+pub(super) fn claim_path(text: &str) -> Result<Vec<String>, Fault> {
+    let segments: Vec<String> = literal(text)?.split('.').map(str::to_owned).collect();
+    if segments.iter().any(String::is_empty) {
+        return Err(Fault::new("holds an empty name between dots")
+            .help("for a claim whose name has dots, write the path as a list of names"));
+    }
+    Ok(segments)
+}
+
+/// Text before a token in its header.
+pub(super) fn token_prefix(text: &str) -> Result<(), Fault> {
+    let plain = literal(text)?;
+    if plain.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+        return Ok(());
+    }
+    Err(Fault::new("holds what no header may: control characters or other than ASCII"))
+}
+
+/// What names the state of the repository that a set came from.
+pub(super) fn revision(text: &str) -> Result<(), Fault> {
+    if !text.is_empty() && text.len() <= 128 && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(());
+    }
+    Err(Fault::new("is not a revision").help("a revision is 1 to 128 ASCII characters without spaces"))
+}

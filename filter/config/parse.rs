@@ -1,0 +1,131 @@
+//! A tree to a policy set, or to everything that is wrong with it.
+
+use std::collections::HashMap;
+
+use super::node::{Node, Value};
+use super::policies::MODES;
+use super::problem::{Problem, elsewhere, shown};
+use super::set::{Connection, Expose, Issuer, Place, PolicySet, Unmatched};
+use super::{advice, audit, check, connections, issuers, policies, read, tables};
+
+const UNMATCHED: &[(&str, Unmatched)] =
+    &[("deny", Unmatched::Deny), ("allow", Unmatched::Allow), ("monitor", Unmatched::Monitor)];
+const EXPOSE: &[(&str, Expose)] = &[("id", Expose::Id), ("full", Expose::Full), ("none", Expose::None)];
+
+/// Names that others may refer to, with the nodes that bear them.
+pub(super) struct Names<'a> {
+    pub issuers: Vec<(&'a str, &'a Node)>,
+    pub policies: Vec<(&'a str, &'a Node)>,
+    /// Whether the set describes issuers at all, well or badly.
+    pub has_issuers: bool,
+}
+
+/// Reads a settled tree ([`Node::settle`]); with the set come warnings.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn policy_set(root: &Node) -> Result<(PolicySet, Vec<Problem>), Vec<Problem>> {
+    let mut problems = Vec::new();
+    if let Some(problem) = from_the_future(root) {
+        return Err(vec![problem]);
+    }
+    check::section(root, &tables::SET, &mut problems);
+    let set = assemble(root, &mut problems);
+    if !problems.is_empty() {
+        sort(&mut problems);
+        return Err(problems);
+    }
+    let mut warnings = advice::warnings(&set, root);
+    sort(&mut warnings);
+    Ok((set, warnings))
+}
+
+/// Problems in the order of the files and lines, so that they read from the top.
+pub fn sort(problems: &mut [Problem]) {
+    let key = |place: &Place| (place.file.clone(), place.line, place.column);
+    problems.sort_by_key(|problem| key(&problem.place));
+}
+
+/// A set of another version is not ours to judge any further.
+fn from_the_future(root: &Node) -> Option<Problem> {
+    let version = root.get("version")?;
+    let ours = tables::VERSION;
+    match version.value {
+        Value::Integer(number) if number == ours => None,
+        Value::Integer(number) if number > ours => {
+            let message = format!("the set is of version {number}; this release reads version {ours}");
+            Some(Problem::error(&version.place, message).help("load it with a release that reads it"))
+        }
+        Value::Integer(number) => {
+            let message = format!("there is no version {number} of the format");
+            Some(Problem::error(&version.place, message).help(format!("write `version: {ours}`")))
+        }
+        _ => None,
+    }
+}
+
+fn assemble(root: &Node, problems: &mut Vec<Problem>) -> PolicySet {
+    let section = |key: &str| root.get(key).map(Node::items).unwrap_or_default();
+    for (key, what) in [("issuers", "issuer"), ("connections", "connection"), ("policies", "policy")] {
+        unique(section(key), what, problems);
+    }
+    let names = Names {
+        issuers: named(section("issuers")),
+        policies: named(section("policies")),
+        has_issuers: root.get("issuers").is_some(),
+    };
+    let set = PolicySet {
+        mode: read::choice(root, "mode", MODES).unwrap_or_default(),
+        issuers: section("issuers").iter().filter_map(|node| issuers::read(node, problems)).collect(),
+        connections: section("connections")
+            .iter()
+            .filter_map(|node| connections::read(node, &names, problems))
+            .collect(),
+        policies: section("policies").iter().filter_map(|node| policies::read(node, problems)).collect(),
+        audit: root.get("audit").and_then(audit::read),
+        unmatched: read::choice(root, "unmatched", UNMATCHED).unwrap_or_default(),
+        expose: read::choice(root, "expose", EXPOSE).unwrap_or_default(),
+    };
+    for connection in &set.connections {
+        one_issuer_each(connection, &set.issuers, problems);
+    }
+    set
+}
+
+/// A token names its issuer by `iss`: on one connection that must lead to one description.
+fn one_issuer_each(connection: &Connection, issuers: &[Issuer], problems: &mut Vec<Problem>) {
+    let mut seen: HashMap<&str, &str> = HashMap::new();
+    for reference in &connection.issuers {
+        let Some(issuer) = issuers.iter().find(|issuer| issuer.name.value == reference.value) else {
+            continue;
+        };
+        let Some(before) = seen.insert(&issuer.issuer.value, &reference.value) else { continue };
+        if before != reference.value {
+            let message = format!("has the same `issuer` as `{before}`, so a token could belong to both");
+            let help = "give a connection one of them, or put their audiences together";
+            problems.push(Problem::error(&reference.place, message).help(help));
+        }
+    }
+}
+
+fn named(items: &[Node]) -> Vec<(&str, &Node)> {
+    items.iter().filter_map(|node| Some((node.get("name")?.text()?, node))).collect()
+}
+
+/// Reports names that stand twice in a list.
+pub(super) fn unique(items: &[Node], what: &str, problems: &mut Vec<Problem>) {
+    let mut seen: HashMap<&str, &Place> = HashMap::new();
+    for name in items.iter().filter_map(|node| node.get("name")) {
+        let Some(text) = name.text() else { continue };
+        match seen.get(text) {
+            None => {
+                seen.insert(text, &name.place);
+            }
+            Some(first) => {
+                let message = format!("the {what} {} stands already at {}", shown(text), elsewhere(first));
+                problems
+                    .push(Problem::error(&name.place, message).help("names are unique: rename one of them"));
+            }
+        }
+    }
+}

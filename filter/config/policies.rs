@@ -1,0 +1,90 @@
+//! Policies: who may ask, what may be asked, what may be seen.
+
+use super::node::{Node, Value};
+use super::parse::unique;
+use super::problem::{Problem, shown};
+use super::read;
+use super::set::{Effect, Kind, Mask, Mode, Operator, Policy, Rule, Uninspected};
+use super::tables;
+
+pub(super) const MODES: &[(&str, Mode)] = &[("enforce", Mode::Enforce), ("monitor", Mode::Monitor)];
+const PASS: &[(&str, bool)] = &[("deny", false), ("allow", true)];
+
+pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Policy> {
+    let rules = node.get("rules").map(Node::items).unwrap_or_default();
+    unique(rules, "rule", problems);
+    let rules = rules.iter().filter_map(|node| rule(node, problems)).collect();
+    let uninspected = node.get("uninspected").map(|node| uninspected(node, problems)).unwrap_or_default();
+    let limits = node.get("limits");
+    Some(Policy {
+        name: read::located(node, "name")?,
+        mode: read::choice(node, "mode", MODES),
+        allow: read::condition(node, "allow")?,
+        rules,
+        mask_response: node.get("mask").and_then(|mask| mask.get("response")).map(mask),
+        uninspected,
+        max_request_bytes: limits
+            .map_or(tables::MAX_REQUEST, |node| read::size(node, "max_request_bytes", tables::MAX_REQUEST)),
+    })
+}
+
+fn rule(node: &Node, problems: &mut Vec<Problem>) -> Option<Rule> {
+    let message = node.get("message");
+    let effect = match (node.get("deny"), node.get("flag")) {
+        (Some(_), None) => Some(Effect::Deny),
+        (None, Some(_)) => Some(Effect::Flag),
+        (Some(_), Some(flag)) => {
+            let problem = Problem::error(&flag.place, "stands beside `deny`: a rule has exactly one effect");
+            problems.push(problem.help("make two rules of it"));
+            None
+        }
+        // What a later release brings has been refused by its name.
+        (None, None) if node.get("approve").is_some() => None,
+        (None, None) => {
+            if matches!(node.value, Value::Map(_)) {
+                let problem = Problem::error(&node.place, "has no effect");
+                problems.push(problem.help("give the rule one of `deny` and `flag`, with its condition"));
+            }
+            None
+        }
+    };
+    if let (Some(Effect::Flag), Some(message)) = (effect, message) {
+        problems.push(Problem::error(&message.place, "goes with `deny` only: nobody is told of a flag"));
+    }
+    let effect = effect?;
+    let key = if effect == Effect::Deny { "deny" } else { "flag" };
+    Some(Rule {
+        name: read::located(node, "name")?,
+        effect,
+        condition: read::condition(node, key)?,
+        message: read::located(node, "message"),
+        mode: read::choice(node, "mode", MODES),
+    })
+}
+
+fn mask(node: &Node) -> Mask {
+    let operator = read::choice(node, "operator", &[("replace", Operator::Replace)]);
+    Mask { entities: read::located_texts(node, "entities"), operator: operator.unwrap_or_default() }
+}
+
+fn uninspected(node: &Node, problems: &mut Vec<Problem>) -> Uninspected {
+    if let Some(default_allow) = read::word(node, PASS) {
+        return Uninspected { default_allow, ..Uninspected::default() };
+    }
+    let named = |key: &str| node.get(key).map(Node::items).unwrap_or_default();
+    let kind =
+        |node: &Node| Kind::ALL.iter().find(|(_, name)| Some(*name) == node.text()).map(|(kind, _)| *kind);
+    for denied in named("deny") {
+        if let Some(text) = denied.text()
+            && named("allow").iter().any(|allowed| allowed.text() == Some(text))
+        {
+            problems
+                .push(Problem::error(&denied.place, format!("{} is both allowed and denied", shown(text))));
+        }
+    }
+    Uninspected {
+        default_allow: read::choice(node, "default", PASS).unwrap_or(false),
+        allow: named("allow").iter().filter_map(kind).collect(),
+        deny: named("deny").iter().filter_map(kind).collect(),
+    }
+}

@@ -1,0 +1,85 @@
+//! Reads values out of a tree that has been checked. What is missing or wrong has been reported: here it is `None`.
+
+use std::time::Duration;
+
+use super::grammar;
+use super::node::{Node, Value};
+use super::set::{ClusterRef, Located, Template};
+use super::tables;
+
+/// The text under a key, unescaped.
+pub(super) fn text(node: &Node, key: &str) -> Option<String> {
+    plain(node.get(key)?)
+}
+
+/// The same with its place.
+pub(super) fn located(node: &Node, key: &str) -> Option<Located<String>> {
+    located_item(node.get(key)?)
+}
+
+pub(super) fn located_item(node: &Node) -> Option<Located<String>> {
+    Some(Located { value: plain(node)?, place: node.place.clone() })
+}
+
+fn plain(node: &Node) -> Option<String> {
+    grammar::literal(node.text()?).ok()
+}
+
+/// A condition, which is never unescaped.
+pub(super) fn condition(node: &Node, key: &str) -> Option<Located<String>> {
+    let node = node.get(key)?;
+    Some(Located { value: node.text()?.to_owned(), place: node.place.clone() })
+}
+
+/// The texts of a list.
+pub(super) fn texts(node: &Node, key: &str) -> Vec<String> {
+    node.get(key).map(Node::items).unwrap_or_default().iter().filter_map(plain).collect()
+}
+
+/// The same with their places.
+pub(super) fn located_texts(node: &Node, key: &str) -> Vec<Located<String>> {
+    node.get(key).map(Node::items).unwrap_or_default().iter().filter_map(located_item).collect()
+}
+
+pub(super) fn duration(node: &Node, key: &str, default: Duration) -> Duration {
+    node.get(key).and_then(Node::text).and_then(|text| grammar::duration(text).ok()).unwrap_or(default)
+}
+
+pub(super) fn size(node: &Node, key: &str, default: u64) -> u64 {
+    let read = |value: &Value| match value {
+        Value::Integer(number) => u64::try_from(*number).ok(),
+        Value::Text(text) => grammar::size(text).ok(),
+        _ => None,
+    };
+    node.get(key).and_then(|node| read(&node.value)).unwrap_or(default)
+}
+
+/// The word under a key, looked up in a table.
+pub(super) fn choice<T: Copy>(node: &Node, key: &str, words: &[(&str, T)]) -> Option<T> {
+    word(node.get(key)?, words)
+}
+
+pub(super) fn word<T: Copy>(node: &Node, words: &[(&str, T)]) -> Option<T> {
+    let text = node.text()?;
+    words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning)
+}
+
+pub(super) fn template(node: &Node) -> Option<Template> {
+    let parts = grammar::template(node.text()?).ok()?;
+    Some(Template { parts, place: node.place.clone() })
+}
+
+/// A map that names a cluster.
+pub(super) fn cluster(node: &Node) -> Option<ClusterRef> {
+    let headers = node.get("headers").map(Node::entries).unwrap_or_default();
+    Some(ClusterRef {
+        cluster: located(node, "cluster")?,
+        authority: text(node, "authority"),
+        path: text(node, "path"),
+        timeout: duration(node, "timeout", tables::TIMEOUT),
+        headers: headers
+            .iter()
+            .filter_map(|entry| Some((grammar::header(&entry.key).ok()?, template(&entry.value)?)))
+            .collect(),
+    })
+}

@@ -1,0 +1,99 @@
+//! What a table of the format can say of a key: one engine (`check`) reads it, and the reference page is written from it.
+
+use std::time::Duration;
+
+use super::grammar::{self, Fault};
+
+/// A map with known keys.
+pub(super) struct Section {
+    /// Heading in the reference.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the reference page is written by a test"))]
+    pub title: &'static str,
+    /// Its keys, in the order of the reference.
+    pub keys: &'static [Key],
+}
+
+/// A key of a section.
+pub(super) struct Key {
+    /// As written.
+    pub name: &'static str,
+    /// What its value is.
+    pub kind: Kind,
+    /// Whether it must stand, and what holds where it does not.
+    pub need: Need,
+    /// What it means, in a sentence.
+    pub about: &'static str,
+}
+
+/// Whether a key must stand.
+pub(super) enum Need {
+    /// It must.
+    Required,
+    /// It need not; what holds then, as the reference says it.
+    Optional(
+        #[cfg_attr(not(test), expect(dead_code, reason = "the reference page is written by a test"))]
+        &'static str,
+    ),
+}
+
+/// What a value is.
+pub(super) enum Kind {
+    /// Text that a grammar accepts.
+    Text(&'static Form),
+    /// The number of the format's version.
+    Version,
+    /// A boolean.
+    Flag,
+    /// A duration within bounds.
+    Duration(Duration, Duration),
+    /// A size within bounds, in bytes.
+    Size(u64, u64),
+    /// One of some words.
+    Choice(&'static [&'static str]),
+    /// A map from header names to templates.
+    Headers,
+    /// A map from names to digests.
+    Digests,
+    /// A JSON Web Key Set.
+    KeySet,
+    /// A list that is not empty.
+    List(&'static Kind),
+    /// One value, or a list of them that is not empty.
+    OneOrMany(&'static Kind),
+    /// One of some words, or a map.
+    ChoiceOr(&'static [&'static str], &'static Section),
+    /// A map that is judged elsewhere.
+    Map,
+    /// A map.
+    Section(&'static Section),
+}
+
+/// A grammar of text.
+pub(super) struct Form {
+    /// As messages and the reference name it.
+    pub name: &'static str,
+    /// Accepts or says why not.
+    pub check: fn(&str) -> Result<(), Fault>,
+    /// Whether the value may hold a secret, which no message repeats.
+    pub secret: bool,
+}
+
+const fn form(name: &'static str, check: fn(&str) -> Result<(), Fault>) -> Form {
+    Form { name, check, secret: false }
+}
+
+pub(super) const NAME: Form = form("a name", grammar::name);
+pub(super) const TEXT: Form = form("text", |text| grammar::literal(text).map(drop));
+pub(super) const CONDITION: Form = form("a CEL condition", grammar::condition);
+pub(super) const TEMPLATE: Form =
+    Form { name: "text with `${env:NAME}`", check: |text| grammar::template(text).map(drop), secret: true };
+pub(super) const PREFIX: Form = form("text", grammar::token_prefix);
+pub(super) const HEADER: Form = form("a header's name", |text| grammar::header(text).map(drop));
+pub(super) const METHOD: Form = form("a request method", grammar::method);
+pub(super) const AUTHORITY: Form = form("a host, or host:port", grammar::authority);
+pub(super) const PATH_PREFIX: Form = form("a path", grammar::path_prefix);
+pub(super) const PATH: Form = form("a path", grammar::path);
+pub(super) const URI: Form = form("an absolute URI", |text| grammar::uri(text).map(drop));
+pub(super) const CLAIM: Form = form("a dotted path", |text| grammar::claim_path(text).map(drop));
+pub(super) const ENTITY: Form = form("an entity", grammar::entity);
+pub(super) const REVISION: Form = form("a revision", grammar::revision);

@@ -1,0 +1,342 @@
+//! The format, version 1: every key that this release reads. What it does not read yet is in `later`.
+
+use std::time::Duration;
+
+use super::schema::{
+    AUTHORITY, CLAIM, CONDITION, ENTITY, HEADER, Key, Kind, METHOD, NAME, Need, PATH, PATH_PREFIX, PREFIX,
+    REVISION, Section, TEMPLATE, TEXT, URI,
+};
+use super::set::Kind as Uninspected;
+
+/// The version of the format.
+pub(super) const VERSION: i64 = 1;
+/// The version of the bundle's envelope.
+pub(super) const FORMAT: i64 = 1;
+
+pub(super) const LEEWAY: Duration = Duration::from_secs(30);
+pub(super) const REFRESH: Duration = Duration::from_mins(10);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const MAX_REQUEST: u64 = 1 << 20;
+
+const MODES: &[&str] = &["enforce", "monitor"];
+const PASS: &[&str] = &["deny", "allow"];
+
+const fn must(name: &'static str, kind: Kind, about: &'static str) -> Key {
+    Key { name, kind, need: Need::Required, about }
+}
+
+const fn may(name: &'static str, kind: Kind, default: &'static str, about: &'static str) -> Key {
+    Key { name, kind, need: Need::Optional(default), about }
+}
+
+/// What `portcullis bundle` prints and the module reads.
+pub(super) const BUNDLE: Section = Section {
+    title: "The bundle",
+    keys: &[
+        must("format", Kind::Version, "Version of this envelope: 1."),
+        must("revision", Kind::Text(&REVISION), "Commit of the policy repository."),
+        must("digest", Kind::Text(&TEXT), "sha256 of the set's canonical JSON."),
+        must("policies", Kind::Digests, "The same of each policy, by name."),
+        must("host", Kind::Section(&HOST), "What the host promises."),
+        must("set", Kind::Map, "The policy set, as written."),
+    ],
+};
+
+const HOST: Section = Section {
+    title: "Host",
+    keys: &[must(
+        "body_before_headers",
+        Kind::Flag,
+        "Headers can be held back until the body has been read (`allow_on_headers_stop_iteration`).",
+    )],
+};
+
+pub(super) const SET: Section = Section {
+    title: "The set",
+    keys: &[
+        must("version", Kind::Version, "Version of this format: 1. It may stand in each document."),
+        may(
+            "mode",
+            Kind::Choice(MODES),
+            "`enforce`",
+            "Whether decisions act, or are only recorded. Policies and rules may override it.",
+        ),
+        may("issuers", Kind::List(&Kind::Section(&ISSUER)), "", "Who signs callers' tokens."),
+        must(
+            "connections",
+            Kind::List(&Kind::Section(&CONNECTION)),
+            "What callers may reach. The first that matches a request is taken.",
+        ),
+        may("policies", Kind::List(&Kind::Section(&POLICY)), "", "What may be asked and what may be seen."),
+        may("audit", Kind::Section(&AUDIT), "no records", "Where records go."),
+        may(
+            "unmatched",
+            Kind::Choice(&["deny", "allow", "monitor"]),
+            "`deny`",
+            "What happens to a request that matches no connection: refused, passed unrecorded, or passed and recorded.",
+        ),
+        may(
+            "expose",
+            Kind::Choice(&["id", "full", "none"]),
+            "`id`",
+            "Answers carry `x-portcullis-exchange` (`id`), `x-portcullis-policy` as well (`full`), or neither (`none`).",
+        ),
+    ],
+};
+
+const CLUSTER: Key = must("cluster", Kind::Text(&TEXT), "Envoy's name of the cluster.");
+const CLUSTER_AUTHORITY: Key = may(
+    "authority",
+    Kind::Text(&AUTHORITY),
+    "of the URI, else the cluster's name",
+    "What is sent as `:authority`.",
+);
+const CLUSTER_TIMEOUT: Key = may("timeout", CALL_TIMEOUT, "`5s`", "How long one call may take.");
+const CLUSTER_HEADERS: Key = may(
+    "headers",
+    Kind::Headers,
+    "none",
+    "Headers to send, each a name and a value in which `${env:NAME}` may stand.",
+);
+const CALL_TIMEOUT: Kind = Kind::Duration(Duration::from_millis(1), Duration::from_mins(5));
+
+pub(super) const ISSUER: Section = Section {
+    title: "Issuers",
+    keys: &[
+        must("name", Kind::Text(&NAME), "Unique in the set."),
+        must("issuer", Kind::Text(&TEXT), "The token's `iss`, compared byte for byte."),
+        must("audiences", Kind::List(&Kind::Text(&TEXT)), "The token's `aud` must hold one of them."),
+        must("jwks", Kind::Section(&JWKS), "Where the keys come from."),
+        may(
+            "groups_claim",
+            Kind::OneOrMany(&Kind::Text(&CLAIM)),
+            "`groups`",
+            "The claim that holds the caller's groups: a dotted path, or a list of names where a name has dots itself.",
+        ),
+        may(
+            "leeway",
+            Kind::Duration(Duration::ZERO, Duration::from_mins(5)),
+            "`30s`",
+            "How far clocks may differ.",
+        ),
+    ],
+};
+
+pub(super) const JWKS: Section = Section {
+    title: "Keys of an issuer",
+    keys: &[
+        may(
+            "cluster",
+            Kind::Text(&TEXT),
+            "",
+            "Envoy cluster of the identity provider. Without `uri`, the keys are found by OIDC discovery from `issuer`.",
+        ),
+        may("uri", Kind::Text(&URI), "by discovery", "Where the key set is, through the cluster."),
+        may(
+            "refresh",
+            Kind::Duration(Duration::from_secs(1), Duration::from_hours(24)),
+            "`10m`",
+            "Time between fetches.",
+        ),
+        CLUSTER_AUTHORITY,
+        may(
+            "path",
+            Kind::Text(&PATH),
+            "of `issuer`, with `/.well-known/openid-configuration`",
+            "Path of the discovery document. Not with `uri`.",
+        ),
+        CLUSTER_TIMEOUT,
+        CLUSTER_HEADERS,
+        may(
+            "inline",
+            Kind::KeySet,
+            "",
+            "The key set itself, `{ keys: […] }`, instead of everything else here. Public keys only.",
+        ),
+    ],
+};
+
+pub(super) const CONNECTION: Section = Section {
+    title: "Connections",
+    keys: &[
+        must("name", Kind::Text(&NAME), "Unique in the set."),
+        must(
+            "protocol",
+            Kind::Choice(&["openai", "none"]),
+            "The API spoken. `none` passes untouched and unrecorded: health checks, CORS preflight.",
+        ),
+        may(
+            "match",
+            Kind::OneOrMany(&Kind::Section(&MATCH)),
+            "by route metadata alone",
+            "Which requests these are; of a list, any. Route metadata `filter_metadata: { portcullis: { connection: NAME } }` overrides it.",
+        ),
+        may(
+            "issuers",
+            Kind::List(&Kind::Text(&NAME)),
+            "the only issuer",
+            "Whose tokens are accepted. Required where the set has several issuers.",
+        ),
+        may(
+            "policy",
+            Kind::Text(&NAME),
+            "",
+            "The policy that guards it. Required, except with `protocol: none`.",
+        ),
+        may(
+            "credential",
+            Kind::Section(&CREDENTIAL),
+            "none",
+            "What the upstream sees instead of the caller's token.",
+        ),
+        may(
+            "token",
+            Kind::Section(&TOKEN),
+            "the protocol's own headers",
+            "Where else the caller's token may come.",
+        ),
+    ],
+};
+
+pub(super) const MATCH: Section = Section {
+    title: "Match",
+    keys: &[
+        may(
+            "authority",
+            Kind::Text(&AUTHORITY),
+            "any",
+            "Host, compared without case; without a port it holds for any.",
+        ),
+        may("path_prefix", Kind::Text(&PATH_PREFIX), "any", "Start of the path; it ends at a segment."),
+        may("route", Kind::Text(&TEXT), "any", "Envoy's name of the route."),
+        may("virtual_host", Kind::Text(&TEXT), "any", "Envoy's name of the virtual host."),
+        may("cluster", Kind::Text(&TEXT), "any", "Envoy's name of the upstream cluster."),
+        may("method", Kind::Text(&METHOD), "any", "Request method."),
+    ],
+};
+
+pub(super) const CREDENTIAL: Section = Section {
+    title: "Credential",
+    keys: &[
+        must("header", Kind::Text(&HEADER), "Header to set."),
+        must("value", Kind::Text(&TEMPLATE), "Its value, such as `Bearer ${env:OPENAI_API_KEY}`."),
+    ],
+};
+
+pub(super) const TOKEN: Section = Section {
+    title: "Token",
+    keys: &[must("headers", Kind::List(&Kind::Section(&TOKEN_HEADER)), "Headers in which a token may come.")],
+};
+
+const TOKEN_HEADER: Section = Section {
+    title: "Token header",
+    keys: &[
+        must("name", Kind::Text(&HEADER), "The header."),
+        may(
+            "prefix",
+            Kind::Text(&PREFIX),
+            "none",
+            "Text before the token, such as `Bearer `; compared without case.",
+        ),
+    ],
+};
+
+pub(super) const POLICY: Section = Section {
+    title: "Policies",
+    keys: &[
+        must("name", Kind::Text(&NAME), "Unique in the set."),
+        may("mode", Kind::Choice(MODES), "the set's", "Overrides the set's mode."),
+        must(
+            "allow",
+            Kind::Text(&CONDITION),
+            "Who may use it at all; decided before any body is read where it can be.",
+        ),
+        may("rules", Kind::List(&Kind::Section(&RULE)), "none", "Each has exactly one of `deny` and `flag`."),
+        may("limits", Kind::Section(&LIMITS), "", "Bounds."),
+        may("mask", Kind::Section(&MASKS), "nothing is masked", "What callers do not get to see."),
+        may(
+            "uninspected",
+            Kind::ChoiceOr(PASS, &UNINSPECTED),
+            "`deny`",
+            "What may pass without being looked at; `deny` and `allow` are short for `{ default: … }`.",
+        ),
+    ],
+};
+
+pub(super) const RULE: Section = Section {
+    title: "Rules",
+    keys: &[
+        must("name", Kind::Text(&NAME), "Unique in the policy. Refusals and records name it."),
+        may(
+            "deny",
+            Kind::Text(&CONDITION),
+            "",
+            "Refuses the request where it holds. The first deny that holds answers.",
+        ),
+        may("flag", Kind::Text(&CONDITION), "", "Records that it held."),
+        may("message", Kind::Text(&TEXT), "none", "What the caller is told, with a deny."),
+        may("mode", Kind::Choice(MODES), "the policy's", "Overrides the policy's mode."),
+    ],
+};
+
+pub(super) const LIMITS: Section = Section {
+    title: "Limits",
+    keys: &[may("max_request_bytes", Kind::Size(1 << 10, 64 << 20), "`1Mi`", "The largest request body.")],
+};
+
+pub(super) const MASKS: Section = Section {
+    title: "Masks",
+    keys: &[may("response", Kind::Section(&MASK), "nothing", "What is masked in answers.")],
+};
+
+pub(super) const MASK: Section = Section {
+    title: "A mask",
+    keys: &[
+        must(
+            "entities",
+            Kind::List(&Kind::Text(&ENTITY)),
+            "Entities, and sets of them such as `PII` and `SECRETS`.",
+        ),
+        may(
+            "operator",
+            Kind::Choice(&["replace"]),
+            "`replace`",
+            "What stands in their place: `replace` puts `<EMAIL_ADDRESS>`.",
+        ),
+    ],
+};
+
+const KINDS: &[&str] = &{
+    let mut names = [""; Uninspected::ALL.len()];
+    let mut at = 0;
+    while at < names.len() {
+        #[expect(clippy::indexing_slicing, reason = "at compile time, below the length of both")]
+        {
+            names[at] = Uninspected::ALL[at].1;
+        }
+        at += 1;
+    }
+    names
+};
+
+pub(super) const UNINSPECTED: Section = Section {
+    title: "Uninspected",
+    keys: &[
+        may("default", Kind::Choice(PASS), "`deny`", "For kinds that are not named."),
+        may("allow", Kind::List(&Kind::Choice(KINDS)), "none", "Kinds that pass."),
+        may("deny", Kind::List(&Kind::Choice(KINDS)), "none", "Kinds that do not pass."),
+    ],
+};
+
+pub(super) const AUDIT: Section = Section {
+    title: "Audit",
+    keys: &[
+        CLUSTER,
+        CLUSTER_AUTHORITY,
+        may("path", Kind::Text(&PATH), "`/v1/logs`", "Where the collector takes OTLP logs over HTTP."),
+        CLUSTER_TIMEOUT,
+        CLUSTER_HEADERS,
+        may("capture", Kind::Choice(&["none"]), "`none`", "How much of prompt and answer a record holds."),
+        may("delivery", Kind::Choice(&["async"]), "`async`", "`async`: batched, retried, bounded."),
+    ],
+};

@@ -1,0 +1,38 @@
+//! What a set needs from around it: environment variables and clusters of its Envoy.
+
+use std::collections::BTreeSet;
+
+use super::set::{ClusterRef, JwksSource, Located, PolicySet, Template, TemplatePart};
+
+impl PolicySet {
+    /// Names of the environment variables that the set reads, in order of the alphabet.
+    pub fn env_names(&self) -> BTreeSet<&str> {
+        let credentials = self.connections.iter().filter_map(|connection| connection.credential.as_ref());
+        let headers = self.cluster_refs().flat_map(|cluster| cluster.headers.iter().map(|(_, value)| value));
+        credentials.map(|credential| &credential.value).chain(headers).flat_map(names).collect()
+    }
+
+    /// The clusters that the module itself calls, each once, where the set first names it.
+    pub fn clusters(&self) -> Vec<&Located<String>> {
+        let mut seen = BTreeSet::new();
+        self.cluster_refs()
+            .map(|cluster| &cluster.cluster)
+            .filter(|name| seen.insert(name.value.as_str()))
+            .collect()
+    }
+
+    fn cluster_refs(&self) -> impl Iterator<Item = &ClusterRef> {
+        let keys = self.issuers.iter().filter_map(|issuer| match &issuer.jwks {
+            JwksSource::Discovery { cluster, .. } | JwksSource::Uri { cluster, .. } => Some(cluster),
+            JwksSource::Inline(_) => None,
+        });
+        keys.chain(self.audit.iter().map(|audit| &audit.cluster))
+    }
+}
+
+fn names(template: &Template) -> impl Iterator<Item = &str> {
+    template.parts.iter().filter_map(|part| match part {
+        TemplatePart::Env(name) => Some(name.as_str()),
+        TemplatePart::Text(_) => None,
+    })
+}
