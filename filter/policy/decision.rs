@@ -1,0 +1,167 @@
+//! The order in which a policy is judged, and the verdict.
+//!
+//! `allow`; then the denies in order, the first that holds answers; then the flags. What fails to evaluate denies:
+//! a policy that cannot be decided has not said yes. In monitor mode a denial is only noted (`would`), and judging
+//! goes on as if it had not been.
+
+use super::condition::{Condition, EvalError};
+use super::rules::{Effect, Mode, Policy, Rule};
+use super::variables::Facts;
+
+/// Why a request is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// A rule holds, or `allow` does not.
+    Forbidden,
+    /// A condition failed to evaluate.
+    PolicyError,
+}
+
+/// A refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    /// Why.
+    pub reason: Reason,
+    /// The rule that refuses; `None`: `allow`.
+    pub rule: Option<String>,
+    /// What the caller is told. Names the rule or is the policy's own text; never holds anything of the request.
+    pub message: String,
+}
+
+/// What becomes of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// It goes on.
+    Allow,
+    /// It is refused.
+    Deny(Denial),
+}
+
+/// What a policy says of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// What becomes of it.
+    pub decision: Decision,
+    /// Whether `allow` is true, in any mode. The upstream credential is given to none for whom it is not.
+    pub allowed: bool,
+    /// The first denial that a monitor mode kept from acting: what enforcing everything would have answered.
+    pub would: Option<Denial>,
+    /// Flags that hold, in order. None are judged on a refused request.
+    pub flags: Vec<String>,
+    /// Conditions that failed to evaluate, by rule (`allow` for that).
+    pub errors: Vec<(String, EvalError)>,
+}
+
+impl Verdict {
+    /// The refusal, if it is one.
+    pub fn denial(&self) -> Option<&Denial> {
+        match &self.decision {
+            Decision::Allow => None,
+            Decision::Deny(denial) => Some(denial),
+        }
+    }
+
+    /// Applies a denial in a mode; true: it acts, and nothing more is to be judged.
+    fn deny(&mut self, denial: Denial, mode: Mode) -> bool {
+        match mode {
+            Mode::Enforce => self.decision = Decision::Deny(denial),
+            Mode::Monitor => {
+                self.would.get_or_insert(denial);
+            }
+        }
+        mode == Mode::Enforce
+    }
+}
+
+/// The name under which `allow` stands in [`Verdict::errors`].
+pub const ALLOW: &str = "allow";
+
+impl Policy {
+    /// Judges `allow` alone, before any body; `None`: it reads the body.
+    ///
+    /// A refusal is final. Otherwise [`Policy::judge`] is still to come, with the body if [`Policy::needs_body`]
+    /// says so; it judges `allow` again, over the same facts.
+    pub fn judge_head(&self, facts: &dyn Facts) -> Option<Verdict> {
+        (!self.allow().reads_body()).then(|| self.begin(facts).0)
+    }
+
+    /// Judges everything.
+    pub fn judge(&self, facts: &dyn Facts) -> Verdict {
+        let (mut verdict, refused) = self.begin(facts);
+        if refused || self.denies(&mut verdict, facts) {
+            return verdict;
+        }
+        for rule in self.of(Effect::Flag) {
+            match rule.condition().evaluate(facts) {
+                Ok(true) => verdict.flags.push(rule.name().to_owned()),
+                Ok(false) => {}
+                Err(error) => verdict.errors.push((rule.name().to_owned(), error)),
+            }
+        }
+        verdict
+    }
+
+    fn of(&self, effect: Effect) -> impl Iterator<Item = &Rule> {
+        self.rules().iter().filter(move |rule| rule.effect() == effect)
+    }
+
+    /// A verdict on `allow`; true: it refuses.
+    fn begin(&self, facts: &dyn Facts) -> (Verdict, bool) {
+        let mut verdict = Verdict {
+            decision: Decision::Allow,
+            allowed: false,
+            would: None,
+            flags: Vec::new(),
+            errors: Vec::new(),
+        };
+        let denial = match decide(self.allow(), ALLOW, facts, &mut verdict) {
+            Some(true) => {
+                verdict.allowed = true;
+                return (verdict, false);
+            }
+            Some(false) => denial(Reason::Forbidden, None, None),
+            None => denial(Reason::PolicyError, None, None),
+        };
+        let refused = verdict.deny(denial, self.mode());
+        (verdict, refused)
+    }
+
+    /// Judges the denies; true: one refuses.
+    fn denies(&self, verdict: &mut Verdict, facts: &dyn Facts) -> bool {
+        self.of(Effect::Deny).any(|rule| {
+            let reason = match decide(rule.condition(), rule.name(), facts, verdict) {
+                Some(false) => return false,
+                Some(true) => Reason::Forbidden,
+                None => Reason::PolicyError,
+            };
+            let denial = denial(reason, Some(rule.name()), rule.message());
+            verdict.deny(denial, rule.mode(self.mode()))
+        })
+    }
+}
+
+/// Evaluates a condition; an error is noted under the name.
+fn decide(condition: &Condition, name: &str, facts: &dyn Facts, verdict: &mut Verdict) -> Option<bool> {
+    match condition.evaluate(facts) {
+        Ok(holds) => Some(holds),
+        Err(error) => {
+            verdict.errors.push((name.to_owned(), error));
+            None
+        }
+    }
+}
+
+/// A refusal in words. A rule's own message says why it forbids, so it is not given for a rule that failed.
+fn denial(reason: Reason, rule: Option<&str>, message: Option<&str>) -> Denial {
+    let message = match (reason, rule, message) {
+        (Reason::Forbidden, _, Some(own)) => own.to_owned(),
+        (Reason::Forbidden, Some(rule), None) => format!("The rule \"{rule}\" forbids this request."),
+        (Reason::Forbidden, None, None) => "You are not allowed to use this.".to_owned(),
+        (Reason::PolicyError, Some(rule), _) => format!("The rule \"{rule}\" could not be decided."),
+        (Reason::PolicyError, None, _) => "It could not be decided whether you are allowed to use this.".to_owned(),
+    };
+    Denial { reason, rule: rule.map(str::to_owned), message }
+}
+
+#[cfg(test)]
+mod tests;

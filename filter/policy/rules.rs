@@ -1,0 +1,132 @@
+//! Policies and rules, compiled from plain text.
+//!
+//! [`Rule::compile`] and [`Condition::compile`] take one text each, so that whoever knows where it stood can say so
+//! when it is refused.
+
+use super::condition::{Condition, ConditionError};
+use super::variables::{Phase, Variable};
+
+/// Whether a decision acts or is only recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// It acts.
+    Enforce,
+    /// It is recorded and changes nothing.
+    Monitor,
+}
+
+/// What a rule does when its condition holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Refuses the request.
+    Deny,
+    /// Records that it held.
+    Flag,
+}
+
+/// One rule of a policy.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    name: String,
+    effect: Effect,
+    condition: Condition,
+    message: Option<String>,
+    mode: Option<Mode>,
+}
+
+impl Rule {
+    /// Compiles a rule.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the condition.
+    pub fn compile(name: &str, effect: Effect, condition: &str, level: Phase) -> Result<Rule, ConditionError> {
+        let condition = Condition::compile(condition, level)?;
+        Ok(Rule { name: name.to_owned(), effect, condition, message: None, mode: None })
+    }
+
+    /// What the caller is told when the rule refuses; `None`: a sentence that names the rule.
+    #[must_use]
+    pub fn with_message(self, message: Option<String>) -> Rule {
+        Rule { message, ..self }
+    }
+
+    /// Overrides the policy's mode, where given.
+    #[must_use]
+    pub fn with_mode(self, mode: Option<Mode>) -> Rule {
+        Rule { mode, ..self }
+    }
+
+    /// Its name within the policy.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it does.
+    pub fn effect(&self) -> Effect {
+        self.effect
+    }
+
+    /// When it does it.
+    pub fn condition(&self) -> &Condition {
+        &self.condition
+    }
+
+    /// What the caller is told, if the policy says so.
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
+    /// Whether it acts within a policy of this mode.
+    pub fn mode(&self, policy: Mode) -> Mode {
+        self.mode.unwrap_or(policy)
+    }
+}
+
+/// What may be asked, compiled.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    mode: Mode,
+    allow: Condition,
+    rules: Vec<Rule>,
+}
+
+impl Policy {
+    /// A policy of these parts; rules stay in order.
+    pub fn new(mode: Mode, allow: Condition, rules: Vec<Rule>) -> Policy {
+        Policy { mode, allow, rules }
+    }
+
+    /// Whether it acts, where a rule does not say otherwise.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Who may use it at all.
+    pub fn allow(&self) -> &Condition {
+        &self.allow
+    }
+
+    /// The rules, in order.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// Whether a verdict needs the request's body.
+    pub fn needs_body(&self) -> bool {
+        self.conditions().any(Condition::reads_body)
+    }
+
+    /// Whether a verdict needs to know the entities of the prompt.
+    pub fn reads_entities(&self) -> bool {
+        self.conditions().any(Condition::reads_entities)
+    }
+
+    /// Whether any condition reads this variable.
+    pub fn reads(&self, variable: Variable) -> bool {
+        self.conditions().any(|condition| condition.reads().contains(&variable))
+    }
+
+    fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        std::iter::once(&self.allow).chain(self.rules.iter().map(|rule| &rule.condition))
+    }
+}
