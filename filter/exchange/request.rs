@@ -106,7 +106,7 @@ impl Exchange {
     }
 
     /// Traffic that cannot be looked into: passes where the policy says so.
-    fn uninspected(&mut self, kind: Kind) -> Result<(), Refusal> {
+    pub(super) fn uninspected(&mut self, kind: Kind) -> Result<(), Refusal> {
         self.inquiry.uninspected.insert(kind);
         if self.policy().is_some_and(|policy| policy.uninspected.allows(kind)) {
             return Ok(());
@@ -212,6 +212,7 @@ impl Exchange {
     /// The caller is known (or monitor goes on without): decides what needs no body, then the rest or its wait.
     fn identified(&mut self, host: &dyn Host) -> Result<Flow, Refusal> {
         self.stage = Stage::AwaitBody;
+        self.prepare_head(host);
         self.judge_allow()?;
         self.inspectable()?;
         if self.needs_body() && !self.inquiry.complete {
@@ -221,34 +222,27 @@ impl Exchange {
         self.conclude(host)
     }
 
-    fn judge_allow(&mut self) -> Result<(), Refusal> {
-        let Some(policy) = self.policy() else { return Ok(()) };
-        if self.inquiry.identity.is_none() {
-            return Ok(());
-        }
-        let Some(denial) = policy.rules.judge_allow_at_head(&self.facts()) else { return Ok(()) };
-        self.object(denial)
-    }
-
     /// Whether operation and body are of kinds that can be looked into.
     fn inspectable(&mut self) -> Result<(), Refusal> {
         if self.inquiry.tunnel {
             return Ok(());
         }
         self.inquiry.operation = self.operation();
-        if self.inquiry.operation.is_none() {
-            self.uninspected(Kind::Path)?;
-        }
-        if self.inquiry.complete && self.inquiry.size == 0 || !self.reads_body() {
+        let Some(operation) = self.inquiry.operation else {
+            self.inquiry.unreadable = true;
+            return self.uninspected(Kind::Path);
+        };
+        let empty = self.inquiry.complete && self.inquiry.size == 0;
+        if empty || !operation.has_body() {
             return Ok(());
         }
-        match self.inquiry.head.body_kind() {
-            Ok(()) => Ok(()),
-            Err(kind) => {
-                self.inquiry.unreadable = true;
-                self.uninspected(kind)
-            }
+        let Err(kind) = self.inquiry.head.body_kind() else { return Ok(()) };
+        self.inquiry.unreadable = true;
+        if self.policy().is_some_and(|policy| policy.holds_for_body) {
+            return self.uninspected(kind);
         }
+        self.inquiry.uninspected.insert(kind);
+        Ok(())
     }
 
     fn buffered(&mut self, host: &dyn Host, size: usize, end: bool) -> Result<Flow, Refusal> {
@@ -276,7 +270,8 @@ impl Exchange {
         if self.inquiry.complete {
             self.read_view()?;
         }
-        self.judge()?;
+        // A body that goes by unheld is judged again at its end, by what only watches.
+        self.judge(self.inquiry.complete)?;
         self.forward(host);
         Ok(Flow::Continue)
     }
@@ -298,7 +293,8 @@ impl Exchange {
         }
         if end {
             self.inquiry.complete = true;
-            self.watch();
+            // It went upstream already: what is objected to now can only be written down.
+            let _too_late = self.read_view().and_then(|()| self.judge(true));
             self.record_start(host);
         }
     }

@@ -167,7 +167,7 @@ impl Exchange {
 
     /// A piece of the answer came; `size` bytes are buffered.
     pub fn response_body(&mut self, host: &dyn Host, size: usize, end: bool) -> Flow {
-        if self.stage != Stage::Forwarded && !matches!(self.answer.act, Act::Cut) {
+        if self.stage != Stage::Forwarded {
             return Flow::Continue;
         }
         self.answer.ended |= end;

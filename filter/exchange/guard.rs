@@ -1,0 +1,328 @@
+//! A policy set, compiled: what all exchanges of a worker share and none changes.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::config::problem::Problem;
+use crate::config::set::{
+    self, Bundle, Connection, Effect, Expose, Located, Mode, Place, Protocol, Template, TemplatePart, Unmatched,
+};
+use crate::identity::bearer::TokenHeader;
+use crate::mask::{Entities, Plan};
+use crate::policy::rules::{self, Rule};
+use crate::policy::{Condition, ConditionError, Phase, Variable};
+
+/// A policy set, compiled.
+pub struct Guard {
+    /// Default mode.
+    pub mode: Mode,
+    /// For requests that match no connection.
+    pub unmatched: Unmatched,
+    /// Which of our headers answers carry.
+    pub expose: Expose,
+    /// Commit of the policy repository.
+    pub revision: String,
+    /// Digest of the set.
+    pub digest: String,
+    /// Connections in order.
+    pub lanes: Vec<Rc<Lane>>,
+    /// Every entity we can find, for conditions that ask for those of a prompt.
+    pub everything: Plan,
+}
+
+/// A connection with all that an exchange on it needs.
+pub struct Lane {
+    /// The connection as written.
+    pub connection: Connection,
+    /// Its policy; `None` for `protocol: none`.
+    pub policy: Option<Rc<Policy>>,
+    /// Indexes of the issuers it accepts.
+    pub issuers: Vec<usize>,
+    /// Headers that may hold the caller's token.
+    pub token_headers: Vec<TokenHeader>,
+    /// What goes upstream in the token's stead.
+    pub credential: Option<Credential>,
+    /// What is masked in answers: the policy's entities and the credential.
+    pub plan: Plan,
+    /// What monitor looks for in answers, without changing them.
+    pub watch: Plan,
+    /// The credential alone, which is covered in every mode.
+    pub cover: Plan,
+    /// Whether the policy masks entities, beside the credential.
+    pub masks_entities: bool,
+}
+
+/// A resolved credential. It has no `Debug`, so that it reaches no log.
+pub struct Credential {
+    /// Header name, lower case.
+    pub header: String,
+    /// Its value.
+    pub value: Vec<u8>,
+}
+
+/// A policy, compiled.
+pub struct Policy {
+    /// Name within the set.
+    pub name: String,
+    /// Digest of the policy alone.
+    pub digest: String,
+    /// Its mode.
+    pub mode: Mode,
+    /// `allow` and the rules.
+    pub rules: rules::Policy,
+    /// Whether a rule that can refuse reads the body, so that headers are held until it is whole.
+    pub holds_for_body: bool,
+    /// What is masked in answers.
+    pub entities: Entities,
+    /// What may pass without being looked at.
+    pub uninspected: set::Uninspected,
+    /// Largest request body, in bytes.
+    pub max_request_bytes: usize,
+    /// Whether any condition reads `prompt.entities`.
+    pub reads_entities: bool,
+    /// Whether any condition reads `request.headers`.
+    pub reads_headers: bool,
+}
+
+/// How long an exchange waits for keys before it is refused.
+pub const KEYS_WAIT: Duration = Duration::from_secs(5);
+
+impl Guard {
+    /// Compiles a set. `env` gives the values of the proxy's environment; `None` where only the set itself is
+    /// checked, away from any proxy.
+    pub fn compile(bundle: &Bundle, env: Option<&dyn Fn(&str) -> Option<String>>) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let set = &bundle.set;
+        let mut policies = BTreeMap::new();
+        for policy in &set.policies {
+            if let Some(compiled) = compile_policy(policy, bundle, &mut problems) {
+                policies.insert(policy.name.value.clone(), Rc::new(compiled));
+            }
+        }
+        let lanes = set
+            .connections
+            .iter()
+            .filter_map(|connection| compile_lane(connection, set, &policies, env, &mut problems))
+            .map(Rc::new)
+            .collect();
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Self {
+            mode: set.mode,
+            unmatched: set.unmatched,
+            expose: set.expose,
+            revision: bundle.revision.clone(),
+            digest: bundle.digest.clone(),
+            lanes,
+            everything: Plan::new(Entities::all(), Vec::new()),
+        })
+    }
+}
+
+fn compile_policy(policy: &set::Policy, bundle: &Bundle, problems: &mut Vec<Problem>) -> Option<Policy> {
+    let before = problems.len();
+    let mode = policy.mode.unwrap_or(bundle.set.mode);
+    let allow = condition_problem(&policy.allow, Condition::compile(&policy.allow.value, Phase::Body), problems);
+    let compiled: Vec<Rule> = policy.rules.iter().filter_map(|rule| compile_rule(rule, problems)).collect();
+    let entities = policy.mask_response.as_ref().map_or(Entities::default(), |mask| resolve(&mask.entities, problems));
+    if problems.len() > before {
+        return None;
+    }
+    let allow = allow?;
+    let acts = |rule: &Rule| rule.effect() == rules::Effect::Deny && rule.mode(mode_of(mode)) == rules::Mode::Enforce;
+    let holds_for_body = mode == Mode::Enforce
+        && (allow.reads_body() || compiled.iter().any(|rule| acts(rule) && rule.condition().reads_body()));
+    if holds_for_body && !bundle.host.body_before_headers {
+        let problem = Problem::error(
+            &policy.name.place,
+            format!(
+                "the policy `{}` must read the body before a call goes on, and this proxy does not hold headers back",
+                policy.name.value
+            ),
+        );
+        problems.push(problem.help(
+            "set allow_on_headers_stop_iteration on Envoy's plugin and bundle with --body-before-headers true",
+        ));
+        return None;
+    }
+    let rules = rules::Policy::new(mode_of(mode), allow, compiled);
+    Some(Policy {
+        name: policy.name.value.clone(),
+        digest: bundle.policy_digests.get(&policy.name.value).cloned().unwrap_or_default(),
+        mode,
+        holds_for_body,
+        entities,
+        uninspected: policy.uninspected.clone(),
+        max_request_bytes: usize::try_from(policy.max_request_bytes).unwrap_or(usize::MAX),
+        reads_entities: rules.reads_entities(),
+        reads_headers: rules.reads(Variable::RequestHeaders),
+        rules,
+    })
+}
+
+fn compile_rule(rule: &set::Rule, problems: &mut Vec<Problem>) -> Option<Rule> {
+    let effect = match rule.effect {
+        Effect::Deny => rules::Effect::Deny,
+        Effect::Flag => rules::Effect::Flag,
+    };
+    let compiled = Rule::compile(&rule.name.value, effect, &rule.condition.value, Phase::Body);
+    let compiled = condition_problem(&rule.condition, compiled, problems)?;
+    let message = rule.message.as_ref().map(|message| message.value.clone());
+    Some(compiled.with_message(message).with_mode(rule.mode.map(mode_of)))
+}
+
+fn mode_of(mode: Mode) -> rules::Mode {
+    match mode {
+        Mode::Enforce => rules::Mode::Enforce,
+        Mode::Monitor => rules::Mode::Monitor,
+    }
+}
+
+/// Says where in the condition a fault is: the text again, with a caret below.
+fn condition_problem<T>(
+    source: &Located<String>,
+    compiled: Result<T, ConditionError>,
+    problems: &mut Vec<Problem>,
+) -> Option<T> {
+    let error = match compiled {
+        Ok(compiled) => return Some(compiled),
+        Err(error) => error,
+    };
+    let message = format!("{}\n{}", error.message, caret(&source.value, error.offset, error.len));
+    let problem = Problem::error(&source.place, message);
+    problems.push(match error.help {
+        Some(help) => problem.help(help),
+        None => problem,
+    });
+    None
+}
+
+/// The line of a condition in which a fault is, with carets below the fault.
+fn caret(source: &str, offset: usize, len: usize) -> String {
+    let (before, after) = source.split_at_checked(offset).unwrap_or((source, ""));
+    let line_start = before.rfind('\n').map_or(0, |at| at.saturating_add(1));
+    let head = before.get(line_start..).unwrap_or(before);
+    let tail = after.split('\n').next().unwrap_or_default();
+    let faulty = tail.get(..len.min(tail.len())).unwrap_or(tail);
+    let width = faulty.chars().count().max(1);
+    let indent: String = head.chars().map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+    format!("    {head}{tail}\n    {indent}{}", "^".repeat(width))
+}
+
+fn resolve(names: &[Located<String>], problems: &mut Vec<Problem>) -> Entities {
+    names.iter().fold(Entities::default(), |all, name| match Entities::resolve(&name.value) {
+        Ok(found) => all.union(found),
+        Err(error) => {
+            problems.push(Problem::error(&name.place, error.to_string()));
+            all
+        }
+    })
+}
+
+fn compile_lane(
+    connection: &Connection,
+    set: &set::PolicySet,
+    policies: &BTreeMap<String, Rc<Policy>>,
+    env: Option<&dyn Fn(&str) -> Option<String>>,
+    problems: &mut Vec<Problem>,
+) -> Option<Lane> {
+    let policy = connection.policy.as_ref().and_then(|name| policies.get(&name.value)).map(Rc::clone);
+    if policy.is_none() && connection.protocol != Protocol::None {
+        // The policy itself did not compile, and said so.
+        return None;
+    }
+    let mut secrets = Vec::new();
+    let credential = match (&connection.credential, env) {
+        (Some(credential), Some(env)) => {
+            let value = fill(&credential.value, env, &mut secrets, problems)?;
+            Some(Credential { header: credential.header.clone(), value: value.into_bytes() })
+        }
+        _ => None,
+    };
+    let entities = policy.as_ref().map_or(Entities::default(), |policy| policy.entities);
+    let issuers = set
+        .issuers
+        .iter()
+        .enumerate()
+        .filter(|(_, issuer)| connection.issuers.iter().any(|name| name.value == issuer.name.value))
+        .map(|(index, _)| index)
+        .collect();
+    let configured = connection.token_headers.iter();
+    Some(Lane {
+        issuers,
+        token_headers: configured.map(|header| TokenHeader::new(&header.name, &header.prefix)).collect(),
+        credential,
+        plan: Plan::new(entities, secrets.clone()),
+        watch: Plan::new(entities, Vec::new()),
+        cover: Plan::new(Entities::default(), secrets),
+        masks_entities: !entities.is_empty(),
+        policy,
+        connection: connection.clone(),
+    })
+}
+
+/// Puts the environment's values into a template; `secrets` takes each of them.
+pub fn fill(
+    template: &Template,
+    env: &dyn Fn(&str) -> Option<String>,
+    secrets: &mut Vec<Vec<u8>>,
+    problems: &mut Vec<Problem>,
+) -> Option<String> {
+    let mut text = String::new();
+    for part in &template.parts {
+        match part {
+            TemplatePart::Text(fixed) => text.push_str(fixed),
+            TemplatePart::Env(name) => match env(name).filter(|value| !value.is_empty()) {
+                Some(value) if value.bytes().any(|byte| byte.is_ascii_control()) => {
+                    problems.push(unusable(&template.place, name, "holds a line end or another control character"));
+                    return None;
+                }
+                Some(value) => {
+                    secrets.push(value.clone().into_bytes());
+                    text.push_str(&value);
+                }
+                None => {
+                    problems.push(unusable(&template.place, name, "is not set, or the proxy does not let it through"));
+                    return None;
+                }
+            },
+        }
+    }
+    Some(text)
+}
+
+fn unusable(place: &Place, name: &str, what: &str) -> Problem {
+    Problem::error(place, format!("the environment variable `{name}` {what}"))
+        .help("list it in vm_config.environment_variables.host_env_keys and set it for Envoy's process")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caret_stands_below_the_fault() {
+        assert_eq!(caret("a == llm.modle", 5, 9), "    a == llm.modle\n         ^^^^^^^^^");
+        assert_eq!(caret("a &&\n  bad", 7, 3), "      bad\n      ^^^");
+        assert_eq!(caret("a", 1, 0), "    a\n     ^");
+        assert_eq!(caret("é == x", 6, 1), "    é == x\n         ^");
+    }
+
+    #[test]
+    fn a_template_takes_its_values_from_the_environment_and_nothing_else() {
+        let template = Template {
+            parts: vec![TemplatePart::Text("Bearer ".into()), TemplatePart::Env("KEY".into())],
+            place: Place::default(),
+        };
+        let (mut secrets, mut problems) = (Vec::new(), Vec::new());
+        let filled = fill(&template, &|_| Some("sk-1".into()), &mut secrets, &mut problems);
+        assert_eq!(filled.as_deref(), Some("Bearer sk-1"));
+        assert_eq!(secrets, [b"sk-1".to_vec()]);
+        for missing in [None, Some(String::new()), Some("a\nb".into())] {
+            assert_eq!(fill(&template, &|_| missing.clone(), &mut secrets, &mut problems), None);
+        }
+        assert_eq!(problems.len(), 3);
+    }
+}

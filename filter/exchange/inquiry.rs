@@ -1,0 +1,242 @@
+//! What has been learnt of a request, and the facts that conditions read of it.
+
+use std::collections::BTreeSet;
+
+use super::Exchange;
+use super::head::Head;
+use super::path;
+use super::refusal::{Code, Refusal};
+use crate::config::set::{Kind, Protocol};
+use crate::host::Host;
+use crate::identity::Identity;
+use crate::mask::{self, Found};
+use crate::policy::decision::{Denial, Reason};
+use crate::policy::{Fact, Facts, Variable};
+use crate::protocol::openai::{self, Operation, RequestError, RequestView};
+
+/// Conditions see no more of a list that callers fill than this.
+const LIST: usize = 256;
+
+/// What has been learnt of a request so far.
+#[derive(Default)]
+pub(super) struct Inquiry {
+    pub head: Head,
+    /// Canonical path, without query.
+    pub path: String,
+    /// CONNECT, an upgrade or gRPC.
+    pub tunnel: bool,
+    /// The token, only while its issuer's keys are awaited.
+    pub token: Option<String>,
+    pub identity: Option<Identity>,
+    /// Whether `allow` held for a verified identity.
+    pub allowed: bool,
+    pub operation: Option<Operation>,
+    /// Body bytes seen.
+    pub size: usize,
+    pub body: Vec<u8>,
+    /// Whether the body is whole.
+    pub complete: bool,
+    /// Whether the body is of a kind that cannot be read.
+    pub unreadable: bool,
+    pub view: RequestView,
+    /// Entities of the prompt, where a condition asks.
+    pub entities: Vec<String>,
+    pub uninspected: BTreeSet<Kind>,
+    /// What enforce would have answered.
+    pub would: Option<Refusal>,
+    pub flags: Vec<String>,
+    /// Conditions that failed, by rule, with why.
+    pub errors: Vec<(String, String)>,
+    /// Request headers as conditions see them, where one asks.
+    pub headers: Vec<(String, String)>,
+    pub seconds: i64,
+}
+
+/// Answers the names of conditions.
+pub(super) struct RequestFacts<'a> {
+    exchange: &'a Exchange,
+}
+
+impl Facts for RequestFacts<'_> {
+    fn fact(&self, variable: Variable) -> Fact<'_> {
+        let inquiry = &self.exchange.inquiry;
+        let view = &inquiry.view;
+        let identity = inquiry.identity.as_ref();
+        let text = |part: fn(&Identity) -> &str| identity.map_or(Fact::Str(""), |identity| Fact::Str(part(identity)));
+        let count = |count: u64| Fact::Int(i64::try_from(count).unwrap_or(i64::MAX));
+        match variable {
+            Variable::IdentityId => text(|identity| &identity.id),
+            Variable::IdentitySubject => text(|identity| &identity.subject),
+            Variable::IdentityIssuer => text(|identity| &identity.issuer),
+            Variable::IdentityGroups => Fact::List(identity.map_or(&[], |identity| identity.groups.as_slice())),
+            Variable::IdentityClaims => identity.map_or(Fact::Missing, |identity| Fact::Json(&identity.claims)),
+            Variable::SourceAddress => Fact::Str(&inquiry.head.source_address),
+            Variable::SourcePrincipal => Fact::Str(&inquiry.head.source_principal),
+            Variable::RequestMethod => Fact::Str(&inquiry.head.method),
+            Variable::RequestPath => Fact::Str(&inquiry.head.path),
+            Variable::RequestUrlPath => Fact::Str(&inquiry.path),
+            Variable::RequestQuery => Fact::Str(path::split(&inquiry.head.path).1.unwrap_or_default()),
+            Variable::RequestHost => Fact::Str(&inquiry.head.authority),
+            Variable::RequestHeaders => Fact::Map(&inquiry.headers),
+            Variable::RequestTime => Fact::Int(inquiry.seconds),
+            Variable::RequestSize => count(u64::try_from(inquiry.size).unwrap_or(u64::MAX)),
+            Variable::TargetName => {
+                Fact::Str(self.exchange.lane.as_ref().map_or("", |lane| &lane.connection.name.value))
+            }
+            Variable::TargetProtocol => Fact::Str(self.exchange.protocol_name()),
+            Variable::TargetRoute => Fact::Str(&inquiry.head.route),
+            Variable::LlmOperation => Fact::Str(inquiry.operation.map_or("", Operation::name)),
+            Variable::LlmModel => Fact::Str(&view.model),
+            Variable::LlmStream => Fact::Bool(view.stream),
+            Variable::LlmMaxOutputTokens => count(view.max_output_tokens.unwrap_or_default()),
+            Variable::LlmMessages => count(view.messages),
+            Variable::LlmPromptChars => count(view.prompt_chars),
+            Variable::LlmTools => Fact::List(view.tools.get(..view.tools.len().min(LIST)).unwrap_or_default()),
+            Variable::LlmImages => count(view.images),
+            Variable::LlmN => count(view.n),
+            Variable::PromptText => Fact::Str(&view.prompt),
+            Variable::PromptEntities => Fact::List(&inquiry.entities),
+        }
+    }
+}
+
+impl Exchange {
+    pub(super) fn facts(&self) -> RequestFacts<'_> {
+        RequestFacts { exchange: self }
+    }
+
+    pub(super) fn protocol_name(&self) -> &'static str {
+        match self.lane.as_ref().map(|lane| lane.connection.protocol) {
+            Some(Protocol::OpenAi) => "openai",
+            Some(Protocol::None) => "none",
+            None => "",
+        }
+    }
+
+    /// The operation, by method and path below the API's own root.
+    pub(super) fn operation(&self) -> Option<Operation> {
+        openai::classify(&self.inquiry.head.method, &self.inquiry.path)
+    }
+
+    /// Whether headers are held until the body is whole.
+    pub(super) fn needs_body(&self) -> bool {
+        self.policy().is_some_and(|policy| policy.holds_for_body) && !self.inquiry.tunnel && !self.inquiry.unreadable
+    }
+
+    pub(super) fn over_limit(&self, size: usize) -> bool {
+        self.policy().is_some_and(|policy| size > policy.max_request_bytes)
+    }
+
+    /// Prepares what conditions may ask of the head.
+    pub(super) fn prepare_head(&mut self, host: &dyn Host) {
+        self.inquiry.seconds = i64::try_from(host.now() / 1_000_000_000).unwrap_or(i64::MAX);
+        if !self.policy().is_some_and(|policy| policy.reads_headers) {
+            return;
+        }
+        let mut headers: Vec<(String, String)> = Vec::new();
+        for (name, value) in &self.inquiry.head.headers {
+            let name = String::from_utf8_lossy(name).into_owned();
+            // The caller's token is nothing for conditions to read: claims are.
+            if name.starts_with(':') || crate::identity::bearer::is_token_header(&name) {
+                continue;
+            }
+            let value = String::from_utf8_lossy(value);
+            match headers.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, joined)) => {
+                    joined.push(',');
+                    joined.push_str(&value);
+                }
+                None => headers.push((name, value.into_owned())),
+            }
+        }
+        self.inquiry.headers = headers;
+    }
+
+    /// Judges `allow` where it needs no body.
+    pub(super) fn judge_allow(&mut self) -> Result<(), Refusal> {
+        let Some(policy) = self.policy() else { return Ok(()) };
+        let Some(verdict) = policy.rules.judge_head(&self.facts()) else { return Ok(()) };
+        self.inquiry.allowed = verdict.allowed && self.inquiry.identity.is_some();
+        match verdict.denial().or(verdict.would.as_ref()) {
+            Some(denial) => self.object(refusal_of(denial)),
+            None => Ok(()),
+        }
+    }
+
+    /// Judges everything; only refusals count, unless this is the `last` time and what is learnt is to be kept.
+    pub(super) fn judge(&mut self, last: bool) -> Result<(), Refusal> {
+        let Some(policy) = self.policy() else { return Ok(()) };
+        let verdict = policy.rules.judge(&self.facts());
+        self.inquiry.allowed = verdict.allowed && self.inquiry.identity.is_some();
+        let refusal = verdict.denial().map(refusal_of);
+        if last || refusal.is_some() {
+            if let Some(would) = &verdict.would {
+                self.inquiry.would.get_or_insert_with(|| refusal_of(would));
+            }
+            self.inquiry.flags = verdict.flags;
+            self.inquiry.errors = verdict.errors.into_iter().map(|(rule, error)| (rule, error.to_string())).collect();
+        }
+        refusal.map_or(Ok(()), Err)
+    }
+
+    /// Reads the body as the API has it.
+    pub(super) fn read_view(&mut self) -> Result<(), Refusal> {
+        let Some(operation) = self.inquiry.operation else { return Ok(()) };
+        if self.inquiry.unreadable || !operation.has_body() {
+            self.inquiry.body = Vec::new();
+            return Ok(());
+        }
+        let body = std::mem::take(&mut self.inquiry.body);
+        match openai::read_request(operation, &body) {
+            Ok(view) => self.inquiry.view = view,
+            Err(RequestError::Schema { path }) => {
+                self.inquiry.unreadable = true;
+                self.uninspected_at(Kind::Schema, &path)?;
+            }
+            Err(error) => {
+                self.inquiry.unreadable = true;
+                self.inquiry.uninspected.insert(Kind::Schema);
+                self.object(Refusal::new(Code::InvalidRequest, error.to_string()).because("malformed"))?;
+            }
+        }
+        let found: &[(bool, Kind)] = &[
+            (!self.inquiry.view.references.is_empty(), Kind::Reference),
+            (self.inquiry.view.images > 0, Kind::Image),
+            (self.inquiry.view.audio > 0, Kind::Audio),
+        ];
+        for (present, kind) in found {
+            if *present {
+                self.uninspected(*kind)?;
+            }
+        }
+        if self.policy().is_some_and(|policy| policy.reads_entities) {
+            let mut entities = Found::default();
+            mask::mask_whole(&self.worker.guard.everything, self.inquiry.view.prompt.as_bytes(), &mut entities);
+            self.inquiry.entities = entities.names().into_iter().map(str::to_owned).collect();
+        }
+        Ok(())
+    }
+
+    fn uninspected_at(&mut self, kind: Kind, place: &str) -> Result<(), Refusal> {
+        self.inquiry.uninspected.insert(kind);
+        if self.policy().is_some_and(|policy| policy.uninspected.allows(kind)) {
+            return Ok(());
+        }
+        let refusal = Refusal::uninspected(kind);
+        let message = format!("{} (at {place})", refusal.message);
+        self.object(Refusal { message, ..refusal })
+    }
+}
+
+fn refusal_of(denial: &Denial) -> Refusal {
+    let code = match denial.reason {
+        Reason::Forbidden => Code::Forbidden,
+        Reason::PolicyError => Code::PolicyError,
+    };
+    let reason = match (&denial.rule, denial.reason) {
+        (Some(_), Reason::Forbidden) => "rule",
+        (None, Reason::Forbidden) => "allow",
+        (_, Reason::PolicyError) => "policy_error",
+    };
+    Refusal { rule: denial.rule.clone(), ..Refusal::new(code, denial.message.clone()).because(reason) }
+}

@@ -1,0 +1,211 @@
+//! The issuers' keys of one worker: whose turn it is to fetch, and the calls under way.
+
+use std::time::Duration;
+
+use super::guard::fill;
+use super::metrics;
+use crate::config::problem::Problem;
+use crate::config::set::{ClusterRef, Issuer, JwksSource};
+use crate::host::{Call, CallId, Host, Level, Reply};
+use crate::identity::provider::{Failure, FetchError, Outcome, Source, State, Timing};
+use crate::identity::{KeySet, Provider};
+
+/// The keys of all issuers, in the order of the set.
+pub(super) struct Keys {
+    slots: Vec<Slot>,
+}
+
+struct Slot {
+    issuer: String,
+    provider: Provider,
+    service: Option<Service>,
+    flight: Option<CallId>,
+    /// The last fault that was logged: a provider that is down is one line, not one each try.
+    logged: Option<FetchError>,
+}
+
+/// Where and how to call.
+struct Service {
+    cluster: String,
+    authority: Option<String>,
+    timeout: Duration,
+    headers: Vec<(String, String)>,
+}
+
+/// What a reply did to the keys of an issuer.
+pub(super) struct Arrival {
+    /// Index of the issuer.
+    pub issuer: usize,
+    /// Whether a round of fetching came to its end, well or badly.
+    pub round_over: bool,
+    /// Whether there are keys now.
+    pub ready: bool,
+}
+
+impl Keys {
+    /// Prepares the issuers' sources.
+    pub fn new(
+        issuers: &[Issuer],
+        host: &dyn Host,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let slots = issuers.iter().filter_map(|issuer| slot(issuer, host, env, &mut problems)).collect();
+        if problems.is_empty() { Ok(Self { slots }) } else { Err(problems) }
+    }
+
+    /// The state of an issuer's keys.
+    pub fn state(&self, issuer: usize, now: u64) -> State<'_> {
+        self.slots
+            .get(issuer)
+            .map_or(State::Unavailable { reason: FetchError::NotYet }, |slot| slot.provider.state(now))
+    }
+
+    /// Changes whenever an issuer's keys do.
+    pub fn generation(&self, issuer: usize) -> u64 {
+        self.slots.get(issuer).map_or(0, |slot| slot.provider.generation())
+    }
+
+    /// Asks for a newer set; true: one is on its way.
+    pub fn refetch(&mut self, issuer: usize, now: u64) -> bool {
+        self.slots.get_mut(issuer).is_some_and(|slot| slot.provider.refetch(now))
+    }
+
+    /// Makes the calls whose time has come. Only from the root: replies go to whoever calls.
+    pub fn fetch(&mut self, host: &dyn Host) {
+        for slot in &mut self.slots {
+            slot.fetch(host);
+            if let Some(age) = slot.provider.age(host.now()) {
+                host.gauge(&metrics::key_age(&slot.issuer), age.as_secs());
+            }
+        }
+    }
+
+    /// Takes a reply; `None`: it was not for us.
+    pub fn reply(&mut self, host: &dyn Host, call: CallId, reply: &Reply) -> Option<Arrival> {
+        let (issuer, slot) = self.slots.iter_mut().enumerate().find(|(_, slot)| slot.flight == Some(call))?;
+        slot.flight = None;
+        let answer = match reply {
+            Reply::Broken => Err(Failure::Broken),
+            Reply::Answer { status, body, .. } => Ok((*status, body.as_slice())),
+        };
+        let outcome = slot.provider.received(host.now(), answer);
+        slot.note(host, &outcome);
+        if outcome == Outcome::Next {
+            slot.fetch(host);
+        }
+        let ready = matches!(slot.provider.state(host.now()), State::Ready(_));
+        let round_over = matches!(outcome, Outcome::Keys { .. } | Outcome::Failed { .. });
+        Some(Arrival { issuer, round_over, ready })
+    }
+}
+
+impl Slot {
+    fn fetch(&mut self, host: &dyn Host) {
+        let Some(service) = &self.service else { return };
+        let Some(fetch) = self.provider.wanted(host.now()) else { return };
+        let mut headers = vec![
+            (":method".to_owned(), "GET".to_owned()),
+            (":scheme".to_owned(), fetch.scheme.to_owned()),
+            (":authority".to_owned(), service.authority.clone().unwrap_or(fetch.authority)),
+            (":path".to_owned(), fetch.path),
+            ("accept".to_owned(), "application/json".to_owned()),
+        ];
+        headers.extend(service.headers.iter().cloned());
+        let call =
+            Call { cluster: service.cluster.clone(), headers, body: Vec::new(), timeout: service.timeout };
+        match host.call(&call) {
+            Ok(id) => self.flight = Some(id),
+            Err(_) => {
+                let outcome = self.provider.received(host.now(), Err(Failure::Unreachable));
+                self.note(host, &outcome);
+            }
+        }
+    }
+
+    fn note(&mut self, host: &dyn Host, outcome: &Outcome) {
+        match outcome {
+            Outcome::Keys { changed } => {
+                host.count(&metrics::key_fetch(&self.issuer, "ok"), 1);
+                if *changed || self.logged.is_some() {
+                    host.log(Level::Info, &format!("issuer {}: keys are in place", self.issuer));
+                }
+                self.logged = None;
+            }
+            Outcome::Failed { error, .. } => {
+                host.count(&metrics::key_fetch(&self.issuer, "failed"), 1);
+                if self.logged != Some(*error) {
+                    host.log(Level::Warn, &format!("issuer {}: no keys: {error}", self.issuer));
+                }
+                self.logged = Some(*error);
+            }
+            Outcome::Ignored | Outcome::Next => {}
+        }
+    }
+}
+
+fn slot(
+    issuer: &Issuer,
+    host: &dyn Host,
+    env: &dyn Fn(&str) -> Option<String>,
+    problems: &mut Vec<Problem>,
+) -> Option<Slot> {
+    let mut timing = Timing::default();
+    let (source, service) = match &issuer.jwks {
+        JwksSource::Discovery { cluster, refresh } => {
+            timing.refresh = *refresh;
+            let source = Source::Discovery { issuer: issuer.issuer.value.clone(), path: cluster.path.clone() };
+            (source, Some(service(cluster, env, problems)?))
+        }
+        JwksSource::Uri { cluster, uri, refresh } => {
+            timing.refresh = *refresh;
+            (Source::Uri { uri: uri.clone() }, Some(service(cluster, env, problems)?))
+        }
+        JwksSource::Inline(text) => match KeySet::parse(text.value.as_bytes()) {
+            Ok(keys) => (Source::Inline(keys), None),
+            Err(error) => {
+                problems.push(Problem::error(&text.place, error.to_string()));
+                return None;
+            }
+        },
+    };
+    let mut seed = [0; 8];
+    host.random(&mut seed);
+    match Provider::new(source, timing, host.now(), u64::from_le_bytes(seed)) {
+        Ok(provider) => {
+            let issuer = issuer.name.value.clone();
+            Some(Slot { issuer, provider, service, flight: None, logged: None })
+        }
+        Err(error) => {
+            problems.push(Problem::error(&issuer.issuer.place, error.to_string()));
+            None
+        }
+    }
+}
+
+fn service(
+    cluster: &ClusterRef,
+    env: &dyn Fn(&str) -> Option<String>,
+    problems: &mut Vec<Problem>,
+) -> Option<Service> {
+    let headers = headers(cluster, env, problems)?;
+    Some(Service {
+        cluster: cluster.cluster.value.clone(),
+        authority: cluster.authority.clone(),
+        timeout: cluster.timeout,
+        headers,
+    })
+}
+
+/// The headers of a service, with the environment's values in their templates.
+pub(super) fn headers(
+    cluster: &ClusterRef,
+    env: &dyn Fn(&str) -> Option<String>,
+    problems: &mut Vec<Problem>,
+) -> Option<Vec<(String, String)>> {
+    let mut secrets = Vec::new();
+    let filled = cluster.headers.iter().map(|(name, value)| {
+        fill(value, env, &mut secrets, problems).map(|value| (name.clone(), value))
+    });
+    filled.collect()
+}
