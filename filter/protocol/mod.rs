@@ -1,1 +1,47 @@
-//! Placeholder.
+//! What the bytes of each API mean, and the framings they share.
+//!
+//! Requests are read whole and strictly ([`openai`]): what a rule judges must be what the upstream reads. Responses are
+//! rewritten as they come ([`rewrite`]): an API's answers are a table ([`json::table`]) that one engine reads, over two
+//! framings, a JSON document and server-sent events ([`sse`]).
+
+mod facts;
+pub mod json;
+pub mod openai;
+pub mod rewrite;
+pub mod sse;
+mod stream;
+#[cfg(test)]
+mod testing;
+
+pub use facts::Usage;
+
+/// Why an answer cannot be inspected. The caller fails closed: nothing after it goes out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// The bytes are no JSON, or JSON that two readers may read differently.
+    #[error("the answer is not readable JSON at byte {at}: {reason}")]
+    Json {
+        /// Offset in the document or in the event's data.
+        at: u64,
+        /// What is wrong there.
+        reason: &'static str,
+    },
+    /// The body or an event ended within its document.
+    #[error("the answer ended within a JSON document")]
+    Truncated,
+    /// Bytes that are no UTF-8.
+    #[error("the answer is not UTF-8")]
+    Utf8,
+    /// An event longer than is read.
+    #[error("an event is longer than {limit} bytes")]
+    EventTooLong {
+        /// The bound.
+        limit: usize,
+    },
+    /// More texts at once, or in one event, than are followed.
+    #[error("the answer carries more than {limit} texts at once")]
+    TooManyTexts {
+        /// The bound.
+        limit: usize,
+    },
+}

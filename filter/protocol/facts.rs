@@ -1,0 +1,67 @@
+//! What an answer says of itself: its model, why it ended, what it cost.
+
+use super::json::table::{Fact, Mark};
+
+/// Longest label that is remembered.
+const MAX_LABEL: usize = 256;
+
+/// Tokens as the provider reports them; `None` where it does not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens of the prompt.
+    pub prompt: Option<u64>,
+    /// Tokens of the answer.
+    pub completion: Option<u64>,
+    /// Both, as the provider sums them.
+    pub total: Option<u64>,
+    /// Of the prompt's, those from the provider's cache.
+    pub cached: Option<u64>,
+    /// Of the answer's, those of hidden reasoning.
+    pub reasoning: Option<u64>,
+}
+
+/// What was read on the way.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Facts {
+    pub(crate) usage: Usage,
+    pub(crate) id: String,
+    pub(crate) model: String,
+    pub(crate) finish: String,
+    pub(crate) failed: bool,
+}
+
+impl Facts {
+    pub(crate) fn enter(&mut self, mark: Mark) {
+        self.failed |= mark == Mark::Failure;
+    }
+
+    pub(crate) fn read(&mut self, fact: Fact, value: &[u8]) {
+        match fact {
+            Fact::Id => label(&mut self.id, value),
+            Fact::Model => label(&mut self.model, value),
+            Fact::Finish => label(&mut self.finish, value),
+            Fact::PromptTokens => count(&mut self.usage.prompt, value),
+            Fact::CompletionTokens => count(&mut self.usage.completion, value),
+            Fact::TotalTokens => count(&mut self.usage.total, value),
+            Fact::CachedTokens => count(&mut self.usage.cached, value),
+            Fact::ReasoningTokens => count(&mut self.usage.reasoning, value),
+            Fact::Object | Fact::Created | Fact::Choice | Fact::Tool => {}
+        }
+    }
+}
+
+/// Remembers a label as it was written; labels with escapes are nobody's names.
+fn label(into: &mut String, value: &[u8]) {
+    if into.as_bytes() == value || value.len() > MAX_LABEL {
+        return;
+    }
+    if let Ok(value) = std::str::from_utf8(value) {
+        into.clear();
+        into.push_str(value);
+    }
+}
+
+fn count(into: &mut Option<u64>, value: &[u8]) {
+    let parsed = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+    *into = parsed.or(*into);
+}

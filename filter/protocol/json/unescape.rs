@@ -1,0 +1,166 @@
+//! The escapes of a JSON string, one character at a time, cut anywhere.
+//!
+//! The machine counts the raw bytes of each escape, so that whoever holds them can send them on as they came. It is
+//! used at both levels of JSON inside JSON: at the inner one a single character may itself be several raw bytes.
+
+/// What one character did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// The escape goes on.
+    More,
+    /// An escape of `raw` bytes ended with this character and means `char`.
+    Char { raw: usize, char: char },
+    /// A surrogate without its partner, `raw` bytes, ended *before* this character: take it again.
+    Lone { raw: usize },
+    /// Not an escape of JSON; `raw` bytes came before this character. Take it again, as it suits the caller.
+    Bad { raw: usize },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Idle,
+    Slash,
+    Hex { digits: u8, value: u16 },
+    High,
+    HighSlash,
+    LowHex { digits: u8, value: u16 },
+}
+
+/// State of one string.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unescape {
+    state: State,
+    /// Raw bytes of the escape under way.
+    raw: usize,
+    /// A high surrogate that waits for its partner, and its raw bytes.
+    high: u16,
+    high_raw: usize,
+}
+
+impl Unescape {
+    pub(crate) const fn new() -> Self {
+        Self { state: State::Idle, raw: 0, high: 0, high_raw: 0 }
+    }
+
+    /// Whether no escape is under way: any character but a backslash is plain.
+    #[inline]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.state == State::Idle
+    }
+
+    /// Whether the escape is a backslash and nothing more yet.
+    pub(crate) fn is_slash(&self) -> bool {
+        self.state == State::Slash
+    }
+
+    /// Raw bytes taken and not yet given out.
+    pub(crate) fn pending(&self) -> usize {
+        self.raw.saturating_add(self.high_raw)
+    }
+
+    /// Takes a character of `raw` bytes while an escape is under way, or the backslash that opens one. `char` is its
+    /// ASCII code; any other character is 0xFF.
+    pub(crate) fn step(&mut self, char: u8, raw: usize) -> Step {
+        match self.state {
+            State::Idle => {
+                self.raw = raw;
+                self.state = State::Slash;
+                Step::More
+            }
+            State::Slash => self.after_slash(char, raw),
+            State::Hex { digits, value } => self.hex(char, raw, digits, value),
+            State::High if char == b'\\' => {
+                self.raw = raw;
+                self.state = State::HighSlash;
+                Step::More
+            }
+            State::High => self.lone(State::Idle),
+            State::HighSlash if char == b'u' => {
+                self.raw = self.raw.saturating_add(raw);
+                self.state = State::LowHex { digits: 0, value: 0 };
+                Step::More
+            }
+            State::HighSlash => self.lone(State::Slash),
+            State::LowHex { digits, value } => self.low_hex(char, raw, digits, value),
+        }
+    }
+
+    /// Ends the string: `Some` when a lone surrogate of so many raw bytes was left.
+    pub(crate) fn finish(&mut self) -> Option<usize> {
+        let left = self.pending();
+        *self = Self::new();
+        (left > 0).then_some(left)
+    }
+
+    fn after_slash(&mut self, char: u8, raw: usize) -> Step {
+        let means = match char {
+            b'u' => {
+                self.raw = self.raw.saturating_add(raw);
+                self.state = State::Hex { digits: 0, value: 0 };
+                return Step::More;
+            }
+            b'"' | b'\\' | b'/' => char,
+            b'b' => 8,
+            b'f' => 12,
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
+            _ => return self.bad(),
+        };
+        let raw = self.raw.saturating_add(raw);
+        *self = Self::new();
+        Step::Char { raw, char: char::from(means) }
+    }
+
+    fn hex(&mut self, char: u8, raw: usize, digits: u8, value: u16) -> Step {
+        let Some(value) = append(value, char) else { return self.bad() };
+        self.raw = self.raw.saturating_add(raw);
+        if digits < 3 {
+            self.state = State::Hex { digits: digits.saturating_add(1), value };
+            return Step::More;
+        }
+        if (0xD800..0xDC00).contains(&value) {
+            self.high = value;
+            self.high_raw = self.raw;
+            self.raw = 0;
+            self.state = State::High;
+            return Step::More;
+        }
+        let raw = self.raw;
+        *self = Self::new();
+        Step::Char { raw, char: char::from_u32(u32::from(value)).unwrap_or(char::REPLACEMENT_CHARACTER) }
+    }
+
+    fn low_hex(&mut self, char: u8, raw: usize, digits: u8, value: u16) -> Step {
+        let Some(whole) = append(value, char) else { return self.lone(State::Hex { digits, value }) };
+        if digits < 3 {
+            self.raw = self.raw.saturating_add(raw);
+            self.state = State::LowHex { digits: digits.saturating_add(1), value: whole };
+            return Step::More;
+        }
+        let Some(Ok(char)) = char::decode_utf16([self.high, whole]).next() else {
+            return self.lone(State::Hex { digits, value });
+        };
+        let raw = self.raw.saturating_add(raw).saturating_add(self.high_raw);
+        *self = Self::new();
+        Step::Char { raw, char }
+    }
+
+    fn lone(&mut self, then: State) -> Step {
+        let raw = self.high_raw;
+        self.high_raw = 0;
+        self.state = then;
+        Step::Lone { raw }
+    }
+
+    fn bad(&mut self) -> Step {
+        let raw = self.pending();
+        *self = Self::new();
+        Step::Bad { raw }
+    }
+}
+
+fn append(value: u16, digit: u8) -> Option<u16> {
+    let digit = char::from(digit).to_digit(16).and_then(|d| u16::try_from(d).ok())?;
+    Some(value.wrapping_shl(4) | digit)
+}

@@ -1,0 +1,501 @@
+//! Follows a document's structure along a table, in pieces of any size.
+
+use crate::protocol::Unreadable;
+
+use super::grammar::{Grammar, Scalar, Token, plain_len};
+use super::table::{Fact, KEEP, MASK, Mark, OnNumber, OnText, Place};
+
+/// Longest number, and longest string of which something is read, where it is cut by pieces.
+pub(crate) const MAX_TOKEN: usize = 1024;
+
+/// Longest raw key that may still be a known one: escapes make six bytes of one.
+const MAX_KEY: usize = 256;
+
+/// What a walk meets. Every byte of the document comes in exactly one of `pass`, `text`, `number` and `dropped`, in
+/// the order of the document. `at` is an offset in the piece that is being pushed; it means something only where the
+/// document came as one piece.
+pub(crate) trait Visit {
+    /// These go out as they are.
+    fn pass(&mut self, bytes: &[u8]);
+    /// A marked value begins.
+    fn enter(&mut self, mark: Mark);
+    /// A piece of a string to mask (`end`: its last), without its quotes.
+    fn text(&mut self, on: OnText, piece: &[u8], at: usize, end: bool);
+    /// A number to mask.
+    fn number(&mut self, number: &[u8], at: usize);
+    /// A value that is to be `null`.
+    fn dropped(&mut self, from: usize, to: usize);
+    /// A kept value that is read: a string without its quotes, or a number. It also comes by `pass`.
+    fn read(&mut self, fact: Fact, value: &[u8], at: usize);
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Frame {
+    place: &'static Place,
+    object: bool,
+    /// One bit for each of the place's fields that came.
+    seen: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    Between,
+    Key,
+    /// In a key too long to be a known one.
+    LongKey,
+    String,
+    Scalar,
+}
+
+/// The walk through one document.
+#[derive(Debug)]
+pub(crate) struct Walk {
+    root: &'static Place,
+    grammar: Grammar,
+    frames: Vec<Frame>,
+    /// Where the next value stands.
+    next: &'static Place,
+    state: State,
+    /// Of an escape: 1 behind its backslash, then 5 to 2 for the hex digits that are missing.
+    escape: u8,
+    scalar: Scalar,
+    /// The token under way, where it began in an earlier piece and is needed whole.
+    token: Vec<u8>,
+    /// The depth at which a dropped value stands.
+    dropping: Option<usize>,
+    drops: bool,
+    /// Bytes of earlier pieces.
+    offset: u64,
+}
+
+/// A piece, and how far it is read.
+struct Piece<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    /// Up to here everything has been given to the visitor.
+    given: usize,
+}
+
+impl<'a> Piece<'a> {
+    fn slice(&self, from: usize, to: usize) -> &'a [u8] {
+        self.bytes.get(from..to).unwrap_or_default()
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
+    fn forward(&mut self, by: usize) {
+        self.at = self.at.saturating_add(by);
+    }
+
+    fn pass<V: Visit>(&mut self, to: usize, visit: &mut V) {
+        if to > self.given {
+            visit.pass(self.slice(self.given, to));
+        }
+        self.given = to;
+    }
+}
+
+impl Walk {
+    pub(crate) fn new(root: &'static Place) -> Self {
+        Self {
+            root,
+            grammar: Grammar::new(),
+            frames: Vec::new(),
+            next: root,
+            state: State::Between,
+            escape: 0,
+            scalar: Scalar::new(),
+            token: Vec::new(),
+            dropping: None,
+            drops: true,
+            offset: 0,
+        }
+    }
+
+    /// Values that the table drops are masked instead.
+    pub(crate) fn without_drops(&mut self) {
+        self.drops = false;
+    }
+
+    /// Begins another document.
+    pub(crate) fn restart(&mut self) {
+        self.grammar = Grammar::new();
+        self.frames.clear();
+        self.next = self.root;
+        self.state = State::Between;
+        self.escape = 0;
+        self.token.clear();
+        self.dropping = None;
+        self.offset = 0;
+    }
+
+    /// Takes the next piece; `end` says that the document is whole. After an error the walk is over.
+    pub(crate) fn push<V: Visit>(
+        &mut self,
+        bytes: &[u8],
+        end: bool,
+        visit: &mut V,
+    ) -> Result<(), Unreadable> {
+        let mut piece = Piece { bytes, at: 0, given: 0 };
+        self.pieces(&mut piece, end, visit).map_err(|reason| Unreadable::Json {
+            at: self.offset.saturating_add(u64::try_from(piece.at).unwrap_or(u64::MAX)),
+            reason,
+        })?;
+        self.offset = self.offset.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        if end && !(self.grammar.is_done() && matches!(self.state, State::Between)) {
+            return Err(Unreadable::Truncated);
+        }
+        Ok(())
+    }
+
+    fn pieces<V: Visit>(
+        &mut self,
+        piece: &mut Piece<'_>,
+        end: bool,
+        visit: &mut V,
+    ) -> Result<(), &'static str> {
+        while piece.at < piece.bytes.len() {
+            match self.state {
+                State::Between => self.between(piece, visit)?,
+                State::Key => self.key(piece, visit)?,
+                State::LongKey => self.string(piece, self.on_key(), visit)?,
+                State::String => self.string(piece, self.on_text(), visit)?,
+                State::Scalar => self.scalar(piece, visit)?,
+            }
+        }
+        if end && matches!(self.state, State::Scalar) {
+            self.end_scalar(piece, piece.at, visit)?;
+        }
+        if self.dropping.is_none() {
+            piece.pass(piece.at, visit);
+        }
+        Ok(())
+    }
+
+    /// What the string under way is.
+    fn on_text(&self) -> OnText {
+        if self.dropping.is_some() { OnText::Keep } else { self.next.text }
+    }
+
+    fn on_number(&self) -> OnNumber {
+        if self.dropping.is_some() { OnNumber::Keep } else { self.next.number }
+    }
+
+    fn between<V: Visit>(&mut self, piece: &mut Piece<'_>, visit: &mut V) -> Result<(), &'static str> {
+        while let Some(&byte) = piece.bytes.get(piece.at) {
+            let token = self.grammar.byte(byte)?;
+            match token {
+                Token::Space | Token::Colon => {}
+                Token::Comma => self.comma(),
+                Token::Open { object } => {
+                    self.begin_value(piece, false, visit);
+                    self.frames.push(Frame { place: self.next, object, seen: 0 });
+                    self.next = if object { &MASK } else { self.next.items };
+                }
+                Token::Close => {
+                    self.frames.pop();
+                    piece.forward(1);
+                    self.end_value(piece, visit);
+                    continue;
+                }
+                Token::Quote { key: true } => {
+                    piece.forward(1);
+                    self.state = State::Key;
+                    return Ok(());
+                }
+                Token::Quote { key: false } => {
+                    self.begin_value(piece, false, visit);
+                    self.state = State::String;
+                    piece.forward(1);
+                    if !is_kept(self.on_text()) {
+                        piece.pass(piece.at, visit);
+                    }
+                    return Ok(());
+                }
+                Token::Scalar => {
+                    self.begin_value(piece, byte == b'n', visit);
+                    self.scalar = Scalar::new();
+                    self.state = State::Scalar;
+                    return Ok(());
+                }
+            }
+            piece.forward(1);
+        }
+        Ok(())
+    }
+
+    fn comma(&mut self) {
+        if let Some(frame) = self.frames.last()
+            && !frame.object
+        {
+            self.next = frame.place.items;
+        }
+    }
+
+    fn begin_value<V: Visit>(&mut self, piece: &mut Piece<'_>, null: bool, visit: &mut V) {
+        if self.dropping.is_some() {
+            return;
+        }
+        if let (Some(mark), false) = (self.next.mark, null) {
+            visit.enter(mark);
+        }
+        if self.next.drop && self.drops {
+            piece.pass(piece.at, visit);
+            self.dropping = Some(self.frames.len());
+            self.next = &KEEP;
+        }
+    }
+
+    /// A value ended before `piece.at`.
+    fn end_value<V: Visit>(&mut self, piece: &mut Piece<'_>, visit: &mut V) {
+        if self.dropping == Some(self.frames.len()) {
+            self.dropping = None;
+            visit.dropped(piece.given, piece.at);
+            piece.given = piece.at;
+        }
+    }
+
+    fn key<V: Visit>(&mut self, piece: &mut Piece<'_>, visit: &mut V) -> Result<(), &'static str> {
+        let from = piece.at;
+        let closed = self.scan_string(piece)?;
+        if self.dropping.is_some() {
+            self.next = &KEEP;
+        } else if closed && self.token.is_empty() {
+            let key = piece.slice(from, piece.at);
+            if !self.look_up(key)? {
+                piece.pass(from, visit);
+                visit.text(OnText::Mask, key, from, true);
+                piece.given = piece.at;
+            }
+        } else {
+            self.cut_key(piece, from, closed, visit)?;
+        }
+        if closed {
+            piece.forward(1);
+            self.state = State::Between;
+        }
+        Ok(())
+    }
+
+    /// A key cut by pieces waits in `token` until it is whole, or too long to be a known one.
+    fn cut_key<V: Visit>(
+        &mut self,
+        piece: &mut Piece<'_>,
+        from: usize,
+        closed: bool,
+        visit: &mut V,
+    ) -> Result<(), &'static str> {
+        piece.pass(from, visit);
+        piece.given = piece.at;
+        let mut token = std::mem::take(&mut self.token);
+        token.extend_from_slice(piece.slice(from, piece.at));
+        let long = token.len() > MAX_KEY;
+        if closed || long {
+            if self.look_up(&token)? {
+                visit.pass(&token);
+            } else {
+                visit.text(OnText::Mask, &token, 0, closed);
+            }
+            token.clear();
+        }
+        if long && !closed {
+            self.state = State::LongKey;
+        }
+        self.token = token;
+        Ok(())
+    }
+
+    /// What a key is that is not a known one.
+    fn on_key(&self) -> OnText {
+        let masked = self.dropping.is_none() && self.frames.last().is_some_and(|frame| frame.place.mask_keys);
+        if masked { OnText::Mask } else { OnText::Keep }
+    }
+
+    /// Finds the place of a raw key's value; whether the key goes out as it is.
+    fn look_up(&mut self, raw: &[u8]) -> Result<bool, &'static str> {
+        let Some(frame) = self.frames.last_mut() else { return Ok(false) };
+        let mut buffer = [0u8; MAX_KEY];
+        let key = decoded(raw, &mut buffer);
+        let found = frame.place.fields.iter().position(|(name, _)| name.as_bytes() == key);
+        let Some((index, (_, place))) = found.and_then(|i| Some((i, frame.place.fields.get(i)?))) else {
+            self.next = frame.place.other;
+            return Ok(!frame.place.mask_keys);
+        };
+        let bit = 1u64.wrapping_shl(u32::try_from(index).unwrap_or(0));
+        if frame.seen & bit != 0 {
+            return Err("a key that comes twice");
+        }
+        frame.seen |= bit;
+        self.next = place;
+        Ok(true)
+    }
+
+    /// Goes on to the closing quote (true) or the end of the piece.
+    fn scan_string(&mut self, piece: &mut Piece<'_>) -> Result<bool, &'static str> {
+        loop {
+            if self.escape == 0 {
+                piece.forward(plain_len(piece.rest()));
+            }
+            let Some(&byte) = piece.bytes.get(piece.at) else { return Ok(false) };
+            match (self.escape, byte) {
+                (0, b'"') => return Ok(true),
+                (0, b'\\') => self.escape = 1,
+                (0, _) => return Err("a control character in a string"),
+                (1, b'u') => self.escape = 5,
+                (1, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.escape = 0,
+                (1, _) => return Err("an unknown escape"),
+                (2, _) if byte.is_ascii_hexdigit() => self.escape = 0,
+                (_, _) if byte.is_ascii_hexdigit() => self.escape = self.escape.saturating_sub(1),
+                _ => return Err("an escape without its four hex digits"),
+            }
+            piece.forward(1);
+        }
+    }
+
+    fn string<V: Visit>(
+        &mut self,
+        piece: &mut Piece<'_>,
+        on: OnText,
+        visit: &mut V,
+    ) -> Result<(), &'static str> {
+        let from = piece.at;
+        let closed = self.scan_string(piece)?;
+        let part = piece.slice(from, piece.at);
+        match on {
+            OnText::Keep => {}
+            OnText::Read(fact) => self.read(fact, part, from, closed, visit),
+            OnText::Mask | OnText::Text(_) | OnText::Json(_) => {
+                visit.text(on, part, from, closed);
+                piece.given = piece.at;
+            }
+        }
+        if closed {
+            let key = matches!(self.state, State::LongKey);
+            piece.forward(1);
+            self.state = State::Between;
+            if !key {
+                self.end_value(piece, visit);
+            }
+        }
+        Ok(())
+    }
+
+    /// A part of a value that is read. One too long to be of use is not.
+    fn read<V: Visit>(&mut self, fact: Fact, part: &[u8], at: usize, whole: bool, visit: &mut V) {
+        if whole && self.token.is_empty() {
+            return visit.read(fact, part, at);
+        }
+        let room = MAX_TOKEN.saturating_sub(self.token.len());
+        self.token.extend_from_slice(part.get(..room).unwrap_or(part));
+        if whole {
+            if self.token.len() < MAX_TOKEN {
+                visit.read(fact, &self.token, at);
+            }
+            self.token.clear();
+        }
+    }
+
+    fn scalar<V: Visit>(&mut self, piece: &mut Piece<'_>, visit: &mut V) -> Result<(), &'static str> {
+        let from = piece.at;
+        let rest = piece.rest();
+        let len = rest.iter().position(|&byte| !self.scalar.step(byte)).unwrap_or(rest.len());
+        piece.forward(len);
+        if len < rest.len() {
+            return self.end_scalar(piece, from, visit);
+        }
+        // Cut by the piece: its end may still come.
+        let needed = self.scalar.is_number() && !matches!(self.on_number(), OnNumber::Keep);
+        if needed {
+            if self.token.is_empty() {
+                piece.pass(from, visit);
+            }
+            self.token.extend_from_slice(piece.slice(from, piece.at));
+            piece.given = piece.at;
+            if self.token.len() > MAX_TOKEN {
+                return Err("a number too long to read");
+            }
+        } else if self.dropping.is_none() {
+            piece.pass(piece.at, visit);
+        }
+        Ok(())
+    }
+
+    /// The scalar that goes on at `from` ended before `piece.at`.
+    fn end_scalar<V: Visit>(
+        &mut self,
+        piece: &mut Piece<'_>,
+        from: usize,
+        visit: &mut V,
+    ) -> Result<(), &'static str> {
+        if !self.scalar.is_whole() {
+            return Err("not a value");
+        }
+        let cut = !self.token.is_empty();
+        self.token.extend_from_slice(if cut { piece.slice(from, piece.at) } else { &[] });
+        let token = std::mem::take(&mut self.token);
+        let number = if cut { &token } else { piece.slice(from, piece.at) };
+        let on = self.on_number();
+        if !matches!(on, OnNumber::Keep) && number.len() > MAX_TOKEN {
+            return Err("a number too long to read");
+        }
+        match on {
+            _ if !self.scalar.is_number() => {}
+            OnNumber::Keep => {}
+            OnNumber::Read(fact) => {
+                visit.read(fact, number, from);
+                if cut {
+                    visit.pass(number);
+                    piece.given = piece.at;
+                }
+            }
+            OnNumber::Mask => {
+                if !cut {
+                    piece.pass(from, visit);
+                }
+                visit.number(number, from);
+                piece.given = piece.at;
+            }
+        }
+        self.token = token;
+        self.token.clear();
+        self.state = State::Between;
+        self.end_value(piece, visit);
+        Ok(())
+    }
+}
+
+/// Whether a string goes out as it is.
+fn is_kept(on: OnText) -> bool {
+    matches!(on, OnText::Keep | OnText::Read(_))
+}
+
+/// A key without its escapes; one too long to be a known key is given back as it is.
+fn decoded<'a>(raw: &'a [u8], buffer: &'a mut [u8; MAX_KEY]) -> &'a [u8] {
+    use super::unescape::{Step, Unescape};
+    if raw.len() > MAX_KEY || memchr::memchr(b'\\', raw).is_none() {
+        return raw;
+    }
+    let mut escapes = Unescape::new();
+    let mut len = 0usize;
+    for &byte in raw {
+        let mut one = [0u8; 4];
+        let mut decoded: &[u8] = &[byte];
+        if !escapes.is_idle() || byte == b'\\' {
+            match escapes.step(byte, 1) {
+                Step::More => continue,
+                Step::Char { char, .. } => decoded = char.encode_utf8(&mut one).as_bytes(),
+                // No known key holds a lone surrogate.
+                Step::Lone { .. } | Step::Bad { .. } => return raw,
+            }
+        }
+        for &byte in decoded {
+            if let Some(slot) = buffer.get_mut(len) {
+                *slot = byte;
+                len = len.saturating_add(1);
+            }
+        }
+    }
+    buffer.get(..len).unwrap_or(raw)
+}

@@ -1,0 +1,178 @@
+//! A document that is written as it is read: every string of it is a whole text.
+
+use crate::mask::text::Masks;
+use crate::protocol::Unreadable;
+use crate::protocol::facts::Facts;
+
+use super::nested::Nested;
+use super::table::{Fact, Mark, OnText, Place};
+use super::text::{End, Text};
+use super::walk::{Visit, Walk};
+use super::{Edit, Tally, number};
+
+/// The string under way.
+enum Open<T> {
+    None,
+    Text(Text<T>),
+    Nested(Nested<T>),
+}
+
+/// Edits one document.
+pub(crate) struct Whole<M: Masks> {
+    walk: Walk,
+    open: Open<M::Text>,
+    /// A text to be used again: its buffers are warm.
+    spare: Option<Text<M::Text>>,
+    /// Bytes of a character that is cut by the end of a piece.
+    cut: Vec<u8>,
+    empty: bool,
+}
+
+impl<M: Masks> Whole<M> {
+    pub(crate) fn new(root: &'static Place) -> Self {
+        Self { walk: Walk::new(root), open: Open::None, spare: None, cut: Vec::new(), empty: true }
+    }
+
+    pub(crate) fn walk(&mut self) -> &mut Walk {
+        &mut self.walk
+    }
+
+    /// Raw bytes held.
+    pub(crate) fn held(&self) -> usize {
+        let text = match &self.open {
+            Open::None => 0,
+            Open::Text(text) => text.held(),
+            Open::Nested(nested) => nested.held(),
+        };
+        text.saturating_add(self.cut.len())
+    }
+
+    /// Takes the next piece, cut anywhere. A body with nothing in it is no document and passes.
+    pub(crate) fn push(
+        &mut self,
+        bytes: &[u8],
+        end: bool,
+        edit: &mut Edit<'_, M>,
+        facts: &mut Facts,
+    ) -> Result<(), Unreadable> {
+        self.empty &= bytes.is_empty();
+        if self.empty {
+            return Ok(());
+        }
+        let bytes = self.complete_character(bytes, edit, facts)?;
+        let valid = valid_len(bytes)?;
+        let (whole, rest) = bytes.split_at_checked(valid).unwrap_or((bytes, &[]));
+        self.cut.extend_from_slice(rest);
+        if end && !self.cut.is_empty() {
+            return Err(Unreadable::Utf8);
+        }
+        self.step(whole, end, edit, facts)
+    }
+
+    /// Takes from `bytes` what is missing of a character cut before.
+    fn complete_character<'a>(
+        &mut self,
+        mut bytes: &'a [u8],
+        edit: &mut Edit<'_, M>,
+        facts: &mut Facts,
+    ) -> Result<&'a [u8], Unreadable> {
+        while !self.cut.is_empty() {
+            let Some((&byte, rest)) = bytes.split_first() else { break };
+            self.cut.push(byte);
+            bytes = rest;
+            if valid_len(&self.cut)? == self.cut.len() {
+                let character = std::mem::take(&mut self.cut);
+                self.step(&character, false, edit, facts)?;
+            }
+        }
+        Ok(bytes)
+    }
+
+    fn step(
+        &mut self,
+        bytes: &[u8],
+        end: bool,
+        edit: &mut Edit<'_, M>,
+        facts: &mut Facts,
+    ) -> Result<(), Unreadable> {
+        let mut editor = Editor { open: &mut self.open, spare: &mut self.spare, edit, facts };
+        self.walk.push(bytes, end, &mut editor)
+    }
+}
+
+/// Bytes up to a character that may still be completed.
+fn valid_len(bytes: &[u8]) -> Result<usize, Unreadable> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text.len()),
+        Err(error) if error.error_len().is_none() => Ok(error.valid_up_to()),
+        Err(_) => Err(Unreadable::Utf8),
+    }
+}
+
+struct Editor<'a, 'e, M: Masks> {
+    open: &'a mut Open<M::Text>,
+    spare: &'a mut Option<Text<M::Text>>,
+    edit: &'a mut Edit<'e, M>,
+    facts: &'a mut Facts,
+}
+
+impl<M: Masks> Editor<'_, '_, M> {
+    fn begin(&mut self, on: OnText) {
+        let mask = self.edit.masks.begin();
+        *self.open = match (on, self.spare.take()) {
+            (OnText::Json(_), spare) => {
+                *self.spare = spare;
+                Open::Nested(Nested::new(mask))
+            }
+            (_, Some(mut text)) => {
+                text.restart(mask);
+                Open::Text(text)
+            }
+            (_, None) => Open::Text(Text::new(mask)),
+        };
+    }
+}
+
+impl<M: Masks> Visit for Editor<'_, '_, M> {
+    fn pass(&mut self, bytes: &[u8]) {
+        self.edit.out.extend_from_slice(bytes);
+    }
+
+    fn enter(&mut self, mark: Mark) {
+        self.facts.enter(mark);
+    }
+
+    fn text(&mut self, on: OnText, piece: &[u8], _at: usize, end: bool) {
+        if matches!(self.open, Open::None) {
+            self.begin(on);
+        }
+        let until = if end { End::Text } else { End::Piece };
+        match self.open {
+            Open::None => {}
+            Open::Text(text) => text.push(piece, until, self.edit),
+            Open::Nested(nested) => nested.push(piece, until, self.edit),
+        }
+        if end && let Open::Text(text) = std::mem::replace(self.open, Open::None) {
+            *self.spare = Some(text);
+        }
+    }
+
+    fn number(&mut self, text: &[u8], _at: usize) {
+        number(text, self.edit);
+    }
+
+    fn dropped(&mut self, _from: usize, _to: usize) {
+        self.edit.out.extend_from_slice(b"null");
+    }
+
+    fn read(&mut self, fact: Fact, value: &[u8], _at: usize) {
+        self.facts.read(fact, value);
+    }
+}
+
+impl<'e, M> Edit<'e, M> {
+    /// The same edit with counts of its own place.
+    pub(crate) fn new(masks: &'e M, out: &'e mut Vec<u8>, tally: &'e mut Tally) -> Self {
+        Self { masks, out, tally }
+    }
+}

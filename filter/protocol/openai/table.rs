@@ -1,0 +1,210 @@
+//! Answers of chat completions, completions, embeddings and models: whole, streamed, and errors.
+//!
+//! What is not named here is masked: unknown fields, error messages, annotations, names of tools.
+
+use crate::protocol::json::table::{
+    DROP, Fact, Field, KEEP, LABEL, MASK, MASKED, Mark, OnNumber, OnText, Part, Place, Table, fact,
+};
+
+/// Every answer of the API: its operations name different fields, so one table reads them all.
+pub static ANSWERS: Table = Table { root: &ANSWER };
+
+static ANSWER: Place = Place {
+    fields: &[
+        ("id", &ID),
+        ("object", &OBJECT),
+        ("created", &CREATED),
+        ("model", &MODEL),
+        ("choices", &CHOICES),
+        ("usage", &USAGE),
+        ("system_fingerprint", &LABEL),
+        ("service_tier", &LABEL),
+        ("error", &FAILURE),
+        ("data", &DATA),
+    ],
+    ..MASKED
+};
+
+static ID: Place = fact(Fact::Id);
+static OBJECT: Place = fact(Fact::Object);
+static CREATED: Place = fact(Fact::Created);
+static MODEL: Place = fact(Fact::Model);
+static FINISH: Place = fact(Fact::Finish);
+static FAILURE: Place = Place { mark: Some(Mark::Failure), ..MASKED };
+
+static CHOICES: Place = Place { items: &CHOICE, ..MASKED };
+static CHOICE: Place = Place {
+    fields: &[
+        ("index", &CHOICE_INDEX),
+        ("delta", &MESSAGE),
+        ("finish_reason", &FINISH),
+        ("logprobs", &DROP),
+        ("message", &MESSAGE),
+        ("text", &COMPLETION_TEXT),
+    ],
+    mark: Some(Mark::Choice),
+    ..MASKED
+};
+static CHOICE_INDEX: Place = fact(Fact::Choice);
+
+static MESSAGE: Place = Place {
+    fields: &[
+        ("content", &CONTENT_TEXT),
+        ("role", &LABEL),
+        ("tool_calls", &TOOL_CALLS),
+        ("reasoning_content", &REASONING_CONTENT_TEXT),
+        ("reasoning", &REASONING_TEXT),
+        ("refusal", &REFUSAL_TEXT),
+        ("function_call", &FUNCTION_CALL),
+        ("audio", &AUDIO),
+    ],
+    ..MASKED
+};
+
+static TOOL_CALLS: Place = Place { items: &TOOL_CALL, ..MASKED };
+static TOOL_CALL: Place = Place {
+    fields: &[
+        ("index", &TOOL_INDEX),
+        ("id", &LABEL),
+        ("type", &LABEL),
+        ("function", &TOOL_FUNCTION),
+        ("custom", &TOOL_CUSTOM),
+    ],
+    mark: Some(Mark::Tool),
+    ..MASKED
+};
+static TOOL_INDEX: Place = fact(Fact::Tool);
+static TOOL_FUNCTION: Place = Place { fields: &[("arguments", &TOOL_ARGUMENTS)], ..MASKED };
+static TOOL_CUSTOM: Place = Place { fields: &[("input", &TOOL_INPUT)], ..MASKED };
+static FUNCTION_CALL: Place = Place { fields: &[("arguments", &CALL_ARGUMENTS)], ..MASKED };
+
+static AUDIO: Place = Place {
+    fields: &[("id", &LABEL), ("data", &LABEL), ("expires_at", &LABEL), ("transcript", &TRANSCRIPT_TEXT)],
+    ..MASKED
+};
+
+/// A text of the message, or an array of parts each of which carries some of it.
+const fn text(field: &'static Field, items: &'static Place) -> Place {
+    Place { text: OnText::Text(field), items, ..MASKED }
+}
+
+static CONTENT_TEXT: Place = text(&CONTENT, &CONTENT_PART);
+static CONTENT_PART: Place = Place {
+    fields: &[
+        ("type", &LABEL),
+        ("text", &CONTENT_TEXT),
+        ("refusal", &REFUSAL_TEXT),
+        ("thinking", &THINKING_TEXT),
+    ],
+    ..MASKED
+};
+static THINKING_TEXT: Place = text(&THINKING, &THINKING_PART);
+static THINKING_PART: Place = Place { fields: &[("type", &LABEL), ("text", &THINKING_TEXT)], ..MASKED };
+static REFUSAL_TEXT: Place = text(&REFUSAL, &MASK);
+static REASONING_CONTENT_TEXT: Place = text(&REASONING_CONTENT, &MASK);
+static REASONING_TEXT: Place = text(&REASONING, &MASK);
+static TRANSCRIPT_TEXT: Place = text(&TRANSCRIPT, &MASK);
+static COMPLETION_TEXT: Place = text(&COMPLETION, &MASK);
+static TOOL_INPUT: Place = text(&INPUT, &MASK);
+static TOOL_ARGUMENTS: Place = Place { text: OnText::Json(&ARGUMENTS), ..MASKED };
+static CALL_ARGUMENTS: Place = Place { text: OnText::Json(&FUNCTION_ARGUMENTS), ..MASKED };
+
+static USAGE: Place = Place {
+    number: OnNumber::Keep,
+    fields: &[
+        ("prompt_tokens", &PROMPT_TOKENS),
+        ("completion_tokens", &COMPLETION_TOKENS),
+        ("total_tokens", &TOTAL_TOKENS),
+        ("prompt_tokens_details", &PROMPT_DETAILS),
+        ("completion_tokens_details", &COMPLETION_DETAILS),
+        ("prompt_cache_hit_tokens", &CACHED_TOKENS),
+    ],
+    other: &COUNTS,
+    ..MASKED
+};
+/// Numbers are kept, texts masked.
+static COUNTS: Place = Place { number: OnNumber::Keep, other: &COUNTS, items: &COUNTS, ..MASKED };
+static PROMPT_TOKENS: Place = fact(Fact::PromptTokens);
+static COMPLETION_TOKENS: Place = fact(Fact::CompletionTokens);
+static TOTAL_TOKENS: Place = fact(Fact::TotalTokens);
+static CACHED_TOKENS: Place = fact(Fact::CachedTokens);
+static REASONING_TOKENS: Place = fact(Fact::ReasoningTokens);
+static PROMPT_DETAILS: Place =
+    Place { fields: &[("cached_tokens", &CACHED_TOKENS)], other: &COUNTS, ..MASKED };
+static COMPLETION_DETAILS: Place =
+    Place { fields: &[("reasoning_tokens", &REASONING_TOKENS)], other: &COUNTS, ..MASKED };
+
+/// Embeddings and models.
+static DATA: Place = Place { items: &DATUM, ..MASKED };
+static DATUM: Place = Place {
+    fields: &[
+        ("object", &LABEL),
+        ("index", &LABEL),
+        ("embedding", &KEEP),
+        ("id", &LABEL),
+        ("created", &LABEL),
+        ("owned_by", &LABEL),
+    ],
+    ..MASKED
+};
+
+const HEAD: [Part; 3] = [Part::Envelope, Part::Literal(r#""choices":[{"index":"#), Part::Choice];
+
+/// The event of a text that is a field of the delta.
+macro_rules! delta {
+    ($id:literal, $before:literal, $after:literal) => {
+        Field {
+            id: $id,
+            event: &[
+                HEAD[0],
+                HEAD[1],
+                HEAD[2],
+                Part::Literal(concat!(r#","delta":{"#, $before)),
+                Part::Text,
+                Part::Literal(concat!($after, r#"},"finish_reason":null}]"#)),
+            ],
+        }
+    };
+}
+
+/// The event of a text that is a field of one of the delta's tool calls.
+macro_rules! tool_delta {
+    ($id:literal, $before:literal) => {
+        Field {
+            id: $id,
+            event: &[
+                HEAD[0],
+                HEAD[1],
+                HEAD[2],
+                Part::Literal(r#","delta":{"tool_calls":[{"index":"#),
+                Part::Tool,
+                Part::Literal($before),
+                Part::Text,
+                Part::Literal(r#""}}]},"finish_reason":null}]"#),
+            ],
+        }
+    };
+}
+
+static CONTENT: Field = delta!(0, r#""content":""#, "\"");
+static REFUSAL: Field = delta!(1, r#""refusal":""#, "\"");
+static REASONING_CONTENT: Field = delta!(2, r#""reasoning_content":""#, "\"");
+static REASONING: Field = delta!(3, r#""reasoning":""#, "\"");
+static TRANSCRIPT: Field = delta!(4, r#""audio":{"transcript":""#, "\"}");
+static FUNCTION_ARGUMENTS: Field = delta!(5, r#""function_call":{"arguments":""#, "\"}");
+static ARGUMENTS: Field = tool_delta!(6, r#","function":{"arguments":""#);
+static INPUT: Field = tool_delta!(7, r#","custom":{"input":""#);
+static COMPLETION: Field = Field {
+    id: 8,
+    event: &[
+        HEAD[0],
+        HEAD[1],
+        HEAD[2],
+        Part::Literal(r#","text":""#),
+        Part::Text,
+        Part::Literal(r#"","finish_reason":null}]"#),
+    ],
+};
+/// Mistral's form: the content is an array of parts.
+static THINKING: Field =
+    delta!(9, r#""content":[{"type":"thinking","thinking":[{"type":"text","text":""#, "\"}]}]");

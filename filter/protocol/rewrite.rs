@@ -1,0 +1,255 @@
+//! An answer on its way to the caller, rewritten as it comes.
+//!
+//! What holds, for any way of cutting the bytes into pieces and a text into events:
+//!
+//! * each text, put together again by the caller, is the masker's work on the whole text;
+//! * bytes outside edited strings are the bytes that came; an answer in which nothing is found goes out unchanged,
+//!   but for values that the table drops and for where a text is cut between events;
+//! * the output is valid JSON, event by event;
+//! * after [`Unreadable`] nothing more goes out.
+
+use crate::mask::text::{Entity, Masks};
+
+use super::json::table::Table;
+use super::json::text::{End, Text};
+use super::json::whole::Whole;
+use super::json::{Edit, Tally};
+use super::sse::{Event, Frame, Framer};
+use super::stream::{Ledger, Stream};
+use super::{Unreadable, Usage};
+
+/// What a response's bytes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyKind {
+    /// One JSON document.
+    Json,
+    /// Server-sent events with a JSON document each.
+    EventStream,
+    /// Text that has no structure.
+    Text,
+}
+
+enum Body<M: Masks> {
+    Json(Box<Whole<M>>),
+    Events(Box<Events<M>>),
+    Text(Box<Text<M::Text>>),
+    /// Unreadable: nothing more goes out.
+    Broken(Unreadable),
+}
+
+struct Events<M: Masks> {
+    framer: Framer,
+    stream: Stream<M>,
+    /// Data of an event that has it on several lines, and what becomes of it.
+    data: Vec<u8>,
+    edited: Vec<u8>,
+}
+
+/// Rewrites one response. See the module for what holds.
+pub struct ResponseRewriter<M: Masks> {
+    masks: M,
+    body: Body<M>,
+    ledger: Ledger,
+}
+
+impl<M: Masks> ResponseRewriter<M> {
+    /// A rewriter for a response of `kind`. Values that `table` drops (log-probabilities) are written `null`.
+    pub fn new(kind: BodyKind, table: &'static Table, masks: M) -> Self {
+        let body = match kind {
+            BodyKind::Json => Body::Json(Box::new(Whole::new(table.root))),
+            BodyKind::EventStream => Body::Events(Box::new(Events {
+                framer: Framer::default(),
+                stream: Stream::new(table),
+                data: Vec::new(),
+                edited: Vec::new(),
+            })),
+            BodyKind::Text => Body::Text(Box::new(Text::bare(masks.begin()))),
+        };
+        Self { masks, body, ledger: Ledger::default() }
+    }
+
+    /// For a policy that masks no entity: what the table would drop is masked like any other text, so that an answer
+    /// in which `masks` finds nothing goes out unchanged.
+    #[must_use]
+    pub fn without_drops(mut self) -> Self {
+        match &mut self.body {
+            Body::Json(whole) => whole.walk().without_drops(),
+            Body::Events(events) => events.stream.walk().without_drops(),
+            Body::Text(_) | Body::Broken(_) => {}
+        }
+        self
+    }
+
+    /// Takes the next bytes, cut anywhere, and appends to `out` what may go out. `end`: the body is whole (call it
+    /// with no bytes where the end shows later); it must be called once, or held text is lost.
+    pub fn push(&mut self, bytes: &[u8], end: bool, out: &mut Vec<u8>) -> Result<(), Unreadable> {
+        let Ledger { tally, facts } = &mut self.ledger;
+        let result = match &mut self.body {
+            Body::Broken(why) => return Err(why.clone()),
+            Body::Json(whole) => whole.push(bytes, end, &mut Edit::new(&self.masks, out, tally), facts),
+            Body::Text(text) => {
+                let until = if end { End::Text } else { End::Piece };
+                text.push(bytes, until, &mut Edit::new(&self.masks, out, tally));
+                Ok(())
+            }
+            Body::Events(events) => events.push(bytes, end, &self.masks, &mut self.ledger, out),
+        };
+        if let Err(why) = &result {
+            self.body = Body::Broken(why.clone());
+        }
+        result
+    }
+
+    /// Bytes taken and not given out: text that is not yet safe, and an event or number that is not yet whole.
+    pub fn held(&self) -> usize {
+        match &self.body {
+            Body::Json(whole) => whole.held(),
+            Body::Events(events) => events.framer.held().saturating_add(events.stream.held()),
+            Body::Text(text) => text.held(),
+            Body::Broken(_) => 0,
+        }
+    }
+
+    /// Masked values so far, by entity.
+    pub fn found(&self) -> &[(Entity, u64)] {
+        self.ledger.tally.found()
+    }
+
+    /// Bytes of text that went out, in UTF-8, masks included: strings and keys that the table does not keep.
+    pub fn delivered(&self) -> u64 {
+        self.ledger.tally.delivered()
+    }
+
+    /// Tokens, as far as the provider has reported them.
+    pub fn usage(&self) -> Usage {
+        self.ledger.facts.usage
+    }
+
+    /// Why the choice that ended last ended; empty before.
+    pub fn finish_reason(&self) -> &str {
+        &self.ledger.facts.finish
+    }
+
+    /// The model that answers, as it calls itself; empty where it does not.
+    pub fn model(&self) -> &str {
+        &self.ledger.facts.model
+    }
+
+    /// The provider's identifier of the answer; empty where it gives none.
+    pub fn id(&self) -> &str {
+        &self.ledger.facts.id
+    }
+
+    /// Whether the answer says that it failed.
+    pub fn failed(&self) -> bool {
+        self.ledger.facts.failed
+    }
+}
+
+impl<M: Masks> Events<M> {
+    fn push(
+        &mut self,
+        bytes: &[u8],
+        end: bool,
+        masks: &M,
+        ledger: &mut Ledger,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Unreadable> {
+        let Self { framer, stream, data, edited } = self;
+        let mut writer = Writer { stream, data, edited, masks, ledger, out, last: false };
+        framer.push(bytes, |frame| writer.frame(frame))?;
+        if end {
+            writer.last = true;
+            framer.finish(|frame| writer.frame(frame))?;
+            let Ledger { tally, .. } = writer.ledger;
+            writer.stream.flush(&mut Edit::new(masks, writer.out, tally));
+        }
+        Ok(())
+    }
+}
+
+struct Writer<'a, M: Masks> {
+    stream: &'a mut Stream<M>,
+    data: &'a mut Vec<u8>,
+    edited: &'a mut Vec<u8>,
+    masks: &'a M,
+    ledger: &'a mut Ledger,
+    out: &'a mut Vec<u8>,
+    /// The stream ends with this frame.
+    last: bool,
+}
+
+impl<M: Masks> Writer<'_, M> {
+    fn frame(&mut self, frame: Frame<'_>) -> Result<(), Unreadable> {
+        match frame {
+            Frame::Pass(bytes) => {
+                self.out.extend_from_slice(bytes);
+                Ok(())
+            }
+            Frame::Event(event) => self.event(&event),
+        }
+    }
+
+    fn event(&mut self, event: &Event<'_>) -> Result<(), Unreadable> {
+        if let Some((head, data, tail)) = event.single() {
+            if is_control(data) {
+                return self.control(data, event);
+            }
+            self.before(data)?;
+            self.out.extend_from_slice(head);
+            let Ledger { tally, .. } = self.ledger;
+            self.stream.edit(data, self.last, &mut Edit::new(self.masks, self.out, tally))?;
+            self.out.extend_from_slice(tail);
+            return Ok(());
+        }
+        let mut data = std::mem::take(self.data);
+        data.clear();
+        event.data(&mut data);
+        let result = self.lines(&data, event);
+        *self.data = data;
+        result
+    }
+
+    /// An event whose data is on several lines, or that has none.
+    fn lines(&mut self, data: &[u8], event: &Event<'_>) -> Result<(), Unreadable> {
+        if is_control(data) {
+            return self.control(data, event);
+        }
+        self.before(data)?;
+        self.edited.clear();
+        let Ledger { tally, .. } = self.ledger;
+        self.stream.edit(data, self.last, &mut Edit::new(self.masks, self.edited, tally))?;
+        if self.edited == data {
+            self.out.extend_from_slice(event.raw);
+        } else {
+            event.write(self.edited, self.out);
+        }
+        Ok(())
+    }
+
+    fn before(&mut self, data: &[u8]) -> Result<(), Unreadable> {
+        std::str::from_utf8(data).map_err(|_| Unreadable::Utf8)?;
+        self.stream.read(data, &mut self.ledger.facts)?;
+        self.stream.before(self.last, &mut Edit::new(self.masks, self.out, &mut self.ledger.tally));
+        Ok(())
+    }
+
+    /// An event without a document: the one that ends the stream, or one that says nothing.
+    fn control(&mut self, data: &[u8], event: &Event<'_>) -> Result<(), Unreadable> {
+        if !data.trim_ascii().is_empty() {
+            let tally: &mut Tally = &mut self.ledger.tally;
+            self.stream.flush(&mut Edit::new(self.masks, self.out, tally));
+        }
+        self.out.extend_from_slice(event.raw);
+        Ok(())
+    }
+}
+
+/// Whether data is `[DONE]`, or nothing.
+fn is_control(data: &[u8]) -> bool {
+    let data = data.trim_ascii();
+    data.is_empty() || data == b"[DONE]"
+}
+
+#[cfg(test)]
+mod tests;

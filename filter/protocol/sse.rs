@@ -1,0 +1,283 @@
+//! Server-sent events, as they come.
+//!
+//! Source: WHATWG HTML, "Server-sent events": lines end in CR, LF or CRLF, a blank line ends an event, `data` lines are
+//! joined by LF, one space behind the colon is not part of the value, a byte order mark may open the stream. An event
+//! is given out whole with its raw bytes, so that one that needs no change passes byte for byte; comments and blank
+//! lines between events pass at once.
+
+use memchr::memchr2;
+
+use super::Unreadable;
+
+/// Longest event that is read, in bytes.
+pub const MAX_EVENT: usize = 1 << 20;
+
+const BOM: &[u8] = b"\xEF\xBB\xBF";
+
+/// A piece of the stream.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Frame<'a> {
+    /// Not part of an event: goes out as it is.
+    Pass(&'a [u8]),
+    /// A whole event.
+    Event(Event<'a>),
+}
+
+/// A whole event.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Event<'a> {
+    /// All its bytes, the blank line too.
+    pub raw: &'a [u8],
+    /// Where the value of its first `data` line stands in `raw`.
+    first: Option<(usize, usize)>,
+    data_lines: usize,
+}
+
+impl<'a> Event<'a> {
+    /// The value of its only `data` line, with the raw bytes before and behind it. `None` where there is none or more.
+    pub fn single(&self) -> Option<(&'a [u8], &'a [u8], &'a [u8])> {
+        let (from, to) = self.first.filter(|_| self.data_lines == 1)?;
+        Some((self.raw.get(..from)?, self.raw.get(from..to)?, self.raw.get(to..)?))
+    }
+
+    /// Whether it has `data` lines at all.
+    pub fn has_data(&self) -> bool {
+        self.data_lines > 0
+    }
+
+    /// Writes the values of all its `data` lines, joined by LF.
+    pub fn data(&self, into: &mut Vec<u8>) {
+        let mut first = true;
+        for (_, line) in Lines(self.raw) {
+            let Some(value) = data_value(line) else { continue };
+            if !first {
+                into.push(b'\n');
+            }
+            first = false;
+            into.extend_from_slice(value);
+        }
+    }
+
+    /// Writes the event with other data.
+    pub fn write(&self, data: &[u8], out: &mut Vec<u8>) {
+        let mut written = false;
+        for (whole, line) in Lines(self.raw) {
+            if data_value(line).is_none() {
+                out.extend_from_slice(whole);
+                continue;
+            }
+            if written {
+                continue;
+            }
+            written = true;
+            if line.starts_with(BOM) {
+                out.extend_from_slice(BOM);
+            }
+            for part in data.split(|&byte| byte == b'\n') {
+                out.extend_from_slice(b"data: ");
+                out.extend_from_slice(part);
+                out.push(b'\n');
+            }
+        }
+    }
+}
+
+/// The lines of an event: with and without their ends.
+struct Lines<'a>(&'a [u8]);
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let line = memchr2(b'\n', b'\r', self.0).unwrap_or(self.0.len());
+        let whole = line.saturating_add(end_len(self.0.get(line..).unwrap_or_default()));
+        let (item, rest) = self.0.split_at_checked(whole)?;
+        self.0 = rest;
+        Some((item, item.get(..line)?))
+    }
+}
+
+/// Length of the line end that `bytes` begins with.
+fn end_len(bytes: &[u8]) -> usize {
+    match bytes {
+        [b'\r', b'\n', ..] => 2,
+        [b'\r' | b'\n', ..] => 1,
+        _ => 0,
+    }
+}
+
+/// The value of a `data` line.
+fn data_value(line: &[u8]) -> Option<&[u8]> {
+    let rest = line.strip_prefix(BOM).unwrap_or(line).strip_prefix(b"data")?;
+    if rest.is_empty() {
+        return Some(rest);
+    }
+    let value = rest.strip_prefix(b":")?;
+    Some(value.strip_prefix(b" ").unwrap_or(value))
+}
+
+/// Where the event under way stands; offsets count from its first byte.
+#[derive(Debug, Clone, Copy, Default)]
+struct Scan {
+    /// Looked at up to here.
+    at: usize,
+    /// Where the line under way began.
+    line: usize,
+    /// Lines with something in them.
+    lines: usize,
+    first: Option<(usize, usize)>,
+    data_lines: usize,
+}
+
+/// Cuts a stream into events.
+#[derive(Debug)]
+pub struct Framer {
+    /// The event under way, where it began in an earlier piece.
+    buffer: Vec<u8>,
+    scan: Scan,
+    limit: usize,
+    /// The last line ended in a CR that was the last byte that came: an LF still belongs to it.
+    skip_lf: bool,
+    /// The first line may open with a byte order mark.
+    opening: bool,
+}
+
+impl Default for Framer {
+    fn default() -> Self {
+        Self::new(MAX_EVENT)
+    }
+}
+
+impl Framer {
+    /// A framer that refuses events of more than `limit` bytes.
+    pub fn new(limit: usize) -> Self {
+        Self { buffer: Vec::new(), scan: Scan::default(), limit, skip_lf: false, opening: true }
+    }
+
+    /// Bytes of the event under way.
+    pub fn held(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Takes the next piece, cut anywhere, and gives out what is whole.
+    pub fn push(
+        &mut self,
+        piece: &[u8],
+        mut each: impl FnMut(Frame<'_>) -> Result<(), Unreadable>,
+    ) -> Result<(), Unreadable> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let result = if buffer.is_empty() {
+            let done = self.run(piece, &mut each)?;
+            buffer.extend_from_slice(piece.get(done..).unwrap_or_default());
+            Ok(())
+        } else {
+            buffer.extend_from_slice(piece);
+            let done = self.run(&buffer, &mut each)?;
+            buffer.drain(..done.min(buffer.len()));
+            Ok(())
+        };
+        self.buffer = buffer;
+        result
+    }
+
+    /// Ends the stream: gives out an event that no blank line ended.
+    pub fn finish(
+        &mut self,
+        mut each: impl FnMut(Frame<'_>) -> Result<(), Unreadable>,
+    ) -> Result<(), Unreadable> {
+        let buffer = std::mem::take(&mut self.buffer);
+        if buffer.is_empty() {
+            return Ok(());
+        }
+        let line = self.scan.line;
+        self.line(&buffer, line, buffer.len());
+        let scan = std::mem::take(&mut self.scan);
+        if scan.lines == 0 {
+            return each(Frame::Pass(&buffer));
+        }
+        each(Frame::Event(Event { raw: &buffer, first: scan.first, data_lines: scan.data_lines }))
+    }
+
+    /// Gives out what is whole in `bytes`, which begins with the event under way; returns how much that was.
+    fn run(
+        &mut self,
+        bytes: &[u8],
+        each: &mut impl FnMut(Frame<'_>) -> Result<(), Unreadable>,
+    ) -> Result<usize, Unreadable> {
+        let mut start = 0usize;
+        loop {
+            let rest = bytes.get(start..).unwrap_or_default();
+            if self.skip_lf && rest.len() > self.scan.at {
+                self.skip_lf = false;
+                if rest.get(self.scan.at) == Some(&b'\n') {
+                    self.scan.at = self.scan.at.saturating_add(1);
+                    self.scan.line = self.scan.at;
+                    if self.scan.at == 1 {
+                        each(Frame::Pass(b"\n"))?;
+                        self.scan = Scan::default();
+                        start = start.saturating_add(1);
+                        continue;
+                    }
+                }
+            }
+            let unseen = rest.get(self.scan.at..).unwrap_or_default();
+            let Some(found) = memchr2(b'\n', b'\r', unseen) else {
+                self.scan.at = rest.len();
+                self.check(rest.len())?;
+                return Ok(start);
+            };
+            let end = self.scan.at.saturating_add(found);
+            let tail = rest.get(end..).unwrap_or_default();
+            self.skip_lf = tail == b"\r";
+            let after = end.saturating_add(end_len(tail));
+            let whole = rest.get(..after).unwrap_or(rest);
+            let blank = self.line(rest, self.scan.line, end);
+            if blank || self.scan.lines == 0 {
+                let scan = std::mem::take(&mut self.scan);
+                self.check(whole.len())?;
+                each(if scan.lines == 0 {
+                    Frame::Pass(whole)
+                } else {
+                    Frame::Event(Event { raw: whole, first: scan.first, data_lines: scan.data_lines })
+                })?;
+                start = start.saturating_add(after);
+                continue;
+            }
+            self.scan.at = after;
+            self.scan.line = after;
+        }
+    }
+
+    fn check(&self, len: usize) -> Result<(), Unreadable> {
+        if len > self.limit {
+            return Err(Unreadable::EventTooLong { limit: self.limit });
+        }
+        Ok(())
+    }
+
+    /// Reads the line at `from..to` of the event; true when it is blank. A comment before an event's first line does
+    /// not count as a line of it.
+    fn line(&mut self, event: &[u8], from: usize, to: usize) -> bool {
+        let mut line = event.get(from..to).unwrap_or_default();
+        if std::mem::take(&mut self.opening) {
+            line = line.strip_prefix(BOM).unwrap_or(line);
+        }
+        if line.is_empty() {
+            return true;
+        }
+        if self.scan.lines == 0 && line.starts_with(b":") {
+            return false;
+        }
+        self.scan.lines = self.scan.lines.saturating_add(1);
+        if let Some(value) = data_value(line) {
+            self.scan.data_lines = self.scan.data_lines.saturating_add(1);
+            if self.scan.first.is_none() {
+                self.scan.first = Some((to.saturating_sub(value.len()), to));
+            }
+        }
+        false
+    }
+}
