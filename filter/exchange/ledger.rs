@@ -1,0 +1,279 @@
+//! The records of an exchange, and the counters that go with them.
+//!
+//! A start record is written when an exchange goes upstream, an end record when it is over, however. A refusal before
+//! identity has an end record alone, in a queue of its own: a flood of bad tokens must evict nobody's record.
+
+use super::refusal::{Code, Refusal};
+use super::{Exchange, Stage, metrics};
+use crate::audit::record::{Answered, Facts};
+use crate::audit::{Claims, Decision, EndRecord, Outcome, Path, Record, Seconds, StartRecord, Tally, Text, Texts, TraceParent};
+use crate::config::set::Mode;
+use crate::host::Host;
+use crate::policy::Variable;
+
+impl Exchange {
+    /// Records that the exchange goes upstream; once.
+    pub(super) fn record_start(&mut self, host: &dyn Host) {
+        if self.start_recorded {
+            return;
+        }
+        self.start_recorded = true;
+        self.note_state(host, "allow");
+        let start = StartRecord { facts: self.record_facts() };
+        self.worker.record(host, Record::Start(Box::new(start)));
+    }
+
+    /// Records how the exchange ended; once.
+    pub(super) fn record_end(&mut self, host: &dyn Host) {
+        if std::mem::replace(&mut self.end_recorded, true) {
+            return;
+        }
+        if self.stage == Stage::Forwarded {
+            self.record_start(host);
+        }
+        let answered = self.record_answer(host);
+        self.count(host);
+        let end = Box::new(EndRecord { facts: self.record_facts(), answered });
+        let before_identity = self.stage == Stage::Refused && self.inquiry.identity.is_none() && !self.start_recorded;
+        let record = if before_identity { Record::Refusal(end) } else { Record::End(end) };
+        self.worker.record(host, record);
+    }
+
+    /// What Envoy's own access log can print.
+    pub(super) fn note_state(&self, host: &dyn Host, decision: &str) {
+        host.set_state("portcullis.exchange", self.name.as_bytes());
+        host.set_state("portcullis.decision", decision.as_bytes());
+        if let Some(policy) = self.policy() {
+            host.set_state("portcullis.policy", policy.name.as_bytes());
+        }
+    }
+
+    fn decision(&self) -> Decision {
+        match &self.refusal {
+            None => Decision::Allow,
+            Some(refusal) => decision_of(refusal.code),
+        }
+    }
+
+    fn record_facts(&self) -> Facts {
+        let inquiry = &self.inquiry;
+        let head = &inquiry.head;
+        let view = &inquiry.view;
+        let (host_name, port) = split_authority(&head.authority);
+        let text = |text: &str| (!text.is_empty()).then(|| Text::from(text));
+        let policy = self.policy();
+        let mut facts = Facts {
+            exchange: Text::from(self.name.as_str()),
+            client_address: text(&head.source_address),
+            principal: text(&head.source_principal),
+            connection: self.lane.as_ref().and_then(|lane| text(&lane.connection.name.value)),
+            policy: policy.and_then(|policy| text(&policy.name)),
+            mode: Some(if self.mode() == Mode::Enforce { "enforce" } else { "monitor" }),
+            protocol: self.lane.as_ref().map(|_| self.protocol_name()),
+            method: text(&head.method),
+            path: Some(Path::of(head.path.as_bytes())),
+            server_address: text(host_name),
+            server_port: port.map(Into::into),
+            request_bytes: (inquiry.size > 0).then(|| to_u64(inquiry.size).into()),
+            operation: inquiry.operation.map(|operation| Text::from(operation.name())),
+            decision: Some(self.decision()),
+            reason: self.refusal.as_ref().map(|refusal| refusal.code.name()),
+            rule: self.refusal.as_ref().and_then(|refusal| refusal.rule.as_deref()).map(Text::from),
+            would: inquiry.would.as_ref().map(|would| decision_of(would.code)),
+            would_reason: inquiry.would.as_ref().map(|would| would.code.name()),
+            would_rule: inquiry.would.as_ref().and_then(|would| would.rule.as_deref()).map(Text::from),
+            uninspected: inquiry.uninspected.iter().map(|kind| kind.name()).collect(),
+            claims: self.claims(),
+            revision: text(&self.worker.guard.revision),
+            digest: text(&self.worker.guard.digest),
+            policy_digest: policy.and_then(|policy| text(&policy.digest)),
+            version: Some(Text::from(env!("CARGO_PKG_VERSION"))),
+            trace: head.values("traceparent").next().and_then(TraceParent::parse),
+            ..Facts::default()
+        };
+        if let Some(identity) = &inquiry.identity {
+            facts.user_id = text(&identity.id);
+            facts.subject = text(&identity.subject);
+            facts.issuer = text(&identity.issuer);
+            facts.groups = texts(&identity.groups);
+        }
+        if inquiry.operation.is_some_and(|operation| operation.has_body()) && inquiry.complete && !inquiry.unreadable {
+            facts.model = text(&view.model);
+            facts.stream = Some(view.stream);
+            facts.messages = Some(view.messages.into());
+            facts.prompt_chars = Some(view.prompt_chars.into());
+            facts.tools = texts(&view.tools);
+            facts.max_output_tokens = view.max_output_tokens.map(Into::into);
+            facts.choices = Some(view.n.into());
+            facts.images = (view.images > 0).then(|| view.images.into());
+        }
+        facts.flags = texts(&inquiry.flags);
+        for (rule, error) in &inquiry.errors {
+            facts.rule_errors.push(format!("{rule}: {error}"));
+        }
+        for entity in &inquiry.entities {
+            facts.prompt_entities.add(entity, 1);
+        }
+        facts
+    }
+
+    /// The claims that conditions may have read: all, where one reads them, so that they can judge again.
+    fn claims(&self) -> Claims {
+        let mut claims = Claims::default();
+        let reads = self.policy().is_some_and(|policy| policy.rules.reads(Variable::IdentityClaims));
+        if let (true, Some(identity)) = (reads, &self.inquiry.identity) {
+            for (name, value) in &identity.claims {
+                claims.insert(name, value);
+            }
+        }
+        claims
+    }
+
+    fn record_answer(&self, host: &dyn Host) -> Answered {
+        let now = host.now();
+        let since = |time: u64| Seconds::from_nanos(time.saturating_sub(self.started));
+        let answer = &self.answer;
+        let mut answered = Answered {
+            outcome: Some(self.outcome(host)),
+            status: self.status().map(|status| u64::from(status).into()),
+            upstream_status: (answer.status > 0).then(|| u64::from(answer.status).into()),
+            response_bytes: self.start_recorded.then(|| answer.sent.into()),
+            duration: Some(since(now)),
+            first_byte: (answer.first_byte > 0).then(|| since(answer.first_byte)),
+            response_entities: self.entities(),
+            ..Answered::default()
+        };
+        if let Some(rewriter) = &answer.rewriter {
+            let usage = rewriter.usage();
+            let text = |text: &str| (!text.is_empty()).then(|| Text::from(text));
+            answered.input_tokens = usage.prompt.map(Into::into);
+            answered.output_tokens = usage.completion.map(Into::into);
+            answered.response_model = text(rewriter.model());
+            answered.response_id = text(rewriter.id());
+            if !rewriter.finish_reason().is_empty() {
+                answered.finish_reasons.push(rewriter.finish_reason());
+            }
+        }
+        answered
+    }
+
+    fn entities(&self) -> Tally {
+        let mut tally = Tally::default();
+        for (entity, count) in self.found.iter() {
+            tally.add(entity.name(), count);
+        }
+        for (entity, count) in self.answer.rewriter.iter().flat_map(|rewriter| rewriter.found()) {
+            tally.add(entity.name(), *count);
+        }
+        tally
+    }
+
+    /// The status that the caller got; `None` where none went out.
+    fn status(&self) -> Option<u16> {
+        match &self.refusal {
+            Some(refusal) => Some(refusal.code.status()),
+            None => (self.answer.status > 0).then_some(self.answer.status),
+        }
+    }
+
+    fn outcome(&self, host: &dyn Host) -> Outcome {
+        if self.refusal.is_some() {
+            return if self.start_recorded { Outcome::BrokenOff } else { Outcome::Refused };
+        }
+        if self.answer.cut.is_some() {
+            return Outcome::BrokenOff;
+        }
+        let details = host.property(&["response", "code_details"]).unwrap_or_default();
+        let details = String::from_utf8_lossy(&details);
+        if self.answer.ended && details == "via_upstream" {
+            return Outcome::Complete;
+        }
+        if details.contains("timeout") {
+            Outcome::TimedOut
+        } else if details.contains("downstream") {
+            Outcome::ClientGone
+        } else if details.contains("upstream") && !details.starts_with("via_upstream") {
+            Outcome::UpstreamReset
+        } else if self.answer.ended {
+            Outcome::Complete
+        } else {
+            Outcome::ClientGone
+        }
+    }
+
+    fn count(&self, host: &dyn Host) {
+        let connection = self.lane.as_ref().map_or("", |lane| lane.connection.name.value.as_str());
+        let policy = self.policy().map_or("", |policy| policy.name.as_str());
+        let (decision, reason) = match (&self.refusal, &self.inquiry.would) {
+            (Some(refusal), _) => (decision_of(refusal.code).name(), refusal.reason.as_str()),
+            (None, Some(would)) => ("would_refuse", would.reason.as_str()),
+            (None, None) => ("allow", ""),
+        };
+        host.count(&metrics::decision(connection, policy, decision, reason), 1);
+        let rules = [
+            (self.refusal.as_ref().and_then(|refusal| refusal.rule.as_deref()), "deny"),
+            (self.inquiry.would.as_ref().and_then(|would| would.rule.as_deref()), "would_deny"),
+        ];
+        for (rule, outcome) in rules {
+            if let Some(rule) = rule {
+                host.count(&metrics::rule(policy, rule, outcome), 1);
+            }
+        }
+        for flag in &self.inquiry.flags {
+            host.count(&metrics::rule(policy, flag, "flag"), 1);
+        }
+        for (rule, _) in &self.inquiry.errors {
+            host.count(&metrics::rule(policy, rule, "error"), 1);
+        }
+        for (entity, count) in self.entities().iter() {
+            host.count(&metrics::masked(policy, entity), count.get());
+        }
+        for kind in &self.inquiry.uninspected {
+            host.count(&metrics::uninspected(policy, kind.name()), 1);
+        }
+        if self.answer.rewriter.is_some() {
+            host.record(&metrics::held(policy), to_u64(self.answer.peak_held));
+        }
+    }
+}
+
+/// Whether a refusal lays the fault with the caller or with the guard and its surroundings.
+pub(super) fn decision_of(code: Code) -> Decision {
+    match code {
+        Code::GuardUnavailable | Code::PolicyError | Code::UpstreamUnreadable | Code::UpstreamCredential => {
+            Decision::Error
+        }
+        Code::Unauthenticated | Code::Forbidden | Code::InvalidRequest | Code::TooLarge | Code::Uninspectable => {
+            Decision::Deny
+        }
+    }
+}
+
+fn texts(items: &[String]) -> Texts {
+    let mut texts = Texts::default();
+    for item in items {
+        texts.push(item.as_str());
+    }
+    texts
+}
+
+fn to_u64(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+/// Host and port of an authority.
+fn split_authority(authority: &str) -> (&str, Option<u64>) {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => {
+            (host, port.parse().ok())
+        }
+        _ => (authority, None),
+    }
+}
+
+impl Refusal {
+    /// The word under which Envoy's access log shows it.
+    pub(super) fn state(&self) -> &'static str {
+        decision_of(self.code).name()
+    }
+}
