@@ -1,0 +1,3 @@
+//! The masker against its table, against brute force, and against itself cut in pieces.
+mod examples;
+mod support;
