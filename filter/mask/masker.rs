@@ -3,8 +3,8 @@ use std::mem;
 use std::rc::Rc;
 
 use super::entity::UPSTREAM_CREDENTIAL;
-use super::plan::Prepared;
 use super::literals::Literal;
+use super::plan::Prepared;
 use super::swallow::Swallow;
 use super::tables;
 use super::text::{Sink, TextMask};

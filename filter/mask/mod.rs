@@ -6,11 +6,11 @@ mod masker;
 mod plan;
 mod swallow;
 mod tables;
+#[cfg(test)]
+mod tests;
 pub mod text;
 mod validators;
 mod walk;
-#[cfg(test)]
-mod tests;
 mod whole;
 
 pub use entity::{Entities, Found, UPSTREAM_CREDENTIAL, UnknownEntity};

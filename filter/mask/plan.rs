@@ -46,7 +46,8 @@ impl Plan {
 
     /// The entities it looks for.
     pub fn entities(&self) -> Entities {
-        let detected = DETECTORS.iter().zip(0u32..).filter(|(_, bit)| self.0.enabled.wrapping_shr(*bit) & 1 == 1);
+        let detected =
+            DETECTORS.iter().zip(0u32..).filter(|(_, bit)| self.0.enabled.wrapping_shr(*bit) & 1 == 1);
         let literal = (!self.0.literals.is_empty()).then_some(UPSTREAM_CREDENTIAL);
         detected.map(|(detector, _)| detector.entity).chain(literal).collect()
     }
