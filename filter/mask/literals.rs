@@ -1,0 +1,44 @@
+//! Secrets known by their very bytes.
+
+/// A literal shorter than this would mask too much that is not secret.
+const SHORTEST: usize = 8;
+
+/// The literals of a plan.
+pub struct Literals(Vec<Vec<u8>>);
+
+/// What the literals say of a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Literal {
+    /// The text ends within one.
+    Undecided,
+    /// The longest that stands here, by its length.
+    Found(usize),
+    /// None stands here.
+    Nothing,
+}
+
+impl Literals {
+    pub fn new(mut literals: Vec<Vec<u8>>) -> Self {
+        literals.retain(|literal| literal.len() >= SHORTEST);
+        literals.sort_unstable();
+        literals.dedup();
+        Self(literals)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().map(Vec::as_slice)
+    }
+
+    /// Whether one stands where the text starts; `end` says that the text is whole.
+    pub fn find(&self, text: &[u8], end: bool) -> Literal {
+        if !end && self.iter().any(|literal| literal.len() > text.len() && literal.starts_with(text)) {
+            return Literal::Undecided;
+        }
+        let found = self.iter().filter(|literal| text.starts_with(literal)).map(<[u8]>::len).max();
+        found.map_or(Literal::Nothing, Literal::Found)
+    }
+}

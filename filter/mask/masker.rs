@@ -1,0 +1,167 @@
+//! The masker of one text that comes in pieces.
+use std::mem;
+use std::rc::Rc;
+
+use super::entity::UPSTREAM_CREDENTIAL;
+use super::literals::Literal;
+use super::plan::Prepared;
+use super::swallow::Swallow;
+use super::tables;
+use super::text::{Sink, TextMask};
+use super::walk::{Verdict, Walks};
+
+/// How much of a new piece is joined to what was held, before the rest is read in place.
+const JOIN: usize = 512;
+
+/// Masks one text. What it decides depends on the text alone, never on how it was cut.
+pub struct Masker {
+    plan: Rc<Prepared>,
+    /// The byte before what is undecided; a line end before the text.
+    before: u8,
+    /// What is undecided.
+    held: Vec<u8>,
+    doing: Doing,
+    walks: Walks,
+}
+
+enum Doing {
+    /// Looking for a place where a value may start.
+    Seeking,
+    /// Walking from the first undecided byte.
+    Walking,
+    /// Swallowing the rest of a value longer than the limit.
+    Swallowing(Swallow),
+}
+
+impl TextMask for Masker {
+    fn push<S: Sink>(&mut self, text: &[u8], end: bool, sink: &mut S) {
+        let rest = self.join(text, end, sink);
+        if self.held.is_empty() {
+            let done = self.run(rest, end, sink);
+            self.held.extend_from_slice(rest.get(done..).unwrap_or_default());
+        }
+        if end {
+            self.before = b'\n';
+            self.doing = Doing::Seeking;
+        }
+    }
+
+    fn held(&self) -> usize {
+        self.held.len()
+    }
+}
+
+impl Masker {
+    pub(super) fn new(plan: Rc<Prepared>) -> Self {
+        Self { plan, before: b'\n', held: Vec::new(), doing: Doing::Seeking, walks: Walks::new() }
+    }
+
+    /// Decides what is held with the help of the text's first bytes. Gives back what was not touched: when something
+    /// is held after it, nothing.
+    fn join<'t, S: Sink>(&mut self, text: &'t [u8], end: bool, sink: &mut S) -> &'t [u8] {
+        let mut rest = text;
+        while !self.held.is_empty() {
+            let (first, later) = rest.split_at(rest.len().min(JOIN));
+            let last = later.is_empty();
+            let mut joined = mem::take(&mut self.held);
+            joined.extend_from_slice(first);
+            let done = self.run(&joined, end && last, sink);
+            let left = joined.len().saturating_sub(done);
+            joined.drain(..done.min(joined.len()));
+            if last {
+                self.held = joined;
+                return &[];
+            }
+            match first.len().checked_sub(left) {
+                Some(at) => {
+                    joined.clear();
+                    self.held = joined;
+                    return rest.get(at..).unwrap_or_default();
+                }
+                None => self.held = joined,
+            }
+            rest = later;
+        }
+        rest
+    }
+
+    /// Decides as much of the text as it can, from its first undecided byte on, and says how much.
+    fn run<S: Sink>(&mut self, text: &[u8], end: bool, sink: &mut S) -> usize {
+        let mut kept = 0;
+        let mut at = 0;
+        loop {
+            let rest = text.get(at..).unwrap_or_default();
+            match &mut self.doing {
+                Doing::Seeking => match self.plan.candidate(text, at, self.before, end) {
+                    Some(start) => {
+                        at = start;
+                        self.walks.restart(tables::after(byte_before(text, at, self.before)));
+                        self.doing = Doing::Walking;
+                    }
+                    None => {
+                        at = text.len();
+                        break;
+                    }
+                },
+                Doing::Walking => {
+                    let (len, entity, then) = match self.verdict(rest, end) {
+                        Verdict::Undecided => break,
+                        Verdict::Nothing => {
+                            at = at.wrapping_add(1);
+                            self.doing = Doing::Seeking;
+                            continue;
+                        }
+                        Verdict::Value { len, entity } => (len, entity, Doing::Seeking),
+                        Verdict::Long { len, entity, swallow } => (len, entity, Doing::Swallowing(swallow)),
+                    };
+                    keep(sink, at.saturating_sub(kept));
+                    sink.replace(len, entity, self.plan.replacement(entity));
+                    at = at.saturating_add(len);
+                    kept = at;
+                    self.doing = then;
+                }
+                Doing::Swallowing(swallow) => {
+                    let (gone, over) = swallow.go(rest, end);
+                    if gone > 0 {
+                        sink.swallow(gone);
+                    }
+                    at = at.saturating_add(gone);
+                    kept = at;
+                    if !over {
+                        break;
+                    }
+                    self.doing = Doing::Seeking;
+                }
+            }
+        }
+        keep(sink, at.saturating_sub(kept));
+        self.before = byte_before(text, at, self.before);
+        at
+    }
+
+    /// Whether a value starts where the text does: the longest of what the detectors and the literals say.
+    fn verdict(&mut self, text: &[u8], end: bool) -> Verdict {
+        let literal = match self.plan.literals.find(text, end) {
+            Literal::Undecided => return Verdict::Undecided,
+            Literal::Found(len) => len,
+            Literal::Nothing => 0,
+        };
+        match self.walks.go(&self.plan, text, end) {
+            Verdict::Nothing if literal > 0 => Verdict::Value { len: literal, entity: UPSTREAM_CREDENTIAL },
+            Verdict::Value { len, .. } | Verdict::Long { len, .. } if literal >= len => {
+                Verdict::Value { len: literal, entity: UPSTREAM_CREDENTIAL }
+            }
+            verdict => verdict,
+        }
+    }
+}
+
+fn keep<S: Sink>(sink: &mut S, len: usize) {
+    if len > 0 {
+        sink.keep(len);
+    }
+}
+
+fn byte_before(text: &[u8], at: usize, before: u8) -> u8 {
+    at.checked_sub(1).and_then(|at| text.get(at)).copied().unwrap_or(before)
+}

@@ -1,0 +1,6 @@
+//! The masker against its table, against brute force, and against itself cut in pieces.
+mod examples;
+mod holding;
+mod reference;
+mod streaming;
+mod support;
