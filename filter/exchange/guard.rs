@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::config::problem::Problem;
+use crate::config::Problem;
 use crate::config::set::{
     self, Bundle, Connection, Effect, Expose, Located, Mode, Place, Protocol, Template, TemplatePart, Unmatched,
 };
@@ -126,7 +126,7 @@ fn compile_policy(policy: &set::Policy, bundle: &Bundle, problems: &mut Vec<Prob
     let mode = policy.mode.unwrap_or(bundle.set.mode);
     let allow = condition_problem(&policy.allow, Condition::compile(&policy.allow.value, Phase::Body), problems);
     let compiled: Vec<Rule> = policy.rules.iter().filter_map(|rule| compile_rule(rule, problems)).collect();
-    let entities = policy.mask_response.as_ref().map_or(Entities::default(), |mask| resolve(&mask.entities, problems));
+    let entities = policy.mask_response.as_ref().map_or(Entities::NONE, |mask| resolve(&mask.entities, problems));
     if problems.len() > before {
         return None;
     }
@@ -212,7 +212,7 @@ fn caret(source: &str, offset: usize, len: usize) -> String {
 }
 
 fn resolve(names: &[Located<String>], problems: &mut Vec<Problem>) -> Entities {
-    names.iter().fold(Entities::default(), |all, name| match Entities::resolve(&name.value) {
+    names.iter().fold(Entities::NONE, |all, name| match Entities::resolve(&name.value) {
         Ok(found) => all.union(found),
         Err(error) => {
             problems.push(Problem::error(&name.place, error.to_string()));
@@ -241,7 +241,7 @@ fn compile_lane(
         }
         _ => None,
     };
-    let entities = policy.as_ref().map_or(Entities::default(), |policy| policy.entities);
+    let entities = policy.as_ref().map_or(Entities::NONE, |policy| policy.entities);
     let issuers = set
         .issuers
         .iter()
@@ -252,11 +252,11 @@ fn compile_lane(
     let configured = connection.token_headers.iter();
     Some(Lane {
         issuers,
-        token_headers: configured.map(|header| TokenHeader::new(&header.name, &header.prefix)).collect(),
+        token_headers: configured.map(|header| TokenHeader { name: header.name.clone(), prefix: header.prefix.clone() }).collect(),
         credential,
         plan: Plan::new(entities, secrets.clone()),
         watch: Plan::new(entities, Vec::new()),
-        cover: Plan::new(Entities::default(), secrets),
+        cover: Plan::new(Entities::NONE, secrets),
         masks_entities: !entities.is_empty(),
         policy,
         connection: connection.clone(),

@@ -58,13 +58,8 @@ impl Head {
     }
 
     /// The values of a header, in order.
-    pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+    pub fn values<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         self.headers.iter().filter(move |(key, _)| key == name.as_bytes()).map(|(_, value)| value.as_slice())
-    }
-
-    /// The first value of a header, where it is text.
-    pub fn text(&self, name: &str) -> Option<&str> {
-        self.values(name).next().and_then(|value| std::str::from_utf8(value).ok())
     }
 
     /// The name under which a request is matched and recorded.

@@ -1,6 +1,7 @@
 //! What has been learnt of a request, and the facts that conditions read of it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::Exchange;
 use super::head::Head;
@@ -8,11 +9,12 @@ use super::path;
 use super::refusal::{Code, Refusal};
 use crate::config::set::{Kind, Protocol};
 use crate::host::Host;
-use crate::identity::Identity;
+use crate::identity::{Identity, bearer};
 use crate::mask::{self, Found};
 use crate::policy::decision::{Denial, Reason};
 use crate::policy::{Fact, Facts, Variable};
-use crate::protocol::openai::{self, Operation, RequestError, RequestView};
+use crate::protocol::RequestError;
+use crate::protocol::openai::{self, Operation, RequestView};
 
 /// Conditions see no more of a list that callers fill than this.
 const LIST: usize = 256;
@@ -27,7 +29,9 @@ pub(super) struct Inquiry {
     pub tunnel: bool,
     /// The token, only while its issuer's keys are awaited.
     pub token: Option<String>,
-    pub identity: Option<Identity>,
+    /// Whether keys were awaited already: it is done once.
+    pub awaited_keys: bool,
+    pub identity: Option<Arc<Identity>>,
     /// Whether `allow` held for a verified identity.
     pub allowed: bool,
     pub operation: Option<Operation>,
@@ -38,7 +42,10 @@ pub(super) struct Inquiry {
     pub complete: bool,
     /// Whether the body is of a kind that cannot be read.
     pub unreadable: bool,
-    pub view: RequestView,
+    /// What the body asks for, where it was read.
+    pub view: Option<RequestView>,
+    /// The prompt's text, where it was read.
+    pub prompt: String,
     /// Entities of the prompt, where a condition asks.
     pub entities: Vec<String>,
     pub uninspected: BTreeSet<Kind>,
@@ -60,8 +67,8 @@ pub(super) struct RequestFacts<'a> {
 impl Facts for RequestFacts<'_> {
     fn fact(&self, variable: Variable) -> Fact<'_> {
         let inquiry = &self.exchange.inquiry;
-        let view = &inquiry.view;
-        let identity = inquiry.identity.as_ref();
+        let view = inquiry.view.as_ref();
+        let identity = inquiry.identity.as_deref();
         let text = |part: fn(&Identity) -> &str| identity.map_or(Fact::Str(""), |identity| Fact::Str(part(identity)));
         let count = |count: u64| Fact::Int(i64::try_from(count).unwrap_or(i64::MAX));
         match variable {
@@ -86,15 +93,15 @@ impl Facts for RequestFacts<'_> {
             Variable::TargetProtocol => Fact::Str(self.exchange.protocol_name()),
             Variable::TargetRoute => Fact::Str(&inquiry.head.route),
             Variable::LlmOperation => Fact::Str(inquiry.operation.map_or("", Operation::name)),
-            Variable::LlmModel => Fact::Str(&view.model),
-            Variable::LlmStream => Fact::Bool(view.stream),
-            Variable::LlmMaxOutputTokens => count(view.max_output_tokens.unwrap_or_default()),
-            Variable::LlmMessages => count(view.messages),
-            Variable::LlmPromptChars => count(view.prompt_chars),
-            Variable::LlmTools => Fact::List(view.tools.get(..view.tools.len().min(LIST)).unwrap_or_default()),
-            Variable::LlmImages => count(view.images),
-            Variable::LlmN => count(view.n),
-            Variable::PromptText => Fact::Str(&view.prompt),
+            Variable::LlmModel => Fact::Str(view.map_or("", |view| &view.model)),
+            Variable::LlmStream => Fact::Bool(view.is_some_and(|view| view.stream)),
+            Variable::LlmMaxOutputTokens => count(view.and_then(|view| view.max_output_tokens).unwrap_or_default()),
+            Variable::LlmMessages => count(view.map_or(0, |view| u64::try_from(view.messages).unwrap_or(u64::MAX))),
+            Variable::LlmPromptChars => count(view.map_or(0, |view| view.prompt_chars)),
+            Variable::LlmTools => Fact::List(view.map_or(&[], |view| first(&view.tools))),
+            Variable::LlmImages => count(view.map_or(0, |view| view.images)),
+            Variable::LlmN => count(view.map_or(0, |view| view.n)),
+            Variable::PromptText => Fact::Str(&inquiry.prompt),
             Variable::PromptEntities => Fact::List(&inquiry.entities),
         }
     }
@@ -114,8 +121,9 @@ impl Exchange {
     }
 
     /// The operation, by method and path below the API's own root.
-    pub(super) fn operation(&self) -> Option<Operation> {
-        openai::classify(&self.inquiry.head.method, &self.inquiry.path)
+    pub(super) fn operation(&self) -> Operation {
+        let query = path::split(&self.inquiry.head.path).1.unwrap_or_default();
+        openai::classify(&self.inquiry.head.method, &self.inquiry.path, query)
     }
 
     /// Whether headers are held until the body is whole.
@@ -134,10 +142,11 @@ impl Exchange {
             return;
         }
         let mut headers: Vec<(String, String)> = Vec::new();
+        let token_headers = self.lane.as_ref().map_or(&[][..], |lane| &lane.token_headers);
         for (name, value) in &self.inquiry.head.headers {
             let name = String::from_utf8_lossy(name).into_owned();
             // The caller's token is nothing for conditions to read: claims are.
-            if name.starts_with(':') || crate::identity::bearer::is_token_header(&name) {
+            if name.starts_with(':') || bearer::is_stripped(name.as_bytes(), token_headers) {
                 continue;
             }
             let value = String::from_utf8_lossy(value);
@@ -187,45 +196,54 @@ impl Exchange {
             return Ok(());
         }
         let body = std::mem::take(&mut self.inquiry.body);
-        match openai::read_request(operation, &body) {
-            Ok(view) => self.inquiry.view = view,
-            Err(RequestError::Schema { path }) => {
-                self.inquiry.unreadable = true;
-                self.uninspected_at(Kind::Schema, &path)?;
-            }
+        let view = match RequestView::read(operation, &body) {
+            Ok(view) => view,
             Err(error) => {
                 self.inquiry.unreadable = true;
-                self.inquiry.uninspected.insert(Kind::Schema);
-                self.object(Refusal::new(Code::InvalidRequest, error.to_string()).because("malformed"))?;
+                return self.unreadable(error);
             }
-        }
-        let found: &[(bool, Kind)] = &[
-            (!self.inquiry.view.references.is_empty(), Kind::Reference),
-            (self.inquiry.view.images > 0, Kind::Image),
-            (self.inquiry.view.audio > 0, Kind::Audio),
+        };
+        let found = [
+            (!view.references.is_empty(), Kind::Reference),
+            (view.images > 0, Kind::Image),
+            (view.audios > 0, Kind::Audio),
         ];
+        self.inquiry.prompt = view.text();
+        self.inquiry.view = Some(view);
         for (present, kind) in found {
-            if *present {
-                self.uninspected(*kind)?;
+            if present {
+                self.uninspected(kind)?;
             }
         }
         if self.policy().is_some_and(|policy| policy.reads_entities) {
             let mut entities = Found::default();
-            mask::mask_whole(&self.worker.guard.everything, self.inquiry.view.prompt.as_bytes(), &mut entities);
+            mask::mask_whole(&self.worker.guard.everything, self.inquiry.prompt.as_bytes(), &mut entities);
             self.inquiry.entities = entities.names().into_iter().map(str::to_owned).collect();
         }
         Ok(())
     }
 
-    fn uninspected_at(&mut self, kind: Kind, place: &str) -> Result<(), Refusal> {
-        self.inquiry.uninspected.insert(kind);
-        if self.policy().is_some_and(|policy| policy.uninspected.allows(kind)) {
-            return Ok(());
-        }
-        let refusal = Refusal::uninspected(kind);
-        let message = format!("{} (at {place})", refusal.message);
-        self.object(Refusal { message, ..refusal })
+    /// A body that is no JSON is wrong; one of another shape is one that cannot be looked into.
+    fn unreadable(&mut self, error: RequestError) -> Result<(), Refusal> {
+        self.inquiry.uninspected.insert(Kind::Schema);
+        let refusal = match error {
+            RequestError::Schema { .. } => {
+                if self.policy().is_some_and(|policy| policy.uninspected.allows(Kind::Schema)) {
+                    return Ok(());
+                }
+                Refusal::uninspected(Kind::Schema)
+            }
+            RequestError::Malformed { .. } | RequestError::Duplicate { .. } => {
+                Refusal::new(Code::InvalidRequest, "").because("malformed")
+            }
+        };
+        self.object(Refusal { message: error.to_string(), ..refusal })
     }
+}
+
+/// As much of a list as conditions see.
+fn first(list: &[String]) -> &[String] {
+    list.get(..list.len().min(LIST)).unwrap_or_default()
 }
 
 fn refusal_of(denial: &Denial) -> Refusal {

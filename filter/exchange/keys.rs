@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::guard::fill;
 use super::metrics;
-use crate::config::problem::Problem;
+use crate::config::Problem;
 use crate::config::set::{ClusterRef, Issuer, JwksSource};
 use crate::host::{Call, CallId, Host, Level, Reply};
 use crate::identity::provider::{Failure, FetchError, Outcome, Source, State, Timing};

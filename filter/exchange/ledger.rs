@@ -3,7 +3,7 @@
 //! A start record is written when an exchange goes upstream, an end record when it is over, however. A refusal before
 //! identity has an end record alone, in a queue of its own: a flood of bad tokens must evict nobody's record.
 
-use super::refusal::{Code, Refusal};
+use super::refusal::Code;
 use super::{Exchange, Stage, metrics};
 use crate::audit::record::{Answered, Facts};
 use crate::audit::{Claims, Decision, EndRecord, Outcome, Path, Record, Seconds, StartRecord, Tally, Text, Texts, TraceParent};
@@ -20,7 +20,7 @@ impl Exchange {
         self.start_recorded = true;
         self.note_state(host, "allow");
         let start = StartRecord { facts: self.record_facts() };
-        self.worker.record(host, Record::Start(Box::new(start)));
+        self.worker.record(host, &Record::Start(Box::new(start)));
     }
 
     /// Records how the exchange ended; once.
@@ -36,7 +36,7 @@ impl Exchange {
         let end = Box::new(EndRecord { facts: self.record_facts(), answered });
         let before_identity = self.stage == Stage::Refused && self.inquiry.identity.is_none() && !self.start_recorded;
         let record = if before_identity { Record::Refusal(end) } else { Record::End(end) };
-        self.worker.record(host, record);
+        self.worker.record(host, &record);
     }
 
     /// What Envoy's own access log can print.
@@ -58,7 +58,6 @@ impl Exchange {
     fn record_facts(&self) -> Facts {
         let inquiry = &self.inquiry;
         let head = &inquiry.head;
-        let view = &inquiry.view;
         let (host_name, port) = split_authority(&head.authority);
         let text = |text: &str| (!text.is_empty()).then(|| Text::from(text));
         let policy = self.policy();
@@ -97,10 +96,10 @@ impl Exchange {
             facts.issuer = text(&identity.issuer);
             facts.groups = texts(&identity.groups);
         }
-        if inquiry.operation.is_some_and(|operation| operation.has_body()) && inquiry.complete && !inquiry.unreadable {
+        if let Some(view) = &inquiry.view {
             facts.model = text(&view.model);
             facts.stream = Some(view.stream);
-            facts.messages = Some(view.messages.into());
+            facts.messages = Some(to_u64(view.messages).into());
             facts.prompt_chars = Some(view.prompt_chars.into());
             facts.tools = texts(&view.tools);
             facts.max_output_tokens = view.max_output_tokens.map(Into::into);
@@ -268,12 +267,5 @@ fn split_authority(authority: &str) -> (&str, Option<u64>) {
             (host, port.parse().ok())
         }
         _ => (authority, None),
-    }
-}
-
-impl Refusal {
-    /// The word under which Envoy's access log shows it.
-    pub(super) fn state(&self) -> &'static str {
-        decision_of(self.code).name()
     }
 }

@@ -115,6 +115,22 @@ impl Exchange {
         }
     }
 
+    /// Gives the exchange its name: a random UUID (RFC 9562, version 4).
+    fn christen(&mut self, host: &dyn Host) {
+        let mut bytes = [0; 16];
+        host.random(&mut bytes);
+        let bits = (u128::from_be_bytes(bytes) & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
+        let hex = format!("{bits:032x}");
+        let mut name = String::with_capacity(36);
+        for (at, digit) in hex.chars().enumerate() {
+            if matches!(at, 8 | 12 | 16 | 20) {
+                name.push('-');
+            }
+            name.push(digit);
+        }
+        self.name = name;
+    }
+
     fn policy(&self) -> Option<&Policy> {
         self.lane.as_ref().and_then(|lane| lane.policy.as_deref())
     }

@@ -1,6 +1,7 @@
 //! What a caller is told when a call does not go on.
 
-use crate::config::set::Kind;
+use crate::config::set::{Kind, Protocol};
+use crate::protocol::{openai, problem};
 
 /// Why an exchange was refused or broken off. The codes are part of the contract with callers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -108,6 +109,17 @@ impl Refusal {
             Kind::Schema => "the body is not shaped as the API has it",
         };
         Self::new(code, message).because(format!("uninspected_{}", kind.name()))
+    }
+}
+
+/// The body of a refusal, in the shape that the protocol's own SDK turns into its typed error.
+pub fn body(protocol: Option<Protocol>, refusal: &Refusal) -> (&'static str, Vec<u8>) {
+    let code = refusal.code;
+    match protocol {
+        Some(Protocol::OpenAi) => (openai::CONTENT_TYPE, openai::error_body(code.name(), &refusal.message)),
+        Some(Protocol::None) | None => {
+            (problem::CONTENT_TYPE, problem::body(code.status(), code.name(), &refusal.message))
+        }
     }
 }
 

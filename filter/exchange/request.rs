@@ -5,13 +5,19 @@
 
 use std::rc::Rc;
 
+use super::guard::Lane;
 use super::head::Head;
+use super::inquiry::Inquiry;
 use super::refusal::{Code, Refusal};
-use super::{Exchange, Stage, answer, inquiry::Inquiry, metrics, path, route};
+use super::worker::Refusal as IdentityRefusal;
+use super::{Exchange, Stage, answer, metrics, path, route};
 use crate::config::set::{Kind, Mode, Protocol, Unmatched};
 use crate::host::{Flow, Host, Side};
-use crate::identity::bearer;
-use crate::identity::verify::Refusal as IdentityRefusal;
+use crate::identity::bearer::{self, BearerError};
+use crate::identity::query::strip_query;
+
+/// The realm of our challenges.
+const REALM: &str = "portcullis";
 
 /// Whether the step after may run now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +32,7 @@ impl Exchange {
     /// The request's head came; `end` says that it has no body.
     pub fn request_head(&mut self, host: &dyn Host, end: bool) -> Flow {
         self.started = host.now();
+        self.christen(host);
         self.inquiry = Inquiry { head: Head::take(host), complete: end, ..Inquiry::default() };
         let outcome = self.open(host);
         self.settle(host, outcome)
@@ -158,13 +165,13 @@ impl Exchange {
         Ok(Flow::Continue)
     }
 
-    fn find_token(&mut self, lane: &super::guard::Lane) -> Result<Option<String>, Refusal> {
+    fn find_token(&mut self, lane: &Lane) -> Result<Option<String>, Refusal> {
         match bearer::find(&self.inquiry.head.headers, &lane.token_headers) {
-            Ok(token) => Ok(Some(token)),
+            Ok(token) => Ok(Some(token.to_owned())),
             Err(error) => {
-                let challenge = error.challenge();
-                let refusal = Refusal::new(Code::Unauthenticated, error.to_string()).because(error.reason());
-                self.object(Refusal { challenge: Some(challenge), ..refusal })?;
+                // RFC 6750, 3.1: a request without a token is challenged without an error code.
+                let described = (error != BearerError::Missing).then(|| error.to_string());
+                self.object(unauthenticated(error.to_string(), error.word(), described.as_deref()))?;
                 Ok(None)
             }
         }
@@ -172,29 +179,30 @@ impl Exchange {
 
     fn verify(&mut self, host: &dyn Host, token: String) -> Result<Step, Refusal> {
         let Some(lane) = self.lane.clone() else { return Ok(Step::Next) };
-        let refusal = match self.worker.verify(host, &token, &lane.issuers) {
+        let again = self.inquiry.awaited_keys;
+        let refusal = match self.worker.verify(host, &token, &lane.issuers, again) {
             Ok(identity) => {
                 self.inquiry.identity = Some(identity);
                 return Ok(Step::Next);
             }
-            Err(IdentityRefusal::KeysPending(issuer)) => {
+            Err(IdentityRefusal::Pending(issuer)) => {
                 // Tunnels are never held, and monitor delays nothing.
-                if self.mode() == Mode::Enforce && !self.inquiry.tunnel {
+                if self.mode() == Mode::Enforce && !self.inquiry.tunnel && !again {
                     self.inquiry.token = Some(token);
+                    self.inquiry.awaited_keys = true;
                     self.stage = Stage::AwaitKeys;
                     self.worker.await_keys(host, self.context, issuer);
                     return Ok(Step::Wait);
                 }
-                keys_unavailable("pending")
+                keys_unavailable("keys_pending")
             }
-            Err(IdentityRefusal::KeysUnavailable(_)) => {
+            Err(IdentityRefusal::Unavailable(_)) => {
                 host.count(&metrics::error("keys_unavailable"), 1);
                 keys_unavailable("keys_unavailable")
             }
             Err(IdentityRefusal::Unauthenticated(error)) => {
-                let challenge = error.challenge();
-                let refusal = Refusal::new(Code::Unauthenticated, error.to_string()).because(error.reason());
-                Refusal { challenge: Some(challenge), ..refusal }
+                let text = error.to_string();
+                unauthenticated(text.clone(), error.word(), Some(&text))
             }
         };
         self.object(refusal)?;
@@ -227,11 +235,12 @@ impl Exchange {
         if self.inquiry.tunnel {
             return Ok(());
         }
-        self.inquiry.operation = self.operation();
-        let Some(operation) = self.inquiry.operation else {
+        let operation = self.operation();
+        self.inquiry.operation = Some(operation);
+        if let Some(kind) = operation.uninspected() {
             self.inquiry.unreadable = true;
-            return self.uninspected(Kind::Path);
-        };
+            return self.uninspected(kind_named(kind));
+        }
         let empty = self.inquiry.complete && self.inquiry.size == 0;
         if empty || !operation.has_body() {
             return Ok(());
@@ -303,13 +312,10 @@ impl Exchange {
     fn forward(&mut self, host: &dyn Host) {
         self.stage = Stage::Forwarded;
         let Some(lane) = self.lane.clone() else { return };
-        strip_own(host, &self.inquiry.head);
-        for name in bearer::stripped(&lane.token_headers) {
-            if self.inquiry.head.values(&name).next().is_some() {
-                host.remove_header(Side::Request, &name);
-            }
+        for name in bearer::stripped(&self.inquiry.head.headers, &lane.token_headers) {
+            host.remove_header(Side::Request, name);
         }
-        if let Some(path) = bearer::strip_query(&self.inquiry.head.path) {
+        if let Some(path) = strip_query(&self.inquiry.head.path) {
             host.set_header(Side::Request, ":path", path.as_bytes());
         }
         if self.masks_answer() && !self.inquiry.tunnel {
@@ -341,6 +347,16 @@ fn strip_own(host: &dyn Host, head: &Head) {
             host.remove_header(Side::Request, name);
         }
     }
+}
+
+fn unauthenticated(message: String, reason: &str, described: Option<&str>) -> Refusal {
+    let challenge = Some(bearer::challenge(REALM, described));
+    Refusal { challenge, ..Refusal::new(Code::Unauthenticated, message).because(reason) }
+}
+
+/// The kind of `uninspected` that an operation is.
+fn kind_named(name: &str) -> Kind {
+    Kind::ALL.iter().find(|(_, known)| *known == name).map_or(Kind::Path, |(kind, _)| *kind)
 }
 
 fn keys_unavailable(reason: &str) -> Refusal {

@@ -8,12 +8,13 @@
 //! trailers' event unless the last piece was paused): text is held whole while it is short, and where a cut-off
 //! JSON body or stream still holds bytes back when trailers come, the exchange is broken off rather than falsified.
 
-use super::refusal::{Code, Refusal};
+use super::refusal::{self, Code, Refusal};
 use super::{Exchange, Stage, answer, metrics};
 use crate::config::set::{Kind, Mode};
 use crate::host::{Flow, Header, Host, LocalAnswer, Side};
 use crate::mask::text::{Masks, Sink, TextMask};
 use crate::mask::{self, Masker, Plan};
+use crate::protocol::openai;
 use crate::protocol::rewrite::{BodyKind, ResponseRewriter};
 
 /// A plain text answer up to this size is held whole, so that its end can be masked even before trailers.
@@ -110,7 +111,11 @@ impl Exchange {
         match answer::body_kind(self.answer.status, headers) {
             Ok(kind) => {
                 self.answer.kind = Some(kind);
-                self.answer.rewriter = Some(Box::new(self.rewriter(kind, masks.clone())));
+                let rewriter = ResponseRewriter::new(kind, &openai::ANSWERS, masks.clone());
+                // Where nothing but the credential is masked, nothing is dropped either.
+                let keeps_all = !self.masks_answer() || !lane.masks_entities;
+                let rewriter = if keeps_all { rewriter.without_drops() } else { rewriter };
+                self.answer.rewriter = Some(Box::new(rewriter));
             }
             Err(kind) => {
                 self.inquiry.uninspected.insert(kind);
@@ -248,7 +253,8 @@ impl Exchange {
             &format!("exchange {}: the answer was broken off: {why}", self.name),
         );
         if self.answer.kind == Some(BodyKind::EventStream) {
-            out.extend(self.error_event(Code::UpstreamUnreadable, "the upstream's stream cannot be read further"));
+            let code = Code::UpstreamUnreadable.name();
+            out.extend(openai::error_event(code, "the upstream's stream cannot be read further"));
         } else {
             host.reset();
         }
@@ -299,7 +305,8 @@ impl Exchange {
     pub(super) fn refuse(&mut self, host: &dyn Host, refusal: &Refusal) {
         self.stage = Stage::Refused;
         let code = refusal.code;
-        let (content_type, body) = self.error_body(refusal);
+        let protocol = self.lane.as_ref().map(|lane| lane.connection.protocol);
+        let (content_type, body) = refusal::body(protocol, refusal);
         let mut headers: Vec<(String, Vec<u8>)> = vec![
             ("content-type".to_owned(), content_type.as_bytes().to_vec()),
             ("cache-control".to_owned(), b"no-store".to_vec()),
@@ -320,6 +327,7 @@ impl Exchange {
             details: format!("portcullis_{}", code.name()),
         });
         self.refusal = Some(refusal.clone());
+        self.note_state(host, super::ledger::decision_of(code).name());
     }
 }
 

@@ -9,9 +9,9 @@ use std::time::Duration;
 use super::guard::Guard;
 use super::keys::{self, Keys};
 use super::metrics;
-use super::refusal::Code;
-use crate::audit::{self, Recorder};
-use crate::config::problem::Problem;
+use crate::audit::otlp::Resource;
+use crate::audit::{self, Answer, Limits, Record, Recorded, Recorder, Text};
+use crate::config::Problem;
 use crate::config::set::{self, Bundle};
 use crate::host::{Call, CallId, Host, Level, Reply};
 use crate::identity::provider::FetchError;
@@ -55,6 +55,7 @@ pub struct Worker {
     bodies_come: Cell<bool>,
     leaving_since: Cell<Option<u64>>,
     queued: Cell<i64>,
+    collector_down: Cell<bool>,
 }
 
 struct Collector {
@@ -63,7 +64,8 @@ struct Collector {
     path: String,
     timeout: Duration,
     headers: Vec<(String, String)>,
-    flights: RefCell<Vec<(CallId, audit::Ticket)>>,
+    /// The batch under way.
+    flight: Cell<Option<(CallId, audit::Ticket)>>,
 }
 
 impl Worker {
@@ -109,6 +111,7 @@ impl Worker {
             bodies_come: Cell::new(false),
             leaving_since: Cell::new(None),
             queued: Cell::new(0),
+            collector_down: Cell::new(false),
         })
     }
 
@@ -205,6 +208,108 @@ impl Worker {
         Vec::new()
     }
 
+    /// Takes a record for the collector.
+    pub(super) fn record(&self, host: &dyn Host, record: &Record) {
+        if self.collector.is_none() {
+            return;
+        }
+        let recorded = self.recorder.borrow_mut().record(host.now(), record);
+        if let Recorded::Lost(seq) = recorded {
+            host.count(&metrics::records("dropped"), 1);
+            host.log(Level::Debug, &format!("the queue of records is full: record {seq} is lost"));
+        }
+    }
+
+    /// Sends the next batch, if its time has come. Only from the root.
+    fn send(&self, host: &dyn Host) {
+        let Some(collector) = &self.collector else { return };
+        let Some(batch) = self.recorder.borrow_mut().next_batch(host.now()) else {
+            self.show_queue(host);
+            return;
+        };
+        let mut headers = vec![
+            (":method".to_owned(), "POST".to_owned()),
+            (":scheme".to_owned(), "http".to_owned()),
+            (":authority".to_owned(), collector.authority.clone()),
+            (":path".to_owned(), collector.path.clone()),
+            ("content-type".to_owned(), "application/json".to_owned()),
+        ];
+        headers.extend(collector.headers.iter().cloned());
+        let call =
+            Call { cluster: collector.cluster.clone(), headers, body: batch.body, timeout: collector.timeout };
+        match host.call(&call) {
+            Ok(id) => collector.flight.set(Some((id, batch.ticket))),
+            Err(error) => {
+                self.settle(host, batch.ticket, &Answer::Broken, &error.to_string());
+            }
+        }
+        self.show_queue(host);
+    }
+
+    /// Takes the collector's answer to a batch.
+    fn delivered(&self, host: &dyn Host, call: CallId, reply: &Reply) {
+        let Some(collector) = &self.collector else { return };
+        let Some((flight, ticket)) = collector.flight.get() else { return };
+        if flight != call {
+            return;
+        }
+        collector.flight.set(None);
+        match reply {
+            Reply::Broken => self.settle(host, ticket, &Answer::Broken, "its answer broke off"),
+            Reply::Answer { status, headers, body } => {
+                let retry_after = headers.iter().find(|(name, _)| name == b"retry-after");
+                let retry_after = retry_after.map(|(_, value)| value.as_slice());
+                let answer = Answer::Status { status: *status, retry_after, body };
+                self.settle(host, ticket, &answer, &format!("it answered with status {status}"));
+            }
+        }
+        self.show_queue(host);
+    }
+
+    fn settle(&self, host: &dyn Host, ticket: audit::Ticket, answer: &Answer<'_>, why: &str) {
+        let mut recorder = self.recorder.borrow_mut();
+        let before = recorder.stats();
+        recorder.delivered(ticket, host.now(), answer);
+        let after = recorder.stats();
+        host.count(&metrics::records("delivered"), after.delivered_total.saturating_sub(before.delivered_total));
+        host.count(&metrics::records("dropped"), after.dropped_total.saturating_sub(before.dropped_total));
+        let failed = after.failed_batches > before.failed_batches;
+        if failed {
+            host.count(&metrics::records("failed_batch"), 1);
+        }
+        // One line when it goes wrong, one when it is well again.
+        if failed != self.collector_down.replace(failed) {
+            let line = if failed { format!("the collector takes no records: {why}") } else { "the collector takes records again".to_owned() };
+            host.log(if failed { Level::Warn } else { Level::Info }, &line);
+        }
+    }
+
+    fn show_queue(&self, host: &dyn Host) {
+        let queued = i64::try_from(self.recorder.borrow().stats().queued).unwrap_or(i64::MAX);
+        let before = self.queued.replace(queued);
+        host.shift(&metrics::queue(), queued.saturating_sub(before));
+    }
+
+    /// The configuration was replaced: sends what is left. True when there is nothing more to wait for.
+    pub fn leave(&self, host: &dyn Host) -> bool {
+        let now = host.now();
+        let since = match self.leaving_since.get() {
+            Some(since) => since,
+            None => {
+                self.leaving_since.set(Some(now));
+                self.recorder.borrow_mut().close();
+                self.send(host);
+                now
+            }
+        };
+        let waited = Duration::from_nanos(now.saturating_sub(since));
+        let done = self.collector.is_none() || self.recorder.borrow().is_idle() || waited > LEAVE_WAIT;
+        if done {
+            host.shift(&metrics::queue(), self.queued.replace(0).saturating_neg());
+        }
+        done
+    }
+
     fn wake(&self, ready: impl Fn(&Wait) -> bool) -> Vec<u32> {
         let mut woken = Vec::new();
         self.waits.borrow_mut().retain(|wait| {
@@ -253,6 +358,16 @@ fn collector(
         authority: service.authority.clone().unwrap_or_else(|| service.cluster.value.clone()),
         path: service.path.clone().unwrap_or_else(|| "/v1/logs".to_owned()),
         timeout: service.timeout,
-        flights: RefCell::default(),
+        flight: Cell::new(None),
     })
+}
+
+fn recorder(chain: [u8; 16], host: &dyn Host) -> Recorder {
+    let node = host.property(&["xds", "node", "id"]).filter(|id| !id.is_empty());
+    let resource = Resource {
+        version: Text::from(env!("CARGO_PKG_VERSION")),
+        instance: node.map(|id| Text::lossy(&id)),
+        host: None,
+    };
+    Recorder::new(chain, &resource, Limits::default())
 }
