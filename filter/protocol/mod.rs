@@ -7,13 +7,16 @@
 mod facts;
 pub mod json;
 pub mod openai;
+pub mod problem;
 pub mod rewrite;
 pub mod sse;
 mod stream;
+pub mod strict;
 #[cfg(test)]
 mod testing;
 
 pub use facts::Usage;
+pub use strict::RequestError;
 
 /// Why an answer cannot be inspected. The caller fails closed: nothing after it goes out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
