@@ -31,7 +31,7 @@ def run(what: str, argv: list[str | Path], **more: object) -> None:
     """Runs a command with a line of progress; its output is shown only when it fails."""
     print(f"  {what} …", end="", flush=True)
     start = time.monotonic()
-    done = subprocess.run([str(part) for part in argv], capture_output=True, text=True, **more)
+    done = subprocess.run([str(part) for part in argv], check=False, capture_output=True, text=True, **more)
     if done.returncode != 0:
         print(" failed")
         raise Failed((done.stdout + done.stderr)[-4000:])
