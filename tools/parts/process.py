@@ -70,6 +70,12 @@ def accepts(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def _fresh(folder: Path, name: str) -> Path:
+    """A log file that no earlier process of that name wrote to."""
+    paths = (folder / f"{name}{suffix}.log" for suffix in ("", *(f"-{n}" for n in range(2, 1000))))
+    return next(path for path in paths if not path.exists())
+
+
 class Process:
     """One server process with its log."""
 
@@ -83,7 +89,7 @@ class Process:
         cwd: Path | None = None,
     ):
         self.name = name
-        self.log = folder / f"{name}.log"
+        self.log = _fresh(folder, name)
         parent = os.getpid()
 
         def die_with_parent() -> None:
