@@ -38,6 +38,7 @@ class Envoy:
         self.port: int = _port(self.bootstrap["static_resources"]["listeners"][0]["address"])
         self.admin: int = _port(self.bootstrap["admin"]["address"])
         self.process: process.Process | None = None
+        self.running = False
         self._version = 0
 
     def launch(self) -> None:
@@ -66,6 +67,7 @@ class Envoy:
             "--disable-hot-restart",
         ]
         self.process = process.Process(self.name, argv, self.folder, env=self.env)
+        self.running = True
 
     def start(self) -> Envoy:
         """Starts it and waits until it takes requests."""
@@ -75,8 +77,10 @@ class Envoy:
         return self
 
     def stop(self) -> None:
+        """Stops it; from then on it is not `running`, while one that died by itself still is."""
         if self.process:
             self.process.stop()
+        self.running = False
 
     def update(self, listeners: list[dict[str, Any]]) -> bool:
         """Gives it other listeners; true when it took them, false when it refused and keeps the old ones."""
