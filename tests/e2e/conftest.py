@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import policies as sets
 import pytest
+
+import policies as sets
 from guard import CLI, WASM, Guard, Options
 from parts import process
 from parts.envoy import binary
@@ -60,7 +61,9 @@ def start_guard(idp: Idp, run_folder: Path, request: pytest.FixtureRequest) -> I
     Keywords are those of `Options`, and `provider`: another identity provider; `wait=False`: does not wait for Envoy."""
     mine: list[Guard] = []
 
-    def start(policies: sets.Set | None = None, *, provider: Idp | None = None, wait: bool = True, **options: Any) -> Guard:
+    def start(
+        policies: sets.Set | None = None, *, provider: Idp | None = None, wait: bool = True, **options: Any
+    ) -> Guard:
         name = f"{request.node.path.stem}-{len(mine)}"
         folder = run_folder / name
         folder.mkdir()

@@ -14,9 +14,10 @@ from typing import Any
 
 import httpx
 import openai
-import policies as sets
 import yaml
-from parts import bootstrap, process
+
+import policies as sets
+from parts import process
 from parts.collector import Sink
 from parts.envoy import Envoy
 from parts.idp import Idp
@@ -161,7 +162,9 @@ class Guard:
         """The official client: the token stands where its API key used to be."""
         return openai.OpenAI(base_url=f"{self.url}/v1", api_key=token, max_retries=0, timeout=20, **more)
 
-    def chat(self, token: str | None, *, http2: bool = False, headers: dict[str, str] | None = None, **body: Any) -> httpx.Response:
+    def chat(
+        self, token: str | None, *, http2: bool = False, headers: dict[str, str] | None = None, **body: Any
+    ) -> httpx.Response:
         """A chat completion, read to its end."""
         with self.client(token, http2=http2) as client:
             return client.post("/v1/chat/completions", json=question(**body), headers=headers)
@@ -193,20 +196,45 @@ def question(text: str = "Hello", model: str = "gpt-4o-mini", **more: Any) -> di
 def delta(content: str, **more: Any) -> str:
     """One event of a streamed chat answer, as OpenAI writes it."""
     choice = {"index": 0, "delta": {"content": content} | more, "logprobs": None, "finish_reason": None}
-    return json.dumps({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o-mini", "choices": [choice]})
+    return json.dumps(
+        {
+            "id": "chatcmpl-1",
+            "object": "chat.completion.chunk",
+            "created": 1,
+            "model": "gpt-4o-mini",
+            "choices": [choice],
+        }
+    )
 
 
 def finish(reason: str = "stop") -> str:
     """The last event before `[DONE]`."""
     choice = {"index": 0, "delta": {}, "logprobs": None, "finish_reason": reason}
-    return json.dumps({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o-mini", "choices": [choice]})
+    return json.dumps(
+        {
+            "id": "chatcmpl-1",
+            "object": "chat.completion.chunk",
+            "created": 1,
+            "model": "gpt-4o-mini",
+            "choices": [choice],
+        }
+    )
 
 
 def completion(content: str | None, **message: Any) -> str:
     """A whole chat answer."""
     choice = {"index": 0, "message": {"role": "assistant", "content": content} | message, "finish_reason": "stop"}
     usage = {"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12}
-    return json.dumps({"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "gpt-4o-mini", "choices": [choice], "usage": usage})
+    return json.dumps(
+        {
+            "id": "chatcmpl-1",
+            "object": "chat.completion",
+            "created": 1,
+            "model": "gpt-4o-mini",
+            "choices": [choice],
+            "usage": usage,
+        }
+    )
 
 
 def plugin(made: dict[str, Any]) -> dict[str, Any]:

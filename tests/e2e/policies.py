@@ -46,7 +46,10 @@ def chat(issuer: str, **top: Any) -> Set:
                         "deny": "llm.prompt_chars > 20000",
                         "message": "Prompts are limited to 20000 characters.",
                     },
-                    {"name": "injection", "flag": 'prompt.text.matches("(?i)ignore (all|any|previous) .*instructions")'},
+                    {
+                        "name": "injection",
+                        "flag": 'prompt.text.matches("(?i)ignore (all|any|previous) .*instructions")',
+                    },
                 ],
                 "mask": {"response": {"entities": ["PII", "SECRETS"]}},
                 "uninspected": "deny",

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 import trapping
 from parts import bootstrap
 from parts.envoy import Envoy

@@ -63,7 +63,9 @@ def wasm_filter(path: Path, *, name: str = "wasm", configuration: str = "") -> d
     }
 
 
-def bootstrap(upstream: str, *filters: dict[str, Any], http2: bool = False, clusters: dict[str, str] | None = None) -> Any:
+def bootstrap(
+    upstream: str, *filters: dict[str, Any], http2: bool = False, clusters: dict[str, str] | None = None
+) -> Any:
     """One listener whose every path leads to `upstream`, through the filters in order."""
     route = {"match": {"prefix": "/"}, "route": {"cluster": "upstream", "timeout": "0s"}}
     connection_manager = {

@@ -103,7 +103,9 @@ class Envoy:
         return outcome[0]
 
     def _warm(self) -> bool:
-        return self.stats("listener_manager.total_listeners_warming").get("listener_manager.total_listeners_warming") == 0
+        return (
+            self.stats("listener_manager.total_listeners_warming").get("listener_manager.total_listeners_warming") == 0
+        )
 
     @property
     def _listeners_file(self) -> Path:
@@ -163,7 +165,13 @@ class Envoy:
 
 
 # What Envoy's log says when a module traps (the SDK's panic hook logs at critical), learnt from modules made to.
-FAULT_SIGNS = ("[critical]", "panicked at", "Uncaught RuntimeError", "Function: proxy_on_", "Failed to initialize Wasm VM")
+FAULT_SIGNS = (
+    "[critical]",
+    "panicked at",
+    "Uncaught RuntimeError",
+    "Function: proxy_on_",
+    "Failed to initialize Wasm VM",
+)
 
 
 def _port(address: dict[str, Any]) -> int:

@@ -10,6 +10,7 @@ import atexit
 import ctypes
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -49,7 +50,11 @@ def free_port() -> int:
 
 
 def run_dir(name: str) -> Path:
-    """A fresh folder for the logs and files of one run."""
+    """A fresh folder for the logs and files of one run; of earlier runs of that name the last five are kept."""
+    earlier = sorted(RUNS.glob(f"{name}-*"), key=lambda path: path.stat().st_mtime)
+    for path in earlier[:-5]:
+        if not Path(f"/proc/{path.name.split('-')[-2]}").exists():
+            shutil.rmtree(path, ignore_errors=True)
     path = RUNS / f"{name}-{os.getpid()}-{random.randrange(16**6):06x}"
     path.mkdir(parents=True)
     return path

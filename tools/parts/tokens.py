@@ -19,10 +19,19 @@ def _encode(part: Json) -> str:
     return b64(part.encode() if isinstance(part, str) else part)
 
 
-def claims(issuer: str, *, audience: Any = "rag", subject: str = "alice", ttl: float = 600, **more: Any) -> dict[str, Any]:
+def claims(
+    issuer: str, *, audience: Any = "rag", subject: str = "alice", ttl: float = 600, **more: Any
+) -> dict[str, Any]:
     """The payload of a good token; `more` adds claims, and takes one away where it is None."""
     now = int(time.time())
-    payload = {"iss": issuer, "aud": audience, "sub": subject, "iat": now, "exp": int(now + ttl), "groups": ["rag-users"]}
+    payload = {
+        "iss": issuer,
+        "aud": audience,
+        "sub": subject,
+        "iat": now,
+        "exp": int(now + ttl),
+        "groups": ["rag-users"],
+    }
     payload |= more
     return {name: value for name, value in payload.items() if value is not None}
 

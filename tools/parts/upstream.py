@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import socket
 import struct
 import threading
@@ -122,7 +123,7 @@ def stream(*events: str | bytes, done: bool = True, gap: float = 0.0) -> Answer:
 def cut(data: bytes, *at: int) -> list[Piece]:
     """The bytes, cut at the given offsets."""
     edges = [0, *sorted(at), len(data)]
-    return [data[a:b] for a, b in zip(edges, edges[1:], strict=False) if a < b]
+    return [data[a:b] for a, b in itertools.pairwise(edges) if a < b]
 
 
 class Upstream:
