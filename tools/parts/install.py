@@ -79,7 +79,9 @@ def install_python(group: str) -> None:
     if up_to_date(stamp, mark) and VENV.is_dir():
         return
     make_venv()
-    pip = [VENV / "bin" / "pip", "install", "--disable-pip-version-check", "--only-binary", ":all:", "-r", versions]
+    # Each file names everything it needs, so nothing else is to be resolved.
+    exact = ["--disable-pip-version-check", "--only-binary", ":all:", "--no-deps"]
+    pip = [VENV / "bin" / "pip", "install", *exact, "-r", versions]
     run(f"Python packages: {group}", pip)
     stamp.write_text(mark)
 

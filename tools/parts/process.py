@@ -148,6 +148,10 @@ class Process:
         except TimeoutError as late:
             raise NotReady(f"{late}\n{self.log_tail()}") from None
 
+    def wait(self) -> int:
+        """Until it ends by itself."""
+        return self._child.wait()
+
     def wait_exit(self, timeout: float = 10.0) -> int:
         code = self._child.wait(timeout)
         self._forget()
