@@ -1,0 +1,58 @@
+# `make` alone lists what there is. Everything works from a bare checkout and installs what it needs below target/.
+
+PYTHON := target/parts/venv/bin/python
+# Tests and demo take the command as cargo test builds it anyway; `make cli` builds the one to ship.
+PORTCULLIS := $(CURDIR)/target/debug/portcullis
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help wasm cli cli-debug parts demo test test-unit test-wasm test-e2e lint fmt clean
+
+help: ## this list
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
+
+wasm: ## build the filter: dist/portcullis.wasm
+	@tools/wasm
+
+cli: ## build the command: target/release/portcullis
+	cargo build --release --package portcullis-cli
+
+cli-debug:
+	@cargo build --quiet --package portcullis-cli
+
+parts: ## install the real parts (Envoy, identity provider, model, collector) below target/parts
+	@python3 tools/parts/install.py
+
+demo: wasm cli-debug ## start everything, play the story, print it (MODEL=real: a small model that really speaks)
+	@python3 tools/parts/install.py base node $(if $(filter real,$(MODEL)),real-model)
+	@PORTCULLIS=$(PORTCULLIS) $(PYTHON) tools/demo/demo.py $(if $(MODEL),--model $(MODEL))
+
+test: test-unit test-wasm test-e2e ## everything below
+
+test-unit: ## unit and property tests, natively
+	cargo test --workspace
+
+test-wasm: ## the pure parts as WebAssembly in Node, by wasm-bindgen-test
+	@tools/test-wasm
+
+test-e2e: wasm cli-debug parts ## end to end: a real Envoy among real parts (PYTEST_ARGS="-k name")
+	@cd tests/e2e && PORTCULLIS=$(PORTCULLIS) ../../$(PYTHON) -m pytest $(PYTEST_ARGS)
+
+lint: ## formatting, clippy (natively and for the filter's own target), Python, shell
+	cargo fmt --all --check
+	cargo fmt --manifest-path benches/copy-filter/Cargo.toml --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	@tools/wasm check
+	@python3 tools/parts/install.py lint
+	@target/parts/venv/bin/ruff check --quiet . && target/parts/venv/bin/ruff format --quiet --check .
+	@target/parts/venv/bin/shellcheck --external-sources tools/wasm tools/test-wasm .ci/run
+	@echo "lint: clean"
+
+fmt: ## format everything
+	cargo fmt --all
+	cargo fmt --manifest-path benches/copy-filter/Cargo.toml
+	@python3 tools/parts/install.py lint
+	@target/parts/venv/bin/ruff check --quiet --fix . ; target/parts/venv/bin/ruff format --quiet .
+
+clean: ## remove target/ and dist/
+	rm -rf target dist benches/copy-filter/target

@@ -1,0 +1,122 @@
+"""Installs the parts below target/parts, from package registries alone: `python3 tools/parts/install.py [GROUP…]`.
+
+Groups are the files of `versions/` (exact versions for Python) and `node` (package.json with its lock file). Quick
+when everything is there. Needs nothing but Python's standard library, for it runs before anything is installed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+PARTS = ROOT / "target" / "parts"
+VENV = PARTS / "venv"
+NODE = PARTS / "node"
+PYTHON_GROUPS = sorted(path.stem for path in (HERE / "versions").glob("*.txt"))
+DEFAULT = ("base", "node")
+
+
+class Failed(Exception):
+    """An installation that did not go through; the message says what to do."""
+
+
+def run(what: str, argv: list[str | Path], **more: object) -> None:
+    """Runs a command with a line of progress; its output is shown only when it fails."""
+    print(f"  {what} …", end="", flush=True)
+    start = time.monotonic()
+    done = subprocess.run([str(part) for part in argv], check=False, capture_output=True, text=True, **more)
+    if done.returncode != 0:
+        print(" failed")
+        raise Failed((done.stdout + done.stderr)[-4000:])
+    print(f" {time.monotonic() - start:.0f} s")
+
+
+def fingerprint(*files: Path) -> str:
+    digest = hashlib.sha256(sys.version.encode())
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def up_to_date(stamp: Path, mark: str) -> bool:
+    return stamp.is_file() and stamp.read_text() == mark
+
+
+def debian(packages: list[str]) -> None:
+    if not shutil.which("apt-get"):
+        raise Failed(f"needs {' '.join(packages)} (Debian's names)")
+    if os.geteuid() != 0:
+        raise Failed(f"run: sudo apt-get install --no-install-recommends {' '.join(packages)}")
+    run("apt-get update", ["apt-get", "update"])
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    install = ["apt-get", "install", "-y", "--no-install-recommends", *packages]
+    run(f"apt-get install {' '.join(packages)}", install, env=quiet)
+
+
+def make_venv() -> None:
+    if (VENV / "bin" / "pip").exists():
+        return
+    shutil.rmtree(VENV, ignore_errors=True)
+    try:
+        run("a Python environment", [sys.executable, "-m", "venv", VENV])
+    except Failed:
+        # Debian ships Python without the module that makes environments.
+        debian(["python3-venv"])
+        shutil.rmtree(VENV, ignore_errors=True)
+        run("a Python environment", [sys.executable, "-m", "venv", VENV])
+
+
+def install_python(group: str) -> None:
+    versions = HERE / "versions" / f"{group}.txt"
+    stamp, mark = PARTS / f"{group}.stamp", fingerprint(versions)
+    if up_to_date(stamp, mark) and VENV.is_dir():
+        return
+    make_venv()
+    # Each file names everything it needs, so nothing else is to be resolved.
+    exact = ["--disable-pip-version-check", "--only-binary", ":all:", "--no-deps"]
+    pip = [VENV / "bin" / "pip", "install", *exact, "-r", versions]
+    run(f"Python packages: {group}", pip)
+    stamp.write_text(mark)
+
+
+def install_node() -> None:
+    sources = [HERE / "node" / name for name in ("package.json", "package-lock.json", ".npmrc")]
+    stamp, mark = PARTS / "node.stamp", fingerprint(*sources)
+    if up_to_date(stamp, mark) and (NODE / "node_modules").is_dir():
+        return
+    if not shutil.which("npm"):
+        raise Failed("needs Node.js 20 or newer with npm")
+    NODE.mkdir(parents=True, exist_ok=True)
+    for source in sources:
+        shutil.copy(source, NODE / source.name)
+    run("Node packages", ["npm", "ci", "--ignore-scripts"], cwd=NODE)
+    stamp.write_text(mark)
+
+
+def install(groups: list[str]) -> None:
+    for group in groups:
+        if group not in [*PYTHON_GROUPS, "node"]:
+            raise Failed(f"no group {group}: there are {', '.join([*PYTHON_GROUPS, 'node'])}")
+    PARTS.mkdir(parents=True, exist_ok=True)
+    for group in groups:
+        install_node() if group == "node" else install_python(group)
+
+
+def main() -> int:
+    try:
+        install(sys.argv[1:] or list(DEFAULT))
+    except Failed as failure:
+        print(f"install: {failure}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
