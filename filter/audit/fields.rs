@@ -1,0 +1,296 @@
+//! A record as a list of named fields, and its canonical JSON.
+//!
+//! The body is one flat object whose names are the attributes' names. Names are ASCII and sorted here, so the text is
+//! canonical (RFC 8785) without a second pass: strings are escaped as ECMAScript does (which is what serde_json does),
+//! numbers are exact by their types ([`super::value`]).
+
+use std::borrow::Cow;
+
+use super::loss::Losses;
+use super::record::{Decision, Outcome};
+use super::trace::{TraceParent, to_hex};
+use super::value::{Claims, Count, Name, Path, Seconds, Tally, Text, Texts};
+
+/// The value of a field.
+#[derive(Debug)]
+pub enum Value<'a> {
+    /// Text.
+    Text(Cow<'a, str>),
+    /// A number of things.
+    Count(Count),
+    /// A length of time.
+    Seconds(Seconds),
+    /// Yes or no.
+    Flag(bool),
+    /// A list of texts.
+    List(Vec<String>),
+    /// Names with counts; as an attribute, the names alone.
+    Tally(&'a Tally),
+    /// Names with JSON values; as an attribute, the names alone.
+    Claims(&'a Claims),
+    /// Losses; in the body alone.
+    Losses(&'a Losses),
+}
+
+/// The fields of one record.
+#[derive(Debug, Default)]
+pub struct Fields<'a>(Vec<(Name, Value<'a>)>);
+
+impl<'a> Fields<'a> {
+    /// Adds a field; each name once.
+    pub fn push(&mut self, name: Name, value: Value<'a>) {
+        self.0.push((name, value));
+    }
+
+    /// Adds a text.
+    pub fn text(&mut self, name: Name, text: impl Into<Cow<'a, str>>) {
+        self.push(name, Value::Text(text.into()));
+    }
+
+    /// The fields in the order of their names.
+    pub fn sorted(mut self) -> Self {
+        self.0.sort_unstable_by_key(|(name, _)| *name);
+        self
+    }
+
+    /// Names and values.
+    pub fn iter(&self) -> impl Iterator<Item = &(Name, Value<'a>)> {
+        self.0.iter()
+    }
+
+    /// The canonical JSON of sorted fields.
+    pub fn body(&self) -> String {
+        let mut out = String::with_capacity(1024);
+        object(&mut out, self.0.iter().map(|(name, value)| (*name, value)), |out, value| value.write(out));
+        out
+    }
+}
+
+impl Value<'_> {
+    fn write(&self, out: &mut String) {
+        match self {
+            Self::Text(text) => string(out, text),
+            Self::Count(count) => out.push_str(&count.get().to_string()),
+            Self::Seconds(seconds) => out.push_str(&seconds.decimal()),
+            Self::Flag(flag) => out.push_str(if *flag { "true" } else { "false" }),
+            Self::List(items) => list(out, items, |out, item| string(out, item)),
+            Self::Tally(tally) => object(out, tally.iter(), |out, count| out.push_str(&count.get().to_string())),
+            Self::Claims(claims) => {
+                let entries = claims.entries();
+                object(out, entries.iter().map(|(name, json)| (name.as_str(), json)), |out, json| out.push_str(json));
+            }
+            Self::Losses(losses) => list(out, losses.ranges(), |out, range| {
+                let (count, first, last) = (range.count, range.first, range.last);
+                let why = range.why.name();
+                out.push_str(&format!(r#"{{"count":{count},"first":{first},"last":{last},"reason":"{why}"}}"#));
+            }),
+        }
+    }
+}
+
+/// Writes a JSON string.
+pub(super) fn string(out: &mut String, text: &str) {
+    // Text always serialises; were it ever not to, an empty string keeps the JSON whole.
+    out.push_str(&serde_json::to_string(text).unwrap_or_else(|_| "\"\"".to_owned()));
+}
+
+/// Writes a JSON array.
+pub(super) fn list<T>(out: &mut String, items: impl IntoIterator<Item = T>, mut write: impl FnMut(&mut String, T)) {
+    out.push('[');
+    for (index, item) in items.into_iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        write(out, item);
+    }
+    out.push(']');
+}
+
+fn object<'n, T>(
+    out: &mut String,
+    members: impl Iterator<Item = (&'n str, T)>,
+    mut write: impl FnMut(&mut String, T),
+) {
+    out.push('{');
+    for (index, (name, value)) in members.enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        string(out, name);
+        out.push(':');
+        write(out, value);
+    }
+    out.push('}');
+}
+
+/// A type of field: what is absent or empty is left out.
+pub(super) trait Field {
+    fn put<'a>(&'a self, name: Name, out: &mut Fields<'a>);
+}
+
+impl<T: Field> Field for Option<T> {
+    fn put<'a>(&'a self, name: Name, out: &mut Fields<'a>) {
+        if let Some(value) = self {
+            value.put(name, out);
+        }
+    }
+}
+
+macro_rules! field {
+    ($($type:ty: |$value:ident| $made:expr, if $there:expr;)*) => {
+        $(impl Field for $type {
+            fn put<'a>(&'a self, name: Name, out: &mut Fields<'a>) {
+                let $value = self;
+                if $there {
+                    out.push(name, $made);
+                }
+            }
+        })*
+    };
+}
+
+field! {
+    Text: |it| Value::Text(it.as_str().into()), if true;
+    Path: |it| Value::Text(it.as_text().as_str().into()), if true;
+    Name: |it| Value::Text((*it).into()), if true;
+    Decision: |it| Value::Text(it.name().into()), if true;
+    Outcome: |it| Value::Text(it.name().into()), if true;
+    Count: |it| Value::Count(*it), if true;
+    Seconds: |it| Value::Seconds(*it), if true;
+    bool: |it| Value::Flag(*it), if true;
+    Texts: |it| Value::List(it.items()), if !it.is_empty();
+    Vec<Name>: |it| Value::List(it.iter().map(|name| (*name).to_owned()).collect()), if !it.is_empty();
+    Tally: |it| Value::Tally(it), if !it.is_empty();
+    Claims: |it| Value::Claims(it), if !it.is_empty();
+    Losses: |it| Value::Losses(it), if !it.is_empty();
+}
+
+impl Field for TraceParent {
+    /// Three fields, named as OpenTelemetry names them in logs outside OTLP.
+    fn put<'a>(&'a self, _: Name, out: &mut Fields<'a>) {
+        out.text("trace_id", to_hex(&self.trace_id));
+        out.text("span_id", to_hex(&self.span_id));
+        out.text("trace_flags", to_hex(&[self.flags]));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value as Json;
+
+    use crate::audit::queue::Limits;
+    use crate::audit::record::{Answered, EndRecord, Facts, Record};
+    use crate::audit::samples::{self, SECOND, START, log_records};
+    use crate::audit::value::{Claims, Count, Path, Seconds, Tally, Text};
+
+    fn log_record(record: &Record) -> Json {
+        let mut recorder = samples::recorder(Limits::default());
+        recorder.record(START, record);
+        log_records(&recorder.next_batch(START + SECOND).unwrap().body).remove(0)
+    }
+
+    fn body(record: &Record) -> String {
+        log_record(record)["body"]["stringValue"].as_str().unwrap().to_owned()
+    }
+
+    /// What the attribute of a body's member must be.
+    fn projected(value: &Json) -> Json {
+        let texts = |items: Vec<Json>| serde_json::json!({"arrayValue": {"values": items}});
+        match value {
+            Json::String(text) => serde_json::json!({"stringValue": text}),
+            Json::Bool(flag) => serde_json::json!({"boolValue": flag}),
+            Json::Array(items) => texts(items.iter().map(projected).collect()),
+            Json::Object(members) => texts(members.keys().map(|k| serde_json::json!({"stringValue": k})).collect()),
+            Json::Number(number) if number.is_u64() => serde_json::json!({"intValue": number.to_string()}),
+            Json::Number(number) => serde_json::json!({"doubleValue": number}),
+            Json::Null => panic!("a record holds no null"),
+        }
+    }
+
+    fn assert_projection(record: &Json) {
+        let body: Json = serde_json::from_str(record["body"]["stringValue"].as_str().unwrap()).unwrap();
+        let mut attributes: std::collections::BTreeMap<_, _> = record["attributes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|attribute| (attribute["key"].as_str().unwrap().to_owned(), attribute["value"].clone()))
+            .collect();
+        assert_eq!(attributes.len(), record["attributes"].as_array().unwrap().len(), "no key twice");
+        assert!(attributes.remove("portcullis.chain.hash").is_some());
+        let apart = ["time", "trace_id", "span_id", "trace_flags", "portcullis.dropped.ranges"];
+        for (name, value) in body.as_object().unwrap().iter().filter(|(name, _)| !apart.contains(&name.as_str())) {
+            let attribute = attributes.remove(name).unwrap_or_else(|| panic!("no attribute {name}"));
+            let seconds = ["portcullis.duration", "portcullis.first_byte", "gen_ai.response.time_to_first_chunk"];
+            if seconds.contains(&name.as_str()) {
+                assert_eq!(attribute["doubleValue"].as_f64(), value.as_f64());
+            } else {
+                assert_eq!(attribute, projected(value), "{name}");
+            }
+        }
+        assert!(attributes.is_empty(), "attributes that the body lacks: {attributes:?}");
+    }
+
+    fn anything() -> impl Strategy<Value = Record> {
+        let text = || ".{0,40}";
+        let json = prop_oneof![
+            any::<f64>().prop_map(|n| serde_json::json!(n)),
+            any::<i64>().prop_map(|n| serde_json::json!(n)),
+            any::<u64>().prop_map(|n| serde_json::json!(n)),
+            ".{0,1500}".prop_map(|s| serde_json::json!(s)),
+            (".{0,5}", ".{0,5}").prop_map(|(a, b)| serde_json::json!({a: 1, b: [null, true]})),
+        ];
+        let claims = proptest::collection::vec((text(), json), 0..8);
+        let tally = proptest::collection::vec((text(), any::<u64>()), 0..8);
+        let numbers = (any::<u64>(), any::<u64>(), any::<u64>());
+        (proptest::collection::vec(text(), 6), claims, tally, numbers).prop_map(|(texts, claims, tally, numbers)| {
+            let mut facts = samples::facts();
+            facts.user_id = Some(Text::from(texts[0].as_str()));
+            facts.path = Some(Path::of(texts[1].as_bytes()));
+            facts.groups = texts.iter().map(String::as_str).collect();
+            facts.messages = Some(Count::from(numbers.0));
+            facts.model = None;
+            facts.claims = Claims::default();
+            claims.iter().for_each(|(path, value)| facts.claims.insert(path, value));
+            facts.prompt_entities = Tally::default();
+            tally.iter().for_each(|(name, count)| facts.prompt_entities.add(name, *count));
+            let answered = Answered {
+                duration: Some(Seconds::from_nanos(numbers.1)),
+                first_byte: Some(Seconds::from_nanos(numbers.2)),
+                ..Answered::default()
+            };
+            Record::End(Box::new(EndRecord { facts, answered }))
+        })
+    }
+
+    #[test]
+    fn the_samples_are_canonical_and_project_wholly() {
+        for record in [samples::start(), samples::end(), samples::refusal()] {
+            let body = body(&record);
+            assert_eq!(serde_json_canonicalizer::pipe(&body).unwrap(), body);
+            assert_projection(&log_record(&record));
+        }
+    }
+
+    #[test]
+    fn absent_fields_are_left_out() {
+        let empty = EndRecord { facts: Facts::default(), answered: Answered::default() };
+        let body: Json = serde_json::from_str(&body(&Record::End(Box::new(empty)))).unwrap();
+        let names: Vec<_> = body.as_object().unwrap().keys().cloned().collect();
+        let always = ["event.name", "portcullis.chain.id", "portcullis.chain.seq"];
+        let more = ["portcullis.exchange", "portcullis.record", "time"];
+        assert_eq!(names, always.into_iter().chain(more).collect::<Vec<_>>());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(150))]
+
+        #[test]
+        fn any_record_is_canonical_stable_and_projects_wholly(record in anything()) {
+            let body = body(&record);
+            prop_assert_eq!(serde_json_canonicalizer::pipe(&body).unwrap(), body.clone());
+            prop_assert_eq!(body, self::body(&record));
+            assert_projection(&log_record(&record));
+        }
+    }
+}
