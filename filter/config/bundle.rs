@@ -201,3 +201,181 @@ fn uncanonical(node: &Node, error: &serde_json::Error) -> Vec<Problem> {
 fn key(path: &str) -> Place {
     Place { key: path.to_owned(), ..Place::default() }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+
+    const HOST: HostPromises = HostPromises { body_before_headers: true };
+
+    fn set() -> Json {
+        json!({
+            "version": 1,
+            "issuers": [{ "name": "i", "issuer": "https://i", "audiences": ["a"], "jwks": { "cluster": "c" } }],
+            "connections": [{ "name": "c", "protocol": "openai", "policy": "p", "match": { "path_prefix": "/" } }],
+            "policies": [{ "name": "p", "allow": "true" }],
+        })
+    }
+
+    fn tree(json: &Json) -> Node {
+        let mut root = json::read(json.to_string().as_bytes()).unwrap();
+        assert_eq!(root.settle(), []);
+        root
+    }
+
+    fn encoded(json: &Json) -> String {
+        let root = tree(json);
+        Bundle::of(&root, "abc123", HOST).unwrap().0.encode(&root).unwrap()
+    }
+
+    fn refused(text: &str) -> Vec<String> {
+        Bundle::parse(text.as_bytes()).unwrap_err().iter().map(ToString::to_string).collect()
+    }
+
+    /// Sha256 of the canonical JSON, had by other means: `printf … | sha256sum`.
+    #[test]
+    fn the_digest_is_sha256_of_the_canonical_json() {
+        let root = tree(&json!({ "b": 1.0, "a": "é" }));
+        assert_eq!(
+            digest(&root).unwrap(),
+            "sha256:aa58fba8483623bed37c1b02edfccbdd9a53123837c20bfa4cb4049993a2872e"
+        );
+    }
+
+    #[test]
+    fn a_bundle_says_what_it_is() {
+        let bundle = Bundle::parse(encoded(&set()).as_bytes()).unwrap().0;
+        assert_eq!(bundle.revision, "abc123");
+        assert_eq!(bundle.host, HOST);
+        assert_eq!(bundle.digest, digest(&tree(&set())).unwrap());
+        let policy = digest(&tree(&set()["policies"][0])).unwrap();
+        assert_eq!(bundle.policy_digests.into_iter().collect::<Vec<_>>(), [("p".to_owned(), policy)]);
+        assert_eq!(bundle.set.policies[0].name.place.key, "policies[0].name");
+    }
+
+    #[test]
+    fn digests_do_not_depend_on_the_order_of_keys_or_the_writing_of_numbers() {
+        let one =
+            r#"{"version":1,"connections":[{"name":"c","protocol":"none","match":{"path_prefix":"/"}}]}"#;
+        let two = r#"{"connections":[{"match":{"path_prefix":"\u002f"},"protocol":"none","name":"c"}],"version":1.0}"#;
+        let of = |text: &str| {
+            let mut root = json::read(text.as_bytes()).unwrap();
+            root.settle();
+            Bundle::of(&root, "r", HOST).unwrap().0.digest
+        };
+        assert_eq!(of(one), of(two));
+        assert_ne!(of(one), of(&one.replace("\"/\"", "\"/a\"")));
+    }
+
+    #[test]
+    fn what_is_no_bundle_is_told_so() {
+        const HELP: &str = "help: make it with `portcullis bundle DIR`";
+        assert_eq!(
+            refused(&set().to_string()),
+            [format!("the plugin configuration is a bare policy set\n  {HELP}")]
+        );
+        assert_eq!(refused("[]"), [format!("the plugin configuration is a list, not a bundle\n  {HELP}")]);
+        assert_eq!(refused("{}"), [format!("the plugin configuration is no bundle\n  {HELP}")]);
+        assert_eq!(refused(""), ["is not the JSON we expect: EOF while parsing a value at line 1 column 0"]);
+        assert_eq!(
+            refused(r#"{"format":2,"set":{}}"#),
+            [
+                "format: the bundle is of format 2; this release reads format 1\n  help: make it with the `portcullis` of this release"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_set_that_was_changed_on_the_way_is_refused() {
+        let told = refused(&encoded(&set()).replace("\"allow\":\"true\"", "\"allow\":\"1 == 1\"")).join("\n");
+        assert!(told.contains("digest: is not the digest of the set, which is sha256:"), "{told}");
+        assert!(told.contains("policies.p: is not the digest of the policy, which is sha256:"), "{told}");
+        let mut envelope: Json = serde_json::from_str(&encoded(&set())).unwrap();
+        let digest = envelope["policies"].as_object_mut().unwrap().remove("p").unwrap();
+        envelope["policies"]["q"] = digest;
+        let told = refused(&envelope.to_string()).join("\n");
+        assert!(told.contains("policies: lacks the policy `p`"), "{told}");
+        assert!(told.contains("policies.q: is the digest of a policy that the set lacks"), "{told}");
+    }
+
+    #[test]
+    fn faults_of_envelope_and_set_are_told_together_and_in_the_words_of_the_set() {
+        let mut envelope: Json = serde_json::from_str(&encoded(&set())).unwrap();
+        envelope["revision"] = json!("a b");
+        envelope["hots"] = json!(1);
+        envelope["host"]["body_before_headers"] = json!("yes");
+        envelope["set"]["mode"] = json!("off");
+        let told = refused(&envelope.to_string()).join("\n");
+        for expected in [
+            "revision: `a b` is not a revision",
+            "hots: `hots` is not a key here\n  help: did you mean `host`?",
+            "host.body_before_headers: expected `true` or `false`, found `yes`",
+            "mode: `off` is not known here",
+        ] {
+            assert!(told.contains(expected), "{expected} in {told}");
+        }
+        let twice = encoded(&set()).replace("\"allow\":", "\"allow\":\"false\",\"allow\":");
+        assert!(refused(&twice).contains(&"policies[0].allow: is given twice".to_owned()));
+    }
+
+    /// Any JSON of the shapes that sets have, and others.
+    fn any_json() -> impl Strategy<Value = Json> {
+        let keys = [
+            "version",
+            "connections",
+            "policies",
+            "name",
+            "set",
+            "format",
+            "match",
+            "a.b",
+            "issuers",
+            "rules",
+            "",
+        ];
+        let leaf = prop_oneof![
+            Just(Json::Null),
+            any::<bool>().prop_map(Json::from),
+            any::<i64>().prop_map(Json::from),
+            any::<f64>().prop_map(Json::from),
+            ".{0,8}".prop_map(Json::from),
+            prop::sample::select(&["1", "none", "openai", "30s", "1Mi", "${env:A}", "/a"][..])
+                .prop_map(Json::from),
+        ];
+        leaf.prop_recursive(6, 64, 6, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Json::from),
+                prop::collection::vec((prop::sample::select(keys.to_vec()), inner), 0..6).prop_map(|pairs| {
+                    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_is_sent_as_configuration_panics(json in any_json(), bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+            let _ = Bundle::parse(json.to_string().as_bytes());
+            let _ = Bundle::parse(json!({ "format": 1, "revision": "a", "digest": "b", "policies": {}, "host": {}, "set": json }).to_string().as_bytes());
+            let _ = Bundle::parse(&bytes);
+        }
+
+        #[test]
+        fn a_bundle_read_and_written_again_is_the_same(
+            message in "[^$\u{0}]{1,40}", number in 1024_u64..1_000_000, extra in any::<bool>(), revision in "[!-~]{1,40}",
+        ) {
+            prop_assume!(!message.trim().is_empty());
+            let mut set = set();
+            set["policies"][0]["rules"] = json!([{ "name": "r", "deny": "true", "message": message }]);
+            set["policies"][0]["limits"] = json!({ "max_request_bytes": number });
+            if extra { set["audit"] = json!({ "cluster": message }); }
+            let root = tree(&set);
+            let first = Bundle::of(&root, &revision, HOST).unwrap().0.encode(&root).unwrap();
+            let (bundle, root, _) = Bundle::read(first.as_bytes()).unwrap();
+            prop_assert_eq!(bundle.encode(&root).unwrap(), first);
+        }
+    }
+}

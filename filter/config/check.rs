@@ -81,7 +81,7 @@ impl Check<'_> {
                         format!("expected text, found {}", node.value.kind()),
                     ));
                 }
-                false => self.wrong(node, form.name),
+                false => self.wrong_type(node, form.name, true),
             };
         };
         if let Err(fault) = (form.check)(text) {
@@ -213,6 +213,10 @@ impl Check<'_> {
     }
 
     fn wrong(&mut self, node: &Node, expected: &str) {
+        self.wrong_type(node, expected, false);
+    }
+
+    fn wrong_type(&mut self, node: &Node, expected: &str, is_text: bool) {
         let found = match &node.value {
             Value::Bool(value) => format!("`{value}`"),
             Value::Integer(value) => format!("`{value}`"),
@@ -220,7 +224,12 @@ impl Check<'_> {
             Value::Text(text) => shown(text),
             other => other.kind().to_owned(),
         };
-        self.problems.push(Problem::error(&node.place, format!("expected {expected}, found {found}")));
+        let problem = Problem::error(&node.place, format!("expected {expected}, found {found}"));
+        self.problems.push(match &node.value {
+            // YAML reads a bare `true` as something else than text.
+            Value::Bool(_) | Value::Integer(_) if is_text => problem.help("put it in quotes"),
+            _ => problem,
+        });
     }
 }
 

@@ -382,3 +382,99 @@ pub(super) fn revision(text: &str) -> Result<(), Fault> {
     }
     Err(Fault::new("is not a revision").help("a revision is 1 to 128 ASCII characters without spaces"))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn durations_are_envoys_and_sizes_kubernetes() {
+        for (text, milliseconds) in
+            [("0s", 0), ("500ms", 500), ("30s", 30_000), ("10m", 600_000), ("1h", 3_600_000)]
+        {
+            assert_eq!(duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for text in [
+            "",
+            "30",
+            "s",
+            "1.5s",
+            "-1s",
+            "1d",
+            "1 s",
+            "1S",
+            "99999999999999999999s",
+            "18446744073709551615h",
+        ] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+        for (text, bytes) in
+            [("0", 0), ("17", 17), ("512Ki", 524_288), ("1Mi", 1_048_576), ("1G", 1_000_000_000)]
+        {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "Mi", "1mi", "1MiB", "1K", "1.5Mi", "-1", "99999999999999Gi"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn templates_keep_what_is_escaped() {
+        let text = |text: &str| TemplatePart::Text(text.into());
+        let env = |name: &str| TemplatePart::Env(name.into());
+        assert_eq!(template("Bearer ${env:A_1}"), Ok(vec![text("Bearer "), env("A_1")]));
+        assert_eq!(template("${env:A}${env:B}"), Ok(vec![env("A"), env("B")]));
+        assert_eq!(template("$${env:A}$ {}"), Ok(vec![text("${env:A}$ {}")]));
+        assert_eq!(template("$"), Ok(vec![text("$")]));
+        for refused in ["", "${env:}", "${env:a-b}", "${a}", "${", "a\nb", "é"] {
+            assert!(template(refused).is_err(), "{refused}");
+        }
+        assert_eq!(literal("a $${b}"), Ok("a ${b}".to_owned()));
+    }
+
+    #[test]
+    fn authorities_and_uris_are_whole() {
+        for text in ["a", "a.example", "a.example:443", "10.0.0.1:1", "[::1]", "[::1]:80", "svc_1.ns"] {
+            assert_eq!(authority(text), Ok(()), "{text}");
+        }
+        for text in
+            ["", ":80", "a:", "a:x", "a:65536", "a:+1", "[::1", "[a]", "[::1]x", "a/b", "a b", "u@a", "é"]
+        {
+            assert!(authority(text).is_err(), "{text}");
+        }
+        assert_eq!(uri("https://a.example:8/b?c=d"), Ok(("a.example:8", "/b?c=d")));
+        assert_eq!(uri("http://a"), Ok(("a", "/")));
+        for text in [
+            "",
+            "a",
+            "/a",
+            "ftp://a",
+            "https:///a",
+            "https://u@a/",
+            "https://a b/",
+            "https://a?b",
+            "https://a/#b",
+        ] {
+            assert!(uri(text).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(milliseconds in 0_u64..1 << 40, bytes in any::<u64>()) {
+            let time = Duration::from_millis(milliseconds);
+            prop_assert_eq!(duration(&write_duration(time)), Ok(time));
+            prop_assert_eq!(size(&write_size(bytes)), Ok(bytes));
+        }
+
+        #[test]
+        fn no_text_panics(text in ".{0,24}", odd in "[$\\{}:env/.%\\[\\]A0-9 ]{0,16}") {
+            for text in [text, odd] {
+                let _ = (name(&text), entity(&text), literal(&text), template(&text), duration(&text), size(&text));
+                let _ = (header(&text), method(&text), authority(&text), path_prefix(&text), uri(&text), claim_path(&text));
+            }
+        }
+    }
+}

@@ -92,3 +92,45 @@ impl<'de> Visitor<'de> for Reader {
         Ok(node(Value::Map(entries)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_given_twice_are_kept_and_then_refused() {
+        let mut root = read(br#"{"a":{"b":1,"b":2},"c":[{"d":1,"d":1}]}"#).unwrap();
+        let told: Vec<String> = root.settle().iter().map(ToString::to_string).collect();
+        assert_eq!(told, ["a.b: is given twice", "c[0].d: is given twice"]);
+        assert_eq!(root.get("a").unwrap().get("b").unwrap().value, Value::Integer(1), "the first stays");
+    }
+
+    #[test]
+    fn nesting_is_bounded() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(read(nested(MAX_DEPTH + 1).as_bytes()).is_ok());
+        for depth in [MAX_DEPTH + 2, 100, 100_000] {
+            assert!(read(nested(depth).as_bytes()).is_err(), "{depth}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_json_does_not_carry_exactly_are_refused() {
+        for (text, fine) in [
+            ("9007199254740991", true),
+            ("-9007199254740991", true),
+            ("9007199254740992", false),
+            ("18446744073709551615", false),
+            ("-9223372036854775808", false),
+            ("1.5", true),
+        ] {
+            assert_eq!(read(text.as_bytes()).unwrap().settle().is_empty(), fine, "{text}");
+        }
+        assert_eq!(read(b"1.0").unwrap().value, Value::Integer(1), "proxies write whole numbers so");
+    }
+
+    #[test]
+    fn what_follows_a_document_is_refused() {
+        assert!(read(b"{} {}").is_err());
+    }
+}

@@ -11,6 +11,8 @@ mod audit;
 pub mod bundle;
 mod check;
 mod connections;
+#[cfg(test)]
+mod faults;
 mod grammar;
 mod issuers;
 pub mod json;

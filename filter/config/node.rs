@@ -253,3 +253,61 @@ impl Serialize for Node {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::json;
+
+    fn told(problems: &[Problem]) -> Vec<String> {
+        problems.iter().map(ToString::to_string).collect()
+    }
+
+    fn documents(texts: &[&str]) -> Vec<Node> {
+        texts.iter().map(|text| json::read(text.as_bytes()).unwrap()).collect()
+    }
+
+    #[test]
+    fn documents_are_put_together_list_by_list() {
+        let (mut root, problems) = merge(documents(&[
+            r#"{"version":1,"policies":[{"name":"a"}],"mode":"enforce"}"#,
+            r#"{"version":1,"policies":[{"name":"b"}]}"#,
+        ]));
+        assert_eq!(told(&problems), [""; 0]);
+        assert_eq!(told(&root.settle()), [""; 0]);
+        assert_eq!(
+            serde_json::to_string(&root).unwrap(),
+            r#"{"version":1,"policies":[{"name":"a"},{"name":"b"}],"mode":"enforce"}"#
+        );
+        assert_eq!(
+            root.get("policies").unwrap().items()[1].get("name").unwrap().place.key,
+            "policies[1].name"
+        );
+    }
+
+    #[test]
+    fn what_stands_once_is_refused_twice() {
+        let refused = |texts: &[&str]| told(&merge(documents(texts)).1).join("\n");
+        assert!(refused(&[r#"{"mode":"a"}"#, r#"{"mode":"a"}"#]).starts_with("mode: is given twice"));
+        assert!(refused(&[r#"{"audit":{}}"#, r#"{"audit":{}}"#]).starts_with("audit: is given twice"));
+        assert!(refused(&[r#"{"version":1}"#, r#"{"version":2}"#]).starts_with("version: is given twice"));
+        assert!(
+            refused(&[r#"{"policies":[]}"#, r#"{"policies":{}}"#]).starts_with("policies: is given twice")
+        );
+        assert_eq!(
+            refused(&[r#"{"policies":[]}"#, r#"{"policies":[],"policies":[]}"#]),
+            "policies: is given twice"
+        );
+        assert!(refused(&["{}", "[]"]).starts_with("expected a map, found a list"));
+    }
+
+    #[test]
+    fn keys_that_are_no_words_cannot_forge_a_path() {
+        let mut root = json::read(br#"{"a.b":{"":{"c\nd":1,"e-f_1":{}}}}"#).unwrap();
+        root.settle();
+        let inner = root.get("a.b").unwrap().get("").unwrap();
+        assert_eq!(inner.place.key, "[`a.b`][``]");
+        assert_eq!(inner.entries()[0].place.key, "[`a.b`][``][`c\\nd`]");
+        assert_eq!(inner.entries()[1].place.key, "[`a.b`][``].e-f_1");
+    }
+}

@@ -38,10 +38,10 @@ fn rule(node: &Node, problems: &mut Vec<Problem>) -> Option<Rule> {
             problems.push(problem.help("make two rules of it"));
             None
         }
-        // What a later release brings has been refused by its name.
-        (None, None) if node.get("approve").is_some() => None,
         (None, None) => {
-            if matches!(node.value, Value::Map(_)) {
+            // A key that is not known here has been reported, and is most likely the effect.
+            let known = |key: &str| tables::RULE.keys.iter().any(|known| known.name == key);
+            if matches!(&node.value, Value::Map(entries) if entries.iter().all(|entry| known(&entry.key))) {
                 let problem = Problem::error(&node.place, "has no effect");
                 problems.push(problem.help("give the rule one of `deny` and `flag`, with its condition"));
             }

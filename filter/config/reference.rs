@@ -1,1 +1,136 @@
-#![allow(missing_docs)]
+//! The page `docs/policy-reference.md`, written from the tables of the format.
+//!
+//! The test below fails where the page is not what the tables say; `UPDATE_DOCS=1 cargo test reference` writes it.
+
+use std::fmt::Write;
+
+use super::grammar::{write_duration, write_size};
+use super::later::LATER;
+use super::schema::{Key, Kind, Need, Section};
+use super::tables::SET;
+
+const INTRODUCTION: &str = "# Policy reference
+
+<!-- Written from the tables in filter/config by `UPDATE_DOCS=1 cargo test reference`. -->
+
+A policy set is one YAML file, or the `*.yaml` and `*.yml` files of one directory (not `*_test.yaml`), read in the order of
+their names and put together: lists are joined, everything else stands once. `version` may stand in each file.
+`portcullis check DIR` says everything that is wrong with it, `portcullis bundle DIR` prints what Envoy loads.
+
+Unknown keys are errors. Tags, anchors, aliases and keys given twice are refused. Durations are whole numbers with `ms`, `s`, `m` or
+`h`; sizes are bytes, or whole numbers with `Ki`, `Mi`, `Gi`, `k`, `M` or `G`. A name is 1 to 64 letters, digits, `-`, `_` or `.`.
+`${env:NAME}` is replaced by a variable of Envoy's environment, in the value of a credential and in the headers of a cluster only; `$${` is a
+literal `${`. Header names are tokens (RFC 9110), neither pseudo-headers nor headers of the connection itself.
+";
+
+const LATER_HEADING: &str = "
+## Not yet supported
+
+The format has these, this release does not: a set that uses one is refused, never half obeyed. `${…}` in text other than
+what is said above is refused likewise.
+
+| key | what it is |
+|---|---|
+";
+
+fn page() -> String {
+    let mut page = INTRODUCTION.to_owned();
+    section(&mut page, &SET, "");
+    page.push_str(LATER_HEADING);
+    for later in LATER {
+        let _ = writeln!(page, "| `{}` | {} |", later.path.replace(" = ", ": "), later.what);
+    }
+    page
+}
+
+/// One table, then those of the maps in it.
+fn section(page: &mut String, section: &Section, path: &str) {
+    let _ = write!(page, "\n## {}\n\n", section.title);
+    if !path.is_empty() {
+        let _ = write!(page, "`{path}`\n\n");
+    }
+    page.push_str("| key | type | default | meaning |\n|---|---|---|---|\n");
+    for key in section.keys {
+        let _ = writeln!(page, "| `{}` | {} | {} | {} |", key.name, kind(&key.kind), default(key), key.about);
+    }
+    for key in section.keys {
+        let below = if path.is_empty() { key.name.to_owned() } else { format!("{path}.{}", key.name) };
+        if let Some((inner, mark)) = inner(&key.kind) {
+            self::section(page, inner, &format!("{below}{mark}"));
+        }
+    }
+}
+
+fn inner(kind: &Kind) -> Option<(&'static Section, &'static str)> {
+    match kind {
+        Kind::Section(section) | Kind::ChoiceOr(_, section) => Some((section, "")),
+        Kind::List(item) | Kind::OneOrMany(item) => inner(item).map(|(section, _)| (section, "[]")),
+        _ => None,
+    }
+}
+
+fn default(key: &Key) -> &'static str {
+    match key.need {
+        Need::Required => "required",
+        Need::Optional(default) => default,
+    }
+}
+
+fn kind(kind: &Kind) -> String {
+    match kind {
+        Kind::Text(form) => form.name.to_owned(),
+        Kind::Version => "a whole number".to_owned(),
+        Kind::Flag => "`true` or `false`".to_owned(),
+        Kind::Duration(least, most) => {
+            format!("duration, {} to {}", write_duration(*least), write_duration(*most))
+        }
+        Kind::Size(least, most) => format!("size, {} to {}", write_size(*least), write_size(*most)),
+        Kind::Choice(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
+        Kind::Headers => "header names with values".to_owned(),
+        Kind::Digests | Kind::Map => "a map".to_owned(),
+        Kind::KeySet => "a JSON Web Key Set".to_owned(),
+        Kind::List(item) => format!("list of: {}", self::kind(item)),
+        Kind::OneOrMany(item) => format!("{}, or a list of them", self::kind(item)),
+        Kind::ChoiceOr(words, section) => {
+            format!("{}, or {}", self::kind(&Kind::Choice(words)), self::kind(&Kind::Section(section)))
+        }
+        Kind::Section(section) => {
+            format!("[map](#{})", section.title.to_lowercase().replace(' ', "-"))
+        }
+    }
+}
+
+#[test]
+fn the_reference_page_says_what_the_tables_say() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/policy-reference.md");
+    let page = page();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(path, &page).unwrap();
+    }
+    let written = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(written == page, "the page is out of date: run UPDATE_DOCS=1 cargo test reference");
+}
+
+#[test]
+fn what_comes_later_is_not_in_the_tables() {
+    for later in LATER {
+        let (path, value) = later.path.split_once(" = ").unwrap_or((later.path, ""));
+        let (parent, key) = path.rsplit_once('.').unwrap_or(("", path));
+        let parent =
+            parent.split('.').filter(|segment| !segment.is_empty()).fold(&SET, |section, segment| {
+                let key = section
+                    .keys
+                    .iter()
+                    .find(|key| key.name == segment.trim_end_matches("[]"))
+                    .expect(later.path);
+                inner(&key.kind).expect(later.path).0
+            });
+        match parent.keys.iter().find(|known| known.name == key).map(|known| &known.kind) {
+            None => assert!(value.is_empty(), "{}", later.path),
+            Some(Kind::Choice(words)) => {
+                assert!(!value.is_empty() && !words.contains(&value), "{}", later.path)
+            }
+            Some(_) => panic!("{} is in the tables", later.path),
+        }
+    }
+}

@@ -135,10 +135,8 @@ fn method(method: &str) -> String {
 /// Without case; without a port for any port.
 fn authority(authority: &str) -> String {
     let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
-    let literal: String = authority
-        .chars()
-        .flat_map(|c| (!c.is_ascii_alphanumeric()).then_some('\\').into_iter().chain([c]))
-        .collect();
+    // Of the characters of an authority these mean something else in a regex.
+    let literal = authority.replace('.', r"\.").replace('[', r"\[").replace(']', r"\]");
     let port = if has_port { "" } else { "(:[0-9]+)?" };
     let regex = format!("(?i){literal}{port}");
     format!("{{ name: \":authority\", string_match: {{ safe_regex: {{ regex: {} }} }} }}", quoted(&regex))

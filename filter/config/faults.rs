@@ -1,0 +1,319 @@
+//! Every fault of a set, with its exact place and text; and that what is right passes.
+
+use serde_json::{Value, json};
+
+use super::later::LATER;
+use super::problem::{Problem, Severity};
+use super::set::{Bundle, HostPromises};
+use super::{json, parse};
+
+/// A set that has everything this release supports.
+fn whole() -> Value {
+    json!({
+        "version": 1,
+        "mode": "enforce",
+        "issuers": [
+            { "name": "corp", "issuer": "https://idp.example.com", "audiences": ["rag"],
+              "jwks": { "cluster": "idp", "refresh": "10m" }, "groups_claim": "realm.groups", "leeway": "30s" },
+            { "name": "inline", "issuer": "https://ci.example.com", "audiences": ["rag", "ci"],
+              "jwks": { "inline": { "keys": [{ "kty": "OKP", "crv": "Ed25519", "x": "AA" }] } } },
+        ],
+        "connections": [
+            { "name": "probes", "protocol": "none", "match": { "path_prefix": "/healthz", "method": "GET" } },
+            { "name": "chat", "protocol": "openai", "match": [{ "path_prefix": "/v1" }, { "authority": "llm.example.com" }],
+              "issuers": ["corp", "inline"], "policy": "rag-chat",
+              "credential": { "header": "Authorization", "value": "Bearer ${env:OPENAI_API_KEY}" },
+              "token": { "headers": [{ "name": "X-Token", "prefix": "Bearer " }] } },
+        ],
+        "policies": [
+            { "name": "rag-chat", "allow": "true",
+              "rules": [{ "name": "models", "deny": "true", "message": "No." }, { "name": "seen", "flag": "true" }],
+              "limits": { "max_request_bytes": "1Mi" },
+              "mask": { "response": { "entities": ["PII", "SECRETS"], "operator": "replace" } },
+              "uninspected": { "default": "deny", "allow": ["audio"], "deny": ["image"] } },
+        ],
+        "audit": { "cluster": "audit", "headers": { "x-key": "${env:AUDIT_KEY}" }, "timeout": "2s" },
+        "unmatched": "deny",
+        "expose": "id",
+    })
+}
+
+/// What the parser says of a set.
+fn problems(set: &Value) -> Vec<Problem> {
+    let mut root = json::read(set.to_string().as_bytes()).unwrap();
+    let mut problems = root.settle();
+    match parse::policy_set(&root) {
+        Ok((_, warnings)) => problems.extend(warnings),
+        Err(errors) => problems.extend(errors),
+    }
+    problems
+}
+
+fn told(set: &Value) -> Vec<String> {
+    problems(set).iter().map(ToString::to_string).collect()
+}
+
+/// The whole set with one value put at a JSON pointer, whose parent exists; `null` takes the key out.
+fn with(pointer: &str, value: Value) -> Value {
+    let mut set = whole();
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    match set.pointer_mut(parent).unwrap() {
+        Value::Object(map) if value.is_null() => drop(map.remove(key).unwrap()),
+        Value::Object(map) => drop(map.insert(key.to_owned(), value)),
+        Value::Array(items) if key == "-" => items.push(value),
+        Value::Array(items) => items[key.parse::<usize>().unwrap()] = value,
+        _ => panic!("{pointer} has no parent"),
+    }
+    set
+}
+
+#[test]
+fn a_set_with_everything_passes_without_a_word() {
+    assert_eq!(told(&whole()), Vec::<String>::new());
+}
+
+#[test]
+fn each_fault_is_told_at_its_place() {
+    #[rustfmt::skip] // one line each
+    let cases = [
+        ("/isuers", json!([]), "isuers: `isuers` is not a key here\n  help: did you mean `issuers`?"),
+        ("/zebra", json!(1), "zebra: `zebra` is not a key here\n  help: use `version`, `mode`, `issuers`, `connections`, `policies`, `audit`, `unmatched` or `expose`"),
+        ("/version", json!(2), "version: the set is of version 2; this release reads version 1\n  help: load it with a release that reads it"),
+        ("/version", json!(0), "version: there is no version 0 of the format\n  help: write `version: 1`"),
+        ("/version", json!("1"), "version: expected a whole number, found `1`"),
+        ("/version", json!(null), "needs the key `version`\n  help: Version of this format: 1. It may stand in each document."),
+        ("/mode", json!("enforc"), "mode: `enforc` is not known here\n  help: did you mean `enforce`?"),
+        ("/mode", json!("off"), "mode: `off` is not known here\n  help: use `enforce` or `monitor`"),
+        ("/mode", json!(true), "mode: expected `enforce` or `monitor`, found `true`"),
+        ("/unmatched", json!("drop"), "unmatched: `drop` is not known here\n  help: use `deny`, `allow` or `monitor`"),
+        ("/expose", json!([]), "expose: expected `id`, `full` or `none`, found a list"),
+        ("/issuers/0/name", json!("a b"), "issuers[0].name: `a b` is not a name\n  help: a name is 1 to 64 letters, digits, `-`, `_` or `.`, and starts with a letter or digit"),
+        ("/issuers/0/issuer", json!("idp.example.com"), "issuers[0].issuer: `idp.example.com` is not a URI from which keys can be discovered\n  help: write the token's `iss`, `https://…`, or give `jwks.uri` or `jwks.inline`"),
+        ("/issuers/0/audiences", json!("rag"), "issuers[0].audiences: expected a list, found `rag`"),
+        ("/issuers/0/audiences", json!([]), "issuers[0].audiences: is an empty list\n  help: leave the key out, or fill it"),
+        ("/issuers/0/audiences", json!(null), "issuers[0]: needs the key `audiences`\n  help: The token's `aud` must hold one of them."),
+        ("/issuers/0/audiences", json!(["a", "a"]), "issuers[0].audiences[1]: `a` stands in the list twice"),
+        ("/issuers/0/audiences/0", json!(" "), "issuers[0].audiences[0]: ` ` is empty"),
+        ("/issuers/0/audiences/0", json!("${env:AUD}"), "issuers[0].audiences[0]: `${env:AUD}` holds `${env:…}` where no secret belongs\n  help: it stands in the value of a credential and in the headers of a cluster only"),
+        ("/issuers/0/jwks", json!({}), "issuers[0].jwks: does not say where the keys come from\n  help: give `cluster` (OIDC discovery), `cluster` and `uri`, or `inline`"),
+        ("/issuers/0/jwks/uri", json!("/keys"), "issuers[0].jwks.uri: `/keys` is not an absolute URI\n  help: write `https://host/path`"),
+        ("/issuers/0/jwks/uri", json!("https://"), "issuers[0].jwks.uri: `https://` is not an absolute URI\n  help: write `https://host/path`"),
+        ("/issuers/0/jwks", json!({ "cluster": "idp", "uri": "https://a/k", "path": "/x" }), "issuers[0].jwks.path: does not go with `uri`, which has the path"),
+        ("/issuers/1/jwks/cluster", json!("idp"), "issuers[1].jwks.cluster: does not go with `inline`: a set has its keys inline or fetches them"),
+        ("/issuers/1/jwks/inline", json!({ "keys": [] }), "issuers[1].jwks.inline: is not a key set\n  help: write `{ keys: [ { kty: … } ] }`"),
+        ("/issuers/1/jwks/inline", json!("{}"), "issuers[1].jwks.inline: is not a key set\n  help: write `{ keys: [ { kty: … } ] }`"),
+        ("/issuers/1/jwks/inline/keys/0", json!({}), "issuers[1].jwks.inline.keys[0]: is not a JSON Web Key: it has no `kty`"),
+        ("/issuers/1/jwks/inline/keys/0/d", json!("AA"), "issuers[1].jwks.inline.keys[0]: is a secret key; a set holds public keys only\n  help: take it out of the repository and replace it at the issuer"),
+        ("/issuers/1/jwks/inline/keys/0", json!({ "kty": "oct", "k": "AA" }), "issuers[1].jwks.inline.keys[0]: is a secret key; a set holds public keys only\n  help: take it out of the repository and replace it at the issuer"),
+        ("/issuers/0/jwks/refresh", json!(10), "issuers[0].jwks.refresh: expected a duration such as `30s`, found `10`"),
+        ("/issuers/0/jwks/refresh", json!("10 m"), "issuers[0].jwks.refresh: `10 m` is not a duration\n  help: write a whole number and its unit: 500ms, 30s, 10m or 1h"),
+        ("/issuers/0/jwks/refresh", json!("10ms"), "issuers[0].jwks.refresh: `10ms` is not between 1s and 24h"),
+        ("/issuers/0/leeway", json!("1h"), "issuers[0].leeway: `1h` is not between 0ms and 5m"),
+        ("/issuers/0/groups_claim", json!("a..b"), "issuers[0].groups_claim: `a..b` holds an empty name between dots\n  help: for a claim whose name has dots, write the path as a list of names"),
+        ("/connections", json!(null), "needs the key `connections`\n  help: What callers may reach. The first that matches a request is taken."),
+        ("/connections/0", json!("chat"), "connections[0]: expected a map, found `chat`"),
+        ("/connections/0/policy", json!("rag-chat"), "connections[0].policy: `policy` has no effect with `protocol: none`, which passes untouched\n  help: take one of the two out"),
+        ("/connections/1/protocol", json!("openia"), "connections[1].protocol: `openia` is not known here\n  help: did you mean `openai`?"),
+        ("/connections/1/policy", json!("rag-chta"), "connections[1].policy: there is no policy `rag-chta`\n  help: did you mean `rag-chat`?"),
+        ("/connections/1/policy", json!("zebra"), "connections[1].policy: there is no policy `zebra`\n  help: use `rag-chat`"),
+        ("/connections/1/policy", json!(null), "connections[1]: needs the key `policy`\n  help: it names what guards the connection; only `protocol: none` goes without"),
+        ("/connections/1/issuers", json!(null), "connections[1]: needs the key `issuers`, as the set has several\n  help: name those whose tokens it accepts: `corp` or `inline`"),
+        ("/connections/1/issuers/0", json!("crop"), "connections[1].issuers[0]: there is no issuer `crop`\n  help: did you mean `corp`?"),
+        ("/issuers/1/issuer", json!("https://idp.example.com"), "connections[1].issuers[1]: has the same `issuer` as `corp`, so a token could belong to both\n  help: give a connection one of them, or put their audiences together"),
+        ("/connections/1/match", json!([]), "connections[1].match: is an empty list\n  help: leave the key out, or fill it"),
+        ("/connections/1/match/0", json!({}), "connections[1].match[0]: is an empty match\n  help: write `{ path_prefix: / }` for every request"),
+        ("/connections/1/match/0", json!({ "path": "/" }), "connections[1].match[0].path: `path` is not a key here\n  help: use `authority`, `path_prefix`, `route`, `virtual_host`, `cluster` or `method`"),
+        ("/connections/1/match/0/path_prefix", json!("v1"), "connections[1].match[0].path_prefix: `v1` does not start with `/`"),
+        ("/connections/1/match/0/path_prefix", json!("/v1/"), "connections[1].match[0].path_prefix: `/v1/` ends with `/`\n  help: write `/v1`: a prefix ends at a segment by itself"),
+        ("/connections/1/match/0/path_prefix", json!("/a/../b"), "connections[1].match[0].path_prefix: `/a/../b` holds an empty segment or a dot segment; such paths are always refused"),
+        ("/connections/1/match/0/path_prefix", json!("/a%2Fb"), "connections[1].match[0].path_prefix: `/a%2Fb` holds an encoded slash or a backslash; such paths are always refused"),
+        ("/connections/1/match/0/path_prefix", json!("/a?b"), "connections[1].match[0].path_prefix: `/a?b` holds more than a path: `?` and `#` never match"),
+        ("/connections/1/match/1/authority", json!("https://a"), "connections[1].match[1].authority: `https://a` is a URI, not an authority\n  help: write the host alone, such as `api.example.com`"),
+        ("/connections/1/match/1/authority", json!("*.a"), "connections[1].match[1].authority: `*.a` holds a wildcard; an authority is compared whole"),
+        ("/connections/1/match/1/authority", json!("a:b"), "connections[1].match[1].authority: `a:b` is not an authority\n  help: write `host` or `host:port`"),
+        ("/connections/0/match/method", json!("get"), "connections[0].match.method: `get` is not a request method, which has capitals\n  help: did you mean `GET`?"),
+        ("/connections/1/credential/header", json!(":path"), "connections[1].credential.header: `:path` is a pseudo-header, which a set cannot write"),
+        ("/connections/1/credential/header", json!("a b"), "connections[1].credential.header: `a b` is not the name of a header\n  help: a header's name is letters, digits and any of !#$%&'*+-.^_`|~"),
+        ("/connections/1/credential/header", json!("Connection"), "connections[1].credential.header: `Connection` is a header of the connection itself, which a set cannot write"),
+        ("/connections/1/credential/header", json!("x-portcullis-id"), "connections[1].credential.header: `x-portcullis-id` is a header that Portcullis keeps for itself"),
+        ("/connections/1/credential/value", json!("s3cret ${env:1X}"), "connections[1].credential.value: does not name an environment variable in `${env:…}`\n  help: a name is letters, digits and `_`, and does not start with a digit"),
+        ("/connections/1/credential/value", json!("s3cret ${identity.id}"), "connections[1].credential.value: holds a `${…}` other than `${env:NAME}`, which is not yet supported here\n  help: write `$${` for a literal `${`"),
+        ("/connections/1/credential/value", json!("s3cret ${env:X"), "connections[1].credential.value: holds a `${` that nothing closes\n  help: write `$${` for a literal `${`"),
+        ("/connections/1/credential/value", json!("s3cret\r\nx: y"), "connections[1].credential.value: holds what no header may: control characters or other than ASCII"),
+        ("/connections/1/credential/value", json!(5_318_008), "connections[1].credential.value: expected text, found a number"),
+        ("/connections/1/token/headers/0/name", json!(1), "connections[1].token.headers[0].name: expected a header's name, found `1`\n  help: put it in quotes"),
+        ("/connections/1/token/headers/-", json!({ "name": "x-token" }), "connections[1].token.headers[1]: the header `x-token` is given twice, first at connections[1].token.headers[0]"),
+        ("/policies/0/allow", json!(true), "policies[0].allow: expected a CEL condition, found `true`\n  help: put it in quotes"),
+        ("/policies/0/allow", json!(null), "policies[0]: needs the key `allow`\n  help: Who may use it at all; decided before any body is read where it can be."),
+        ("/policies/0/allow", json!(""), "policies[0].allow: is an empty condition\n  help: write `true` for a condition that always holds"),
+        ("/policies/0/rules/0", json!({ "name": "a" }), "policies[0].rules[0]: has no effect\n  help: give the rule one of `deny` and `flag`, with its condition"),
+        ("/policies/0/rules/0", json!({ "name": "a", "denny": "x" }), "policies[0].rules[0].denny: `denny` is not a key here\n  help: did you mean `deny`?"),
+        ("/policies/0/rules/0/flag", json!("true"), "policies[0].rules[0].flag: stands beside `deny`: a rule has exactly one effect\n  help: make two rules of it"),
+        ("/policies/0/rules/1/name", json!("models"), "policies[0].rules[1].name: the rule `models` stands already at policies[0].rules[0].name\n  help: names are unique: rename one of them"),
+        ("/policies/0/rules/1/message", json!("hi"), "policies[0].rules[1].message: goes with `deny` only: nobody is told of a flag"),
+        ("/policies/0/rules/0/message", json!("Not ${identity.id}"), "policies[0].rules[0].message: `Not ${identity.id}` holds `${…}`, which is not yet supported here\n  help: write `$${` for a literal `${`"),
+        ("/policies/0/limits/max_request_bytes", json!("1MiB"), "policies[0].limits.max_request_bytes: `1MiB` is not a size\n  help: write bytes, or a whole number and its unit: 512Ki, 1Mi, 1Gi, 500k, 1M"),
+        ("/policies/0/limits/max_request_bytes", json!(5), "policies[0].limits.max_request_bytes: `5` is not between 1Ki and 64Mi"),
+        ("/policies/0/limits/max_request_bytes", json!(1.5), "policies[0].limits.max_request_bytes: expected a size such as `1Mi`, found `1.5`"),
+        ("/policies/0/mask/response/entities/0", json!("pii"), "policies[0].mask.response.entities[0]: `pii` is not the name of an entity\n  help: did you mean `PII`?"),
+        ("/policies/0/mask/response/operator", json!("replaces"), "policies[0].mask.response.operator: `replaces` is not known here\n  help: did you mean `replace`?"),
+        ("/policies/0/uninspected", json!("pass"), "policies[0].uninspected: `pass` is not known here\n  help: use `deny` or `allow`"),
+        ("/policies/0/uninspected/allow/0", json!("audoi"), "policies[0].uninspected.allow[0]: `audoi` is not known here\n  help: did you mean `audio`?"),
+        ("/policies/0/uninspected/deny/0", json!("audio"), "policies[0].uninspected.deny[0]: `audio` is both allowed and denied"),
+        ("/audit/cluster", json!(null), "audit: needs the key `cluster`\n  help: Envoy's name of the cluster."),
+        ("/audit/headers", json!({ "te": "x" }), "audit.headers.te: `te` is a header of the connection itself, which a set cannot write"),
+        ("/audit/headers", json!({ "a": "x", "A": "x" }), "audit.headers.a: is given twice, but for capitals"),
+        ("/audit/headers", json!(["a"]), "audit.headers: expected a map from header names to values, found a list"),
+        ("/audit/path", json!("logs"), "audit.path: `logs` does not start with `/`"),
+        ("/audit/timeout", json!("0s"), "audit.timeout: `0s` is not between 1ms and 5m"),
+        ("/connections/0/name", json!("chat"), "connections[1].name: the connection `chat` stands already at connections[0].name\n  help: names are unique: rename one of them"),
+        ("/issuers/0/name", json!(9_007_199_254_740_992_i64), "issuers[0].name: is a number too large to be exact\n  help: write it as text"),
+    ];
+    for (pointer, value, expected) in cases {
+        let told = told(&with(pointer, value.clone()));
+        assert!(
+            told.iter().any(|problem| problem == expected),
+            "{pointer} = {value}\nwanted {expected}\ntold {told:#?}"
+        );
+        assert!(
+            problems(&with(pointer, value.clone())).iter().any(Problem::is_error),
+            "{pointer} = {value} passed"
+        );
+        assert!(!told.join("\n").contains("s3cret"), "a secret must not reach a log: {told:?}");
+        assert!(!told.join("\n").contains("5318008"), "a secret must not reach a log: {told:?}");
+    }
+}
+
+#[test]
+fn all_faults_are_told_at_once() {
+    let mut set = with("/mode", json!("x"));
+    set["policies"][0]["limits"] = json!({ "max_request_bytes": "x" });
+    set["connections"][1]["policy"] = json!("x");
+    assert_eq!(told(&set).len(), 3);
+}
+
+/// `policies[].rules[].approve` as a pointer into the whole set that puts a value there.
+fn pointer(path: &str) -> String {
+    let path = path.replace("connections[]", "connections[1]");
+    format!("/{}", path.replace("[]", "[0]").replace('[', ".").replace(']', "").replace('.', "/"))
+}
+
+#[test]
+fn what_is_not_yet_supported_is_refused_by_name() {
+    for later in LATER {
+        let (path, value) = later.path.split_once(" = ").unwrap_or((later.path, ""));
+        let set = with(&pointer(path), if value.is_empty() { json!({ "any": 1 }) } else { json!(value) });
+        let name = if value.is_empty() { path.rsplit('.').next().unwrap() } else { value };
+        let key = path.replace("connections[]", "connections[1]").replace("[]", "[0]");
+        let expected = format!(
+            "{key}: `{name}` is not yet supported ({})\n  help: this release refuses it rather than ignore it: \
+             take it out, or wait for the release that has it",
+            later.what
+        );
+        assert_eq!(told(&set), [expected]);
+    }
+}
+
+#[test]
+fn what_works_but_may_not_be_meant_is_a_warning() {
+    let warned = |set: Value| {
+        let problems = problems(&set);
+        assert!(problems.iter().all(|problem| problem.severity == Severity::Warning), "{problems:?}");
+        problems
+            .iter()
+            .map(|problem| format!("{}: {}", problem.place.key, problem.message))
+            .collect::<Vec<_>>()
+    };
+    const BLOCKS: &str = "is in monitor mode: it decides and records, and blocks nothing";
+    assert_eq!(warned(with("/mode", json!("monitor"))), [format!("mode: the set {BLOCKS}")]);
+    assert_eq!(
+        warned(with("/policies/0/mode", json!("monitor"))),
+        [format!("policies[0].name: the policy `rag-chat` {BLOCKS}")]
+    );
+    assert_eq!(
+        warned(with("/policies/0/rules/0/mode", json!("monitor"))),
+        [format!("policies[0].rules[0].name: the rule `models` {BLOCKS}")]
+    );
+    assert_eq!(
+        warned(with("/unmatched", json!("allow"))),
+        ["unmatched: requests that match no connection pass unseen"]
+    );
+    assert_eq!(
+        warned(with("/policies/-", json!({ "name": "idle", "allow": "true" }))),
+        ["policies[1].name: no connection uses the policy `idle`"]
+    );
+    assert_eq!(
+        warned(with("/connections/1/issuers", json!(["corp"]))),
+        ["issuers[1].name: no connection uses the issuer `inline`"]
+    );
+    assert_eq!(
+        warned(with("/connections/1/credential/value", json!("Bearer x"))),
+        ["connections[1].credential.value: the credential is written in the set itself"]
+    );
+}
+
+#[test]
+fn a_connection_that_an_earlier_one_covers_is_a_warning() {
+    let second = |one: Value| {
+        let mut set = with("/connections/0", json!({ "name": "wide", "protocol": "none", "match": one }));
+        set["connections"][1]["match"] =
+            json!([{ "path_prefix": "/v1/chat", "method": "POST", "authority": "A.example:80" }]);
+        told(&set).iter().any(|told| told.contains("the connection `chat` never matches: `wide` before it"))
+    };
+    for wide in [
+        json!({ "path_prefix": "/v1" }),
+        json!({ "path_prefix": "/" }),
+        json!({ "method": "POST" }),
+        json!({ "authority": "a.EXAMPLE" }),
+        json!({ "path_prefix": "/v1/chat", "method": "POST", "authority": "a.example:80" }),
+        json!([{ "route": "x" }, { "path_prefix": "/v1" }]),
+    ] {
+        assert!(second(wide.clone()), "{wide}");
+    }
+    for narrow in [
+        json!({ "path_prefix": "/v1/chat/completions" }),
+        json!({ "path_prefix": "/v1/cha" }),
+        json!({ "path_prefix": "/v1", "method": "GET" }),
+        json!({ "path_prefix": "/v1", "route": "x" }),
+        json!({ "authority": "a.example:8" }),
+        json!({ "authority": "example" }),
+    ] {
+        assert!(!second(narrow.clone()), "{narrow}");
+    }
+}
+
+#[test]
+fn values_are_read_as_written_and_defaults_are_the_documented_ones() {
+    let bundle = |set: &Value| {
+        let mut root = json::read(set.to_string().as_bytes()).unwrap();
+        root.settle();
+        Bundle::of(&root, "abc", HostPromises::default()).unwrap().0
+    };
+    let set = bundle(&whole()).set;
+    assert_eq!(set.issuers[0].groups_claim, ["realm", "groups"]);
+    assert_eq!(set.connections[1].credential.as_ref().unwrap().header, "authorization");
+    assert_eq!(set.connections[1].token_headers[0].name, "x-token");
+    assert_eq!(set.policies[0].max_request_bytes, 1 << 20);
+    assert_eq!(set.audit.as_ref().unwrap().cluster.timeout.as_secs(), 2);
+    assert_eq!(set.env_names().into_iter().collect::<Vec<_>>(), ["AUDIT_KEY", "OPENAI_API_KEY"]);
+    assert_eq!(set.clusters().iter().map(|name| name.value.as_str()).collect::<Vec<_>>(), ["idp", "audit"]);
+
+    let claim = with("/issuers/0/groups_claim", json!(["https://example.com/groups"]));
+    assert_eq!(bundle(&claim).set.issuers[0].groups_claim, ["https://example.com/groups"]);
+    let message = with("/policies/0/rules/0/message", json!("a $${b}"));
+    assert_eq!(bundle(&message).set.policies[0].rules[0].message.as_ref().unwrap().value, "a ${b}");
+
+    let least = bundle(&json!({
+        "version": 1,
+        "issuers": [{ "name": "i", "issuer": "https://i", "audiences": ["a"], "jwks": { "cluster": "c" } }],
+        "connections": [{ "name": "c", "protocol": "openai", "policy": "p", "match": { "path_prefix": "/" } }],
+        "policies": [{ "name": "p", "allow": "true" }],
+    }))
+    .set;
+    assert_eq!(least.connections[0].issuers[0].value, "i", "the only issuer");
+    assert_eq!(least.issuers[0].groups_claim, ["groups"]);
+    assert_eq!(least.issuers[0].leeway.as_secs(), 30);
+    assert_eq!(least.policies[0].max_request_bytes, 1 << 20);
+    assert!(!least.policies[0].uninspected.default_allow);
+    assert!(least.audit.is_none());
+}
