@@ -55,6 +55,13 @@ impl ConditionError {
         ConditionError { offset, len, message: message.into(), help: None }
     }
 
+    /// The same with its place at whole characters of the text, for the lexer counts bytes.
+    fn within(self, source: &str) -> ConditionError {
+        let offset = source.floor_char_boundary(self.offset);
+        let end = source.ceil_char_boundary(self.offset.saturating_add(self.len).min(source.len()));
+        ConditionError { offset, len: end.saturating_sub(offset), ..self }
+    }
+
     fn help(self, help: impl Into<String>) -> ConditionError {
         ConditionError { help: Some(help.into()), ..self }
     }
@@ -108,11 +115,16 @@ impl Condition {
     /// # Errors
     /// Whatever is wrong with the text, the first thing found.
     pub fn compile(source: &str, level: Phase) -> Result<Condition, ConditionError> {
+        Self::prepare(source, level).map_err(|error| error.within(source))
+    }
+
+    fn prepare(source: &str, level: Phase) -> Result<Condition, ConditionError> {
         let mut tree = parse::parse(source)?;
         let checked = check::check(source, &tree, level)?;
         let parts = rewrite::rewrite(&mut tree, checked.patterns);
-        let env = functions::environment()
-            .ok_or_else(|| ConditionError::new(0, source.len(), "the table of functions is at odds with itself"))?;
+        let env = functions::environment().ok_or_else(|| {
+            ConditionError::new(0, source.len(), "the table of functions is at odds with itself")
+        })?;
         let inner = Inner { source: source.to_owned(), tree, parts, reads: checked.reads, env };
         Ok(Condition { inner: Arc::new(inner) })
     }
@@ -154,8 +166,10 @@ impl Condition {
         let mut context = Context::with_env(Arc::clone(&inner.env));
         context.set_variable_resolver(&resolver);
         meter::begin();
-        let outcome = match Value::resolve_val(&inner.tree, &context) {
-            Ok(value) => value.downcast_ref::<CelBool>().map(|bool| *bool.inner()).ok_or(EvalError::Type),
+        let outcome = match Value::resolve(&inner.tree, &context) {
+            Ok(Value::Bool(holds)) => Ok(holds),
+            // A value that `cel` cannot hand out is none of its own, and so no bool.
+            Ok(_) | Err(ExecutionError::UnsupportedTargetType { .. }) => Err(EvalError::Type),
             Err(error) => Err(inner.explain(&error)),
         };
         // An error within `||` can be outvoted; running out of budget cannot.
@@ -201,7 +215,7 @@ impl VariableResolver for Resolver<'_> {
     fn resolve<'b>(&'b self, name: &str) -> Option<CowVal<'b, 'b>> {
         let (kind, index) = name.strip_prefix('@')?.split_at_checked(1)?;
         match kind {
-            "v" => self.slots.get(index.parse::<usize>().ok()?)?.as_deref().map(|value| CowVal::Borrowed(value)),
+            "v" => self.slots.get(index.parse::<usize>().ok()?)?.as_deref().map(CowVal::Borrowed),
             "p" => self.parts.patterns.get(index.parse::<usize>().ok()?).map(|value| CowVal::Borrowed(value)),
             "k" => {
                 let value = self.parts.constants.get(index.parse::<usize>().ok()?)?;

@@ -158,7 +158,9 @@ fn denial(reason: Reason, rule: Option<&str>, message: Option<&str>) -> Denial {
         (Reason::Forbidden, Some(rule), None) => format!("The rule \"{rule}\" forbids this request."),
         (Reason::Forbidden, None, None) => "You are not allowed to use this.".to_owned(),
         (Reason::PolicyError, Some(rule), _) => format!("The rule \"{rule}\" could not be decided."),
-        (Reason::PolicyError, None, _) => "It could not be decided whether you are allowed to use this.".to_owned(),
+        (Reason::PolicyError, None, _) => {
+            "It could not be decided whether you are allowed to use this.".to_owned()
+        }
     };
     Denial { reason, rule: rule.map(str::to_owned), message }
 }

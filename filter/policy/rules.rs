@@ -39,7 +39,12 @@ impl Rule {
     ///
     /// # Errors
     /// Whatever is wrong with the condition.
-    pub fn compile(name: &str, effect: Effect, condition: &str, level: Phase) -> Result<Rule, ConditionError> {
+    pub fn compile(
+        name: &str,
+        effect: Effect,
+        condition: &str,
+        level: Phase,
+    ) -> Result<Rule, ConditionError> {
         let condition = Condition::compile(condition, level)?;
         Ok(Rule { name: name.to_owned(), effect, condition, message: None, mode: None })
     }

@@ -242,10 +242,7 @@ mod tests {
 
     #[test]
     fn a_root_stands_once_and_its_fields_are_under_it() {
-        assert_eq!(
-            roots().collect::<Vec<_>>(),
-            ["identity", "source", "request", "target", "llm", "prompt"]
-        );
+        assert_eq!(roots().collect::<Vec<_>>(), ["identity", "source", "request", "target", "llm", "prompt"]);
         assert_eq!(fields("prompt").collect::<Vec<_>>(), ["text", "entities"]);
         assert_eq!(fields("nothing").count(), 0);
     }

@@ -12,7 +12,7 @@ use super::ConditionError;
 pub const MAX_LENGTH: usize = 4096;
 
 /// Deepest syntax tree, in nodes from the root to a leaf, macros expanded.
-pub const MAX_DEPTH: usize = 64;
+pub const MAX_DEPTH: usize = 48;
 
 /// What is open at a token: how long the chains in it are.
 #[derive(Default, Clone, Copy)]
@@ -37,12 +37,14 @@ pub(super) fn check(source: &str) -> Result<(), ConditionError> {
             TokenKind::TokEnd => return Ok(()),
             TokenKind::TokWhitespace | TokenKind::TokComment => continue,
             TokenKind::TokError => {
-                let message = lexer.get_error().map_or("unexpected character", |error| error.message.as_str());
+                let message =
+                    lexer.get_error().map_or("unexpected character", |error| error.message.as_str());
                 return Err(ConditionError::new(token.start, token.end.saturating_sub(token.start), message));
             }
             kind => step(&mut open, kind),
         }
-        let depth: usize = open.iter().map(|level| level.chain.saturating_add(level.conditionals).saturating_add(1)).sum();
+        let depth: usize =
+            open.iter().map(|level| level.chain.saturating_add(level.conditionals).saturating_add(1)).sum();
         if depth > MAX_DEPTH {
             return Err(too_deep(token.start, token.end.saturating_sub(token.start)));
         }
@@ -72,8 +74,9 @@ fn step(open: &mut Vec<Level>, kind: TokenKind) {
             level.chain = 0;
             level.conditionals = level.conditionals.saturating_add(1);
         }),
-        TokDot | TokMinus | TokPlus | TokAsterisk | TokSlash | TokPercent | TokExclamation | TokEqualEqual
-        | TokExclamationEqual | TokLess | TokLessEqual | TokGreater | TokGreaterEqual | TokIn => bump(open),
+        TokDot | TokMinus | TokPlus | TokAsterisk | TokSlash | TokPercent | TokExclamation
+        | TokEqualEqual | TokExclamationEqual | TokLess | TokLessEqual | TokGreater | TokGreaterEqual
+        | TokIn => bump(open),
         _ => {}
     }
 }

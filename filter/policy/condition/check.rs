@@ -121,7 +121,8 @@ impl Checker<'_> {
     }
 
     fn near_root(&self, name: &str) -> Option<String> {
-        let whole = TABLE.iter().find(|entry| entry.name.split_once('.').is_some_and(|(_, field)| field == name));
+        let whole =
+            TABLE.iter().find(|entry| entry.name.split_once('.').is_some_and(|(_, field)| field == name));
         if let Some(entry) = whole {
             return Some(format!("did you mean `{}`?", entry.name));
         }
@@ -139,9 +140,9 @@ impl Checker<'_> {
                 return Ok(known.shape().into());
             }
             let name = known.name();
-            return Err(self
-                .fault(&select.operand, format!("has({name}) is always true"))
-                .help(format!("compare `{name}` with what it is when empty; has() is for claims and headers")));
+            return Err(self.fault(&select.operand, format!("has({name}) is always true")).help(format!(
+                "compare `{name}` with what it is when empty; has() is for claims and headers"
+            )));
         }
         let operand = self.of(&select.operand)?;
         self.header_name(&select.operand, &select.field, expr)?;
@@ -158,8 +159,10 @@ impl Checker<'_> {
         let name = format!("{root}.{field}");
         if let Some(known) = Variable::named(&name) {
             if known.phase() > self.level {
-                return Err(self
-                    .fault(expr, format!("`{name}` is known only with the body, and this is decided before it")));
+                return Err(self.fault(
+                    expr,
+                    format!("`{name}` is known only with the body, and this is decided before it"),
+                ));
             }
             self.reads.insert(known);
             return Ok(known);
@@ -180,13 +183,10 @@ impl Checker<'_> {
     }
 
     /// A header name with capitals would match no request ever.
-    pub(super) fn header_name(
-        &self,
-        map: &IdedExpr,
-        key: &str,
-        at: &IdedExpr,
-    ) -> Result<(), ConditionError> {
-        if variable_of(map) != Some(Variable::RequestHeaders) || !key.bytes().any(|byte| byte.is_ascii_uppercase()) {
+    pub(super) fn header_name(&self, map: &IdedExpr, key: &str, at: &IdedExpr) -> Result<(), ConditionError> {
+        if variable_of(map) != Some(Variable::RequestHeaders)
+            || !key.bytes().any(|byte| byte.is_ascii_uppercase())
+        {
             return Ok(());
         }
         Err(self
@@ -200,11 +200,15 @@ impl Checker<'_> {
             Type::List(of) => *of,
             Type::Map(_) => Type::Text,
             Type::Dyn => Type::Dyn,
-            other => return Err(self.fault(&of.iter_range, format!("{other} is no list, so it cannot be walked"))),
+            other => {
+                return Err(self.fault(&of.iter_range, format!("{other} is no list, so it cannot be walked")));
+            }
         };
         if variables::roots().any(|root| root == of.iter_var) || variables::is_later(&of.iter_var) {
-            return Err(self
-                .fault_at_token(expr, format!("the loop variable `{}` hides the name", of.iter_var))
+            // The place of a loop is its parenthesis; the variable follows.
+            let (offset, len) = Places::of(self.source).token(expr);
+            let message = format!("the loop variable `{}` hides the name", of.iter_var);
+            return Err(ConditionError::new(offset.saturating_add(len), of.iter_var.len(), message)
                 .help("give it another name, such as `x`"));
         }
         self.scope.push((of.iter_var.clone(), element));

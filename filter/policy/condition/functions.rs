@@ -209,7 +209,10 @@ fn pay(bytes: usize) -> Result<(), ExecutionError> {
 }
 
 fn text<'a>(args: &'a [CowVal<'_, '_>], index: usize) -> Result<&'a str, ExecutionError> {
-    args.get(index).and_then(|value| value.downcast_ref::<CelString>()).map(CelString::inner).ok_or_else(wrong_type)
+    args.get(index)
+        .and_then(|value| value.downcast_ref::<CelString>())
+        .map(CelString::inner)
+        .ok_or_else(wrong_type)
 }
 
 fn boolean<'b, 'v>(value: bool) -> CowVal<'b, 'v> {
@@ -279,7 +282,8 @@ fn int<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Outcome<'b, 'v> {
     } else {
         text(&args, 0)?.parse().ok()
     };
-    out.map(|int| CowVal::owned(CelInt::from(int))).ok_or_else(|| failed("int() of something that is no integer"))
+    out.map(|int| CowVal::owned(CelInt::from(int)))
+        .ok_or_else(|| failed("int() of something that is no integer"))
 }
 
 /// A double cut off at the point, if an `i64` holds it.

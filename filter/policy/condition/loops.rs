@@ -18,7 +18,9 @@ impl<'a> Loop<'a> {
         let Expr::Call(step) = &of.loop_step.expr else { return None };
         match &of.accu_init.expr {
             // exists: @result || p; all: @result && p
-            Expr::Literal(LiteralValue::Boolean(_)) => Some(Loop { predicate: step.args.get(1), element: None }),
+            Expr::Literal(LiteralValue::Boolean(_)) => {
+                Some(Loop { predicate: step.args.get(1), element: None })
+            }
             // exists_one: p ? @result + 1 : @result
             Expr::Literal(LiteralValue::Int(_)) => Some(Loop { predicate: step.args.first(), element: None }),
             // filter, map with a condition: p ? @result + [x] : @result

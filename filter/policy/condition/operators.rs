@@ -205,7 +205,8 @@ impl Checker<'_> {
                 .fault_at_token(expr, format!("`{name}` is called wrongly"))
                 .help(format!("write `{usage}`"));
         }
-        let names = functions::FUNCTIONS.iter().map(|of| of.name).chain(functions::MACROS.iter().map(|(of, _)| *of));
+        let names =
+            functions::FUNCTIONS.iter().map(|of| of.name).chain(functions::MACROS.iter().map(|(of, _)| *of));
         let near = match name.to_ascii_lowercase().as_str() {
             "lower" | "tolower" | "lowercase" | "tolowercase" | "upper" | "upperascii" => Some("lowerAscii"),
             "includes" | "has_substring" => Some("contains"),

@@ -35,9 +35,23 @@ fn first_error(source: &str, errors: &[ParseError]) -> ConditionError {
         return ConditionError::new(0, source.len(), "cannot be parsed");
     };
     let place = error.source_info.as_ref().and_then(|info| info.offset_for(error.expr_id));
-    let (start, end) = place.map_or((source.len(), source.len()), |(start, end)| (start as usize, end as usize));
+    let (start, end) = match place {
+        Some((start, end)) => (start as usize, end as usize),
+        None => at_line_and_column(source, error.pos),
+    };
     let message = error.msg.strip_prefix("Syntax error: ").unwrap_or(&error.msg);
     ConditionError::new(start.min(source.len()), end.saturating_sub(start), plain(message))
+}
+
+/// The place of an error that macros report: line and column from 1, the column in bytes.
+fn at_line_and_column(source: &str, (line, column): (isize, isize)) -> (usize, usize) {
+    let number = |of: isize| usize::try_from(of).ok().and_then(|of| of.checked_sub(1));
+    let (Some(line), Some(column)) = (number(line), number(column)) else {
+        return (source.len(), source.len());
+    };
+    let before: usize = source.split_inclusive('\n').take(line).map(str::len).sum();
+    let start = before.saturating_add(column).min(source.len());
+    (start, start)
 }
 
 /// The parser's messages in words that say what to do.
@@ -64,7 +78,9 @@ fn each_child<'a>(expr: &'a Expr, mut visit: impl FnMut(&'a IdedExpr)) {
         Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => {}
         Expr::Call(call) => call.target.as_deref().into_iter().chain(&call.args).for_each(visit),
         Expr::Comprehension(of) => {
-            [&of.iter_range, &of.accu_init, &of.loop_cond, &of.loop_step, &of.result].into_iter().for_each(visit);
+            [&of.iter_range, &of.accu_init, &of.loop_cond, &of.loop_step, &of.result]
+                .into_iter()
+                .for_each(visit);
         }
         Expr::List(list) => list.elements.iter().for_each(visit),
         Expr::Select(select) => visit(&select.operand),

@@ -68,7 +68,8 @@ impl Rewriter {
             Expr::Select(select) => {
                 self.expr(&mut select.operand);
                 if !select.test {
-                    let field = node(Expr::Literal(LiteralValue::String(std::mem::take(&mut select.field).into())));
+                    let field =
+                        node(Expr::Literal(LiteralValue::String(std::mem::take(&mut select.field).into())));
                     expr.expr = global(operators::INDEX, vec![std::mem::take(&mut *select.operand), field]);
                 }
             }

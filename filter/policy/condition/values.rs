@@ -23,7 +23,8 @@ pub(super) fn whole<'a>(fact: Fact<'a>) -> Option<Box<dyn Val + 'a>> {
         Fact::Int(int) => Box::new(CelInt::from(int)),
         Fact::Bool(bool) => Box::new(CelBool::from(bool)),
         Fact::List(list) => {
-            let elements = list.iter().map(|text| Box::new(CelString::from(text.as_str())) as Box<dyn Val + 'a>);
+            let elements =
+                list.iter().map(|text| Box::new(CelString::from(text.as_str())) as Box<dyn Val + 'a>);
             Box::new(CelList::from(elements.collect::<Vec<_>>()))
         }
         Fact::Map(pairs) => Box::new(Entries::new(Store::Pairs(pairs))),
@@ -205,7 +206,7 @@ impl Val for Entries<'_> {
     }
 }
 
-fn key_of<'k>(key: &'k dyn Val) -> Result<&'k str, ExecutionError> {
+fn key_of(key: &dyn Val) -> Result<&str, ExecutionError> {
     let wrong = || ExecutionError::UnexpectedType { got: String::new(), want: String::new() };
     key.downcast_ref::<CelString>().map(CelString::inner).ok_or_else(wrong)
 }
@@ -222,7 +223,7 @@ impl Indexer for Entries<'_> {
         Self: 'v,
     {
         let key = key_of(key)?;
-        self.store.get(key).map(|value| CowVal::Owned(value)).ok_or_else(|| ExecutionError::no_such_key(key))
+        self.store.get(key).map(CowVal::Owned).ok_or_else(|| ExecutionError::no_such_key(key))
     }
 
     fn steal<'v>(self: Box<Self>, key: &dyn Val) -> Result<Box<dyn Val + 'v>, ExecutionError>

@@ -37,7 +37,9 @@ const FAILS: &str = "identity.claims.absent == 1";
 fn a_request_that_no_rule_minds_is_allowed() {
     let verdict = judge(Mode::Enforce, "true", vec![deny("a", "false"), flag("b", "false")]);
     assert_eq!(verdict.decision, Decision::Allow);
-    assert!(verdict.allowed && verdict.would.is_none() && verdict.flags.is_empty() && verdict.errors.is_empty());
+    assert!(
+        verdict.allowed && verdict.would.is_none() && verdict.flags.is_empty() && verdict.errors.is_empty()
+    );
 }
 
 #[test]
@@ -57,7 +59,8 @@ fn allow_comes_before_every_rule() {
 
 #[test]
 fn flags_that_hold_are_listed_in_order() {
-    let verdict = judge(Mode::Enforce, "true", vec![flag("a", "true"), flag("b", "false"), flag("c", "true")]);
+    let verdict =
+        judge(Mode::Enforce, "true", vec![flag("a", "true"), flag("b", "false"), flag("c", "true")]);
     assert_eq!(verdict.decision, Decision::Allow);
     assert_eq!(verdict.flags, ["a", "c"]);
 }
