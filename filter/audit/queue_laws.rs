@@ -96,14 +96,18 @@ fn retry_after_is_honoured() {
     recorder.record(START, &samples::start());
     let now = START + samples::SECOND;
     let batch = recorder.next_batch(now).unwrap();
-    recorder.delivered(batch.ticket, now, &Answer::Status { status: 429, retry_after: Some(b"90"), body: b"" });
+    recorder.delivered(
+        batch.ticket,
+        now,
+        &Answer::Status { status: 429, retry_after: Some(b"90"), body: b"" },
+    );
     assert_eq!(recorder.next_batch(now + 89 * samples::SECOND), None);
     assert!(recorder.next_batch(now + 90 * samples::SECOND).is_some());
 }
 
 #[test]
 fn a_call_that_is_never_answered_is_made_again() {
-    let mut recorder = samples::recorder(small());
+    let mut recorder = samples::recorder(Limits { anchor_every: Duration::from_secs(3600), ..small() });
     recorder.record(START, &samples::start());
     let sent = START + samples::SECOND;
     recorder.next_batch(sent).unwrap();
@@ -130,7 +134,8 @@ fn a_batch_that_only_ever_fails_the_collector_gives_way() {
 fn what_a_full_queue_loses_is_declared_by_number() {
     let mut recorder = samples::recorder(small());
     let fates: Vec<_> = (0..15).map(|_| recorder.record(START, &samples::start())).collect();
-    let lost: Vec<_> = fates.iter().filter_map(|f| if let Recorded::Lost(n) = f { Some(*n) } else { None }).collect();
+    let lost: Vec<_> =
+        fates.iter().filter_map(|f| if let Recorded::Lost(n) = f { Some(*n) } else { None }).collect();
     assert!(lost.len() >= 3 && lost.last() == Some(&15));
     assert_eq!(recorder.stats().dropped_total, lost.len() as u64);
     let batch = recorder.next_batch(START).unwrap();
