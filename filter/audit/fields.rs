@@ -74,15 +74,21 @@ impl Value<'_> {
             Self::Seconds(seconds) => out.push_str(&seconds.decimal()),
             Self::Flag(flag) => out.push_str(if *flag { "true" } else { "false" }),
             Self::List(items) => list(out, items, |out, item| string(out, item)),
-            Self::Tally(tally) => object(out, tally.iter(), |out, count| out.push_str(&count.get().to_string())),
+            Self::Tally(tally) => {
+                object(out, tally.iter(), |out, count| out.push_str(&count.get().to_string()))
+            }
             Self::Claims(claims) => {
                 let entries = claims.entries();
-                object(out, entries.iter().map(|(name, json)| (name.as_str(), json)), |out, json| out.push_str(json));
+                object(out, entries.iter().map(|(name, json)| (name.as_str(), json)), |out, json| {
+                    out.push_str(json)
+                });
             }
             Self::Losses(losses) => list(out, losses.ranges(), |out, range| {
                 let (count, first, last) = (range.count, range.first, range.last);
                 let why = range.why.name();
-                out.push_str(&format!(r#"{{"count":{count},"first":{first},"last":{last},"reason":"{why}"}}"#));
+                out.push_str(&format!(
+                    r#"{{"count":{count},"first":{first},"last":{last},"reason":"{why}"}}"#
+                ));
             }),
         }
     }
@@ -95,7 +101,11 @@ pub(super) fn string(out: &mut String, text: &str) {
 }
 
 /// Writes a JSON array.
-pub(super) fn list<T>(out: &mut String, items: impl IntoIterator<Item = T>, mut write: impl FnMut(&mut String, T)) {
+pub(super) fn list<T>(
+    out: &mut String,
+    items: impl IntoIterator<Item = T>,
+    mut write: impl FnMut(&mut String, T),
+) {
     out.push('[');
     for (index, item) in items.into_iter().enumerate() {
         if index > 0 {
@@ -201,7 +211,11 @@ mod tests {
             Json::String(text) => serde_json::json!({"stringValue": text}),
             Json::Bool(flag) => serde_json::json!({"boolValue": flag}),
             Json::Array(items) => texts(items.iter().map(projected).collect()),
-            Json::Object(members) => texts(members.keys().map(|k| serde_json::json!({"stringValue": k})).collect()),
+            Json::Object(members) => {
+                let mut names: Vec<_> = members.keys().collect();
+                names.sort_by(|a, b| a.encode_utf16().cmp(b.encode_utf16()));
+                texts(names.iter().map(|name| serde_json::json!({"stringValue": name})).collect())
+            }
             Json::Number(number) if number.is_u64() => serde_json::json!({"intValue": number.to_string()}),
             Json::Number(number) => serde_json::json!({"doubleValue": number}),
             Json::Null => panic!("a record holds no null"),
@@ -219,9 +233,12 @@ mod tests {
         assert_eq!(attributes.len(), record["attributes"].as_array().unwrap().len(), "no key twice");
         assert!(attributes.remove("portcullis.chain.hash").is_some());
         let apart = ["time", "trace_id", "span_id", "trace_flags", "portcullis.dropped.ranges"];
-        for (name, value) in body.as_object().unwrap().iter().filter(|(name, _)| !apart.contains(&name.as_str())) {
+        for (name, value) in
+            body.as_object().unwrap().iter().filter(|(name, _)| !apart.contains(&name.as_str()))
+        {
             let attribute = attributes.remove(name).unwrap_or_else(|| panic!("no attribute {name}"));
-            let seconds = ["portcullis.duration", "portcullis.first_byte", "gen_ai.response.time_to_first_chunk"];
+            let seconds =
+                ["portcullis.duration", "portcullis.first_byte", "gen_ai.response.time_to_first_chunk"];
             if seconds.contains(&name.as_str()) {
                 assert_eq!(attribute["doubleValue"].as_f64(), value.as_f64());
             } else {
@@ -243,24 +260,26 @@ mod tests {
         let claims = proptest::collection::vec((text(), json), 0..8);
         let tally = proptest::collection::vec((text(), any::<u64>()), 0..8);
         let numbers = (any::<u64>(), any::<u64>(), any::<u64>());
-        (proptest::collection::vec(text(), 6), claims, tally, numbers).prop_map(|(texts, claims, tally, numbers)| {
-            let mut facts = samples::facts();
-            facts.user_id = Some(Text::from(texts[0].as_str()));
-            facts.path = Some(Path::of(texts[1].as_bytes()));
-            facts.groups = texts.iter().map(String::as_str).collect();
-            facts.messages = Some(Count::from(numbers.0));
-            facts.model = None;
-            facts.claims = Claims::default();
-            claims.iter().for_each(|(path, value)| facts.claims.insert(path, value));
-            facts.prompt_entities = Tally::default();
-            tally.iter().for_each(|(name, count)| facts.prompt_entities.add(name, *count));
-            let answered = Answered {
-                duration: Some(Seconds::from_nanos(numbers.1)),
-                first_byte: Some(Seconds::from_nanos(numbers.2)),
-                ..Answered::default()
-            };
-            Record::End(Box::new(EndRecord { facts, answered }))
-        })
+        (proptest::collection::vec(text(), 6), claims, tally, numbers).prop_map(
+            |(texts, claims, tally, numbers)| {
+                let mut facts = samples::facts();
+                facts.user_id = Some(Text::from(texts[0].as_str()));
+                facts.path = Some(Path::of(texts[1].as_bytes()));
+                facts.groups = texts.iter().map(String::as_str).collect();
+                facts.messages = Some(Count::from(numbers.0));
+                facts.model = None;
+                facts.claims = Claims::default();
+                claims.iter().for_each(|(path, value)| facts.claims.insert(path, value));
+                facts.prompt_entities = Tally::default();
+                tally.iter().for_each(|(name, count)| facts.prompt_entities.add(name, *count));
+                let answered = Answered {
+                    duration: Some(Seconds::from_nanos(numbers.1)),
+                    first_byte: Some(Seconds::from_nanos(numbers.2)),
+                    ..Answered::default()
+                };
+                Record::End(Box::new(EndRecord { facts, answered }))
+            },
+        )
     }
 
     #[test]

@@ -60,7 +60,8 @@ impl Envelope {
 
     /// A request body that holds these records.
     pub(super) fn seal<'a>(&self, records: impl Iterator<Item = &'a str> + Clone) -> Vec<u8> {
-        let inner = records.clone().fold(0_usize, |sum, json| sum.saturating_add(json.len()).saturating_add(1));
+        let inner =
+            records.clone().fold(0_usize, |sum, json| sum.saturating_add(json.len()).saturating_add(1));
         let outer = self.before.len().saturating_add(AFTER.len());
         let mut out = Vec::with_capacity(inner.saturating_add(outer));
         out.extend_from_slice(self.before.as_bytes());

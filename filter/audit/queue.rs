@@ -311,7 +311,8 @@ impl Recorder {
             return None;
         }
         let entries = self.take();
-        self.flight = Some(Flight { entries, failures: 0, phase: Phase::Waiting { since: now, wait: Duration::ZERO } });
+        self.flight =
+            Some(Flight { entries, failures: 0, phase: Phase::Waiting { since: now, wait: Duration::ZERO } });
         self.send(now)
     }
 
@@ -359,7 +360,9 @@ impl Recorder {
         let mut size = 0_usize;
         while let Some(entry) = self.queue.pop_front() {
             size = size.saturating_add(entry.json.len());
-            if !entries.is_empty() && (size > self.limits.batch_bytes || entries.len() >= self.limits.batch_records) {
+            if !entries.is_empty()
+                && (size > self.limits.batch_bytes || entries.len() >= self.limits.batch_records)
+            {
                 self.queue.push_front(entry);
                 break;
             }
@@ -379,7 +382,8 @@ impl Recorder {
 
     /// Tells how a batch fared. An answer to a try that is over is ignored.
     pub fn delivered(&mut self, ticket: Ticket, now: u64, answer: &Answer<'_>) {
-        let current = |flight: &Flight| matches!(flight.phase, Phase::Sent { ticket: sent, .. } if sent == ticket);
+        let current =
+            |flight: &Flight| matches!(flight.phase, Phase::Sent { ticket: sent, .. } if sent == ticket);
         if !self.flight.as_ref().is_some_and(current) {
             return;
         }
@@ -444,10 +448,16 @@ impl Recorder {
 
     /// When [`Self::next_batch`] has something to do, should nothing else happen; `None`: not before a record comes.
     pub fn wake_at(&self) -> Option<u64> {
-        let after = |since: u64, wait: Duration| since.saturating_add(nanos(if self.closing { Duration::ZERO } else { wait }));
+        let after = |since: u64, wait: Duration| {
+            since.saturating_add(nanos(if self.closing { Duration::ZERO } else { wait }))
+        };
         let flight = match &self.flight {
-            Some(Flight { phase: Phase::Sent { at, .. }, .. }) => Some(at.saturating_add(nanos(self.limits.answer_within))),
-            Some(Flight { phase: Phase::Waiting { since, wait }, .. }) => Some(since.saturating_add(nanos(*wait))),
+            Some(Flight { phase: Phase::Sent { at, .. }, .. }) => {
+                Some(at.saturating_add(nanos(self.limits.answer_within)))
+            }
+            Some(Flight { phase: Phase::Waiting { since, wait }, .. }) => {
+                Some(since.saturating_add(nanos(*wait)))
+            }
             None if self.has_full_batch() => self.queue.front().map(|entry| entry.at),
             None => self.queue.front().map(|entry| after(entry.at, self.limits.batch_age)),
         };

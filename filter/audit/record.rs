@@ -253,12 +253,8 @@ pub const DERIVED: &[(Name, Name)] = &[
 ];
 
 /// Our operations with OpenTelemetry's names; others have none.
-const OPERATIONS: [(&str, Name); 4] = [
-    ("chat", "chat"),
-    ("responses", "chat"),
-    ("completion", "text_completion"),
-    ("embedding", "embeddings"),
-];
+const OPERATIONS: [(&str, Name); 4] =
+    [("chat", "chat"), ("responses", "chat"), ("completion", "text_completion"), ("embedding", "embeddings")];
 
 /// Our protocols with OpenTelemetry's names of their providers.
 const PROVIDERS: [(&str, Name); 1] = [("openai", "openai")];
@@ -383,13 +379,17 @@ mod tests {
 
     #[test]
     fn no_name_stands_in_the_way_of_another() {
-        let tables = [Facts::FIELDS, Answered::FIELDS, Summary::FIELDS, Anchor::FIELDS, Link::FIELDS, DERIVED];
+        let tables =
+            [Facts::FIELDS, Answered::FIELDS, Summary::FIELDS, Anchor::FIELDS, Link::FIELDS, DERIVED];
         let mut names: Vec<_> = tables.iter().flat_map(|table| table.iter().map(|(name, _)| *name)).collect();
         names.extend(["portcullis.chain.hash", "span_id", "trace_flags"]);
         for (at, name) in names.iter().enumerate() {
             assert!(name.is_ascii());
             for (other_at, other) in names.iter().enumerate() {
-                assert!(at == other_at || (name != other && !other.starts_with(&format!("{name}."))), "{name} {other}");
+                assert!(
+                    at == other_at || (name != other && !other.starts_with(&format!("{name}."))),
+                    "{name} {other}"
+                );
             }
         }
     }

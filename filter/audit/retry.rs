@@ -104,7 +104,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn verdict(status: u16, retry_after: Option<&str>, body: &str) -> Verdict {
-        Answer::Status { status, retry_after: retry_after.map(str::as_bytes), body: body.as_bytes() }.verdict()
+        Answer::Status { status, retry_after: retry_after.map(str::as_bytes), body: body.as_bytes() }
+            .verdict()
     }
 
     #[test]

@@ -118,5 +118,8 @@ pub fn log_records(batch: &[u8]) -> Vec<serde_json::Value> {
 
 /// The bodies of a batch.
 pub fn bodies(batch: &[u8]) -> Vec<String> {
-    log_records(batch).iter().map(|record| record["body"]["stringValue"].as_str().unwrap().to_owned()).collect()
+    log_records(batch)
+        .iter()
+        .map(|record| record["body"]["stringValue"].as_str().unwrap().to_owned())
+        .collect()
 }

@@ -26,7 +26,8 @@ impl TraceParent {
         if parts.next().is_some() || version == 0xff || trace_id == [0; 16] || span_id == [0; 8] {
             return None;
         }
-        let rest_fits = if version == 0 { rest.is_empty() } else { matches!(rest.first(), None | Some(b'-')) };
+        let rest_fits =
+            if version == 0 { rest.is_empty() } else { matches!(rest.first(), None | Some(b'-')) };
         rest_fits.then_some(Self { trace_id, span_id, flags })
     }
 }
@@ -102,7 +103,9 @@ mod tests {
 
     #[test]
     fn reads_the_known_part_of_later_versions() {
-        for later in ["cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", &format!("01{}-what", &GOOD[2..])] {
+        for later in
+            ["cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", &format!("01{}-what", &GOOD[2..])]
+        {
             assert!(TraceParent::parse(later.as_bytes()).is_some(), "{later}");
         }
     }
