@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
+use portcullis::exchange::guard::Guard;
 use portcullis::config::node::Node;
 use portcullis::config::parse;
 use portcullis::config::set::{Bundle, HostPromises};
@@ -90,9 +91,9 @@ pub fn run(arguments: Arguments) -> ExitCode {
     }
 }
 
-/// Conditions and entity names that do not compile.
-fn compile_problems(_bundle: &Bundle) -> Vec<Problem> {
-    Vec::new()
+/// What shows only when the set is compiled, as the module does: conditions, entity names, key sets.
+fn compile_problems(bundle: &Bundle) -> Vec<Problem> {
+    Guard::compile(bundle, None).err().unwrap_or_default()
 }
 
 fn host(arguments: &BundleArguments) -> HostPromises {

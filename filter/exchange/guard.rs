@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use crate::config::Problem;
 use crate::config::set::{
-    self, Bundle, Connection, Effect, Expose, Located, Mode, Place, Protocol, Template, TemplatePart, Unmatched,
+    self, Bundle, Connection, Effect, Expose, JwksSource, Located, Mode, Place, Protocol, Template, TemplatePart, Unmatched,
 };
+use crate::identity::KeySet;
 use crate::identity::bearer::TokenHeader;
 use crate::mask::{Entities, Plan};
 use crate::policy::rules::{self, Rule};
@@ -100,6 +101,9 @@ impl Guard {
                 policies.insert(policy.name.value.clone(), Rc::new(compiled));
             }
         }
+        for issuer in &set.issuers {
+            check_keys(issuer, &mut problems);
+        }
         let lanes = set
             .connections
             .iter()
@@ -118,6 +122,15 @@ impl Guard {
             lanes,
             everything: Plan::new(Entities::all(), Vec::new()),
         })
+    }
+}
+
+/// A key set given inline is read when the worker starts; what is wrong with it is told as early.
+fn check_keys(issuer: &set::Issuer, problems: &mut Vec<Problem>) {
+    if let JwksSource::Inline(text) = &issuer.jwks
+        && let Err(error) = KeySet::parse(text.value.as_bytes())
+    {
+        problems.push(Problem::error(&text.place, error.to_string()));
     }
 }
 

@@ -297,7 +297,7 @@ impl Worker {
             Some(since) => since,
             None => {
                 self.leaving_since.set(Some(now));
-                self.recorder.borrow_mut().close();
+                self.recorder.borrow_mut().close(now);
                 self.send(host);
                 now
             }

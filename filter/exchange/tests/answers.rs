@@ -1,0 +1,135 @@
+//! What the caller sees.
+
+use super::*;
+
+const EVENT: &str = "text/event-stream";
+
+fn delta(text: &str) -> String {
+    format!("data: {{\"id\":\"c\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n")
+}
+
+#[test]
+fn a_value_cut_across_events_is_masked_and_the_rest_stays() {
+    let rig = Rig::new();
+    let mut exchange = rig.allowed();
+    let headers = [("content-type", EVENT), ("content-length", "99"), ("etag", "x")];
+    assert_eq!(rig.answer(&mut exchange, "200", &headers), Flow::Continue);
+    let mut seen = String::new();
+    for text in ["Write to jane.d", "oe@exam", "ple.com today"] {
+        seen += &rig.piece(&mut exchange, &delta(text), false).unwrap();
+    }
+    seen += &rig.piece(&mut exchange, "data: [DONE]\n\n", true).unwrap();
+    assert!(seen.contains("<EMAIL_ADDRESS>") && !seen.contains("jane") && !seen.contains("exam"), "{seen}");
+    assert!(seen.contains("Write to ") && seen.contains(" today") && seen.ends_with("data: [DONE]\n\n"));
+    for gone in ["content-length", "etag"] {
+        assert_eq!(rig.host.header(Side::Response, gone), None);
+    }
+    assert_eq!(rig.host.header(Side::Response, "cache-control").as_deref(), Some("no-store"));
+    assert_eq!(rig.host.header(Side::Response, "x-portcullis-policy").as_deref(), Some("p@c0ffee"));
+}
+
+#[test]
+fn headers_errors_and_echoes_of_the_credential_are_masked() {
+    let rig = Rig::new();
+    let mut exchange = rig.allowed();
+    let headers = [("content-type", "application/json"), ("x-echo", "key sk-upstream-0123456789 of a@example.com")];
+    rig.answer(&mut exchange, "429", &headers);
+    let echo = rig.host.header(Side::Response, "x-echo").unwrap();
+    assert!(!echo.contains(CREDENTIAL) && !echo.contains('@'), "{echo}");
+    let body = format!("{{\"error\":{{\"message\":\"bad key {CREDENTIAL} for a@example.com\"}}}}");
+    let seen = rig.piece(&mut exchange, &body, true).unwrap();
+    assert!(!seen.contains(CREDENTIAL) && !seen.contains("a@"), "{seen}");
+}
+
+#[test]
+fn an_upstream_that_refuses_our_credential_is_our_fault_not_the_callers() {
+    let rig = Rig::new();
+    let mut exchange = rig.allowed();
+    assert_eq!(rig.answer(&mut exchange, "401", &[("content-type", "application/json")]), Flow::Pause);
+    assert_eq!((rig.refusal().status, rig.code().as_str()), (502, "upstream_credential"));
+}
+
+#[test]
+fn an_answer_that_cannot_be_read_does_not_go_out() {
+    for headers in [
+        &[("content-type", "application/json"), ("content-encoding", "gzip")][..],
+        &[("content-type", "application/octet-stream")],
+        &[("content-type", "text/plain; charset=utf-16")],
+    ] {
+        let rig = Rig::new();
+        let mut exchange = rig.allowed();
+        assert_eq!(rig.answer(&mut exchange, "200", headers), Flow::Pause, "{headers:?}");
+        assert_eq!((rig.refusal().status, rig.code().as_str()), (502, "upstream_unreadable"));
+    }
+    let rig = Rig::new();
+    let mut exchange = rig.allowed();
+    assert_eq!(rig.answer(&mut exchange, "206", &[("content-type", "application/json")]), Flow::Pause);
+}
+
+#[test]
+fn a_stream_that_turns_unreadable_ends_with_the_protocols_error() {
+    let rig = Rig::new();
+    let mut exchange = rig.allowed();
+    rig.answer(&mut exchange, "200", &[("content-type", EVENT)]);
+    rig.piece(&mut exchange, &delta("fine"), false);
+    let seen = rig.piece(&mut exchange, "data: {broken a@example.com\n\n", false).unwrap();
+    assert!(seen.contains("upstream_unreadable") && !seen.contains("example.com"), "{seen}");
+    assert_eq!(rig.piece(&mut exchange, &delta("more"), false).as_deref(), Some(""), "nothing after it");
+}
+
+#[test]
+fn half_a_document_breaks_the_connection() {
+    let rig = Rig::new();
+    let mut exchange = rig.allowed();
+    rig.answer(&mut exchange, "200", &[("content-type", "application/json")]);
+    rig.piece(&mut exchange, "{\"choices\":[", true);
+    assert_eq!(rig.host.resets.get(), 1);
+}
+
+#[test]
+fn a_short_text_is_masked_to_its_end_even_before_trailers() {
+    let rig = Rig::new();
+    let mut exchange = rig.allowed();
+    rig.answer(&mut exchange, "500", &[("content-type", "text/plain")]);
+    assert_eq!(rig.piece(&mut exchange, "ask a@example.com", false), None, "held while it is short");
+    *rig.host.trailers.borrow_mut() = vec![header("x-who", "b@example.com")];
+    assert_eq!(exchange.response_trailers(&rig.host), Flow::Continue);
+    assert_eq!(*rig.host.response_body.borrow(), b"ask <EMAIL_ADDRESS>");
+    assert_eq!(rig.host.trailers.borrow()[0].1, b"<EMAIL_ADDRESS>");
+}
+
+#[test]
+fn what_is_held_when_trailers_come_is_not_let_out_unmasked() {
+    let rig = Rig::new();
+    let mut exchange = rig.allowed();
+    rig.answer(&mut exchange, "200", &[("content-type", EVENT)]);
+    let seen = rig.piece(&mut exchange, &delta("mail a@example.co"), false).unwrap();
+    assert!(!seen.contains("example"));
+    assert_eq!(exchange.response_trailers(&rig.host), Flow::Pause);
+    assert_eq!(rig.host.resets.get(), 1);
+}
+
+#[test]
+fn monitor_changes_no_byte_but_covers_the_credential() {
+    let rig = Rig::with(|set| set["mode"] = json!("monitor"));
+    let mut exchange = rig.allowed();
+    let headers = [("content-type", "application/json"), ("content-length", "70"), ("x-echo", CREDENTIAL)];
+    rig.answer(&mut exchange, "200", &headers);
+    assert_eq!(rig.host.header(Side::Response, "content-length").as_deref(), Some("70"));
+    assert_ne!(rig.host.header(Side::Response, "x-echo").as_deref(), Some(CREDENTIAL));
+    assert_eq!(rig.host.header(Side::Response, "x-portcullis-exchange"), None);
+    let body = format!("{{\"a\":\"a@example.com {CREDENTIAL}\"}}");
+    let (first, second) = body.split_at(25);
+    let seen = rig.piece(&mut exchange, first, false).unwrap() + &rig.piece(&mut exchange, second, true).unwrap();
+    assert_eq!(seen, body.replace(CREDENTIAL, &"*".repeat(CREDENTIAL.len())));
+}
+
+#[test]
+fn a_request_that_went_another_way_than_it_was_judged_gets_no_answer() {
+    let rig = Rig::new();
+    rig.host.properties.borrow_mut().insert("xds.route_name".into(), b"judged".to_vec());
+    let mut exchange = rig.allowed();
+    rig.host.properties.borrow_mut().insert("xds.route_name".into(), b"other".to_vec());
+    assert_eq!(rig.answer(&mut exchange, "200", &[("content-type", "application/json")]), Flow::Pause);
+    assert_eq!(rig.refusal().status, 503);
+}

@@ -1,0 +1,236 @@
+//! Who gets through, with what.
+
+use super::*;
+use crate::host::Reply;
+
+#[test]
+fn an_allowed_request_goes_upstream_with_the_credential_and_without_the_token() {
+    let rig = Rig::new();
+    let mut exchange = rig.ask(&["rag-users"]);
+    rig.host.request.borrow_mut().extend([
+        header("x-portcullis-policy", "mine"),
+        header("x-http-method-override", "DELETE"),
+        header("range", "bytes=0-3"),
+        header("accept-encoding", "gzip"),
+    ]);
+    assert_eq!(exchange.request_head(&rig.host, false), Flow::Pause, "held until the body is whole");
+    assert_eq!(exchange.request_body(&rig.host, 0, false), Flow::Pause);
+    assert_eq!(rig.send(&mut exchange, QUESTION), Flow::Continue);
+    assert_eq!(rig.sent("authorization").as_deref(), Some("Bearer sk-upstream-0123456789"));
+    assert_eq!(rig.sent("accept-encoding").as_deref(), Some("identity"));
+    for gone in ["x-portcullis-policy", "x-http-method-override", "range"] {
+        assert_eq!(rig.sent(gone), None, "{gone}");
+    }
+    assert!(rig.host.answers.borrow().is_empty());
+}
+
+#[test]
+fn the_token_may_come_where_the_sdk_puts_its_key_and_is_gone_from_there_too() {
+    let rig = Rig::new();
+    let token = rig.token(&["rag-users"]);
+    rig.head("GET", "/v1/models?key=abc&x=1", &[("x-api-key", &token)]);
+    let mut exchange = Exchange::begin(Rc::clone(&rig.worker), 7);
+    assert_eq!(exchange.request_head(&rig.host, true), Flow::Continue);
+    assert_eq!(rig.sent("x-api-key"), None);
+    assert_eq!(rig.sent(":path").as_deref(), Some("/v1/models?x=1"));
+}
+
+#[test]
+fn without_a_token_nothing_goes_upstream() {
+    let rig = Rig::new();
+    rig.head("POST", "/v1/chat/completions", &[("content-type", "application/json")]);
+    let mut exchange = Exchange::begin(Rc::clone(&rig.worker), 7);
+    assert_eq!(exchange.request_head(&rig.host, false), Flow::Pause);
+    let answer = rig.refusal();
+    assert_eq!((answer.status, rig.code().as_str()), (401, "unauthenticated"));
+    let challenge = answer.headers.iter().find(|(name, _)| name == "www-authenticate").unwrap();
+    assert_eq!(challenge.1, b"Bearer realm=\"portcullis\"");
+    assert_eq!(rig.sent("authorization"), None);
+    assert_eq!(exchange.request_body(&rig.host, 3, true), Flow::Pause, "what comes after is not let through");
+}
+
+#[test]
+fn a_wrong_group_and_a_forbidden_model_are_refused() {
+    let rig = Rig::new();
+    let mut exchange = rig.ask(&["others"]);
+    assert_eq!(exchange.request_head(&rig.host, false), Flow::Pause);
+    assert_eq!((rig.refusal().status, rig.code().as_str()), (403, "forbidden"));
+
+    let rig = Rig::new();
+    let mut exchange = rig.ask(&["rag-users"]);
+    exchange.request_head(&rig.host, false);
+    assert_eq!(rig.send(&mut exchange, &QUESTION.replace("gpt-4o", "gpt-5")), Flow::Pause);
+    assert_eq!(rig.refusal().status, 403);
+    assert!(String::from_utf8_lossy(&rig.refusal().body).contains("models"), "the rule is named");
+}
+
+#[test]
+fn bodies_that_two_readers_could_read_differently_are_refused() {
+    for body in [
+        "{",
+        r#"{"model":"gpt-4o","model":"gpt-5","messages":[]}"#,
+        r#"{"model":"gpt-4o","Messages":[],"messages":[]}"#,
+        "[]",
+        "",
+    ] {
+        let rig = Rig::new();
+        let mut exchange = rig.ask(&["rag-users"]);
+        exchange.request_head(&rig.host, false);
+        assert_eq!(rig.send(&mut exchange, body), Flow::Pause, "{body}");
+        assert!(matches!(rig.refusal().status, 400 | 415), "{body}: {:?}", rig.refusal());
+    }
+}
+
+#[test]
+fn what_cannot_be_looked_into_is_refused_by_its_kind() {
+    let refused = |path: &str, content_type: &str| {
+        let rig = Rig::new();
+        let mut exchange = rig.ask(&["rag-users"]);
+        let bearer = rig.sent("authorization").unwrap();
+        rig.head("POST", path, &[("authorization", &bearer), ("content-type", content_type)]);
+        assert_eq!(exchange.request_head(&rig.host, false), Flow::Pause);
+        rig.refusal().status
+    };
+    assert_eq!(refused("/v1/files", "application/json"), 415);
+    assert_eq!(refused("/v1/chat/completions", "multipart/form-data; boundary=x"), 415);
+    assert_eq!(refused("/v1/chat/completions", "application/json; charset=utf-16"), 415);
+    assert_eq!(refused("/v1/../v1/chat/completions", "application/json"), 400);
+    assert_eq!(refused("/elsewhere", "application/json"), 403);
+}
+
+#[test]
+fn a_body_above_the_limit_is_refused_before_it_is_whole() {
+    let rig = Rig::with(|set| set["policies"][0]["limits"] = json!({ "max_request_bytes": "1Ki" }));
+    let mut exchange = rig.ask(&["rag-users"]);
+    exchange.request_head(&rig.host, false);
+    assert_eq!(exchange.request_body(&rig.host, 1025, false), Flow::Pause);
+    assert_eq!((rig.refusal().status, rig.code().as_str()), (413, "too_large"));
+}
+
+#[test]
+fn grpc_is_refused_in_its_own_words_and_never_held() {
+    let rig = Rig::new();
+    let mut exchange = rig.ask(&["rag-users"]);
+    let bearer = rig.sent("authorization").unwrap();
+    rig.head("POST", "/v1/x", &[("authorization", &bearer), ("content-type", "application/grpc")]);
+    exchange.request_head(&rig.host, false);
+    assert_eq!((rig.refusal().status, rig.refusal().grpc_status), (200, Some(12)));
+}
+
+#[test]
+fn a_connection_without_a_protocol_passes_untouched_and_unrecorded() {
+    let rig = Rig::new();
+    rig.head("GET", "/healthz", &[("authorization", "Basic x"), ("x-portcullis-a", "b")]);
+    let before = rig.host.request.borrow().clone();
+    let mut exchange = Exchange::begin(Rc::clone(&rig.worker), 7);
+    assert_eq!(exchange.request_head(&rig.host, true), Flow::Continue);
+    exchange.finish(&rig.host);
+    assert_eq!(*rig.host.request.borrow(), before);
+    rig.pass(1);
+    rig.worker.tick(&rig.host);
+    assert!(rig.host.calls.borrow().is_empty(), "nothing is recorded");
+}
+
+#[test]
+fn an_unmatched_request_passes_only_where_the_set_says_so() {
+    let rig = Rig::with(|set| set["unmatched"] = json!("allow"));
+    rig.head("GET", "/other", &[("authorization", "Basic x"), ("x-portcullis-a", "b")]);
+    let mut exchange = Exchange::begin(Rc::clone(&rig.worker), 7);
+    assert_eq!(exchange.request_head(&rig.host, true), Flow::Continue);
+    assert_eq!(rig.sent("x-portcullis-a"), None);
+    assert_eq!(rig.sent("authorization").as_deref(), Some("Basic x"));
+
+    let rig = Rig::new();
+    rig.head("GET", "/other", &[]);
+    let mut exchange = Exchange::begin(Rc::clone(&rig.worker), 7);
+    assert_eq!(exchange.request_head(&rig.host, true), Flow::Pause);
+    assert_eq!((rig.refusal().status, rig.code().as_str()), (403, "forbidden"));
+}
+
+#[test]
+fn monitor_blocks_nothing_yet_sends_no_token_and_no_credential_for_strangers() {
+    let rig = Rig::with(|set| set["mode"] = json!("monitor"));
+    rig.head("POST", "/v1/chat/completions", &[("authorization", "Bearer a.b.c"), ("accept-encoding", "gzip")]);
+    let mut exchange = Exchange::begin(Rc::clone(&rig.worker), 7);
+    assert_eq!(exchange.request_head(&rig.host, false), Flow::Continue);
+    assert_eq!(rig.sent("authorization"), None);
+    assert_eq!(rig.sent("accept-encoding").as_deref(), Some("gzip"), "nothing else is touched");
+    assert_eq!(rig.send(&mut exchange, "{not json"), Flow::Continue);
+    assert_eq!(*rig.host.request_body.borrow(), b"{not json");
+    assert!(rig.host.answers.borrow().is_empty());
+
+    let rig = Rig::with(|set| set["mode"] = json!("monitor"));
+    let mut exchange = rig.ask(&["rag-users"]);
+    assert_eq!(exchange.request_head(&rig.host, false), Flow::Continue, "bodies are not held");
+    assert_eq!(rig.sent("authorization").as_deref(), Some("Bearer sk-upstream-0123456789"));
+}
+
+fn discovered() -> Rig {
+    Rig::with(|set| set["issuers"][0]["jwks"] = json!({ "cluster": "idp" }))
+}
+
+fn reply(rig: &Rig, body: &str) -> Vec<u32> {
+    let id = rig.host.calls.borrow().last().unwrap().0;
+    let reply = Reply::Answer { status: 200, headers: vec![], body: body.as_bytes().to_vec() };
+    rig.worker.reply(&rig.host, id, &reply)
+}
+
+#[test]
+fn a_request_before_the_first_keys_waits_for_them() {
+    let rig = discovered();
+    let mut exchange = rig.ask(&["rag-users"]);
+    assert_eq!(exchange.request_head(&rig.host, false), Flow::Pause);
+    assert_eq!(rig.send(&mut exchange, QUESTION), Flow::Pause);
+    assert_eq!(rig.worker.tick(&rig.host), []);
+    let document = json!({ "issuer": ISSUER, "jwks_uri": format!("{ISSUER}/jwks") }).to_string();
+    assert_eq!(reply(&rig, &document), []);
+    let ready = reply(&rig, &jwks(&rig.key).to_string());
+    assert_eq!(ready, [7]);
+    exchange.wake(&rig.host);
+    assert_eq!(*rig.host.resumed.borrow(), [Side::Request]);
+    assert_eq!(rig.sent("authorization").as_deref(), Some("Bearer sk-upstream-0123456789"));
+    let called: Vec<String> = rig.host.calls.borrow().iter().map(|(_, call)| call.headers[3].1.clone()).collect();
+    assert_eq!(called, ["/.well-known/openid-configuration", "/jwks"]);
+}
+
+#[test]
+fn keys_that_cannot_be_had_refuse_after_a_bound() {
+    let rig = discovered();
+    let mut exchange = rig.ask(&["rag-users"]);
+    assert_eq!(exchange.request_head(&rig.host, false), Flow::Pause);
+    rig.worker.tick(&rig.host);
+    let id = rig.host.calls.borrow().last().unwrap().0;
+    assert_eq!(rig.worker.reply(&rig.host, id, &Reply::Broken), [], "the next try may come in time");
+    rig.pass(6);
+    assert_eq!(rig.worker.tick(&rig.host), [7]);
+    exchange.wake(&rig.host);
+    assert_eq!((rig.refusal().status, rig.code().as_str()), (503, "guard_unavailable"));
+}
+
+#[test]
+fn a_proxy_that_gives_no_bodies_is_told_by_name() {
+    let rig = Rig::new();
+    let mut exchange = rig.ask(&["rag-users"]);
+    assert_eq!(exchange.request_head(&rig.host, false), Flow::Pause);
+    assert_eq!(rig.worker.tick(&rig.host), []);
+    rig.pass(3);
+    assert_eq!(rig.worker.tick(&rig.host), [7]);
+    exchange.wake(&rig.host);
+    assert_eq!(rig.refusal().status, 503);
+    assert!(String::from_utf8_lossy(&rig.refusal().body).contains("allow_on_headers_stop_iteration"));
+}
+
+#[test]
+fn a_host_that_holds_no_headers_back_is_refused_where_rules_read_bodies() {
+    let key = Ed25519KeyPair::generate().with_key_id("k1");
+    let host = Fake { env: [("KEY".to_owned(), CREDENTIAL.to_owned())].into(), ..Fake::default() };
+    let problems = Worker::start(&host, &bundle(&set(&key), false)).err().unwrap();
+    assert!(problems[0].to_string().contains("allow_on_headers_stop_iteration"), "{problems:?}");
+}
+
+#[test]
+fn a_credential_that_is_not_there_is_told_at_load() {
+    let key = Ed25519KeyPair::generate().with_key_id("k1");
+    let problems = Worker::start(&Fake::default(), &bundle(&set(&key), true)).err().unwrap();
+    assert!(problems[0].to_string().contains("`KEY` is not set"), "{problems:?}");
+}
