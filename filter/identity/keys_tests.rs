@@ -9,7 +9,7 @@ fn usable(keys: &[Value]) -> Result<usize, KeyError> {
 }
 
 fn skipped_alone(key: Value) {
-    assert_eq!(usable(&[key.clone()]), Err(KeyError::NoneUsable { skipped: 1 }), "{key}");
+    assert_eq!(usable(std::slice::from_ref(&key)), Err(KeyError::NoneUsable { skipped: 1 }), "{key}");
     assert_eq!(usable(&[key.clone(), jwk("p256")]), Ok(1), "{key}");
 }
 

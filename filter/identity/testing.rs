@@ -61,7 +61,8 @@ pub(super) fn key_set(keys: &[Value]) -> KeySet {
 
 /// All four keys.
 pub(super) fn all_keys() -> KeySet {
-    key_set(openssl()["keys"].as_array().unwrap())
+    static KEYS: OnceLock<KeySet> = OnceLock::new();
+    KEYS.get_or_init(|| key_set(openssl()["keys"].as_array().unwrap())).clone()
 }
 
 /// Claims that hold at [`NOW`].

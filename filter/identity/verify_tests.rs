@@ -235,6 +235,8 @@ fn a_verified_token_comes_out_of_the_cache_as_it_went_in() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
     /// One changed character anywhere: nobody is let in.
     #[test]
     fn no_changed_token_lets_anybody_in(place in any::<prop::sample::Index>(), byte in any::<u8>()) {
