@@ -11,6 +11,7 @@ use crate::mask::text::{Masks, TextMask};
 
 use super::Unreadable;
 use super::facts::Facts;
+use super::json::grammar::plain_len;
 use super::json::nested::Nested;
 use super::json::table::{Fact, Field, Mark, OnText, Part, Table};
 use super::json::text::{End, Text};
@@ -72,8 +73,16 @@ enum Site {
         tool: Option<usize>,
     },
     Text,
+    Key,
     Number,
     Drop,
+}
+
+impl Site {
+    /// Whether any other string in its place leaves the document's meaning to the walk as it is.
+    fn is_free(self) -> bool {
+        matches!(self, Self::Piece { .. } | Self::Text)
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -175,6 +184,10 @@ impl Visit for Noter<'_> {
         self.notes.push(site, at, piece.len());
     }
 
+    fn key(&mut self, piece: &[u8], at: usize, _end: bool) {
+        self.notes.push(Site::Key, at, piece.len());
+    }
+
     fn number(&mut self, text: &[u8], at: usize) {
         self.notes.push(Site::Number, at, text.len());
     }
@@ -214,12 +227,79 @@ fn set_index(items: &mut [Item], index: Option<u32>) {
     }
 }
 
+/// The document of the event before.
+///
+/// The events of a stream differ in little but their texts. One that differs from the event before in nothing but the
+/// insides of free strings means the same to the walk, which it is spared: its sites are those of the event before,
+/// moved. Escapes in such a string are left to the walk.
+#[derive(Debug, Default)]
+struct Last {
+    data: Vec<u8>,
+    /// Where the sites stand in the document at hand.
+    moved: Vec<(usize, usize)>,
+}
+
+impl Last {
+    /// Longest document, and most sites, that are worth remembering.
+    const MAX_BYTES: usize = 4096;
+    const MAX_SITES: usize = 16;
+
+    fn forget(&mut self) {
+        self.data.clear();
+    }
+
+    fn remember(&mut self, data: &[u8], sites: &[Edited]) {
+        self.data.clear();
+        if data.len() <= Self::MAX_BYTES && sites.len() <= Self::MAX_SITES {
+            self.data.extend_from_slice(data);
+        }
+    }
+
+    /// Whether `data` is such a document; its sites then are the new ones.
+    fn resembles(&mut self, data: &[u8], sites: &mut [Edited]) -> bool {
+        if self.data.is_empty() || !self.moves(data, sites) {
+            return false;
+        }
+        for (site, (from, to)) in sites.iter_mut().zip(&self.moved) {
+            (site.from, site.to) = (*from, *to);
+        }
+        true
+    }
+
+    /// Notes where the sites stand in `data`; false where it differs in more.
+    fn moves(&mut self, data: &[u8], sites: &[Edited]) -> bool {
+        self.moved.clear();
+        let (mut old, mut new) = (0usize, 0usize);
+        for site in sites {
+            let same = site.from.saturating_sub(old);
+            let from = new.saturating_add(same);
+            if !site.site.is_free() {
+                let len = site.to.saturating_sub(site.from);
+                self.moved.push((from, from.saturating_add(len)));
+                continue;
+            }
+            if self.data.get(old..site.from) != data.get(new..from) {
+                return false;
+            }
+            let rest = data.get(from..).unwrap_or_default();
+            let to = from.saturating_add(plain_len(rest));
+            if data.get(to) != Some(&b'"') {
+                return false;
+            }
+            self.moved.push((from, to));
+            (old, new) = (site.to, to);
+        }
+        self.data.get(old..) == data.get(new..)
+    }
+}
+
 /// See the module.
 pub(crate) struct Stream<M: Masks> {
     walk: Walk,
     notes: Notes,
     channels: Vec<Channel<M::Text>>,
     spare: Option<Text<M::Text>>,
+    last: Last,
     /// The identifying values of the stream, as written.
     envelope: [Vec<u8>; 4],
 }
@@ -231,6 +311,7 @@ impl<M: Masks> Stream<M> {
             notes: Notes::default(),
             channels: Vec::new(),
             spare: None,
+            last: Last::default(),
             envelope: Default::default(),
         }
     }
@@ -246,6 +327,11 @@ impl<M: Masks> Stream<M> {
 
     /// Reads an event's document; [`Self::before`] and [`Self::edit`] then write it.
     pub(crate) fn read(&mut self, data: &[u8], facts: &mut Facts) -> Result<(), Unreadable> {
+        if self.last.resembles(data, &mut self.notes.sites) {
+            self.last.remember(data, &self.notes.sites);
+            return Ok(());
+        }
+        self.last.forget();
         self.notes.clear();
         self.walk.restart();
         let mut noter = Noter { notes: &mut self.notes, facts, data };
@@ -261,6 +347,7 @@ impl<M: Masks> Stream<M> {
                 known.extend_from_slice(value);
             }
         }
+        self.last.remember(data, &self.notes.sites);
         Ok(())
     }
 
@@ -297,7 +384,7 @@ impl<M: Masks> Stream<M> {
             match site.site {
                 Site::Number => number(raw, edit),
                 Site::Drop => edit.out.extend_from_slice(b"null"),
-                Site::Text => self.whole(raw, edit),
+                Site::Text | Site::Key => self.whole(raw, edit),
                 Site::Piece { field, json, choice, tool } => {
                     let key = self.key(field, choice, tool);
                     let again = || {
