@@ -10,7 +10,7 @@
 use crate::mask::text::{Masks, TextMask};
 
 use super::Unreadable;
-use super::facts::Facts;
+use super::facts::{Facts, is_end};
 use super::json::grammar::plain_len;
 use super::json::nested::Nested;
 use super::json::table::{Fact, Field, Mark, OnText, Part, Table};
@@ -121,6 +121,7 @@ const ENVELOPE: [&str; 4] = ["id", "object", "created", "model"];
 impl Notes {
     fn clear(&mut self) {
         self.sites.clear();
+        self.sites.shrink_to(64);
         self.choices.clear();
         self.tools.clear();
         self.first_tool = 0;
@@ -210,6 +211,7 @@ impl Visit for Noter<'_> {
             Fact::Model => *model = span,
             Fact::Choice => set_index(&mut self.notes.choices, index()),
             Fact::Tool => set_index(&mut self.notes.tools, index()),
+            Fact::Finish if !is_end(value) => {}
             Fact::Finish => {
                 if let Some(choice) = self.notes.choices.last_mut() {
                     choice.finished = true;
@@ -300,6 +302,9 @@ pub(crate) struct Stream<M: Masks> {
     channels: Vec<Channel<M::Text>>,
     spare: Option<Text<M::Text>>,
     last: Last,
+    /// Choices that have ended, and whether all have.
+    ended: Vec<u32>,
+    all_ended: bool,
     /// The identifying values of the stream, as written.
     envelope: [Vec<u8>; 4],
 }
@@ -312,6 +317,8 @@ impl<M: Masks> Stream<M> {
             channels: Vec::new(),
             spare: None,
             last: Last::default(),
+            ended: Vec::new(),
+            all_ended: false,
             envelope: Default::default(),
         }
     }
@@ -367,6 +374,7 @@ impl<M: Masks> Stream<M> {
 
     /// Writes the tails of all texts, each in an event of its own.
     pub(crate) fn flush(&mut self, edit: &mut Edit<'_, M>) {
+        self.all_ended = true;
         for channel in std::mem::take(&mut self.channels) {
             self.tail(channel, edit);
         }
@@ -401,7 +409,22 @@ impl<M: Masks> Stream<M> {
         }
         self.notes.sites = sites;
         edit.out.extend_from_slice(data.get(given..).unwrap_or_default());
-        result
+        result.and_then(|()| self.note_ends(last))
+    }
+
+    /// Remembers which choices ended with the event read last.
+    fn note_ends(&mut self, last: bool) -> Result<(), Unreadable> {
+        self.all_ended |= last || self.notes.failed;
+        for choice in self.notes.choices.iter().filter(|choice| choice.finished) {
+            if self.ended.contains(&choice.index) {
+                continue;
+            }
+            if self.ended.len() >= MAX_PIECES {
+                return Err(Unreadable::TooManyTexts { limit: MAX_PIECES });
+            }
+            self.ended.push(choice.index);
+        }
+        Ok(())
     }
 
     fn key(&self, field: &Field, choice: Option<usize>, tool: Option<usize>) -> Key {
@@ -464,6 +487,9 @@ impl<M: Masks> Stream<M> {
         }
         if raw.is_empty() {
             return Ok(());
+        }
+        if self.all_ended || self.ended.contains(&key.choice) {
+            return Err(Unreadable::TextAfterEnd);
         }
         if self.channels.len() >= MAX_TEXTS {
             return Err(Unreadable::TooManyTexts { limit: MAX_TEXTS });

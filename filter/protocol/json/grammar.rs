@@ -267,3 +267,39 @@ fn special(word: u64) -> u64 {
     let slash = zero(word ^ ONES.wrapping_mul(0x5c));
     (control | quote | slash) & HIGHS
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn scalars_are_those_of_json() {
+        for text in [
+            "0", "-0", "10", "-1.5", "0.0", "1e5", "1E+5", "2.25e-10", "true", "false", "null", "01", "-",
+            "1.", ".5", "+1", "1e", "1e+", "1.e5", "tru", "nulll", "falsy", "trua", "truse", "nule", "--1",
+            "0x1", "1_0", "NaN", "", "-true",
+        ] {
+            let mut scalar = Scalar::new();
+            let mut bytewise = Scalar::new();
+            let whole = scalar.run(text.as_bytes()) == text.len() && scalar.is_whole();
+            assert_eq!(text.bytes().all(|byte| bytewise.step(byte)) && bytewise.is_whole(), whole, "{text}");
+            let expected = serde_json::from_str::<serde_json::Value>(text);
+            assert_eq!(whole, expected.is_ok(), "{text}");
+            if let Ok(expected) = expected {
+                assert_eq!(scalar.is_number(), expected.is_number(), "{text}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn plain_len_is_the_place_of_the_first_special_byte(bytes in prop::collection::vec(prop_oneof![
+            4 => any::<u8>(), 4 => 0x20u8..0x22, 1 => Just(b'"'), 1 => Just(b'\\'), 1 => 0x1Eu8..0x22, 1 => 0x5Bu8..0x5E
+        ], 0..40)) {
+            let expected = bytes.iter().position(|&b| b < 0x20 || b == b'"' || b == b'\\').unwrap_or(bytes.len());
+            prop_assert_eq!(plain_len(&bytes), expected);
+        }
+    }
+}
