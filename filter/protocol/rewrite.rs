@@ -10,12 +10,13 @@
 
 use crate::mask::text::{Entity, Masks};
 
+use super::facts::Facts;
 use super::json::table::Table;
 use super::json::text::{End, Text};
 use super::json::whole::Whole;
 use super::json::{Edit, Tally};
 use super::sse::{Event, Frame, Framer, Lines, data_value};
-use super::stream::{Ledger, Stream};
+use super::stream::Stream;
 use super::{Unreadable, Usage};
 
 /// What a response's bytes are.
@@ -43,6 +44,13 @@ struct Events<M: Masks> {
     /// Data of an event that has it on several lines, and what becomes of it.
     data: Vec<u8>,
     edited: Vec<u8>,
+}
+
+/// The counts of an answer and the facts it stated.
+#[derive(Debug, Default)]
+struct Ledger {
+    tally: Tally,
+    facts: Facts,
 }
 
 /// Rewrites one response. See the module for what holds.

@@ -296,8 +296,11 @@ impl Framer {
 mod tests {
     use super::*;
 
-    /// What came of pieces: the bytes that passed, and the data of each event.
-    fn frames(pieces: &[&[u8]]) -> (Vec<u8>, Vec<(Vec<u8>, Vec<u8>)>) {
+    /// An event's bytes and its data.
+    type Whole = (Vec<u8>, Vec<u8>);
+
+    /// What came of pieces: the bytes that passed, and each event.
+    fn frames(pieces: &[&[u8]]) -> (Vec<u8>, Vec<Whole>) {
         let (mut passed, mut events) = (Vec::new(), Vec::new());
         let mut framer = Framer::default();
         let mut each = |frame: Frame<'_>| {
@@ -346,7 +349,7 @@ mod tests {
 
     fn assert_frames(pieces: &[&[u8]]) {
         let (_, events) = frames(pieces);
-        let with_data = |(raw, data): (Vec<u8>, Vec<u8>)| {
+        let with_data = |(raw, data): Whole| {
             let has = Lines(&raw).any(|(_, line)| data_value(line).is_some());
             has.then(|| String::from_utf8(data).unwrap())
         };

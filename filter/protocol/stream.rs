@@ -7,24 +7,26 @@
 //! An event is walked once; the walk notes what is to be edited and where, so that the event's end (why the choice
 //! finished) is known before its first byte is written.
 
+mod last;
+mod notes;
+
 use crate::mask::text::{Masks, TextMask};
 
 use super::Unreadable;
-use super::facts::{Facts, is_end};
-use super::json::grammar::plain_len;
+use super::facts::Facts;
 use super::json::nested::Nested;
-use super::json::table::{Fact, Field, Mark, OnText, Part, Table};
+use super::json::table::{Field, Part, Table};
 use super::json::text::{End, Text};
-use super::json::walk::{Visit, Walk};
-use super::json::{Edit, Tally, number};
+use super::json::walk::Walk;
+use super::json::{Edit, number};
+use last::Last;
+use notes::{Edited, Item, MAX_PIECES, Noter, Notes, Site};
 
 /// Most texts that may be open at once.
 pub(crate) const MAX_TEXTS: usize = 64;
 
-/// Most values to edit in one event, and most pieces of texts, choices or tool calls among them. What more costs grows
-/// with the square.
-const MAX_SITES: usize = 16_384;
-const MAX_PIECES: usize = 1024;
+/// The identifying values of a stream, in the order of [`Notes::envelope`].
+const ENVELOPE: [&str; 4] = ["id", "object", "created", "model"];
 
 /// Names one text of the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,239 +62,6 @@ struct Channel<T> {
     key: Key,
     field: &'static Field,
     lane: Lane<T>,
-}
-
-/// What to do at a place of the event.
-#[derive(Debug, Clone, Copy)]
-enum Site {
-    /// A piece of a text; the position of its choice and tool call among those of the event.
-    Piece {
-        field: &'static Field,
-        json: bool,
-        choice: Option<usize>,
-        tool: Option<usize>,
-    },
-    Text,
-    Key,
-    Number,
-    Drop,
-}
-
-impl Site {
-    /// Whether any other string in its place leaves the document's meaning to the walk as it is.
-    fn is_free(self) -> bool {
-        matches!(self, Self::Piece { .. } | Self::Text)
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Edited {
-    site: Site,
-    from: usize,
-    to: usize,
-}
-
-/// A choice or a tool call within an event.
-#[derive(Debug, Clone, Copy)]
-struct Item {
-    /// As the event says; else its position.
-    index: u32,
-    finished: bool,
-}
-
-/// What the walk through one event noted.
-#[derive(Debug, Default)]
-struct Notes {
-    sites: Vec<Edited>,
-    choices: Vec<Item>,
-    tools: Vec<Item>,
-    /// Tool calls of the choice under way begin here.
-    first_tool: usize,
-    pieces: usize,
-    failed: bool,
-    /// There is more in the event than may be.
-    full: bool,
-    /// Where the identifying values stand, quotes included.
-    envelope: [Option<(usize, usize)>; 4],
-}
-
-const ENVELOPE: [&str; 4] = ["id", "object", "created", "model"];
-
-impl Notes {
-    fn clear(&mut self) {
-        self.sites.clear();
-        self.sites.shrink_to(64);
-        self.choices.clear();
-        self.tools.clear();
-        self.first_tool = 0;
-        self.pieces = 0;
-        self.failed = false;
-        self.full = false;
-        self.envelope = [None; 4];
-    }
-
-    fn push(&mut self, site: Site, from: usize, len: usize) {
-        let pieces = usize::from(matches!(site, Site::Piece { .. }));
-        self.pieces = self.pieces.saturating_add(pieces);
-        if self.sites.len() >= MAX_SITES || self.pieces > MAX_PIECES {
-            self.full = true;
-            return;
-        }
-        self.sites.push(Edited { site, from, to: from.saturating_add(len) });
-    }
-}
-
-/// The walk's visitor.
-struct Noter<'a> {
-    notes: &'a mut Notes,
-    facts: &'a mut Facts,
-    data: &'a [u8],
-}
-
-impl Visit for Noter<'_> {
-    fn pass(&mut self, _bytes: &[u8]) {}
-
-    fn enter(&mut self, mark: Mark) {
-        self.facts.enter(mark);
-        if self.notes.choices.len().max(self.notes.tools.len()) >= MAX_PIECES {
-            self.notes.full = true;
-            return;
-        }
-        let item =
-            |position: usize| Item { index: u32::try_from(position).unwrap_or(u32::MAX), finished: false };
-        match mark {
-            Mark::Failure => self.notes.failed = true,
-            Mark::Choice => {
-                self.notes.choices.push(item(self.notes.choices.len()));
-                self.notes.first_tool = self.notes.tools.len();
-            }
-            Mark::Tool => {
-                let position = self.notes.tools.len().saturating_sub(self.notes.first_tool);
-                self.notes.tools.push(item(position));
-            }
-        }
-    }
-
-    fn text(&mut self, on: OnText, piece: &[u8], at: usize, _end: bool) {
-        let tool = self.notes.tools.len();
-        let tool = tool.checked_sub(1).filter(|_| tool > self.notes.first_tool);
-        let choice = self.notes.choices.len().checked_sub(1);
-        let site = match on {
-            OnText::Text(field) => Site::Piece { field, json: false, choice, tool },
-            OnText::Json(field) => Site::Piece { field, json: true, choice, tool },
-            OnText::Keep | OnText::Read(_) | OnText::Mask => Site::Text,
-        };
-        self.notes.push(site, at, piece.len());
-    }
-
-    fn key(&mut self, piece: &[u8], at: usize, _end: bool) {
-        self.notes.push(Site::Key, at, piece.len());
-    }
-
-    fn number(&mut self, text: &[u8], at: usize) {
-        self.notes.push(Site::Number, at, text.len());
-    }
-
-    fn dropped(&mut self, from: usize, to: usize) {
-        self.notes.push(Site::Drop, from, to.saturating_sub(from));
-    }
-
-    fn read(&mut self, fact: Fact, value: &[u8], at: usize) {
-        let index = || std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
-        let to = at.saturating_add(value.len());
-        let quoted = self.data.get(to) == Some(&b'"');
-        let quote = usize::from(quoted);
-        let span = Some((at.saturating_sub(quote), to.saturating_add(quote)));
-        let [id, object, created, model] = &mut self.notes.envelope;
-        match fact {
-            Fact::Id => *id = span,
-            Fact::Object => *object = span,
-            Fact::Created => *created = span,
-            Fact::Model => *model = span,
-            Fact::Choice => set_index(&mut self.notes.choices, index()),
-            Fact::Tool => set_index(&mut self.notes.tools, index()),
-            Fact::Finish if !is_end(value) => {}
-            Fact::Finish => {
-                if let Some(choice) = self.notes.choices.last_mut() {
-                    choice.finished = true;
-                }
-            }
-            _ => {}
-        }
-        self.facts.read(fact, value);
-    }
-}
-
-fn set_index(items: &mut [Item], index: Option<u32>) {
-    if let (Some(item), Some(index)) = (items.last_mut(), index) {
-        item.index = index;
-    }
-}
-
-/// The document of the event before.
-///
-/// The events of a stream differ in little but their texts. One that differs from the event before in nothing but the
-/// insides of free strings means the same to the walk, which it is spared: its sites are those of the event before,
-/// moved. Escapes in such a string are left to the walk.
-#[derive(Debug, Default)]
-struct Last {
-    data: Vec<u8>,
-    /// Where the sites stand in the document at hand.
-    moved: Vec<(usize, usize)>,
-}
-
-impl Last {
-    /// Longest document, and most sites, that are worth remembering.
-    const MAX_BYTES: usize = 4096;
-    const MAX_SITES: usize = 16;
-
-    fn forget(&mut self) {
-        self.data.clear();
-    }
-
-    fn remember(&mut self, data: &[u8], sites: &[Edited]) {
-        self.data.clear();
-        if data.len() <= Self::MAX_BYTES && sites.len() <= Self::MAX_SITES {
-            self.data.extend_from_slice(data);
-        }
-    }
-
-    /// Whether `data` is such a document; its sites then are the new ones.
-    fn resembles(&mut self, data: &[u8], sites: &mut [Edited]) -> bool {
-        if self.data.is_empty() || !self.moves(data, sites) {
-            return false;
-        }
-        for (site, (from, to)) in sites.iter_mut().zip(&self.moved) {
-            (site.from, site.to) = (*from, *to);
-        }
-        true
-    }
-
-    /// Notes where the sites stand in `data`; false where it differs in more.
-    fn moves(&mut self, data: &[u8], sites: &[Edited]) -> bool {
-        self.moved.clear();
-        let (mut old, mut new) = (0usize, 0usize);
-        for site in sites {
-            let same = site.from.saturating_sub(old);
-            let from = new.saturating_add(same);
-            if !site.site.is_free() {
-                let len = site.to.saturating_sub(site.from);
-                self.moved.push((from, from.saturating_add(len)));
-                continue;
-            }
-            if self.data.get(old..site.from) != data.get(new..from) {
-                return false;
-            }
-            let rest = data.get(from..).unwrap_or_default();
-            let to = from.saturating_add(plain_len(rest));
-            if data.get(to) != Some(&b'"') {
-                return false;
-            }
-            self.moved.push((from, to));
-            (old, new) = (site.to, to);
-        }
-        self.data.get(old..) == data.get(new..)
-    }
 }
 
 /// See the module.
@@ -536,11 +305,4 @@ impl<M: Masks> Stream<M> {
 fn decimal(index: u32, out: &mut Vec<u8>) {
     let index = if index == u32::MAX { 0 } else { index };
     out.extend_from_slice(index.to_string().as_bytes());
-}
-
-/// The counts of an answer and the facts it stated.
-#[derive(Debug, Default)]
-pub(crate) struct Ledger {
-    pub(crate) tally: Tally,
-    pub(crate) facts: Facts,
 }

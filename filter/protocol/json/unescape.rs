@@ -165,6 +165,30 @@ fn append(value: u16, digit: u8) -> Option<u16> {
     Some(value.wrapping_shl(4) | digit)
 }
 
+/// A string without its escapes, as far as `buffer` goes; one with a lone surrogate is given back as it is.
+pub(crate) fn decoded<'a>(raw: &'a [u8], buffer: &'a mut [u8]) -> &'a [u8] {
+    let mut escapes = Unescape::new();
+    let mut len = 0usize;
+    for &byte in raw {
+        let mut one = [0u8; 4];
+        let mut decoded: &[u8] = &[byte];
+        if !escapes.is_idle() || byte == b'\\' {
+            match escapes.step(byte, 1) {
+                Step::More => continue,
+                Step::Char { char, .. } => decoded = char.encode_utf8(&mut one).as_bytes(),
+                Step::Lone { .. } | Step::Bad { .. } => return raw,
+            }
+        }
+        for &byte in decoded {
+            if let Some(slot) = buffer.get_mut(len) {
+                *slot = byte;
+                len = len.saturating_add(1);
+            }
+        }
+    }
+    buffer.get(..len).unwrap_or(raw)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

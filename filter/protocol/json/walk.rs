@@ -4,6 +4,7 @@ use crate::protocol::Unreadable;
 
 use super::grammar::{Grammar, Scalar, Token, plain_len};
 use super::table::{Fact, KEEP, MASK, Mark, OnNumber, OnText, Place};
+use super::unescape::decoded;
 
 /// Longest number, and longest string of which something is read, where it is cut by pieces.
 pub(crate) const MAX_TOKEN: usize = 1024;
@@ -488,30 +489,4 @@ impl Walk {
 /// Whether a string goes out as it is.
 fn is_kept(on: OnText) -> bool {
     matches!(on, OnText::Keep | OnText::Read(_))
-}
-
-/// A key without its escapes; one too long to be a known key is given back as it is.
-fn decoded<'a>(raw: &'a [u8], buffer: &'a mut [u8; MAX_KEY]) -> &'a [u8] {
-    use super::unescape::{Step, Unescape};
-    let mut escapes = Unescape::new();
-    let mut len = 0usize;
-    for &byte in raw {
-        let mut one = [0u8; 4];
-        let mut decoded: &[u8] = &[byte];
-        if !escapes.is_idle() || byte == b'\\' {
-            match escapes.step(byte, 1) {
-                Step::More => continue,
-                Step::Char { char, .. } => decoded = char.encode_utf8(&mut one).as_bytes(),
-                // No known key holds a lone surrogate.
-                Step::Lone { .. } | Step::Bad { .. } => return raw,
-            }
-        }
-        for &byte in decoded {
-            if let Some(slot) = buffer.get_mut(len) {
-                *slot = byte;
-                len = len.saturating_add(1);
-            }
-        }
-    }
-    buffer.get(..len).unwrap_or(raw)
 }

@@ -169,6 +169,42 @@ proptest! {
     }
 
     #[test]
+    fn no_more_is_held_than_the_masker_holds(text in prose(), size in 1usize..6, ways: u64, nested: bool) {
+        use crate::mask::text::{Entity, Masks, Sink, TextMask};
+        struct Ignore;
+        impl Sink for Ignore {
+            fn keep(&mut self, _: usize) {}
+            fn replace(&mut self, _: usize, _: Entity, _: &[u8]) {}
+            fn swallow(&mut self, _: usize) {}
+        }
+        let mut mask = Simple.begin();
+        let mut rewriter = rewriter(BodyKind::EventStream);
+        let mut push = |piece: &str| {
+            let delta = if nested {
+                format!("{{\"tool_calls\":[{{\"index\":0,\"function\":{{\"arguments\":\"{piece}\"}}}}]}}")
+            } else {
+                format!("{{\"content\":\"{piece}\"}}")
+            };
+            let event = format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{delta}}}]}}\n\n");
+            rewriter.push(event.as_bytes(), false, &mut Vec::new()).unwrap();
+            rewriter.held()
+        };
+        if nested {
+            prop_assert_eq!(push("[\\\""), 0);
+        }
+        let chars: Vec<char> = text.chars().collect();
+        for piece in chars.chunks(size) {
+            let piece: String = piece.iter().collect();
+            mask.push(piece.as_bytes(), false, &mut Ignore);
+            // Raw bytes are at most twelve for a character (a pair of surrogates), at both levels one backslash more.
+            let raw = if nested { spelled(&spelled(&piece, ways), 1) } else { spelled(&piece, ways) };
+            let held = push(&raw);
+            prop_assert_eq!(held == 0, mask.held() == 0);
+            prop_assert!(held <= mask.held() * 72);
+        }
+    }
+
+    #[test]
     fn no_bytes_make_it_fail_otherwise_than_by_an_error(bytes in prop::collection::vec(prop_oneof![
         Just(b'"'), Just(b'\\'), Just(b'{'), Just(b'}'), Just(b'['), Just(b']'), Just(b':'), Just(b','), Just(b'\n'), Just(b'u'), Just(b'1'), any::<u8>()
     ], 0..200)) {
