@@ -345,7 +345,7 @@ mod tests {
         events
     }
 
-    const STREAM: &str = "\u{feff}data: a\n\n: comment\n\ndata:b\r\n\r\nevent: x\rdata:  c\rid: 1\r\r\n\n\ndata: d\ndata\ndata:e\n: in\n\nretry: 3\n\ndata:\n\ndatum: no\r\n\r\ndata: é\r\rdata: last";
+    const STREAM: &str = "\u{feff}data: a\n\n: comment\n\ndata:b\r\n\r\nevent: x\rdata:  c\rid: 1\r\r\n\n\ndata: d\ndata\ndata:e\n: in\n\nretry: 3\n\ndata:\n\ndatum: no\r\n\r\ndata: é\r\rdata: f\r\ndata: g\r\n\r\ndata: last";
 
     fn assert_frames(pieces: &[&[u8]]) {
         let (_, events) = frames(pieces);
@@ -359,7 +359,7 @@ mod tests {
 
     #[test]
     fn events_are_what_the_standard_says_at_every_cut() {
-        assert_eq!(reference(STREAM), ["a", "b", " c", "d\n\ne", "", "é", "last"]);
+        assert_eq!(reference(STREAM), ["a", "b", " c", "d\n\ne", "", "é", "f\ng", "last"]);
         let bytes = STREAM.as_bytes();
         for first in 0..=bytes.len() {
             for second in first..=bytes.len() {

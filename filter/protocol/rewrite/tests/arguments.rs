@@ -36,6 +36,7 @@ fn arguments_that_are_no_json_are_masked_as_text() {
         ("call 12345", "call <N>"),
         ("12345", "0    "),
         ("1234 5678 x", "<N> <N> x"),
+        ("12345, x", "<N>, x"),
         ("{\"a\": SECRET}", "{\"a\": <S>}"),
         ("{\"a\": 12345 67", "{\"a\": <N> 67"),
         ("{\"a\": true12345}", "{\"a\": true<N>}"),
