@@ -39,6 +39,7 @@ impl Facts {
         match fact {
             Fact::Id => label(&mut self.id, value),
             Fact::Model => label(&mut self.model, value),
+            Fact::Finish if !is_end(value) => {}
             Fact::Finish => label(&mut self.finish, value),
             Fact::PromptTokens => count(&mut self.usage.prompt, value),
             Fact::CompletionTokens => count(&mut self.usage.completion, value),
@@ -48,6 +49,11 @@ impl Facts {
             Fact::Object | Fact::Created | Fact::Choice | Fact::Tool => {}
         }
     }
+}
+
+/// Whether a `finish_reason` says that the choice ended: some servers send an empty one with every event.
+pub(crate) fn is_end(reason: &[u8]) -> bool {
+    !matches!(reason, b"" | b"null")
 }
 
 /// Remembers a label as it was written; labels with escapes are nobody's names.

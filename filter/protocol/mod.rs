@@ -41,6 +41,10 @@ pub enum Unreadable {
         /// The bound.
         limit: usize,
     },
+    /// Text of a choice behind the event that ended it: what was held of the text is gone by then, so that a value cut
+    /// there could not be masked.
+    #[error("the answer goes on behind its end")]
+    TextAfterEnd,
     /// More texts at once, or in one event, than are followed.
     #[error("the answer carries more than {limit} texts at once")]
     TooManyTexts {

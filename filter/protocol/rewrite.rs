@@ -10,12 +10,13 @@
 
 use crate::mask::text::{Entity, Masks};
 
+use super::facts::Facts;
 use super::json::table::Table;
 use super::json::text::{End, Text};
 use super::json::whole::Whole;
 use super::json::{Edit, Tally};
-use super::sse::{Event, Frame, Framer};
-use super::stream::{Ledger, Stream};
+use super::sse::{Event, Frame, Framer, Lines, data_value};
+use super::stream::Stream;
 use super::{Unreadable, Usage};
 
 /// What a response's bytes are.
@@ -43,6 +44,13 @@ struct Events<M: Masks> {
     /// Data of an event that has it on several lines, and what becomes of it.
     data: Vec<u8>,
     edited: Vec<u8>,
+}
+
+/// The counts of an answer and the facts it stated.
+#[derive(Debug, Default)]
+struct Ledger {
+    tally: Tally,
+    facts: Facts,
 }
 
 /// Rewrites one response. See the module for what holds.
@@ -183,7 +191,7 @@ impl<M: Masks> Writer<'_, M> {
     fn frame(&mut self, frame: Frame<'_>) -> Result<(), Unreadable> {
         match frame {
             Frame::Pass(bytes) => {
-                self.out.extend_from_slice(bytes);
+                self.lines(bytes);
                 Ok(())
             }
             Frame::Event(event) => self.event(&event),
@@ -196,22 +204,22 @@ impl<M: Masks> Writer<'_, M> {
                 return self.control(data, event);
             }
             self.before(data)?;
-            self.out.extend_from_slice(head);
+            self.lines(head);
             let Ledger { tally, .. } = self.ledger;
             self.stream.edit(data, self.last, &mut Edit::new(self.masks, self.out, tally))?;
-            self.out.extend_from_slice(tail);
+            self.lines(tail);
             return Ok(());
         }
         let mut data = std::mem::take(self.data);
         data.clear();
         event.data(&mut data);
-        let result = self.lines(&data, event);
+        let result = self.many(&data, event);
         *self.data = data;
         result
     }
 
     /// An event whose data is on several lines, or that has none.
-    fn lines(&mut self, data: &[u8], event: &Event<'_>) -> Result<(), Unreadable> {
+    fn many(&mut self, data: &[u8], event: &Event<'_>) -> Result<(), Unreadable> {
         if is_control(data) {
             return self.control(data, event);
         }
@@ -219,12 +227,25 @@ impl<M: Masks> Writer<'_, M> {
         self.edited.clear();
         let Ledger { tally, .. } = self.ledger;
         self.stream.edit(data, self.last, &mut Edit::new(self.masks, self.edited, tally))?;
-        if self.edited == data {
-            self.out.extend_from_slice(event.raw);
-        } else {
-            event.write(self.edited, self.out);
-        }
+        let mut written = Vec::new();
+        event.write(self.edited, self.edited == data, &mut written);
+        self.lines(&written);
         Ok(())
+    }
+
+    /// Writes lines that are not data. Clients do not read comments and unknown fields, but who looks at the wire does:
+    /// each is a text of its own.
+    fn lines(&mut self, lines: &[u8]) {
+        for (whole, line) in Lines(lines) {
+            if line.is_empty() || data_value(line).is_some() {
+                self.out.extend_from_slice(whole);
+                continue;
+            }
+            let Ledger { tally, .. } = self.ledger;
+            let mut text = Text::bare(self.masks.begin());
+            text.push(line, End::Text, &mut Edit::new(self.masks, self.out, tally));
+            self.out.extend_from_slice(whole.get(line.len()..).unwrap_or_default());
+        }
     }
 
     fn before(&mut self, data: &[u8]) -> Result<(), Unreadable> {
@@ -240,7 +261,7 @@ impl<M: Masks> Writer<'_, M> {
             let tally: &mut Tally = &mut self.ledger.tally;
             self.stream.flush(&mut Edit::new(self.masks, self.out, tally));
         }
-        self.out.extend_from_slice(event.raw);
+        self.lines(event.raw);
         Ok(())
     }
 }

@@ -12,6 +12,9 @@ use super::Unreadable;
 /// Longest event that is read, in bytes.
 pub const MAX_EVENT: usize = 1 << 20;
 
+/// Room that is kept for the next event, in bytes.
+const ROOM: usize = 16 << 10;
+
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// A piece of the stream.
@@ -58,8 +61,12 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// Writes the event with other data.
-    pub fn write(&self, data: &[u8], out: &mut Vec<u8>) {
+    /// Writes the event with other data; `same`: with its own, as it came.
+    pub fn write(&self, data: &[u8], same: bool, out: &mut Vec<u8>) {
+        if same {
+            out.extend_from_slice(self.raw);
+            return;
+        }
         let mut written = false;
         for (whole, line) in Lines(self.raw) {
             if data_value(line).is_none() {
@@ -83,7 +90,7 @@ impl<'a> Event<'a> {
 }
 
 /// The lines of an event: with and without their ends.
-struct Lines<'a>(&'a [u8]);
+pub(super) struct Lines<'a>(pub(super) &'a [u8]);
 
 impl<'a> Iterator for Lines<'a> {
     type Item = (&'a [u8], &'a [u8]);
@@ -110,7 +117,7 @@ fn end_len(bytes: &[u8]) -> usize {
 }
 
 /// The value of a `data` line.
-fn data_value(line: &[u8]) -> Option<&[u8]> {
+pub(super) fn data_value(line: &[u8]) -> Option<&[u8]> {
     let rest = line.strip_prefix(BOM).unwrap_or(line).strip_prefix(b"data")?;
     if rest.is_empty() {
         return Some(rest);
@@ -179,6 +186,9 @@ impl Framer {
             buffer.drain(..done.min(buffer.len()));
             Ok(())
         };
+        if buffer.len() < ROOM {
+            buffer.shrink_to(ROOM);
+        }
         self.buffer = buffer;
         result
     }
@@ -279,5 +289,123 @@ impl Framer {
             }
         }
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An event's bytes and its data.
+    type Whole = (Vec<u8>, Vec<u8>);
+
+    /// What came of pieces: the bytes that passed, and each event.
+    fn frames(pieces: &[&[u8]]) -> (Vec<u8>, Vec<Whole>) {
+        let (mut passed, mut events) = (Vec::new(), Vec::new());
+        let mut framer = Framer::default();
+        let mut each = |frame: Frame<'_>| {
+            match frame {
+                Frame::Pass(bytes) => passed.extend_from_slice(bytes),
+                Frame::Event(event) => {
+                    let mut data = Vec::new();
+                    event.data(&mut data);
+                    if let Some((head, value, tail)) = event.single() {
+                        assert_eq!(value, data);
+                        assert_eq!([head, value, tail].concat(), event.raw);
+                    }
+                    events.push((event.raw.to_vec(), data));
+                }
+            }
+            Ok(())
+        };
+        pieces.iter().for_each(|piece| framer.push(piece, &mut each).unwrap());
+        framer.finish(&mut each).unwrap();
+        assert_eq!(framer.held(), 0);
+        (passed, events)
+    }
+
+    /// An event source after the letter of the standard, on the whole text: the data of each event.
+    fn reference(text: &str) -> Vec<String> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
+        let mut events = Vec::new();
+        let mut data: Option<String> = None;
+        for line in text.split('\n') {
+            if line.is_empty() {
+                events.extend(data.take());
+                continue;
+            }
+            let (field, value) = line.split_once(':').unwrap_or((line, ""));
+            if field == "data" {
+                let value = value.strip_prefix(' ').unwrap_or(value);
+                data = Some(data.map_or_else(|| value.to_owned(), |data| data + "\n" + value));
+            }
+        }
+        events.extend(data);
+        events
+    }
+
+    const STREAM: &str = "\u{feff}data: a\n\n: comment\n\ndata:b\r\n\r\nevent: x\rdata:  c\rid: 1\r\r\n\n\ndata: d\ndata\ndata:e\n: in\n\nretry: 3\n\ndata:\n\ndatum: no\r\n\r\ndata: é\r\rdata: f\r\ndata: g\r\n\r\ndata: last";
+
+    fn assert_frames(pieces: &[&[u8]]) {
+        let (_, events) = frames(pieces);
+        let with_data = |(raw, data): Whole| {
+            let has = Lines(&raw).any(|(_, line)| data_value(line).is_some());
+            has.then(|| String::from_utf8(data).unwrap())
+        };
+        let seen: Vec<String> = events.into_iter().filter_map(with_data).collect();
+        assert_eq!(seen, reference(STREAM), "{pieces:?}");
+    }
+
+    #[test]
+    fn events_are_what_the_standard_says_at_every_cut() {
+        assert_eq!(reference(STREAM), ["a", "b", " c", "d\n\ne", "", "é", "f\ng", "last"]);
+        let bytes = STREAM.as_bytes();
+        for first in 0..=bytes.len() {
+            for second in first..=bytes.len() {
+                assert_frames(&[&bytes[..first], &bytes[first..second], &bytes[second..]]);
+            }
+        }
+        assert_frames(&bytes.chunks(1).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn an_event_goes_out_with_its_last_byte_and_a_comment_with_its_line() {
+        for (bytes, events, passed) in
+            [("data: x\r\r", 1, 0), ("data: x\n\r", 1, 0), (": ping\r", 0, 7), (": a\n: b\ndata: x\n", 0, 8)]
+        {
+            let (mut seen_events, mut seen_passed) = (0, 0);
+            let mut framer = Framer::default();
+            framer
+                .push(bytes.as_bytes(), |frame| {
+                    match frame {
+                        Frame::Pass(bytes) => seen_passed += bytes.len(),
+                        Frame::Event(_) => seen_events += 1,
+                    }
+                    Ok(())
+                })
+                .unwrap();
+            assert_eq!((seen_events, seen_passed), (events, passed), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn no_byte_is_lost() {
+        let (passed, events) = frames(&[STREAM.as_bytes()]);
+        let total: usize = events.iter().map(|(raw, _)| raw.len()).sum();
+        assert_eq!(total + passed.len(), STREAM.len());
+    }
+
+    #[test]
+    fn an_event_longer_than_the_bound_is_refused_at_any_cut() {
+        let event = format!("data: {}\n\n", "x".repeat(100));
+        for size in [1, 50, 1000] {
+            let mut pieces = event.as_bytes().chunks(size);
+            let mut framer = Framer::new(80);
+            let error = pieces.find_map(|piece| framer.push(piece, |_| Ok(())).err());
+            assert_eq!(error, Some(Unreadable::EventTooLong { limit: 80 }), "{size}");
+            let mut framer = Framer::new(event.len());
+            assert!(event.as_bytes().chunks(size).all(|piece| framer.push(piece, |_| Ok(())).is_ok()));
+        }
     }
 }

@@ -7,23 +7,26 @@
 //! An event is walked once; the walk notes what is to be edited and where, so that the event's end (why the choice
 //! finished) is known before its first byte is written.
 
+mod last;
+mod notes;
+
 use crate::mask::text::{Masks, TextMask};
 
 use super::Unreadable;
 use super::facts::Facts;
 use super::json::nested::Nested;
-use super::json::table::{Fact, Field, Mark, OnText, Part, Table};
+use super::json::table::{Field, Part, Table};
 use super::json::text::{End, Text};
-use super::json::walk::{Visit, Walk};
-use super::json::{Edit, Tally, number};
+use super::json::walk::Walk;
+use super::json::{Edit, number};
+use last::Last;
+use notes::{Edited, Item, MAX_PIECES, Noter, Notes, Site};
 
 /// Most texts that may be open at once.
 pub(crate) const MAX_TEXTS: usize = 64;
 
-/// Most values to edit in one event, and most pieces of texts, choices or tool calls among them. What more costs grows
-/// with the square.
-const MAX_SITES: usize = 16_384;
-const MAX_PIECES: usize = 1024;
+/// The identifying values of a stream, in the order of [`Notes::envelope`].
+const ENVELOPE: [&str; 4] = ["id", "object", "created", "model"];
 
 /// Names one text of the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,165 +64,16 @@ struct Channel<T> {
     lane: Lane<T>,
 }
 
-/// What to do at a place of the event.
-#[derive(Debug, Clone, Copy)]
-enum Site {
-    /// A piece of a text; the position of its choice and tool call among those of the event.
-    Piece {
-        field: &'static Field,
-        json: bool,
-        choice: Option<usize>,
-        tool: Option<usize>,
-    },
-    Text,
-    Number,
-    Drop,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Edited {
-    site: Site,
-    from: usize,
-    to: usize,
-}
-
-/// A choice or a tool call within an event.
-#[derive(Debug, Clone, Copy)]
-struct Item {
-    /// As the event says; else its position.
-    index: u32,
-    finished: bool,
-}
-
-/// What the walk through one event noted.
-#[derive(Debug, Default)]
-struct Notes {
-    sites: Vec<Edited>,
-    choices: Vec<Item>,
-    tools: Vec<Item>,
-    /// Tool calls of the choice under way begin here.
-    first_tool: usize,
-    pieces: usize,
-    failed: bool,
-    /// There is more in the event than may be.
-    full: bool,
-    /// Where the identifying values stand, quotes included.
-    envelope: [Option<(usize, usize)>; 4],
-}
-
-const ENVELOPE: [&str; 4] = ["id", "object", "created", "model"];
-
-impl Notes {
-    fn clear(&mut self) {
-        self.sites.clear();
-        self.choices.clear();
-        self.tools.clear();
-        self.first_tool = 0;
-        self.pieces = 0;
-        self.failed = false;
-        self.full = false;
-        self.envelope = [None; 4];
-    }
-
-    fn push(&mut self, site: Site, from: usize, len: usize) {
-        let pieces = usize::from(matches!(site, Site::Piece { .. }));
-        self.pieces = self.pieces.saturating_add(pieces);
-        if self.sites.len() >= MAX_SITES || self.pieces > MAX_PIECES {
-            self.full = true;
-            return;
-        }
-        self.sites.push(Edited { site, from, to: from.saturating_add(len) });
-    }
-}
-
-/// The walk's visitor.
-struct Noter<'a> {
-    notes: &'a mut Notes,
-    facts: &'a mut Facts,
-    data: &'a [u8],
-}
-
-impl Visit for Noter<'_> {
-    fn pass(&mut self, _bytes: &[u8]) {}
-
-    fn enter(&mut self, mark: Mark) {
-        self.facts.enter(mark);
-        if self.notes.choices.len().max(self.notes.tools.len()) >= MAX_PIECES {
-            self.notes.full = true;
-            return;
-        }
-        let item =
-            |position: usize| Item { index: u32::try_from(position).unwrap_or(u32::MAX), finished: false };
-        match mark {
-            Mark::Failure => self.notes.failed = true,
-            Mark::Choice => {
-                self.notes.choices.push(item(self.notes.choices.len()));
-                self.notes.first_tool = self.notes.tools.len();
-            }
-            Mark::Tool => {
-                let position = self.notes.tools.len().saturating_sub(self.notes.first_tool);
-                self.notes.tools.push(item(position));
-            }
-        }
-    }
-
-    fn text(&mut self, on: OnText, piece: &[u8], at: usize, _end: bool) {
-        let tool = self.notes.tools.len();
-        let tool = tool.checked_sub(1).filter(|_| tool > self.notes.first_tool);
-        let choice = self.notes.choices.len().checked_sub(1);
-        let site = match on {
-            OnText::Text(field) => Site::Piece { field, json: false, choice, tool },
-            OnText::Json(field) => Site::Piece { field, json: true, choice, tool },
-            OnText::Keep | OnText::Read(_) | OnText::Mask => Site::Text,
-        };
-        self.notes.push(site, at, piece.len());
-    }
-
-    fn number(&mut self, text: &[u8], at: usize) {
-        self.notes.push(Site::Number, at, text.len());
-    }
-
-    fn dropped(&mut self, from: usize, to: usize) {
-        self.notes.push(Site::Drop, from, to.saturating_sub(from));
-    }
-
-    fn read(&mut self, fact: Fact, value: &[u8], at: usize) {
-        let index = || std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
-        let to = at.saturating_add(value.len());
-        let quoted = self.data.get(to) == Some(&b'"');
-        let quote = usize::from(quoted);
-        let span = Some((at.saturating_sub(quote), to.saturating_add(quote)));
-        let [id, object, created, model] = &mut self.notes.envelope;
-        match fact {
-            Fact::Id => *id = span,
-            Fact::Object => *object = span,
-            Fact::Created => *created = span,
-            Fact::Model => *model = span,
-            Fact::Choice => set_index(&mut self.notes.choices, index()),
-            Fact::Tool => set_index(&mut self.notes.tools, index()),
-            Fact::Finish => {
-                if let Some(choice) = self.notes.choices.last_mut() {
-                    choice.finished = true;
-                }
-            }
-            _ => {}
-        }
-        self.facts.read(fact, value);
-    }
-}
-
-fn set_index(items: &mut [Item], index: Option<u32>) {
-    if let (Some(item), Some(index)) = (items.last_mut(), index) {
-        item.index = index;
-    }
-}
-
 /// See the module.
 pub(crate) struct Stream<M: Masks> {
     walk: Walk,
     notes: Notes,
     channels: Vec<Channel<M::Text>>,
     spare: Option<Text<M::Text>>,
+    last: Last,
+    /// Choices that have ended, and whether all have.
+    ended: Vec<u32>,
+    all_ended: bool,
     /// The identifying values of the stream, as written.
     envelope: [Vec<u8>; 4],
 }
@@ -231,6 +85,9 @@ impl<M: Masks> Stream<M> {
             notes: Notes::default(),
             channels: Vec::new(),
             spare: None,
+            last: Last::default(),
+            ended: Vec::new(),
+            all_ended: false,
             envelope: Default::default(),
         }
     }
@@ -246,6 +103,11 @@ impl<M: Masks> Stream<M> {
 
     /// Reads an event's document; [`Self::before`] and [`Self::edit`] then write it.
     pub(crate) fn read(&mut self, data: &[u8], facts: &mut Facts) -> Result<(), Unreadable> {
+        if self.last.resembles(data, &mut self.notes.sites) {
+            self.last.remember(data, &self.notes.sites);
+            return Ok(());
+        }
+        self.last.forget();
         self.notes.clear();
         self.walk.restart();
         let mut noter = Noter { notes: &mut self.notes, facts, data };
@@ -261,6 +123,7 @@ impl<M: Masks> Stream<M> {
                 known.extend_from_slice(value);
             }
         }
+        self.last.remember(data, &self.notes.sites);
         Ok(())
     }
 
@@ -280,6 +143,7 @@ impl<M: Masks> Stream<M> {
 
     /// Writes the tails of all texts, each in an event of its own.
     pub(crate) fn flush(&mut self, edit: &mut Edit<'_, M>) {
+        self.all_ended = true;
         for channel in std::mem::take(&mut self.channels) {
             self.tail(channel, edit);
         }
@@ -297,7 +161,7 @@ impl<M: Masks> Stream<M> {
             match site.site {
                 Site::Number => number(raw, edit),
                 Site::Drop => edit.out.extend_from_slice(b"null"),
-                Site::Text => self.whole(raw, edit),
+                Site::Text | Site::Key => self.whole(raw, edit),
                 Site::Piece { field, json, choice, tool } => {
                     let key = self.key(field, choice, tool);
                     let again = || {
@@ -314,7 +178,22 @@ impl<M: Masks> Stream<M> {
         }
         self.notes.sites = sites;
         edit.out.extend_from_slice(data.get(given..).unwrap_or_default());
-        result
+        result.and_then(|()| self.note_ends(last))
+    }
+
+    /// Remembers which choices ended with the event read last.
+    fn note_ends(&mut self, last: bool) -> Result<(), Unreadable> {
+        self.all_ended |= last || self.notes.failed;
+        for choice in self.notes.choices.iter().filter(|choice| choice.finished) {
+            if self.ended.contains(&choice.index) {
+                continue;
+            }
+            if self.ended.len() >= MAX_PIECES {
+                return Err(Unreadable::TooManyTexts { limit: MAX_PIECES });
+            }
+            self.ended.push(choice.index);
+        }
+        Ok(())
     }
 
     fn key(&self, field: &Field, choice: Option<usize>, tool: Option<usize>) -> Key {
@@ -378,6 +257,9 @@ impl<M: Masks> Stream<M> {
         if raw.is_empty() {
             return Ok(());
         }
+        if self.all_ended || self.ended.contains(&key.choice) {
+            return Err(Unreadable::TextAfterEnd);
+        }
         if self.channels.len() >= MAX_TEXTS {
             return Err(Unreadable::TooManyTexts { limit: MAX_TEXTS });
         }
@@ -423,11 +305,4 @@ impl<M: Masks> Stream<M> {
 fn decimal(index: u32, out: &mut Vec<u8>) {
     let index = if index == u32::MAX { 0 } else { index };
     out.extend_from_slice(index.to_string().as_bytes());
-}
-
-/// The counts of an answer and the facts it stated.
-#[derive(Debug, Default)]
-pub(crate) struct Ledger {
-    pub(crate) tally: Tally,
-    pub(crate) facts: Facts,
 }

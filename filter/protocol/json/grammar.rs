@@ -146,8 +146,18 @@ impl Grammar {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum At {
     Start,
-    /// The rest of `true`, `false` or `null`.
-    Word(&'static [u8]),
+    /// So much of `true`, `false` or `null`.
+    T,
+    Tr,
+    F,
+    Fa,
+    Fal,
+    /// All of `true` or `false` but its last letter.
+    E,
+    N,
+    Nu,
+    Nul,
+    WordEnd,
     Minus,
     Zero,
     Whole,
@@ -172,42 +182,60 @@ impl Scalar {
     /// Takes the next byte; false (and no change) when it cannot belong to the scalar.
     #[inline]
     pub(crate) fn step(&mut self, byte: u8) -> bool {
-        let digit = byte.is_ascii_digit();
-        let next = match self.at {
-            At::Start => match byte {
-                b't' => At::Word(b"rue"),
-                b'f' => At::Word(b"alse"),
-                b'n' => At::Word(b"ull"),
-                b'-' => At::Minus,
-                b'0' => At::Zero,
-                _ if digit => At::Whole,
-                _ => return false,
-            },
-            At::Word(rest) => match rest.split_first() {
-                Some((first, rest)) if *first == byte => At::Word(rest),
-                _ => return false,
-            },
-            At::Minus if byte == b'0' => At::Zero,
-            At::Minus | At::Whole if digit => At::Whole,
-            At::Zero | At::Whole if byte == b'.' => At::Point,
-            At::Point | At::Fraction if digit => At::Fraction,
-            At::Zero | At::Whole | At::Fraction if byte | 0x20 == b'e' => At::Exponent,
-            At::Exponent if byte == b'+' || byte == b'-' => At::ExponentSign,
-            At::Exponent | At::ExponentSign | At::ExponentDigits if digit => At::ExponentDigits,
+        let next = match (self.at, byte) {
+            (At::Start, b'1'..=b'9') | (At::Minus, b'1'..=b'9') | (At::Whole, b'0'..=b'9') => At::Whole,
+            (At::Start | At::Minus, b'0') => At::Zero,
+            (At::Start, b'-') => At::Minus,
+            (At::Zero | At::Whole, b'.') => At::Point,
+            (At::Point | At::Fraction, b'0'..=b'9') => At::Fraction,
+            (At::Zero | At::Whole | At::Fraction, b'e' | b'E') => At::Exponent,
+            (At::Exponent, b'+' | b'-') => At::ExponentSign,
+            (At::Exponent | At::ExponentSign | At::ExponentDigits, b'0'..=b'9') => At::ExponentDigits,
+            (At::Start, b't') => At::T,
+            (At::T, b'r') => At::Tr,
+            (At::Start, b'f') => At::F,
+            (At::F, b'a') => At::Fa,
+            (At::Fa, b'l') => At::Fal,
+            (At::Tr, b'u') | (At::Fal, b's') => At::E,
+            (At::Start, b'n') => At::N,
+            (At::N, b'u') => At::Nu,
+            (At::Nu, b'l') => At::Nul,
+            (At::E, b'e') | (At::Nul, b'l') => At::WordEnd,
             _ => return false,
         };
         self.at = next;
         true
     }
 
+    /// Takes what of `bytes` belongs to the scalar; how much that is.
+    #[inline]
+    pub(crate) fn run(&mut self, bytes: &[u8]) -> usize {
+        if self.at == At::Start && bytes.starts_with(b"null") {
+            self.at = At::WordEnd;
+            return 4;
+        }
+        let mut taken = 0usize;
+        while let Some(rest) = bytes.get(taken..) {
+            if matches!(self.at, At::Whole | At::Fraction) {
+                taken = taken.saturating_add(rest.iter().take_while(|byte| byte.is_ascii_digit()).count());
+            }
+            match bytes.get(taken) {
+                Some(&byte) if self.step(byte) => taken = taken.saturating_add(1),
+                _ => break,
+            }
+        }
+        taken
+    }
+
     /// Whether what came is a whole scalar.
     pub(crate) fn is_whole(self) -> bool {
-        matches!(self.at, At::Word([]) | At::Zero | At::Whole | At::Fraction | At::ExponentDigits)
+        matches!(self.at, At::WordEnd | At::Zero | At::Whole | At::Fraction | At::ExponentDigits)
     }
 
     /// Whether it is a number (or the beginning of one).
     pub(crate) fn is_number(self) -> bool {
-        !matches!(self.at, At::Start | At::Word(_))
+        use At::{Exponent, ExponentDigits, ExponentSign, Fraction, Minus, Point, Whole, Zero};
+        matches!(self.at, Minus | Zero | Whole | Point | Fraction | Exponent | ExponentSign | ExponentDigits)
     }
 }
 
@@ -238,4 +266,40 @@ fn special(word: u64) -> u64 {
     let quote = zero(word ^ ONES.wrapping_mul(0x22));
     let slash = zero(word ^ ONES.wrapping_mul(0x5c));
     (control | quote | slash) & HIGHS
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn scalars_are_those_of_json() {
+        for text in [
+            "0", "-0", "10", "-1.5", "0.0", "1e5", "1E+5", "2.25e-10", "true", "false", "null", "01", "-",
+            "1.", ".5", "+1", "1e", "1e+", "1.e5", "tru", "nulll", "falsy", "trua", "truse", "nule", "--1",
+            "0x1", "1_0", "NaN", "", "-true",
+        ] {
+            let mut scalar = Scalar::new();
+            let mut bytewise = Scalar::new();
+            let whole = scalar.run(text.as_bytes()) == text.len() && scalar.is_whole();
+            assert_eq!(text.bytes().all(|byte| bytewise.step(byte)) && bytewise.is_whole(), whole, "{text}");
+            let expected = serde_json::from_str::<serde_json::Value>(text);
+            assert_eq!(whole, expected.is_ok(), "{text}");
+            if let Ok(expected) = expected {
+                assert_eq!(scalar.is_number(), expected.is_number(), "{text}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn plain_len_is_the_place_of_the_first_special_byte(bytes in prop::collection::vec(prop_oneof![
+            4 => any::<u8>(), 4 => 0x20u8..0x22, 1 => Just(b'"'), 1 => Just(b'\\'), 1 => 0x1Eu8..0x22, 1 => 0x5Bu8..0x5E
+        ], 0..40)) {
+            let expected = bytes.iter().position(|&b| b < 0x20 || b == b'"' || b == b'\\').unwrap_or(bytes.len());
+            prop_assert_eq!(plain_len(&bytes), expected);
+        }
+    }
 }

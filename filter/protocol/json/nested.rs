@@ -13,7 +13,7 @@ use crate::mask::text::{Masks, TextMask};
 
 use super::grammar::{Grammar, Scalar, Token};
 use super::queue::{Drain, Level, Queue};
-use super::text::End;
+use super::text::{End, Windows};
 use super::unescape::{Step, Unescape};
 use super::{Edit, Probe, zero};
 
@@ -75,8 +75,14 @@ impl<T: TextMask> Nested<T> {
         self.queue.len().saturating_add(self.outer_raw.len())
     }
 
-    /// Takes the next raw bytes.
+    /// Takes the next raw bytes: whole characters.
     pub(crate) fn push<M: Masks<Text = T>>(&mut self, raw: &[u8], end: End, edit: &mut Edit<'_, M>) {
+        for (window, end) in Windows::new(raw, end) {
+            self.window(window, end, edit);
+        }
+    }
+
+    fn window<M: Masks<Text = T>>(&mut self, raw: &[u8], end: End, edit: &mut Edit<'_, M>) {
         self.decode(raw, end, edit);
         if end == End::Text {
             self.finish(edit);

@@ -170,7 +170,7 @@ impl Queue {
 }
 
 /// The largest character boundary of `run` that is not above `at`; at most three bytes back.
-fn floor_char(run: &[u8], at: usize) -> usize {
+pub(crate) fn floor_char(run: &[u8], at: usize) -> usize {
     let continues = |at: usize| run.get(at).is_some_and(|b| b & 0xC0 == 0x80);
     (0..4usize)
         .map(|back| at.saturating_sub(back))
@@ -240,5 +240,66 @@ pub(crate) fn escape(text: &[u8], out: &mut Vec<u8>) {
             }
             _ => out.push(byte),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Raw bytes of `é\u00e9a😀` and decisions about their nine bytes of text, one letter each: keep or replace.
+    fn decide(decisions: &str) -> String {
+        let mut queue = Queue::default();
+        queue.extend("é\\u00e9a😀".as_bytes());
+        queue.run(2);
+        queue.escape(6, 2);
+        queue.run(5);
+        let (mut out, mut tally) = (Vec::new(), Tally::default());
+        for decision in decisions.bytes() {
+            let mut drain = Drain { queue: &mut queue, out: &mut out, tally: &mut tally, level: Level::Json };
+            match decision {
+                b'k' => drain.keep(1),
+                b'r' => drain.replace(1, Entity(0), b"*"),
+                _ => drain.swallow(1),
+            }
+            queue.settle();
+        }
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_character_goes_out_whole_or_not_at_all() {
+        assert_eq!(decide("kkkkkkkkk"), "é\\u00e9a😀");
+        assert_eq!(decide("k"), "");
+        assert_eq!(decide("kk"), "é");
+        assert_eq!(decide("kkk"), "é");
+        assert_eq!(decide("kkkk"), "é\\u00e9");
+        assert_eq!(decide("krkkkkkkk"), "*\\u00e9a😀");
+        assert_eq!(decide("rkkkkkkkk"), "*\\u00e9a😀");
+        assert_eq!(decide("kkkrskkkk"), "é*😀");
+        assert_eq!(decide("kkkkkkkkr"), "é\\u00e9a*");
+        assert_eq!(decide("kkkkkrkkk"), "é\\u00e9a*");
+        assert_eq!(decide("rssssssss"), "*");
+    }
+
+    #[test]
+    fn decisions_beyond_the_text_do_nothing() {
+        assert_eq!(decide(&"k".repeat(30)), "é\\u00e9a😀");
+    }
+
+    #[test]
+    fn a_replacement_stays_one_piece_of_the_string_around_it() {
+        let written = |level| {
+            let mut out = Vec::new();
+            write(level, b"a\"\\\n\xff", &mut out);
+            out
+        };
+        assert_eq!(written(Level::Bare), b"a\"\\\n\xff");
+        let once: String =
+            serde_json::from_slice(&[b"\"", &written(Level::Json)[..], b"\""].concat()).unwrap();
+        assert_eq!(once, "a\"\\\n\u{fffd}");
+        let twice: String =
+            serde_json::from_slice(&[b"\"", &written(Level::JsonInJson)[..], b"\""].concat()).unwrap();
+        assert_eq!(serde_json::from_str::<String>(&format!("\"{twice}\"")).unwrap(), once);
     }
 }

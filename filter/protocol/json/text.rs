@@ -5,7 +5,7 @@ use memchr::memchr;
 use crate::mask::text::{Masks, TextMask};
 
 use super::Edit;
-use super::queue::{Drain, Level, Queue};
+use super::queue::{Drain, Level, Queue, floor_char};
 use super::unescape::{Step, Unescape};
 
 /// Where a piece of raw bytes ends.
@@ -17,6 +17,36 @@ pub(crate) enum End {
     String,
     /// With the text.
     Text,
+}
+
+/// Longest piece that is worked on at once: it bounds the buffers, whatever the length of what comes.
+const WINDOW: usize = 4096;
+
+/// Cuts raw bytes between characters; the end belongs to the last window, and there is always one.
+pub(crate) struct Windows<'a> {
+    raw: &'a [u8],
+    end: Option<End>,
+}
+
+impl<'a> Windows<'a> {
+    pub(crate) fn new(raw: &'a [u8], end: End) -> Self {
+        Self { raw, end: Some(end) }
+    }
+}
+
+impl<'a> Iterator for Windows<'a> {
+    type Item = (&'a [u8], End);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let end = self.end?;
+        if self.raw.len() <= WINDOW {
+            self.end = None;
+            return Some((self.raw, end));
+        }
+        let (window, rest) = self.raw.split_at_checked(floor_char(self.raw, WINDOW))?;
+        self.raw = rest;
+        Some((window, End::Piece))
+    }
 }
 
 /// A text whose masker is `T`.
@@ -56,8 +86,14 @@ impl<T: TextMask> Text<T> {
         self.queue.len()
     }
 
-    /// Takes the next raw bytes.
+    /// Takes the next raw bytes: whole characters.
     pub(crate) fn push<M: Masks<Text = T>>(&mut self, raw: &[u8], end: End, edit: &mut Edit<'_, M>) {
+        for (window, end) in Windows::new(raw, end) {
+            self.window(window, end, edit);
+        }
+    }
+
+    fn window<M: Masks<Text = T>>(&mut self, raw: &[u8], end: End, edit: &mut Edit<'_, M>) {
         self.queue.extend(raw);
         let plain = self.level == Level::Bare || (self.escapes.is_idle() && memchr(b'\\', raw).is_none());
         if plain {

@@ -164,3 +164,87 @@ fn append(value: u16, digit: u8) -> Option<u16> {
     let digit = char::from(digit).to_digit(16).and_then(|d| u16::try_from(d).ok())?;
     Some(value.wrapping_shl(4) | digit)
 }
+
+/// A string without its escapes, as far as `buffer` goes; one with a lone surrogate is given back as it is.
+pub(crate) fn decoded<'a>(raw: &'a [u8], buffer: &'a mut [u8]) -> &'a [u8] {
+    let mut escapes = Unescape::new();
+    let mut len = 0usize;
+    for &byte in raw {
+        let mut one = [0u8; 4];
+        let mut decoded: &[u8] = &[byte];
+        if !escapes.is_idle() || byte == b'\\' {
+            match escapes.step(byte, 1) {
+                Step::More => continue,
+                Step::Char { char, .. } => decoded = char.encode_utf8(&mut one).as_bytes(),
+                Step::Lone { .. } | Step::Bad { .. } => return raw,
+            }
+        }
+        for &byte in decoded {
+            if let Some(slot) = buffer.get_mut(len) {
+                *slot = byte;
+                len = len.saturating_add(1);
+            }
+        }
+    }
+    buffer.get(..len).unwrap_or(raw)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each character with the raw bytes it came in; what is lone or bad is `?`.
+    fn units(raw: &str) -> Vec<(usize, char)> {
+        let mut escapes = Unescape::new();
+        let mut units = Vec::new();
+        let bytes = raw.as_bytes();
+        let mut at = 0;
+        while at < bytes.len() {
+            if escapes.is_idle() && bytes[at] != b'\\' {
+                units.push((1, char::from(bytes[at])));
+                at += 1;
+                continue;
+            }
+            match escapes.step(bytes[at], 1) {
+                Step::More => at += 1,
+                Step::Char { raw, char } => {
+                    units.push((raw, char));
+                    at += 1;
+                }
+                Step::Lone { raw } | Step::Bad { raw } => units.push((raw, '?')),
+            }
+        }
+        units.extend(escapes.finish().map(|raw| (raw, '?')));
+        units
+    }
+
+    #[test]
+    fn escapes_mean_what_json_says() {
+        let all = r#"\"\\\/\b\f\n\r\t\u0041\u00e9\uD83D\uDE00\uffff"#;
+        let expected: String = serde_json::from_str(&format!("\"{all}\"")).unwrap();
+        assert_eq!(units(all).iter().map(|(_, char)| char).collect::<String>(), expected);
+        assert_eq!(units(all).last(), Some(&(6, '\u{ffff}')));
+        assert!(units(all).contains(&(12, '😀')));
+    }
+
+    #[test]
+    fn lone_surrogates_and_what_is_no_escape_keep_count_of_their_bytes() {
+        for (raw, expected) in [
+            (r"\ud83dx", vec![(6, '?'), (1, 'x')]),
+            (r"\ud83d\n", vec![(6, '?'), (2, '\n')]),
+            (r"\ud83d\u0041", vec![(6, '?'), (6, 'A')]),
+            (r"\ud83d\ud83d\ude00", vec![(6, '?'), (12, '😀')]),
+            (r"\ude00", vec![(6, '\u{fffd}')]),
+            (r"\ud83d", vec![(6, '?')]),
+            (r"\ud83d\u00", vec![(10, '?')]),
+            (r"\ud83d\u00zz", vec![(6, '?'), (4, '?'), (1, 'z'), (1, 'z')]),
+            (r"\x", vec![(1, '?'), (1, 'x')]),
+            (r"\u12", vec![(4, '?')]),
+            (r"\u12\n", vec![(4, '?'), (2, '\n')]),
+        ] {
+            let seen = units(raw);
+            assert_eq!(seen, expected, "{raw}");
+            assert_eq!(seen.iter().map(|(raw, _)| raw).sum::<usize>(), raw.len());
+        }
+    }
+}

@@ -4,6 +4,7 @@ use crate::protocol::Unreadable;
 
 use super::grammar::{Grammar, Scalar, Token, plain_len};
 use super::table::{Fact, KEEP, MASK, Mark, OnNumber, OnText, Place};
+use super::unescape::decoded;
 
 /// Longest number, and longest string of which something is read, where it is cut by pieces.
 pub(crate) const MAX_TOKEN: usize = 1024;
@@ -21,6 +22,8 @@ pub(crate) trait Visit {
     fn enter(&mut self, mark: Mark);
     /// A piece of a string to mask (`end`: its last), without its quotes.
     fn text(&mut self, on: OnText, piece: &[u8], at: usize, end: bool);
+    /// A piece of a key to mask.
+    fn key(&mut self, piece: &[u8], at: usize, end: bool);
     /// A number to mask.
     fn number(&mut self, number: &[u8], at: usize);
     /// A value that is to be `null`.
@@ -58,6 +61,8 @@ pub(crate) struct Walk {
     state: State,
     /// Of an escape: 1 behind its backslash, then 5 to 2 for the hex digits that are missing.
     escape: u8,
+    /// Whether the string under way has escapes.
+    escaped: bool,
     scalar: Scalar,
     /// The token under way, where it began in an earlier piece and is needed whole.
     token: Vec<u8>,
@@ -106,6 +111,7 @@ impl Walk {
             next: root,
             state: State::Between,
             escape: 0,
+            escaped: false,
             scalar: Scalar::new(),
             token: Vec::new(),
             dropping: None,
@@ -126,6 +132,7 @@ impl Walk {
         self.next = self.root;
         self.state = State::Between;
         self.escape = 0;
+        self.escaped = false;
         self.token.clear();
         self.dropping = None;
         self.offset = 0;
@@ -266,7 +273,7 @@ impl Walk {
             let key = piece.slice(from, piece.at);
             if !self.look_up(key)? {
                 piece.pass(from, visit);
-                visit.text(OnText::Mask, key, from, true);
+                visit.key(key, from, true);
                 piece.given = piece.at;
             }
         } else {
@@ -296,7 +303,7 @@ impl Walk {
             if self.look_up(&token)? {
                 visit.pass(&token);
             } else {
-                visit.text(OnText::Mask, &token, 0, closed);
+                visit.key(&token, 0, closed);
             }
             token.clear();
         }
@@ -315,9 +322,15 @@ impl Walk {
 
     /// Finds the place of a raw key's value; whether the key goes out as it is.
     fn look_up(&mut self, raw: &[u8]) -> Result<bool, &'static str> {
+        if std::mem::take(&mut self.escaped) && raw.len() <= MAX_KEY {
+            let mut buffer = [0u8; MAX_KEY];
+            return self.find(decoded(raw, &mut buffer));
+        }
+        self.find(raw)
+    }
+
+    fn find(&mut self, key: &[u8]) -> Result<bool, &'static str> {
         let Some(frame) = self.frames.last_mut() else { return Ok(false) };
-        let mut buffer = [0u8; MAX_KEY];
-        let key = decoded(raw, &mut buffer);
         let found = frame.place.fields.iter().position(|(name, _)| name.as_bytes() == key);
         let Some((index, (_, place))) = found.and_then(|i| Some((i, frame.place.fields.get(i)?))) else {
             self.next = frame.place.other;
@@ -341,7 +354,10 @@ impl Walk {
             let Some(&byte) = piece.bytes.get(piece.at) else { return Ok(false) };
             match (self.escape, byte) {
                 (0, b'"') => return Ok(true),
-                (0, b'\\') => self.escape = 1,
+                (0, b'\\') => {
+                    self.escape = 1;
+                    self.escaped = true;
+                }
                 (0, _) => return Err("a control character in a string"),
                 (1, b'u') => self.escape = 5,
                 (1, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.escape = 0,
@@ -367,7 +383,11 @@ impl Walk {
             OnText::Keep => {}
             OnText::Read(fact) => self.read(fact, part, from, closed, visit),
             OnText::Mask | OnText::Text(_) | OnText::Json(_) => {
-                visit.text(on, part, from, closed);
+                if matches!(self.state, State::LongKey) {
+                    visit.key(part, from, closed);
+                } else {
+                    visit.text(on, part, from, closed);
+                }
                 piece.given = piece.at;
             }
         }
@@ -400,7 +420,7 @@ impl Walk {
     fn scalar<V: Visit>(&mut self, piece: &mut Piece<'_>, visit: &mut V) -> Result<(), &'static str> {
         let from = piece.at;
         let rest = piece.rest();
-        let len = rest.iter().position(|&byte| !self.scalar.step(byte)).unwrap_or(rest.len());
+        let len = self.scalar.run(rest);
         piece.forward(len);
         if len < rest.len() {
             return self.end_scalar(piece, from, visit);
@@ -469,33 +489,4 @@ impl Walk {
 /// Whether a string goes out as it is.
 fn is_kept(on: OnText) -> bool {
     matches!(on, OnText::Keep | OnText::Read(_))
-}
-
-/// A key without its escapes; one too long to be a known key is given back as it is.
-fn decoded<'a>(raw: &'a [u8], buffer: &'a mut [u8; MAX_KEY]) -> &'a [u8] {
-    use super::unescape::{Step, Unescape};
-    if raw.len() > MAX_KEY || memchr::memchr(b'\\', raw).is_none() {
-        return raw;
-    }
-    let mut escapes = Unescape::new();
-    let mut len = 0usize;
-    for &byte in raw {
-        let mut one = [0u8; 4];
-        let mut decoded: &[u8] = &[byte];
-        if !escapes.is_idle() || byte == b'\\' {
-            match escapes.step(byte, 1) {
-                Step::More => continue,
-                Step::Char { char, .. } => decoded = char.encode_utf8(&mut one).as_bytes(),
-                // No known key holds a lone surrogate.
-                Step::Lone { .. } | Step::Bad { .. } => return raw,
-            }
-        }
-        for &byte in decoded {
-            if let Some(slot) = buffer.get_mut(len) {
-                *slot = byte;
-                len = len.saturating_add(1);
-            }
-        }
-    }
-    buffer.get(..len).unwrap_or(raw)
 }

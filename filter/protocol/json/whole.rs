@@ -157,6 +157,10 @@ impl<M: Masks> Visit for Editor<'_, '_, M> {
         }
     }
 
+    fn key(&mut self, piece: &[u8], at: usize, end: bool) {
+        self.text(OnText::Mask, piece, at, end);
+    }
+
     fn number(&mut self, text: &[u8], _at: usize) {
         number(text, self.edit);
     }

@@ -21,6 +21,7 @@ static ANSWER: Place = Place {
         ("service_tier", &LABEL),
         ("error", &FAILURE),
         ("data", &DATA),
+        ("obfuscation", &MASK),
     ],
     ..MASKED
 };
@@ -57,9 +58,28 @@ static MESSAGE: Place = Place {
         ("refusal", &REFUSAL_TEXT),
         ("function_call", &FUNCTION_CALL),
         ("audio", &AUDIO),
+        ("reasoning_details", &REASONING_DETAILS),
     ],
     ..MASKED
 };
+
+/// OpenRouter's form of reasoning text.
+static REASONING_DETAILS: Place = Place { items: &REASONING_DETAIL, ..MASKED };
+static REASONING_DETAIL: Place = Place {
+    fields: &[
+        ("type", &LABEL),
+        ("id", &LABEL),
+        ("format", &LABEL),
+        ("index", &LABEL),
+        ("text", &DETAIL_TEXT),
+        ("summary", &SUMMARY_TEXT),
+        ("signature", &LABEL),
+        ("data", &LABEL),
+    ],
+    ..MASKED
+};
+static DETAIL_TEXT: Place = text(&DETAIL, &MASK);
+static SUMMARY_TEXT: Place = text(&SUMMARY, &MASK);
 
 static TOOL_CALLS: Place = Place { items: &TOOL_CALL, ..MASKED };
 static TOOL_CALL: Place = Place {
@@ -208,3 +228,5 @@ static COMPLETION: Field = Field {
 /// Mistral's form: the content is an array of parts.
 static THINKING: Field =
     delta!(9, r#""content":[{"type":"thinking","thinking":[{"type":"text","text":""#, "\"}]}]");
+static DETAIL: Field = delta!(10, r#""reasoning_details":[{"type":"reasoning.text","text":""#, "\"}]");
+static SUMMARY: Field = delta!(11, r#""reasoning_details":[{"type":"reasoning.summary","summary":""#, "\"}]");

@@ -1,0 +1,68 @@
+//! The likeness of events.
+
+use crate::protocol::json::grammar::plain_len;
+
+use super::notes::Edited;
+
+/// The document of the event before.
+///
+/// The events of a stream differ in little but their texts. One that differs from the event before in nothing but the
+/// insides of free strings means the same to the walk, which it is spared: its sites are those of the event before,
+/// moved. Escapes in such a string are left to the walk.
+#[derive(Debug, Default)]
+pub(super) struct Last {
+    data: Vec<u8>,
+    /// Where the sites stand in the document at hand.
+    moved: Vec<(usize, usize)>,
+}
+
+impl Last {
+    /// Longest document, and most sites, that are worth remembering.
+    const MAX_BYTES: usize = 4096;
+    const MAX_SITES: usize = 16;
+
+    pub(super) fn forget(&mut self) {
+        self.data.clear();
+    }
+
+    pub(super) fn remember(&mut self, data: &[u8], sites: &[Edited]) {
+        self.data.clear();
+        if data.len() <= Self::MAX_BYTES && sites.len() <= Self::MAX_SITES {
+            self.data.extend_from_slice(data);
+        }
+    }
+
+    /// Whether `data` is such a document; its sites then are the new ones.
+    pub(super) fn resembles(&mut self, data: &[u8], sites: &mut [Edited]) -> bool {
+        if self.data.is_empty() || !self.moves(data, sites) {
+            return false;
+        }
+        for (site, (from, to)) in sites.iter_mut().zip(&self.moved) {
+            (site.from, site.to) = (*from, *to);
+        }
+        true
+    }
+
+    /// Notes where the sites stand in `data`; false where it differs in more.
+    fn moves(&mut self, data: &[u8], sites: &[Edited]) -> bool {
+        self.moved.clear();
+        let (mut old, mut new) = (0usize, 0usize);
+        for site in sites {
+            let same = site.from.saturating_sub(old);
+            let from = new.saturating_add(same);
+            if !site.site.is_free() {
+                let len = site.to.saturating_sub(site.from);
+                self.moved.push((from, from.saturating_add(len)));
+                continue;
+            }
+            if self.data.get(old..site.from) != data.get(new..from) {
+                return false;
+            }
+            // Should the string not end there, the closing quote that comes next in the last document will differ.
+            let to = from.saturating_add(plain_len(data.get(from..).unwrap_or_default()));
+            self.moved.push((from, to));
+            (old, new) = (site.to, to);
+        }
+        self.data.get(old..) == data.get(new..)
+    }
+}
