@@ -12,7 +12,8 @@ use portcullis::config::set::{Bundle, HostPromises};
 use portcullis::config::{Problem, Severity};
 
 use crate::report::{self, Format};
-use crate::{envoy, revision, source};
+use crate::source::{self, Source};
+use crate::{envoy, revision};
 
 /// Checks, bundles and renders Portcullis policy sets.
 #[derive(Debug, Parser)]
@@ -80,13 +81,11 @@ struct BundleArguments {
 pub fn run(arguments: Arguments) -> ExitCode {
     match arguments.command {
         Command::Check { set, format } => check(&set.dir, format),
-        Command::Bundle { set, bundle } => output(made(&set.dir, &bundle).and_then(|made| {
-            let mut text = made.bundle.encode(&made.root)?;
-            text.push('\n');
-            Ok(text)
-        })),
+        Command::Bundle { set, bundle } => {
+            output(&set.dir, &bundle, |bundle, root| Ok(format!("{}\n", bundle.encode(root)?)))
+        }
         Command::Render { target: Target::Envoy { set, bundle, envoy } } => {
-            output(made(&set.dir, &bundle).and_then(|made| envoy::render(&made.bundle, &made.root, &envoy)))
+            output(&set.dir, &bundle, |bundle, root| envoy::render(bundle, root, &envoy))
         }
     }
 }
@@ -94,10 +93,6 @@ pub fn run(arguments: Arguments) -> ExitCode {
 /// What shows only when the set is compiled, as the module does: conditions, entity names, key sets.
 fn compile_problems(bundle: &Bundle) -> Vec<Problem> {
     Guard::compile(bundle, None).err().unwrap_or_default()
-}
-
-fn host(arguments: &BundleArguments) -> HostPromises {
-    HostPromises { body_before_headers: arguments.body_before_headers }
 }
 
 fn check(dir: &Path, format: Format) -> ExitCode {
@@ -142,57 +137,56 @@ fn plural(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-struct Made {
-    bundle: Bundle,
-    root: Node,
-}
+type Outcome<T> = Result<T, Vec<Problem>>;
 
-/// The bundle of a set; what is wrong with it goes to the standard error.
-fn made(dir: &Path, arguments: &BundleArguments) -> Result<Made, Vec<Problem>> {
+/// Prints what is made of the bundle of a set; everything that is wrong goes to the standard error.
+fn output(
+    dir: &Path,
+    arguments: &BundleArguments,
+    make: impl FnOnce(&Bundle, &Node) -> Outcome<String>,
+) -> ExitCode {
     let source = source::read(dir);
-    let revision = arguments.revision.clone().unwrap_or_else(|| revision::of(dir));
-    let result = match (source.root, source.problems) {
-        (Some(root), problems) if problems.is_empty() => Bundle::of(&root, &revision, host(arguments))
-            .and_then(|(bundle, mut warnings)| {
-                warnings.extend(compile_problems(&bundle));
-                if warnings.iter().any(Problem::is_error) {
-                    Err(warnings)
-                } else {
-                    Ok((bundle, root, warnings))
-                }
-            }),
-        // More may be wrong than how it is written.
-        (Some(root), mut problems) => {
-            problems.extend(parse::policy_set(&root).err().unwrap_or_default());
-            Err(problems)
-        }
-        (None, problems) => Err(problems),
+    let tell = |problems: &mut Vec<Problem>| {
+        parse::sort(problems);
+        eprint!("{}", report::write(problems, Format::Text, &source.texts));
     };
-    match result {
-        Ok((bundle, root, warnings)) => {
-            eprint!("{}", report::write(&warnings, Format::Text, &source.texts));
-            Ok(Made { bundle, root })
-        }
-        Err(mut problems) => {
-            parse::sort(&mut problems);
-            eprint!("{}", report::write(&problems, Format::Text, &source.texts));
-            Err(Vec::new())
-        }
-    }
-}
-
-/// Prints the outcome, or what prevented it where that has not been told.
-fn output(outcome: Result<String, Vec<Problem>>) -> ExitCode {
-    match outcome {
+    let made = bundle(&source, dir, arguments).and_then(|(bundle, root, mut warnings)| {
+        tell(&mut warnings);
+        make(&bundle, root)
+    });
+    match made {
         Ok(text) => {
             print(&text);
             ExitCode::SUCCESS
         }
-        Err(problems) => {
-            eprint!("{}", report::write(&problems, Format::Text, &std::collections::BTreeMap::new()));
+        Err(mut problems) => {
+            tell(&mut problems);
             ExitCode::FAILURE
         }
     }
+}
+
+/// The bundle of a set, its tree and the warnings.
+fn bundle<'a>(
+    source: &'a Source,
+    dir: &Path,
+    arguments: &BundleArguments,
+) -> Outcome<(Bundle, &'a Node, Vec<Problem>)> {
+    let Some(root) = &source.root else { return Err(source.problems.clone()) };
+    if !source.problems.is_empty() {
+        // More may be wrong than how it is written.
+        let more = parse::policy_set(root).err().unwrap_or_default();
+        return Err([source.problems.clone(), more].concat());
+    }
+    let (revision, doubt) = match &arguments.revision {
+        Some(given) => (given.clone(), None),
+        None => revision::of(dir),
+    };
+    let host = HostPromises { body_before_headers: arguments.body_before_headers };
+    let (bundle, mut problems) = Bundle::of(root, &revision, host)?;
+    problems.extend(doubt);
+    problems.extend(compile_problems(&bundle));
+    if problems.iter().any(Problem::is_error) { Err(problems) } else { Ok((bundle, root, problems)) }
 }
 
 /// A reader that has gone away is no fault of ours.

@@ -131,6 +131,7 @@ stats_config:
           stat_prefix: portcullis
           codec_type: AUTO
           use_remote_address: true # callers do not choose their own address
+          skip_xff_append: true # nor do upstreams learn it
           # The module judges the path as it came and refuses what an upstream could read in another way.
           normalize_path: false
           merge_slashes: false

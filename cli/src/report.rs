@@ -57,8 +57,9 @@ fn excerpt(line: &str, number: u32, column: u32) -> String {
     let margin = number.to_string();
     let empty = " ".repeat(margin.len());
     let before = usize::try_from(column).unwrap_or(usize::MAX).saturating_sub(1);
-    // A long line is cut so that the caret stays in sight.
-    let skipped = if before >= WIDTH { before.saturating_sub(WIDTH.div_euclid(2)) } else { 0 };
+    // Of a long line the part around the caret is shown.
+    let skipped =
+        if line.chars().nth(WIDTH).is_some() { before.saturating_sub(WIDTH.div_euclid(2)) } else { 0 };
     let shown: String =
         line.chars().skip(skipped).take(WIDTH).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let indent = " ".repeat(before.saturating_sub(skipped));

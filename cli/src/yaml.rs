@@ -191,3 +191,64 @@ fn float(text: &str) -> Option<Value> {
     }
     text.parse().ok().map(Value::number)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn plain_scalars_mean_what_the_core_schema_says() {
+        let text = |text: &str| Value::Text(text.to_owned());
+        for (written, meant) in [
+            ("", Value::Null),
+            ("~", Value::Null),
+            ("true", Value::Bool(true)),
+            ("yes", text("yes")),
+            ("on", text("on")),
+            ("10", Value::Integer(10)),
+            ("-10", Value::Integer(-10)),
+            ("0x1F", Value::Integer(31)),
+            ("0o17", Value::Integer(15)),
+            ("0x", text("0x")),
+            ("1.5", Value::Float(1.5)),
+            ("1e3", Value::Integer(1000)),
+            (".5", Value::Float(0.5)),
+            ("1.2.3", text("1.2.3")),
+            ("-", text("-")),
+            ("30s", text("30s")),
+            ("1e999", Value::Float(f64::INFINITY)),
+            ("99999999999999999999", Value::Integer(MAX_INTEGER + 1)),
+        ] {
+            assert_eq!(resolve(written), meant, "{written}");
+        }
+    }
+
+    #[test]
+    fn each_value_knows_its_place() {
+        let documents = read("f", "a: 1\nb:\n  - é: x\n    k: 'y'\n--- {c: }\n").unwrap();
+        let at = |node: &Node| (node.place.line, node.place.column);
+        assert_eq!(at(documents[0].get("a").unwrap()), (1, 4));
+        let item = &documents[0].get("b").unwrap().items()[0];
+        assert_eq!(at(item.get("é").unwrap()), (3, 8));
+        assert_eq!(at(item.get("k").unwrap()), (4, 8));
+        assert_eq!((item.entries()[1].place.line, item.entries()[1].place.column), (4, 5));
+        assert_eq!(at(documents[1].get("c").unwrap()), (5, 6), "nothing stands where its key does");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in ".{0,64}", odd in "[\\-\\[\\]{}:,#&*!|>'\"%@` \n\ta1]{0,64}") {
+            let _ = read("f", &text);
+            let _ = read("f", &odd);
+        }
+
+        #[test]
+        fn what_json_says_yaml_says_too(text in "[ -~é\u{2028}]{0,20}", number in -1000_i64..1000) {
+            let json = serde_json::json!({ "text": text, "list": [number, true, null, { "a": text }] }).to_string();
+            let documents = read("f", &json).unwrap();
+            prop_assert_eq!(serde_json::to_value(&documents[0]).unwrap(), serde_json::from_str::<serde_json::Value>(&json).unwrap());
+        }
+    }
+}

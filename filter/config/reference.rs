@@ -16,6 +16,7 @@ const INTRODUCTION: &str = "# Policy reference
 A policy set is one YAML file, or the `*.yaml` and `*.yml` files of one directory (not `*_test.yaml`), read in the order of
 their names and put together: lists are joined, everything else stands once. `version` may stand in each file.
 `portcullis check DIR` says everything that is wrong with it, `portcullis bundle DIR` prints what Envoy loads.
+`policies/rag-chat` is a set to start from.
 
 Unknown keys are errors. Tags, anchors, aliases and keys given twice are refused. Durations are whole numbers with `ms`, `s`, `m` or
 `h`; sizes are bytes, or whole numbers with `Ki`, `Mi`, `Gi`, `k`, `M` or `G`. A name is 1 to 64 letters, digits, `-`, `_` or `.`.

@@ -1,0 +1,273 @@
+//! The command as people run it: files in, text and exit codes out.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use portcullis::config::set::Bundle;
+use tempfile::TempDir;
+
+const SET: &str = "\
+version: 1
+issuers:
+  - { name: i, issuer: https://i.example, audiences: [a], jwks: { cluster: idp } }
+connections:
+  - { name: chat, protocol: openai, policy: chat, match: { path_prefix: /v1 }, credential: { header: x-key, value: '${env:KEY}' } }
+policies:
+  - { name: chat, allow: 'true', limits: { max_request_bytes: 4Mi } }
+audit: { cluster: audit }
+";
+
+fn directory(files: &[(&str, &str)]) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        fs::write(directory.path().join(name), text).unwrap();
+    }
+    directory
+}
+
+/// Runs `portcullis` in a directory.
+fn run(directory: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_portcullis")).current_dir(directory).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// What `check` prints, and whether it is content.
+fn check(files: &[(&str, &str)], arguments: &[&str]) -> (String, bool) {
+    let directory = directory(files);
+    let output = run(directory.path(), &[&["check"], arguments].concat());
+    assert_eq!(text(&output.stderr), "");
+    (text(&output.stdout), output.status.success())
+}
+
+fn refused(files: &[(&str, &str)]) -> String {
+    let (told, fine) = check(files, &["."]);
+    assert!(!fine, "{told}");
+    told
+}
+
+#[test]
+fn a_good_set_is_told_so() {
+    let (told, fine) = check(&[("set.yaml", SET)], &[]);
+    assert_eq!((told.as_str(), fine), (".: ok: 1 connection, 1 policy, 0 rules, 0 warnings\n", true));
+}
+
+#[test]
+fn a_fault_is_shown_in_its_line() {
+    let told = refused(&[("set.yaml", &SET.replace("protocol: openai", "protocol: openia"))]);
+    assert_eq!(
+        told,
+        "\
+error: ./set.yaml:5:29: connections[0].protocol: `openia` is not known here
+    |
+  5 |   - { name: chat, protocol: openia, policy: chat, match: { path_prefix: /v1 }, credential: { header: x-key, value: '${en
+    |                             ^
+  help: did you mean `openai`?
+.: 1 error, 0 warnings
+"
+    );
+}
+
+#[test]
+fn a_fault_far_in_a_long_line_is_shown_too() {
+    let told = refused(&[("set.yaml", &SET.replace("${env:KEY}", "${env:1}"))]);
+    let lines: Vec<&str> = told.lines().collect();
+    let caret = lines[3].find('^').unwrap();
+    assert!(lines[2].get(caret..).unwrap().starts_with("'${env:1}'"), "{told}");
+}
+
+#[test]
+fn files_of_a_directory_are_one_set_in_the_order_of_their_names() {
+    let (first, rest) = SET.split_at(SET.find("policies:").unwrap());
+    let more = "version: 1\npolicies: [{ name: idle, allow: 'true' }]\n---\n---\npolicies: [{ name: more, allow: 'true' }]\n";
+    let files = [
+        ("b.yaml", first),
+        ("c.yml", rest),
+        ("a.yaml", more),
+        ("a_test.yaml", ": not read"),
+        (".hidden.yaml", ": not read"),
+        ("notes.md", ": not read"),
+        ("empty.yaml", "# nothing\n"),
+    ];
+    let (told, fine) = check(&files, &["."]);
+    assert!(fine, "{told}");
+    assert!(
+        told.contains("warning: ./a.yaml:2:20: policies[0].name: no connection uses the policy `idle`"),
+        "{told}"
+    );
+    assert!(
+        told.contains("warning: ./a.yaml:5:20: policies[1].name: no connection uses the policy `more`"),
+        "{told}"
+    );
+    assert!(told.ends_with(".: ok: 1 connection, 3 policies, 0 rules, 2 warnings\n"), "{told}");
+}
+
+#[test]
+fn names_and_keys_that_stand_twice_name_both_places() {
+    let twice = "mode: monitor\npolicies:\n  - { name: chat, allow: 'true' }\n";
+    let told = refused(&[("a.yaml", SET), ("b.yaml", twice)]);
+    assert!(
+        told.contains("error: ./b.yaml:3:13: policies[1].name: the policy `chat` stands already at policies[0].name (./a.yaml:7:13)\n"),
+        "{told}"
+    );
+    let told = refused(&[("a.yaml", SET), ("b.yaml", "audit: { cluster: other }\n")]);
+    assert!(told.contains("error: ./b.yaml:1:1: audit: is given twice, first at ./a.yaml:8:1\n"), "{told}");
+    let told = refused(&[("a.yaml", &format!("{SET}audit: {{ cluster: other }}\n"))]);
+    assert!(told.contains("error: ./a.yaml:9:1: audit: is given twice, first at ./a.yaml:8:1\n"), "{told}");
+}
+
+#[test]
+fn what_is_not_plain_yaml_is_refused_where_it_stands() {
+    let cases = [
+        ("version: &a 1", "set.yaml:1:10: has an anchor, which a policy set cannot hold\n"),
+        ("version: *a", "set.yaml:1:10: is not YAML: "),
+        ("a: &a 1\nb: *a", "set.yaml:2:4: is an alias, which a policy set cannot hold\n"),
+        ("version: !!int 1", "has a tag, which a policy set cannot hold\n"),
+        ("[a]: 1", "is a key that is not text\n"),
+        ("version: 1\n\tmode: x", "set.yaml:1:10: is not YAML: while scanning a plain scalar, found a tab"),
+        ("version: [1", "is not YAML: "),
+        ("- a", "set.yaml:1:1: expected a map, found a list\n"),
+        ("version:", "set.yaml:1:1: version: expected a whole number, found nothing\n"),
+        ("version: .inf", "version: is not a number that JSON can hold\n"),
+        ("version: 9007199254740993", "version: is a number too large to be exact\n"),
+    ];
+    for (yaml, expected) in cases {
+        let told = refused(&[("set.yaml", yaml)]);
+        assert!(told.contains(expected), "{yaml:?}: {told}");
+    }
+    for deep in ["- ".repeat(200_000), format!("a: {}", "{a: ".repeat(200_000))] {
+        assert!(refused(&[("set.yaml", &deep)]).contains("is nested more than 32 deep"));
+    }
+    assert!(refused(&[("set.yaml", &"[".repeat(200_000))]).contains("is not YAML: recursion limit exceeded"));
+}
+
+#[test]
+fn what_cannot_be_read_is_told() {
+    let empty = directory(&[]);
+    let told = text(&run(empty.path(), &["check"]).stdout);
+    assert!(told.starts_with("error: .: holds no policy set\n"), "{told}");
+    let output = run(empty.path(), &["check", "nowhere"]);
+    assert!(text(&output.stdout).starts_with("error: nowhere: cannot be read: "));
+    assert_eq!(output.status.code(), Some(1));
+    fs::write(empty.path().join("set.yaml"), b"version: \xff").unwrap();
+    assert!(
+        text(&run(empty.path(), &["check"]).stdout).contains("./set.yaml: is not UTF-8 from byte 9 on\n")
+    );
+}
+
+#[test]
+fn problems_are_written_for_programs_and_code_hosts() {
+    let set = SET.replace("protocol: openai", "protocol: openia");
+    let (told, _) = check(&[("set.yaml", &set)], &["--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(json["ok"], false);
+    let expected = serde_json::json!({
+        "severity": "error", "file": "./set.yaml", "line": 5, "column": 29, "key": "connections[0].protocol",
+        "message": "`openia` is not known here", "help": "did you mean `openai`?",
+    });
+    assert_eq!(json["problems"][0], expected);
+    let (told, _) = check(&[("a,b.yaml", &set)], &["--format", "github"]);
+    let expected = "::error file=./a%2Cb.yaml,line=5,col=29::connections[0].protocol: `openia` is not known here%0Ahelp: did you mean `openai`?\n";
+    assert!(told.starts_with(expected), "{told}");
+}
+
+fn git(directory: &Path, arguments: &[&str]) -> String {
+    let identity = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"];
+    let output =
+        Command::new("git").arg("-C").arg(directory).args(identity).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout).trim().to_owned()
+}
+
+fn bundle(directory: &Path, arguments: &[&str]) -> Bundle {
+    let output = run(directory, &[&["bundle"], arguments].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    Bundle::parse(&output.stdout).unwrap().0
+}
+
+#[test]
+fn the_revision_is_the_commit_that_holds_the_set() {
+    let repository = directory(&[("README", "")]);
+    let at = repository.path();
+    fs::create_dir(at.join("set")).unwrap();
+    fs::write(at.join("set/set.yaml"), SET).unwrap();
+    git(at, &["init", "-q"]);
+    let output = run(at, &["bundle", "set"]);
+    assert_eq!(Bundle::parse(&output.stdout).unwrap().0.revision, "unversioned", "no commit yet");
+    assert!(
+        text(&output.stderr).starts_with("warning: set: git does not tell its revision: "),
+        "a doubt is told"
+    );
+    git(at, &["add", "."]);
+    git(at, &["commit", "-qm", "one"]);
+    let commit = git(at, &["rev-parse", "HEAD"]);
+    assert_eq!(bundle(at, &["set"]).revision, commit);
+    assert_eq!(bundle(at, &["set/set.yaml"]).revision, commit);
+    assert_eq!(bundle(&at.join("set"), &[]).revision, commit);
+
+    fs::write(at.join("README"), "changed").unwrap();
+    assert_eq!(bundle(at, &["set"]).revision, commit, "changes elsewhere are none of the set's");
+    fs::write(at.join("set/more.yaml"), "version: 1\n").unwrap();
+    assert_eq!(bundle(at, &["set"]).revision, format!("{commit}-dirty"), "an untracked file");
+    fs::write(at.join(".git/info/exclude"), "more.yaml\n").unwrap();
+    assert_eq!(bundle(at, &["set"]).revision, format!("{commit}-dirty"), "an ignored file");
+    fs::remove_file(at.join("set/more.yaml")).unwrap();
+    fs::write(at.join("set/set.yaml"), format!("{SET}# more\n")).unwrap();
+    assert_eq!(bundle(at, &["set"]).revision, format!("{commit}-dirty"), "a changed file");
+    assert_eq!(bundle(at, &["set", "--revision", "v1"]).revision, "v1");
+}
+
+#[test]
+fn a_bundle_carries_what_was_written() {
+    let one = directory(&[("set.yaml", SET)]);
+    let (first, rest) = SET.split_at(SET.find("policies:").unwrap());
+    let two = directory(&[("x.yaml", rest), ("y.yaml", first)]);
+    let (a, b) = (bundle(one.path(), &[]), bundle(two.path(), &[]));
+    assert_eq!(a.revision, "unversioned");
+    assert_eq!(text(&run(one.path(), &["bundle"]).stderr), "", "no repository, no doubt");
+    assert_eq!(a.digest, b.digest, "neither files nor the order of keys matter");
+    assert!(a.host.body_before_headers);
+    assert!(!bundle(one.path(), &["--body-before-headers", "false"]).host.body_before_headers);
+}
+
+#[test]
+fn a_bad_set_is_never_bundled_or_rendered() {
+    let bad = directory(&[("set.yaml", &SET.replace("allow: 'true'", "allow: true"))]);
+    for command in [&["bundle"][..], &["render", "envoy", "--wasm", "m.wasm"]] {
+        let output = run(bad.path(), command);
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(text(&output.stdout), "");
+        assert!(text(&output.stderr).contains("error: ./set.yaml:7:26: policies[0].allow: expected"));
+    }
+}
+
+#[test]
+fn module_and_command_tell_a_fault_in_the_same_words() {
+    let set = SET.replace("allow: 'true'", "allow: true").replace("cluster: audit", "clutser: audit");
+    let told = refused(&[("set.yaml", &set)]);
+    let json = r#"{"version":1,"issuers":[{"name":"i","issuer":"https://i.example","audiences":["a"],"jwks":{"cluster":"idp"}}],
+        "connections":[{"name":"chat","protocol":"openai","policy":"chat","match":{"path_prefix":"/v1"}}],
+        "policies":[{"name":"chat","allow":true}],"audit":{"clutser":"audit"}}"#;
+    let envelope = format!(
+        r#"{{"format":1,"revision":"r","digest":"d","policies":{{}},"host":{{"body_before_headers":true}},"set":{json}}}"#
+    );
+    let problems = Bundle::parse(envelope.as_bytes()).unwrap_err();
+    assert_eq!(problems.len(), 3, "{problems:?}");
+    for problem in problems {
+        assert!(
+            told.contains(&format!(": {}: {}\n", problem.place.key, problem.message)),
+            "{problem} in {told}"
+        );
+    }
+}
+
+#[test]
+fn the_example_set_is_good() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
+    let output = run(&examples, &["check", "rag-chat"]);
+    assert_eq!(text(&output.stdout), "rag-chat: ok: 2 connections, 1 policy, 3 rules, 0 warnings\n");
+}

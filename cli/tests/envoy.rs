@@ -1,0 +1,177 @@
+//! What `render envoy` prints is YAML with what the guarantees rest on. That Envoy takes it, the end-to-end tests show.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may")]
+
+use std::fs;
+use std::process::{Command, Output};
+
+use portcullis::config::set::Bundle;
+use saphyr_parser::{Event, Parser};
+
+const SET: &str = "\
+version: 1
+issuers:
+  - { name: i, issuer: https://i.example, audiences: [\"it's\"], jwks: { cluster: idp, headers: { x-key: '${env:IDP_KEY}' } } }
+connections:
+  - { name: probes, protocol: none, match: { path_prefix: /healthz, method: GET } }
+  - name: chat
+    protocol: openai
+    policy: chat
+    match: [{ path_prefix: /v1 }, { authority: llm.example.com, route: named }]
+    credential: { header: x-key, value: '${env:KEY}' }
+policies:
+  - { name: chat, allow: 'true', limits: { max_request_bytes: 4Mi } }
+audit: { cluster: audit }
+";
+
+const GIVEN: [&str; 8] = [
+    "--cluster=idp=127.0.0.1:1",
+    "--cluster=audit=localhost:2,h2",
+    "--cluster=llm=api.example.com:443,tls",
+    "--cluster=health=[::1]:3",
+    "--upstream=probes=health",
+    "--upstream=llm",
+    "--wasm=dist/portcullis.wasm",
+    "--revision=r1",
+];
+
+fn render(set: &str, arguments: &[&str]) -> Output {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("set.yaml"), set).unwrap();
+    let command = ["render", "envoy", "set.yaml"];
+    Command::new(env!("CARGO_BIN_EXE_portcullis"))
+        .current_dir(directory.path())
+        .args(command)
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn rendered(set: &str, arguments: &[&str]) -> String {
+    let output = render(set, arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn refused(set: &str, arguments: &[&str]) -> String {
+    let output = render(set, arguments);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// The scalars of a YAML document, in order.
+fn scalars(yaml: &str) -> Vec<String> {
+    let scalar = |event| match event {
+        Event::Scalar(text, ..) => Some(text.into_owned()),
+        _ => None,
+    };
+    Parser::new_from_str(yaml).filter_map(|event| scalar(event.unwrap().0)).collect()
+}
+
+/// The scalar after each that is this key.
+fn values(yaml: &str, key: &str) -> Vec<String> {
+    let all = scalars(yaml);
+    all.windows(2).filter(|pair| pair[0] == key).map(|pair| pair[1].clone()).collect()
+}
+
+#[test]
+fn the_module_gets_its_bundle_and_its_promises() {
+    let yaml = rendered(SET, &GIVEN);
+    let configuration = scalars(&yaml).into_iter().find(|text| text.starts_with("{\"digest\"")).unwrap();
+    let (bundle, _) = Bundle::parse(configuration.as_bytes()).unwrap();
+    assert_eq!(bundle.revision, "r1");
+    assert_eq!(bundle.set.issuers[0].audiences, ["it's"], "quotes survive");
+    assert_eq!(values(&yaml, "allow_on_headers_stop_iteration"), ["true"]);
+    assert_eq!(values(&yaml, "failure_policy"), ["FAIL_RELOAD"]);
+    assert_eq!(values(&yaml, "filename")[0], "dist/portcullis.wasm");
+    assert!(yaml.contains("host_env_keys: [IDP_KEY, KEY]"), "only what the set uses:\n{yaml}");
+    let mut without = GIVEN.to_vec();
+    without.push("--body-before-headers=false");
+    assert_eq!(values(&rendered(SET, &without), "allow_on_headers_stop_iteration"), ["false"]);
+}
+
+#[test]
+fn buffers_are_above_the_largest_request() {
+    let yaml = rendered(SET, &GIVEN);
+    for key in ["per_connection_buffer_limit_bytes", "initial_stream_window_size"] {
+        let value: u64 = values(&yaml, key)[0].parse().unwrap();
+        assert!(value > 4 << 20, "{key}: {value}");
+    }
+}
+
+#[test]
+fn paths_reach_the_module_as_they_came() {
+    let yaml = rendered(SET, &GIVEN);
+    assert_eq!(values(&yaml, "normalize_path"), ["false"]);
+    assert_eq!(values(&yaml, "merge_slashes"), ["false"]);
+    assert_eq!(values(&yaml, "path_with_escaped_slashes_action"), ["KEEP_UNCHANGED"]);
+}
+
+#[test]
+fn each_match_is_a_route_bound_to_its_connection() {
+    let yaml = rendered(SET, &GIVEN);
+    assert_eq!(
+        values(&yaml, "connection").get(1..).unwrap(),
+        ["probes", "chat", "chat"],
+        "after the label of that name"
+    );
+    assert_eq!(values(&yaml, "path_separated_prefix"), ["/healthz", "/v1"]);
+    assert_eq!(values(&yaml, "regex").last().unwrap(), r"(?i)llm\.example\.com(:[0-9]+)?");
+    assert_eq!(values(&yaml, "cluster"), ["health", "llm", "llm"]);
+    assert_eq!(values(&yaml, "timeout"), ["0s"; 3], "a stream may take long");
+    assert!(scalars(&yaml).contains(&"named".to_owned()), "the route that the set asks for");
+    assert!(!scalars(&yaml).contains(&"unmatched".to_owned()), "what is refused needs no route");
+    let open = rendered(&SET.replace("version: 1", "version: 1\nunmatched: monitor"), &GIVEN);
+    assert!(scalars(&open).contains(&"unmatched".to_owned()));
+}
+
+#[test]
+fn an_upstream_with_tls_is_held_to_its_name() {
+    let yaml = rendered(SET, &GIVEN);
+    assert_eq!(values(&yaml, "sni"), ["api.example.com"]);
+    assert_eq!(values(&yaml, "exact").last().unwrap(), "api.example.com");
+    assert_eq!(values(&yaml, "type"), ["STATIC", "STRICT_DNS", "STRICT_DNS", "STATIC"]);
+}
+
+#[test]
+fn everything_listens_on_the_loopback_unless_told() {
+    let yaml = rendered(SET, &GIVEN);
+    assert_eq!(
+        values(&yaml, "address").iter().filter(|text| *text == "127.0.0.1").count(),
+        3,
+        "admin, listener, idp"
+    );
+    let mut told = GIVEN.to_vec();
+    told.extend(["--listen=[::]:8080", "--admin=127.0.0.1:9901", "--vm-id=other"]);
+    let yaml = rendered(SET, &told);
+    assert!(values(&yaml, "port_value").contains(&"8080".to_owned()));
+    assert!(values(&yaml, "port_value").contains(&"9901".to_owned()));
+    assert_eq!(values(&yaml, "vm_id"), ["other"]);
+}
+
+#[test]
+fn what_is_missing_is_told_with_the_option_that_gives_it() {
+    let told = refused(SET, &["--wasm=m"]);
+    for expected in [
+        "error: set.yaml:3:81: issuers[0].jwks.cluster: the cluster `idp` is not given\n",
+        "audit.cluster: the cluster `audit` is not given\n",
+        "connections[0].name: the upstream of `probes` is not given\n    |\n  5 |   - { name: probes, protocol: none, match: { path_prefix: /healthz, method: GET } }\n    |             ^\n  help: add `--upstream probes=CLUSTER`\n",
+    ] {
+        assert!(told.contains(expected), "{told}");
+    }
+    assert!(told.contains("  help: add `--cluster idp=HOST:PORT`\n"), "{told}");
+    let mut typed = GIVEN.to_vec();
+    typed.extend(["--upstream=caht=llm", "--upstream=chat=lm", "--cluster=idp=h:1"]);
+    let told = refused(SET, &typed);
+    assert!(told.contains("--upstream: the set has no connection `caht`\n"), "{told}");
+    assert!(told.contains("--upstream: the cluster `lm` is not given\n"), "{told}");
+    assert!(told.contains("--cluster: `idp` is given twice\n"), "{told}");
+}
+
+#[test]
+fn a_connection_that_only_envoys_own_names_know_is_refused() {
+    let told = refused(&SET.replace("{ path_prefix: /v1 }", "{ virtual_host: x }"), &GIVEN);
+    assert!(told.contains("no route can be drawn for `chat`"), "{told}");
+    let told = refused(&SET.replace("{ path_prefix: /v1 }", "{ path_prefix: /v1, cluster: x }"), &GIVEN);
+    assert!(told.contains("it asks for a cluster other than its upstream `llm`"), "{told}");
+}
