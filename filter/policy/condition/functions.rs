@@ -298,8 +298,10 @@ fn add<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Outcome<'b, 'v> {
         if let Some(text) = part.downcast_ref::<CelString>() {
             pay(text.len())?;
         } else if let Some(elements) = part.as_sizer() {
-            // A list's elements are copied one by one.
-            pay(usize::try_from(*elements.size().inner()).unwrap_or(usize::MAX).saturating_mul(64))?;
+            let count = usize::try_from(*elements.size().inner()).unwrap_or(usize::MAX);
+            if !meter::elements(count) {
+                return Err(failed("cost"));
+            }
         }
     }
     let sum = left.as_adder().ok_or_else(wrong_type)?.add(right.as_ref())?;

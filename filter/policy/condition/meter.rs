@@ -13,6 +13,9 @@ pub const MAX_TURNS: u32 = 1000;
 /// Bytes of text that one evaluation may read, copy or match, in all.
 pub const MAX_TEXT: usize = 32 << 20;
 
+/// What making an element of a list costs, in bytes of text.
+const ELEMENT: usize = 64;
+
 #[derive(Clone, Copy)]
 struct Meter {
     turns: u32,
@@ -29,10 +32,10 @@ pub(super) fn begin() {
     METER.set(Meter { turns: MAX_TURNS, text: MAX_TEXT, spent: false });
 }
 
-/// Takes one turn of a loop; false: there is none left.
+/// Takes one turn of a loop; false: there is none left, or nothing else.
 pub(super) fn turn() -> bool {
     let meter = METER.get();
-    let left = meter.turns.checked_sub(1);
+    let left = meter.turns.checked_sub(1).filter(|_| !meter.spent);
     METER.set(Meter { turns: left.unwrap_or(0), spent: meter.spent || left.is_none(), ..meter });
     left.is_some()
 }
@@ -43,6 +46,11 @@ pub(super) fn text(bytes: usize) -> bool {
     let left = meter.text.checked_sub(bytes);
     METER.set(Meter { text: left.unwrap_or(0), spent: meter.spent || left.is_none(), ..meter });
     left.is_some()
+}
+
+/// Pays for making so many elements of a list. The list is made all the same, but no loop turns after it.
+pub(super) fn elements(count: usize) -> bool {
+    text(count.saturating_mul(ELEMENT))
 }
 
 /// Whether this evaluation ran out.

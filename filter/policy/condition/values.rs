@@ -14,6 +14,7 @@ use cel::common::types::{
 use cel::common::value::{CowVal, Val};
 use serde_json::Value as Json;
 
+use super::meter;
 use crate::policy::variables::Fact;
 
 /// A fact as a value; `None`: it is missing.
@@ -52,7 +53,10 @@ fn json(value: &Json) -> Box<dyn Val + '_> {
             // NaN, which no JSON has, compares to nothing.
             (None, None) => Box::new(CelDouble::from(number.as_f64().unwrap_or(f64::NAN))),
         },
-        Json::Array(elements) => Box::new(CelList::from(elements.iter().map(json).collect::<Vec<_>>())),
+        Json::Array(elements) => {
+            meter::elements(elements.len());
+            Box::new(CelList::from(elements.iter().map(json).collect::<Vec<_>>()))
+        }
         Json::Object(object) => Box::new(Entries::new(Store::Object(object))),
     }
 }
@@ -147,7 +151,11 @@ impl<'a> Entries<'a> {
     }
 
     fn keys(&self) -> &[CelString<'a>] {
-        self.keys.get_or_init(|| self.store.keys())
+        self.keys.get_or_init(|| {
+            let keys = self.store.keys();
+            meter::elements(keys.len());
+            keys
+        })
     }
 }
 

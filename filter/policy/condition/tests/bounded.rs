@@ -81,6 +81,22 @@ fn work_on_text_is_bounded_too() {
 }
 
 #[test]
+fn reading_long_claims_over_and_over_is_bounded() {
+    let names: Vec<String> = (0..5000).map(|index| format!("n{index}")).collect();
+    let tools: Vec<String> = (0..200).map(|index| format!("tool{index}")).collect();
+    let facts =
+        typical().claims(serde_json::json!({ "names": names })).set(Variable::LlmTools, Given::List(tools));
+    for source in [
+        "llm.tools.exists(t, t in identity.claims.names)",
+        "llm.tools.exists(t, size(identity.claims.names) == 1)",
+        "llm.tools.exists(t, identity.claims.names.exists(n, n != \"\") && false)",
+    ] {
+        assert_eq!(compile(source).evaluate(&facts), Err(EvalError::Cost), "{source}");
+    }
+    assert_eq!(compile("\"n4999\" in identity.claims.names").evaluate(&facts), Ok(true));
+}
+
+#[test]
 fn one_evaluation_s_cost_is_not_the_next_one_s() {
     let tools: Vec<String> = (0..100).map(|index| format!("tool{index}")).collect();
     let facts = typical().set(Variable::LlmTools, Given::List(tools));
