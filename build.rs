@@ -5,6 +5,8 @@ mod automaton;
 mod checks;
 #[path = "build/emit.rs"]
 mod emit;
+#[path = "build/fingerprint.rs"]
+mod fingerprint;
 #[path = "build/revision.rs"]
 mod revision;
 #[path = "build/table.rs"]

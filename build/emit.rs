@@ -3,8 +3,8 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use crate::automaton::Automaton;
-use crate::checks;
 use crate::table::{Detector, Table};
+use crate::{checks, fingerprint};
 
 pub fn tables(table: &Table, automaton: &Automaton) -> String {
     let mut out = String::from("// Written by build.rs.\n");
@@ -14,6 +14,7 @@ pub fn tables(table: &Table, automaton: &Automaton) -> String {
     let _ = writeln!(out, "pub const CLASSES: usize = {};", automaton.classes);
     boundaries(&mut out, table);
     detectors(&mut out, table);
+    fingerprints(&mut out, table, automaton);
     anchors(&mut out, table, automaton);
     entities(&mut out, table);
     out
@@ -96,11 +97,8 @@ fn detectors(out: &mut String, table: &Table) {
     let _ = writeln!(out, "pub static DETECTORS: [Detector; {}] = [", table.detectors.len());
     for d in &table.detectors {
         let entity = entities.iter().position(|&e| e == d.entity).unwrap_or(0);
-        let (validator, longest_only) = (validator(d), d.longest_only);
-        let _ = writeln!(
-            out,
-            "    Detector {{ entity: Entity({entity}), validator: {validator}, longest_only: {longest_only} }},"
-        );
+        let validator = validator(d);
+        let _ = writeln!(out, "    Detector {{ entity: Entity({entity}), validator: {validator}}},");
     }
     out.push_str("];\n");
     let mask = |of: fn(&Detector) -> bool| {
@@ -122,11 +120,31 @@ fn steady(d: &Detector) -> bool {
     d.validator.as_deref().is_none_or(|name| name == "two_digits")
 }
 
+fn fingerprints(out: &mut String, table: &Table, automaton: &Automaton) {
+    let rows = fingerprint::fingerprints(table, automaton);
+    let _ = writeln!(out, "pub static FINGERPRINTS: [Option<Fingerprint>; {}] = [", rows.len());
+    for row in rows {
+        let _ = match row {
+            Some((bucket, sets)) => {
+                writeln!(out, "    Some(Fingerprint {{ bucket: {bucket}, sets: {sets:?} }}),")
+            }
+            None => writeln!(out, "    None,"),
+        };
+    }
+    out.push_str("];\n");
+}
+
 fn anchors(out: &mut String, table: &Table, automaton: &Automaton) {
     let mut rows = Vec::new();
     for (bit, d) in table.detectors.iter().enumerate() {
         let Some(anchor) = d.anchor else { continue };
         match checks::run_before_anchor(automaton, bit, anchor as u8) {
+            Ok((run, _)) if (0..256).any(|b| run[b] && !d.left[b]) => {
+                println!(
+                    "cargo::error={}: not_after must hold all that may come before the anchor",
+                    d.entity
+                );
+            }
             Ok((run, longest)) => rows.push((bit, anchor as u8, run, longest)),
             Err(why) => println!("cargo::error={}: {why}", d.entity),
         }

@@ -2,6 +2,7 @@
 use std::mem;
 use std::rc::Rc;
 
+use super::candidates::Ahead;
 use super::entity::UPSTREAM_CREDENTIAL;
 use super::literals::Literal;
 use super::plan::Prepared;
@@ -89,13 +90,14 @@ impl Masker {
     fn run<S: Sink>(&mut self, text: &[u8], end: bool, sink: &mut S) -> usize {
         let mut kept = 0;
         let mut at = 0;
+        let mut ahead = Ahead::default();
         loop {
             let rest = text.get(at..).unwrap_or_default();
             match &mut self.doing {
-                Doing::Seeking => match self.plan.candidate(text, at, self.before, end) {
-                    Some(start) => {
-                        at = start;
-                        self.walks.restart(tables::after(byte_before(text, at, self.before)));
+                Doing::Seeking => match self.plan.candidate(&mut ahead, text, at, self.before, end) {
+                    Some(candidate) => {
+                        at = candidate.at;
+                        self.walks.restart(tables::after(byte_before(text, at, self.before)), candidate);
                         self.doing = Doing::Walking;
                     }
                     None => {

@@ -2,6 +2,7 @@
 use std::rc::Rc;
 
 use super::entity::{Entities, UPSTREAM_CREDENTIAL};
+use super::fingerprint::Fingerprints;
 use super::literals::Literals;
 use super::masker::Masker;
 use super::tables::{self, DETECTORS, SIGNATURES, STATES};
@@ -19,6 +20,7 @@ pub(super) struct Prepared {
     /// the verdict, the high half whether something accepts here.
     flags: Vec<u32>,
     pub literals: Literals,
+    pub fingerprints: Fingerprints,
     /// `<NAME>` for each entity, by number.
     replacements: Vec<Box<[u8]>>,
 }
@@ -36,7 +38,8 @@ impl Plan {
         let flags = (0..STATES).filter_map(|s| u16::try_from(s).ok()).map(|s| flags(s, enabled)).collect();
         let replacements =
             (0..64).map(|at| format!("<{}>", Entity(at).name()).into_bytes().into_boxed_slice()).collect();
-        Self(Rc::new(Prepared { enabled, flags, literals, replacements }))
+        let fingerprints = Fingerprints::new(enabled, &literals);
+        Self(Rc::new(Prepared { enabled, flags, literals, fingerprints, replacements }))
     }
 
     /// Whether there is nothing to look for.

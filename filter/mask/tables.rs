@@ -11,8 +11,13 @@ include!(concat!(env!("OUT_DIR"), "/mask_tables.rs"));
 pub struct Detector {
     pub entity: Entity,
     pub validator: Option<fn(&[u8]) -> bool>,
-    /// Only the longest end is tried against the validator.
-    pub longest_only: bool,
+}
+
+/// The bytes that a detector's values begin with: four sets of bytes, as bits.
+pub struct Fingerprint {
+    /// Detectors with like beginnings share a bucket.
+    pub bucket: u32,
+    pub sets: [[u64; 4]; 4],
 }
 
 /// A byte that every value of a detector holds, and what may stand between the value's start and its first such byte.

@@ -257,3 +257,159 @@ pub fn ipv6(value: &[u8]) -> bool {
 fn text(value: &[u8]) -> Option<&str> {
     std::str::from_utf8(value).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(valid: fn(&[u8]) -> bool, good: &[&str], bad: &[&str]) {
+        good.iter().for_each(|value| assert!(valid(value.as_bytes()), "{value} is good"));
+        bad.iter().for_each(|value| assert!(!valid(value.as_bytes()), "{value} is bad"));
+    }
+
+    #[test]
+    fn cards_need_a_network_its_length_and_the_check_digit() {
+        let good = [
+            "4111111111111111",
+            "4222222222222",
+            "5105105105105100",
+            "2223003122003222",
+            "2720990000000007",
+            "371449635398431",
+            "6011000990139424",
+            "30569309025904",
+            "3530 1113 3330 0000",
+            "6200000000000005",
+            "6759649826438453",
+        ];
+        let bad = [
+            "4111111111111112",
+            "411111111111116",
+            "1111111111111117",
+            "2720999999999996".get(1..).unwrap(),
+            "0000000000000000",
+            "51051051051051000",
+            "37144963539843",
+            "9999999999999995",
+            "",
+            "4",
+        ];
+        table(card, &good, &bad);
+    }
+
+    #[test]
+    fn the_check_digit_catches_every_single_wrong_digit() {
+        let right: Vec<u32> = digits(b"4111111111111111").collect();
+        for at in 0..right.len() {
+            for wrong in (0..10).filter(|&d| d != right[at]) {
+                let mut digits = right.clone();
+                digits[at] = wrong;
+                assert!(!luhn(digits.into_iter()));
+            }
+        }
+    }
+
+    #[test]
+    fn social_security_numbers_obey_area_group_and_serial() {
+        let good = ["001-01-0001", "665-99-9999", "667 10 1234", "899.10.1234"];
+        let bad = [
+            "000-10-1234",
+            "666-10-1234",
+            "900-10-1234",
+            "999-10-1234",
+            "123-00-1234",
+            "123-10-0000",
+            "219-09-9999",
+        ];
+        table(ssn, &good, &bad);
+    }
+
+    #[test]
+    fn ibans_have_their_countrys_length_and_the_remainder_one() {
+        let good = [
+            "AL47212110090000000235698741",
+            "BE68 5390 0754 7034",
+            "CH9300762011623852957",
+            "NL91ABNA0417164300",
+            "NO9386011117947",
+            "gb29nwbk60161331926819",
+            "SE45-5000-0000-0583-9825-7466",
+            "LC55HEMM000100010012001200023015",
+        ];
+        let bad = [
+            "BE68539007547035",
+            "BE6853900754703",
+            "ZZ68539007547034",
+            "NO93860111179470",
+            "",
+            "N",
+            "GB29NWBK60161331926818",
+        ];
+        table(iban, &good, &bad);
+    }
+
+    #[test]
+    fn every_swap_of_two_neighbours_in_an_iban_is_caught() {
+        let right = b"DE89370400440532013000";
+        for at in 2..right.len() - 1 {
+            let mut swapped = *right;
+            swapped.swap(at, at + 1);
+            assert_eq!(iban(&swapped), swapped == *right, "{}", swapped.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn phone_numbers_have_an_assigned_country_and_a_fitting_length() {
+        let good = [
+            "+4930123456",
+            "+7 495 123-45-67",
+            "+1 212 555 0123",
+            "+3581234567",
+            "+85212345678",
+            "+971 50 123 4567",
+        ];
+        let bad = [
+            "+1 212 555 012",
+            "+1 012 555 0123",
+            "+1 212 155 0123",
+            "+2101234567",
+            "+491234",
+            "+1 911 555 0123",
+            "+4912345678901234",
+        ];
+        table(phone_international, &good, &bad);
+        table(
+            phone_us,
+            &["212-555-0123", "1 (212) 555-0123", "800.555.0100 x7"],
+            &["211-555-0123", "212-055-0123", "212-411-0123"],
+        );
+    }
+
+    #[test]
+    fn addresses_really_parse() {
+        table(
+            ipv4,
+            &["0.0.0.0", "255.255.255.255", "127.0.0.1"],
+            &["256.0.0.1", "1.2.3", "01.2.3.4", "1.2.3.4.5", ""],
+        );
+        let good = ["2001:db8::1", "fe80::1", "1:2:3:4:5:6:7:8", "::ffff:10.0.0.1", "2001:db8::"];
+        let bad = [
+            "::1",
+            "::",
+            "1:2:3:4:5:6:7",
+            "1::2",
+            "a::b",
+            "dead::beef",
+            "12:34:56",
+            "2001::db8::1",
+            "2001:db8::12345",
+            "fe80:::1",
+        ];
+        table(ipv6, &good, &bad);
+    }
+
+    #[test]
+    fn two_digits_tell_a_token_from_words() {
+        table(two_digits, &["a1b2", "12"], &["a1b", "sk-fading-circle", ""]);
+    }
+}

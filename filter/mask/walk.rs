@@ -1,7 +1,8 @@
 //! Walks of the automaton from a place where a value may start.
+use super::candidates::Candidate;
 use super::plan::Prepared;
 use super::swallow::Swallow;
-use super::tables::{self, BEFORE_ANY, DETECTORS, GROWING, LAST_END_ONLY, PAST_LIMIT, STARTS};
+use super::tables::{self, BEFORE_ANY, DEAD, DETECTORS, GROWING, LAST_END_ONLY, PAST_LIMIT, STARTS};
 use super::text::Entity;
 
 /// Bytes after which a walk is decided, whatever may follow.
@@ -27,10 +28,11 @@ impl Walks {
         Self(STARTS.map(|start| Walk { start, signature: 0, state: start, len: 0, ends: Vec::new() }))
     }
 
-    /// Starts afresh, at a place after a byte of this signature.
-    pub fn restart(&mut self, signature: u8) {
-        for walk in &mut self.0 {
-            (walk.signature, walk.state, walk.len) = (signature, walk.start, 0);
+    /// Starts afresh, at a place after a byte of this signature; from those starts for which it was proposed.
+    pub fn restart(&mut self, signature: u8, candidate: Candidate) {
+        for (walk, proposed) in self.0.iter_mut().zip([candidate.plain, candidate.anchored]) {
+            let state = if proposed { walk.start } else { DEAD };
+            (walk.signature, walk.state, walk.len) = (signature, state, 0);
             walk.ends.clear();
         }
     }
