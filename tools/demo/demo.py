@@ -4,6 +4,7 @@ else it ends by itself, with 1 if anything did not go as told."""
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shutil
 import sys
 from pathlib import Path
@@ -28,7 +29,8 @@ def stay_up(stage: Stage) -> None:
     )
     body = '{"model": "gpt-4o-mini", "stream": true, "messages": [{"role": "user", "content": "Who is customer 42?"}]}'
     show.command(f"curl -N {stage.url}/v1/chat/completions -H \"authorization: Bearer $TOKEN\" -d '{body}'")
-    stage.envoy.process.wait()
+    with contextlib.suppress(KeyboardInterrupt):
+        stage.envoy.process.wait()
 
 
 def main() -> int:

@@ -69,7 +69,7 @@ def curl(story: Story, body: dict[str, Any], token: str | None = None, who: str 
     """Calls as a user would, prints the command (its token by name) and the answer."""
     url = f"{story.stage.url}/v1/chat/completions"
     data = json.dumps(body)
-    bearer = f"   # TOKEN: {who}\n-H \"authorization: Bearer $TOKEN\" " if token else "\n"
+    bearer = f'   # TOKEN: {who}\n-H "authorization: Bearer $TOKEN" ' if token else "\n"
     show.command(f"curl {url}{bearer}-d '{data}'")
     argv = ["curl", "--silent", "--show-error", "--include", "--max-time", "30", url]
     argv += ["-H", "content-type: application/json", "-d", data]
