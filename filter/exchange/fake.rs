@@ -24,7 +24,7 @@ pub struct Fake {
     pub counts: RefCell<BTreeMap<String, u64>>,
     pub state: RefCell<HashMap<String, Vec<u8>>>,
     pub lines: RefCell<Vec<String>>,
-    random: Cell<u8>,
+    pub random: Cell<u8>,
 }
 
 impl Fake {

@@ -181,9 +181,9 @@ fn a_request_before_the_first_keys_waits_for_them() {
     let mut exchange = rig.ask(&["rag-users"]);
     assert_eq!(exchange.request_head(&rig.host, false), Flow::Pause);
     assert_eq!(rig.send(&mut exchange, QUESTION), Flow::Pause);
-    assert_eq!(rig.worker.tick(&rig.host), []);
+    assert_eq!(rig.worker.tick(&rig.host), Vec::<u32>::new());
     let document = json!({ "issuer": ISSUER, "jwks_uri": format!("{ISSUER}/jwks") }).to_string();
-    assert_eq!(reply(&rig, &document), []);
+    assert_eq!(reply(&rig, &document), Vec::<u32>::new());
     let ready = reply(&rig, &jwks(&rig.key).to_string());
     assert_eq!(ready, [7]);
     exchange.wake(&rig.host);
@@ -200,7 +200,7 @@ fn keys_that_cannot_be_had_refuse_after_a_bound() {
     assert_eq!(exchange.request_head(&rig.host, false), Flow::Pause);
     rig.worker.tick(&rig.host);
     let id = rig.host.calls.borrow().last().unwrap().0;
-    assert_eq!(rig.worker.reply(&rig.host, id, &Reply::Broken), [], "the next try may come in time");
+    assert_eq!(rig.worker.reply(&rig.host, id, &Reply::Broken), Vec::<u32>::new(), "the next try may come in time");
     rig.pass(6);
     assert_eq!(rig.worker.tick(&rig.host), [7]);
     exchange.wake(&rig.host);
@@ -212,7 +212,7 @@ fn a_proxy_that_gives_no_bodies_is_told_by_name() {
     let rig = Rig::new();
     let mut exchange = rig.ask(&["rag-users"]);
     assert_eq!(exchange.request_head(&rig.host, false), Flow::Pause);
-    assert_eq!(rig.worker.tick(&rig.host), []);
+    assert_eq!(rig.worker.tick(&rig.host), Vec::<u32>::new());
     rig.pass(3);
     assert_eq!(rig.worker.tick(&rig.host), [7]);
     exchange.wake(&rig.host);
