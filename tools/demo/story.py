@@ -128,7 +128,7 @@ def forbidden_model(story: Story) -> None:
         story.expect(
             isinstance(error, openai.PermissionDeniedError), "the official client raises PermissionDeniedError"
         )
-        story.expect("models" in str(error.message), "the message names the rule")
+        story.expect("Use gpt-4o-mini or gpt-4o." in str(error.message), "the message is the one the policy gives")
         story.expect(QUESTION not in str(error.message), "and repeats nothing of the prompt")
     else:
         story.expect(False, "the call was refused")
