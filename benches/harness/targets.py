@@ -1,0 +1,82 @@
+"""design.md's targets against what was measured. A target that this run cannot judge says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .figures import added, memory, ratio, spread
+from .rounds import Spread
+
+
+@dataclass(frozen=True)
+class Row:
+    target: str
+    measured: str
+    met: str
+
+
+def _row(target: str, measured: str, met: bool) -> Row:
+    return Row(target, measured, "met" if met else "**not met**")
+
+
+def rows(results: dict[str, Any]) -> list[Row]:
+    if "guard" not in results["variants"]:
+        return []
+    return [*_requests(results), *_streams(results), *_masker(results), *_sizes(results), *_unjudged()]
+
+
+def _requests(results: dict[str, Any]) -> list[Row]:
+    cost = ratio(results["requests"]["loaded"], "cpu_micros")
+    text = f"{cost.text(2)} times, by processor time"
+    return [_row("full guard adds at most 4 times what the copying filter adds", text, cost.median <= 4)]
+
+
+def _streams(results: dict[str, Any]) -> list[Row]:
+    streams, found = results["streams"], []
+    ways = {"steps": "one event a read, as models send", "flood": "many events a read"}
+    for name, way in ways.items():
+        pairs = zip(streams[name]["guard"], streams[name]["copy"], strict=True)
+        share = Spread.of([guard["events_per_second"] / copied["events_per_second"] for guard, copied in pairs])
+        found.append(
+            _row(
+                f"masked SSE: at least half the copying filter's event rate ({way})",
+                f"{share.text(2)} of it",
+                share.median >= 0.5,
+            )
+        )
+    delay = Spread.of([micros / 1000 for micros in added(streams["paced"], "guard", "first_event", "p99")])
+    text = f"{delay.text(2)} ms more than bare"
+    found.append(_row("first token delayed by under 1 ms at the 99th percentile", text, delay.median < 1))
+    each = results["in_flight"]["guard"] - results["in_flight"]["bare"]
+    found.append(
+        _row("under 16 KiB for each stream in flight", f"{each / 1024:.1f} KiB more than bare", each < 16 * 1024)
+    )
+    return found
+
+
+def _masker(results: dict[str, Any]) -> list[Row]:
+    targets = (
+        "masker in V8: at least 750 MB/s on prose",
+        "120 ns a 4-byte delta",
+        "100 MB/s on entity-dense and adversarial text",
+    )
+    text = "native figures above" if results["masker"] else "no masker benchmark in this tree"
+    return [Row(target, f"not measured in V8; {text}", "not judged") for target in targets]
+
+
+def _sizes(results: dict[str, Any]) -> list[Row]:
+    code = results["modules"]["guard"]["code"] / 1e6
+    fixed, each = memory(results["startup"], "guard")
+    ready = spread(results["startup"]["1"]["guard"], "ready_seconds")
+    return [
+        _row("code section under 1.5 MB", f"{code:.2f} MB", code < 1.5),
+        _row("ready in 1.2 s", f"{ready.text(2)} s", ready.median < 1.2),
+        _row("under 80 MB fixed", f"{fixed:.1f} MiB more than bare", fixed * 1.048576 < 80),
+        _row("under 4 MiB for each further worker at rest", f"{each:.1f} MiB more than bare", each < 4),
+    ]
+
+
+def _unjudged() -> list[Row]:
+    names = ("verified-token cache hit under 5 µs", "a typical condition under 1 µs")
+    return [Row(name, "part of the full guard's cost above; not measured alone", "not judged") for name in names]
