@@ -176,7 +176,8 @@ From start until Envoy's admin answers `/ready` with LIVE, {len(results["startup
 def _masker(results: dict[str, Any]) -> str:
     if not results["masker"]:
         return ""
-    return f"## The masker alone, native\n\n```\n{results['masker']}\n```"
+    printed = "\n\n".join(f"{place}:\n\n```\n{text}\n```" for place, text in results["masker"].items())
+    return f"## The masker alone\n\n{printed}"
 
 
 def _targets(results: dict[str, Any]) -> str:
