@@ -118,9 +118,9 @@ def _streams(results: dict[str, Any]) -> str:
     delay_head = [
         "",
         "first token's event p50 / p99 µs",
-        "first text p50 / p99 µs",
+        "its first text p50 / p99 µs",
         "any event p50 / p99 µs",
-        "any text p50 / p99 µs",
+        "any whole text p50 / p99 µs",
     ]
     memory_lines = [[TITLES[variant], f"{size / 1024:.1f}"] for variant, size in results["in_flight"].items()]
     return f"""## Streamed answers
@@ -131,7 +131,7 @@ Many a read: {FLOOD["streams"]} streams that pour {FLOOD["batch"]} events a writ
 {_table(rate_head, rates)}
 
 Delay from the upstream's write to the client's read, one clock: {PACED["streams"]} streams at once, an event every {PACED["every"]} ms, prose in
-which nothing is masked. A text has arrived when its last character has: a word that may yet become an entity waits for the next event.
+which nothing is masked. Text that may yet become an entity waits for the next event, so whole texts arrive later than their events.
 
 {_table(delay_head, delays)}
 

@@ -22,6 +22,9 @@ class Spread:
     def of(cls, values: Sequence[float]) -> Spread:
         return cls(statistics.median(values), min(values), max(values))
 
+    def inverse(self) -> Spread:
+        return Spread(1 / self.median, 1 / self.most, 1 / self.least)
+
     def text(self, digits: int = 1) -> str:
         return f"{self.median:,.{digits}f} ({self.least:,.{digits}f} to {self.most:,.{digits}f})"
 

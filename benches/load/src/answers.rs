@@ -68,8 +68,13 @@ pub fn whole() -> Vec<u8> {
 pub const STREAM_HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n\
 cache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n";
 
-/// What ends a streamed answer.
-pub const STREAM_END: &[u8] = b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n";
+/// What ends a streamed answer, as OpenAI has it: an event that says why, then the end of all.
+pub fn stream_end() -> Vec<u8> {
+    let last = "data: {\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\"created\":1763800000,\
+                \"model\":\"gpt-4o-mini\",\"choices\":[{\"index\":0,\"delta\":{},\"logprobs\":null,\
+                \"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+    format!("{:x}\r\n{last}\r\n0\r\n\r\n", last.len()).into_bytes()
+}
 
 /// One event in a chunk of its own. Its number stands in `system_fingerprint`, in letters, for digits could be taken
 /// for somebody's number.
@@ -98,14 +103,11 @@ fn letters(number: usize) -> String {
     (0..LETTERS).rev().map(|place| char::from(b'a' + ((number >> (4 * place)) & 15) as u8)).collect()
 }
 
-/// The number of an event, and how many characters of the answer's text it holds.
-pub fn read_event(event: &str) -> Option<(usize, usize)> {
+/// The number of an event; `None` for one that the proxy made itself.
+pub fn number(event: &str) -> Option<usize> {
     let (_, rest) = event.split_once(MARK)?;
-    let number = rest
-        .get(..LETTERS)?
-        .bytes()
-        .fold(0, |number, byte| number << 4 | usize::from(byte.wrapping_sub(b'a')));
-    Some((number, content(event).map_or(0, |text| text.chars().count())))
+    let letters = rest.get(..LETTERS)?.bytes();
+    Some(letters.fold(0, |number, byte| number << 4 | usize::from(byte.wrapping_sub(b'a'))))
 }
 
 /// The text of an event; our texts need no escapes.
@@ -124,7 +126,7 @@ mod tests {
             let chunk = event(number, text);
             let text_of = std::str::from_utf8(&chunk).unwrap();
             assert_eq!(chunk.len(), EVENT_BYTES + 7, "{text_of}");
-            assert_eq!(read_event(text_of), Some((number, text.len())));
+            assert_eq!((super::number(text_of), content(text_of)), (Some(number), Some(text)));
         }
     }
 

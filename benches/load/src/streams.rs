@@ -164,7 +164,7 @@ fn step_through(order: &Order, plans: &Plans) -> io::Result<(Vec<u64>, usize, f6
         delays.push(now() - written);
     }
     let seconds = (now() - began) as f64 / 1e9;
-    upstream.write(answers::STREAM_END)?;
+    upstream.write(&answers::stream_end())?;
     let _ = done.send(());
     Ok((delays, held, seconds))
 }
@@ -224,14 +224,13 @@ fn follow(order: &Order, plans: &Plans, delays: &mut Delays) -> io::Result<()> {
         let arrived = now();
         let Some(whole) = pending.windows(2).rposition(|two| two == b"\n\n") else { continue };
         let part: Vec<u8> = pending.drain(..whole + 2).collect();
-        for (number, characters) in
-            String::from_utf8_lossy(&part).split("\n\n").filter_map(answers::read_event)
-        {
-            let Some(delay) = since(number, arrived) else { continue };
-            delays.event.push(delay);
-            if number == 1 {
-                delays.first_event.push(delay);
+        for event in String::from_utf8_lossy(&part).split("\n\n") {
+            if let Some(number) = answers::number(event) {
+                let delay = since(number, arrived);
+                delays.event.extend(delay);
+                delays.first_event.extend(delay.filter(|_| number == 1));
             }
+            let characters = answers::content(event).map_or(0, |text| text.chars().count());
             if seen == 0 && characters > 0 {
                 delays.first_text.extend(since(1, arrived));
             }
@@ -243,5 +242,11 @@ fn follow(order: &Order, plans: &Plans, delays: &mut Delays) -> io::Result<()> {
             text_end += lengths.get(texts).copied().unwrap_or(0);
         }
     }
-    if texts == lengths.len() { Ok(()) } else { Err(broken("a stream lost some of its text")) }
+    if texts < lengths.len() {
+        return Err(broken(&format!(
+            "a stream lost text: {seen} characters of {}",
+            lengths.iter().sum::<usize>()
+        )));
+    }
+    Ok(())
 }

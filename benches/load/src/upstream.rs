@@ -138,5 +138,5 @@ fn pace(wire: &mut Wire, rhythm: &Rhythm) -> io::Result<()> {
         written.store(now(), Ordering::Release);
         wire.write(&event)?;
     }
-    wire.write(answers::STREAM_END)
+    wire.write(&answers::stream_end())
 }
