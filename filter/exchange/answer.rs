@@ -6,15 +6,8 @@ use crate::host::Header;
 use crate::protocol::rewrite::BodyKind;
 
 /// Headers of an answer that speak of bytes we may change: length, digests, validators, ranges.
-pub const STALE: [&str; 7] = [
-    "accept-ranges",
-    "content-digest",
-    "content-length",
-    "content-md5",
-    "digest",
-    "etag",
-    "repr-digest",
-];
+pub const STALE: [&str; 7] =
+    ["accept-ranges", "content-digest", "content-length", "content-md5", "digest", "etag", "repr-digest"];
 
 /// Headers of a request that ask for an answer we could not read, or for a part of one.
 pub const ASKS: [&str; 6] = ["accept-encoding", "if-match", "if-none-match", "if-range", "range", "te"];

@@ -75,7 +75,9 @@ impl Exchange {
     pub fn wake(&mut self, host: &dyn Host) {
         let outcome = match self.stage {
             Stage::AwaitKeys => self.keys_came(host),
-            Stage::AwaitBody if !self.inquiry.complete && self.inquiry.size == 0 && !self.worker.bodies_come() => {
+            Stage::AwaitBody
+                if !self.inquiry.complete && self.inquiry.size == 0 && !self.worker.bodies_come() =>
+            {
                 host.count(&metrics::error("headers_not_held"), 1);
                 Err(Refusal::new(
                     Code::GuardUnavailable,
@@ -125,8 +127,9 @@ impl Exchange {
         let canonical = path::canonical(self.inquiry.head.path_part()).map(std::borrow::Cow::into_owned);
         self.inquiry.path = canonical.clone().unwrap_or_else(|_| self.inquiry.head.path_part().to_owned());
         let guard = Rc::clone(&self.worker.guard);
-        self.lane = route::choose(&guard.lanes, |lane| &lane.connection, &self.inquiry.head, &self.inquiry.path)
-            .map(Rc::clone);
+        self.lane =
+            route::choose(&guard.lanes, |lane| &lane.connection, &self.inquiry.head, &self.inquiry.path)
+                .map(Rc::clone);
         if let Err(error) = canonical {
             self.object(Refusal::new(Code::InvalidRequest, error.to_string()).because("path"))?;
         }
@@ -156,8 +159,9 @@ impl Exchange {
                 return Ok(Flow::Continue);
             }
             Unmatched::Monitor => {}
-            Unmatched::Deny => self
-                .object(Refusal::new(Code::Forbidden, "no connection is open for this request").because("unmatched"))?,
+            Unmatched::Deny => self.object(
+                Refusal::new(Code::Forbidden, "no connection is open for this request").because("unmatched"),
+            )?,
         }
         strip_own(host, &self.inquiry.head);
         self.stage = Stage::Forwarded;
@@ -360,5 +364,6 @@ fn kind_named(name: &str) -> Kind {
 }
 
 fn keys_unavailable(reason: &str) -> Refusal {
-    Refusal::new(Code::GuardUnavailable, "the identity provider's keys cannot be had at the moment").because(reason)
+    Refusal::new(Code::GuardUnavailable, "the identity provider's keys cannot be had at the moment")
+        .because(reason)
 }

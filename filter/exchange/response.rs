@@ -95,7 +95,10 @@ impl Exchange {
             self.cover_headers(host, headers, &lane.cover);
             if enforce && self.answer.status == 401 {
                 host.count(&metrics::error("upstream_credential"), 1);
-                return Err(Refusal::new(Code::UpstreamCredential, "the upstream refused the connection's credential"));
+                return Err(Refusal::new(
+                    Code::UpstreamCredential,
+                    "the upstream refused the connection's credential",
+                ));
             }
         }
         if self.inquiry.tunnel {
@@ -146,7 +149,8 @@ impl Exchange {
     fn check_route(&self, host: &dyn Host) -> Result<(), Refusal> {
         let now = |name: &str| host.property(&["xds", name]).unwrap_or_default();
         let head = &self.inquiry.head;
-        let same = now("route_name") == head.route.as_bytes() && now("cluster_name") == head.cluster.as_bytes();
+        let same =
+            now("route_name") == head.route.as_bytes() && now("cluster_name") == head.cluster.as_bytes();
         if same || self.answer.status >= 500 {
             return Ok(());
         }
