@@ -57,6 +57,7 @@ impl Exchange {
 
     /// The request ends with trailers: its body is whole.
     pub fn request_trailers(&mut self, host: &dyn Host) -> Flow {
+        self.strip_trailers(host);
         match self.stage {
             Stage::AwaitKeys | Stage::AwaitBody => {
                 let outcome = self.buffered(host, self.inquiry.size, true);
@@ -68,6 +69,15 @@ impl Exchange {
             }
             Stage::Refused => Flow::Pause,
             Stage::New | Stage::Off => Flow::Continue,
+        }
+    }
+
+    /// What must not go upstream as a header must not go as a trailer either.
+    fn strip_trailers(&self, host: &dyn Host) {
+        let Some(lane) = self.lane.as_ref().filter(|_| self.stage != Stage::Off) else { return };
+        let trailers = host.trailers(Side::Request);
+        for name in bearer::stripped(&trailers, &lane.token_headers) {
+            host.remove_trailer(Side::Request, name);
         }
     }
 

@@ -89,7 +89,7 @@ impl Exchange {
         let Some(lane) = self.lane.clone() else { return Ok(()) };
         if enforce {
             self.check_route(host)?;
-            self.expose(host);
+            self.expose(host, headers);
         }
         if self.credentialed {
             self.cover_headers(host, headers, &lane.cover);
@@ -299,7 +299,13 @@ impl Exchange {
         }
     }
 
-    fn expose(&self, host: &dyn Host) {
+    /// Sets our headers; an upstream must not speak in our name.
+    fn expose(&self, host: &dyn Host, headers: &[Header]) {
+        for (name, _) in headers.iter().filter(|(name, _)| name.starts_with(b"x-portcullis-")) {
+            if let Ok(name) = std::str::from_utf8(name) {
+                host.remove_header(Side::Response, name);
+            }
+        }
         for (name, value) in self.exposed() {
             host.set_header(Side::Response, name, value.as_bytes());
         }

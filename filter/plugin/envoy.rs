@@ -120,6 +120,10 @@ impl Host for Envoy {
         abi::set(trailers_of(side), name, value);
     }
 
+    fn remove_trailer(&self, side: Side, name: &str) {
+        abi::remove(trailers_of(side), name);
+    }
+
     fn body(&self, side: Side, size: usize) -> Vec<u8> {
         abi::buffer(body_of(side), size).unwrap_or_default()
     }

@@ -243,3 +243,15 @@ fn a_credential_that_is_not_there_is_told_at_load() {
     let problems = Worker::start(&Fake::default(), &bundle(&set(&key), true)).err().unwrap();
     assert!(problems[0].to_string().contains("`KEY` is not set"), "{problems:?}");
 }
+
+#[test]
+fn a_token_does_not_go_upstream_as_a_trailer() {
+    let rig = Rig::new();
+    let mut exchange = rig.ask(&["rag-users"]);
+    exchange.request_head(&rig.host, false);
+    *rig.host.request_body.borrow_mut() = QUESTION.as_bytes().to_vec();
+    assert_eq!(exchange.request_body(&rig.host, QUESTION.len(), false), Flow::Pause);
+    *rig.host.trailers.borrow_mut() = vec![header("authorization", "Bearer x"), header("x-sum", "1")];
+    assert_eq!(exchange.request_trailers(&rig.host), Flow::Continue);
+    assert_eq!(*rig.host.trailers.borrow(), [header("x-sum", "1")]);
+}
