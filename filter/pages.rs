@@ -1,8 +1,9 @@
 //! Parts of the pages below `docs/` that are made from the code's own tables, and the tests' way to keep them true.
 //!
 //! Such a part stands between `<!-- generated: NAME -->` and `<!-- end -->`. A test makes it anew and compares; with
-//! `UPDATE_DOCS=1 cargo test --lib` it is written instead.
+//! `UPDATE_DOCS=1 cargo test` it is written instead.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 /// Tests run side by side, and several may write one page.
@@ -13,8 +14,10 @@ fn updating() -> bool {
     std::env::var_os("UPDATE_DOCS").is_some()
 }
 
-fn path(page: &str) -> String {
-    format!("{}/docs/{page}", env!("CARGO_MANIFEST_DIR"))
+/// The command's tests use this file too, from a directory below.
+fn path(page: &str) -> PathBuf {
+    let directories = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    directories.map(|directory| directory.join("docs").join(page)).find(|path| path.exists()).unwrap()
 }
 
 /// A page as it stands.
@@ -28,7 +31,7 @@ pub fn whole(page: &str, wanted: &str) {
         std::fs::write(path(page), wanted).unwrap();
         return;
     }
-    assert!(read(page) == wanted, "docs/{page} is out of date: UPDATE_DOCS=1 cargo test --lib");
+    assert!(read(page) == wanted, "docs/{page} is out of date: UPDATE_DOCS=1 cargo test");
 }
 
 /// Fails where a generated part of a page is not what it should be.
@@ -40,7 +43,7 @@ pub fn keep(page: &str, parts: &[(&str, String)]) {
         std::fs::write(path(page), wanted).unwrap();
         return;
     }
-    assert!(text == wanted, "docs/{page} is out of date: UPDATE_DOCS=1 cargo test --lib");
+    assert!(text == wanted, "docs/{page} is out of date: UPDATE_DOCS=1 cargo test");
 }
 
 fn replace(text: &str, name: &str, part: &str) -> String {

@@ -1,6 +1,6 @@
 //! `docs/audit-record.md` shows what the code does: its tables and examples are made here and compared.
 //!
-//! To write them anew: `UPDATE_DOCS=1 cargo test --lib`.
+//! To write them anew: `UPDATE_DOCS=1 cargo test`.
 
 use super::queue::Limits;
 use super::record::{Anchor, Answered, DERIVED, Facts, Link, Summary};

@@ -1,6 +1,6 @@
 //! The page `docs/policy-reference.md`, written from the tables of the format.
 //!
-//! The test below fails where the page is not what the tables say; `UPDATE_DOCS=1 cargo test --lib` writes it.
+//! The test below fails where the page is not what the tables say; `UPDATE_DOCS=1 cargo test` writes it.
 
 use std::fmt::Write;
 
@@ -13,7 +13,7 @@ use crate::policy::condition::reference;
 
 const INTRODUCTION: &str = "# Policy reference
 
-<!-- Written from the tables in filter/config and filter/policy by `UPDATE_DOCS=1 cargo test --lib`. -->
+<!-- Written from the tables in filter/config and filter/policy by `UPDATE_DOCS=1 cargo test`. -->
 
 A policy set is one YAML file, or the `*.yaml` and `*.yml` files of one directory (not `*_test.yaml`), read in the order of
 their names and put together: lists are joined, everything else stands once. `version` may stand in each file.
