@@ -22,6 +22,8 @@ pub mod exchange;
 pub mod host;
 pub mod identity;
 pub mod mask;
+#[cfg(test)]
+mod pages;
 pub mod policy;
 pub mod protocol;
 

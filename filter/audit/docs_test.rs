@@ -1,13 +1,12 @@
 //! `docs/audit-record.md` shows what the code does: its tables and examples are made here and compared.
 //!
-//! To write them anew: `PORTCULLIS_WRITE_DOCS=1 cargo test --lib docs_test`.
+//! To write them anew: `UPDATE_DOCS=1 cargo test`.
 
 use super::queue::Limits;
 use super::record::{Anchor, Answered, DERIVED, Facts, Link, Summary};
 use super::samples::{self, SECOND, START, bodies, log_records};
 use super::value::Name;
-
-const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/audit-record.md");
+use crate::pages;
 
 fn table(title: &str, fields: &[(Name, Name)]) -> String {
     let rows = fields.iter().map(|(name, meaning)| format!("| `{name}` | {} |\n", meaning.trim()));
@@ -40,30 +39,17 @@ fn chain() -> Vec<u8> {
     recorder.next_batch(START + 13 * SECOND).unwrap().body
 }
 
-fn replace(docs: &str, section: &str, with: &str) -> String {
-    let open = format!("<!-- {section}: written by the test docs_test.rs -->\n");
-    let (before, rest) = docs.split_once(&open).unwrap();
-    let (_, after) = rest.split_once("<!-- end -->").unwrap();
-    format!("{before}{open}{with}<!-- end -->{after}")
-}
-
 #[test]
 fn the_docs_show_what_the_code_does() {
     let chain = chain();
     let examples = bodies(&chain).join("\n");
     let first = serde_json::to_string_pretty(&log_records(&chain)[0]).unwrap();
-    let docs = std::fs::read_to_string(PATH).unwrap();
-    let wanted = replace(&docs, "fields", &fields());
-    let wanted = replace(&wanted, "examples", &format!("```json\n{examples}\n```\n"));
-    let wanted = replace(&wanted, "otlp", &format!("```json\n{first}\n```\n"));
-    if std::env::var_os("PORTCULLIS_WRITE_DOCS").is_some() {
-        std::fs::write(PATH, &wanted).unwrap();
-    }
-    let docs = std::fs::read_to_string(PATH).unwrap();
-    assert!(
-        docs == wanted,
-        "docs/audit-record.md is out of date: PORTCULLIS_WRITE_DOCS=1 cargo test --lib docs_test"
-    );
+    let parts = [
+        ("fields", fields()),
+        ("examples", format!("```json\n{examples}\n```\n")),
+        ("otlp", format!("```json\n{first}\n```\n")),
+    ];
+    pages::keep("audit-record.md", &parts);
 }
 
 #[test]

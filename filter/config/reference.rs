@@ -1,6 +1,6 @@
 //! The page `docs/policy-reference.md`, written from the tables of the format.
 //!
-//! The test below fails where the page is not what the tables say; `UPDATE_DOCS=1 cargo test reference` writes it.
+//! The test below fails where the page is not what the tables say; `UPDATE_DOCS=1 cargo test` writes it.
 
 use std::fmt::Write;
 
@@ -8,10 +8,12 @@ use super::grammar::{write_duration, write_size};
 use super::later::LATER;
 use super::schema::{Key, Kind, Need, Section};
 use super::tables::SET;
+use crate::pages;
+use crate::policy::condition::reference;
 
 const INTRODUCTION: &str = "# Policy reference
 
-<!-- Written from the tables in filter/config by `UPDATE_DOCS=1 cargo test reference`. -->
+<!-- Written from the tables in filter/config and filter/policy by `UPDATE_DOCS=1 cargo test`. -->
 
 A policy set is one YAML file, or the `*.yaml` and `*.yml` files of one directory (not `*_test.yaml`), read in the order of
 their names and put together: lists are joined, everything else stands once. `version` may stand in each file.
@@ -37,6 +39,7 @@ what is said above is refused likewise.
 fn page() -> String {
     let mut page = INTRODUCTION.to_owned();
     section(&mut page, &SET, "");
+    page.push_str(&reference::markdown());
     page.push_str(LATER_HEADING);
     for later in LATER {
         let _ = writeln!(page, "| `{}` | {} |", later.path.replace(" = ", ": "), later.what);
@@ -103,13 +106,7 @@ fn kind(kind: &Kind) -> String {
 
 #[test]
 fn the_reference_page_says_what_the_tables_say() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/policy-reference.md");
-    let page = page();
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(path, &page).unwrap();
-    }
-    let written = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(written == page, "the page is out of date: run UPDATE_DOCS=1 cargo test reference");
+    pages::whole("policy-reference.md", &page());
 }
 
 #[test]

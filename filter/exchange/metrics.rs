@@ -88,3 +88,13 @@ pub fn key_fetch(issuer: &str, outcome: &str) -> Metric {
 pub fn error(kind: &str) -> Metric {
     metric(9, &[kind])
 }
+
+#[test]
+fn the_page_lists_the_metrics() {
+    use crate::pages;
+    let rows = METRICS.iter().map(|(name, labels, about)| {
+        vec![pages::words([*name]), pages::words(labels.iter().copied()), (*about).to_owned()]
+    });
+    let table = pages::table(&["metric", "labels", "meaning"], rows.collect::<Vec<_>>());
+    pages::keep("operators.md", &[("metrics", table)]);
+}

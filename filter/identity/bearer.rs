@@ -327,6 +327,13 @@ mod tests {
         );
     }
 
+    #[test]
+    fn the_page_names_every_header_that_is_taken_away() {
+        use crate::pages;
+        let names = |names: &[&'static str]| format!("{}\n", pages::words(names.iter().copied()));
+        pages::keep("operators.md", &[("token headers", names(&SDK_HEADERS)), ("stripped headers", names(&STRIPPED))]);
+    }
+
     proptest! {
         #[test]
         fn any_header_is_read_without_a_panic(value in proptest::collection::vec(any::<u8>(), 0..32), prefix in ".{0,6}") {

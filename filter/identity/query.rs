@@ -54,6 +54,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_page_names_every_parameter_that_is_taken_away() {
+        use crate::pages;
+        pages::keep("operators.md", &[("stripped parameters", format!("{}\n", pages::words(SECRET)))]);
+    }
+
+    #[test]
     fn a_key_in_the_query_never_goes_upstream() {
         let cases = [
             ("/v1?key=secret", "/v1"),

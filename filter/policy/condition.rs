@@ -26,6 +26,8 @@ mod loops;
 mod meter;
 mod operators;
 mod parse;
+#[cfg(test)]
+pub(crate) mod reference;
 mod rewrite;
 mod types;
 mod values;

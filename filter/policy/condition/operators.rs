@@ -9,7 +9,7 @@ use super::functions::{self, Function, Style, Takes};
 use super::types::Type;
 
 /// Bound of a compiled pattern, in bytes.
-const PATTERN_SIZE: usize = 1 << 20;
+pub(super) const PATTERN_SIZE: usize = 1 << 20;
 
 /// Bound of what matching a pattern keeps in memory, in bytes.
 const PATTERN_CACHE: usize = 256 << 10;

@@ -1,0 +1,68 @@
+//! What README and pages say of the command is what it does.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+#[path = "../../filter/pages.rs"]
+#[allow(dead_code, reason = "the filter's own tests use the rest")]
+mod pages;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// What `portcullis` prints in a directory.
+fn printed(directory: &Path, arguments: &[&str]) -> String {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_portcullis")).current_dir(directory).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&[output.stdout, output.stderr].concat()));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The first block of a language that comes after a line.
+fn block<'a>(page: &'a str, after: &str, language: &str) -> &'a str {
+    let (_, rest) = page.split_once(after).unwrap();
+    let (_, rest) = rest.split_once(&format!("```{language}\n")).unwrap();
+    rest.split_once("```").unwrap().0
+}
+
+#[test]
+fn the_policy_of_the_readme_is_good() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("set.yaml"), block(&readme, "## A policy", "yaml")).unwrap();
+    let told = printed(directory.path(), &["check"]);
+    assert_eq!(told, ".: ok: 1 connection, 1 policy, 2 rules, 0 warnings\n");
+}
+
+/// The words of the command on the operators' page, up to where its output goes.
+fn command(page: &str) -> Vec<String> {
+    let script = block(page, "## An Envoy around it", "sh").replace("\\\n", " ");
+    let line = script.lines().find(|line| line.starts_with("portcullis render")).unwrap();
+    let words = line.split_whitespace().skip(1).take_while(|word| *word != ">");
+    words.map(str::to_owned).collect()
+}
+
+/// From the filters to the routes; a long line is cut.
+fn excerpt(rendered: &str) -> String {
+    let from = rendered.find("          http_filters:").unwrap();
+    let to = rendered.find("  clusters:").unwrap();
+    let lines = rendered.get(from..to).unwrap().lines().map(|line| {
+        let line = line.strip_prefix("          ").unwrap();
+        match line.char_indices().nth(120) {
+            Some((end, _)) if line.contains("value: '{") => format!("{}…'\n", line.get(..end).unwrap()),
+            _ => format!("{line}\n"),
+        }
+    });
+    lines.collect()
+}
+
+#[test]
+fn the_operators_page_shows_what_is_rendered() {
+    let page = pages::read("operators.md");
+    let words = command(&page);
+    let words: Vec<&str> = words.iter().map(String::as_str).chain(["--revision", "0123abc"]).collect();
+    let rendered = printed(&root(), &words);
+    pages::keep("operators.md", &[("rendered", format!("```yaml\n{}```\n", excerpt(&rendered)))]);
+}

@@ -1,0 +1,59 @@
+//! The table of detectors in `docs/masking.md`.
+use super::support::{example, rows};
+use crate::mask::{Entities, UPSTREAM_CREDENTIAL};
+use crate::pages;
+
+/// What is checked beside the pattern, for the entities of which something is.
+const CHECKS: &[(&str, &str)] = &[
+    ("OPENAI_KEY", "the form without a kind (`sk-…`) has two digits at least"),
+    ("IBAN_CODE", "the country's length, and the check digits (ISO 7064)"),
+    ("CREDIT_CARD", "a network's range, a length that it issues, and the check digit (Luhn)"),
+    ("US_SSN", "area, group and serial that can be; separators are needed"),
+    ("PHONE_NUMBER", "an assigned country code after `+`; without it North American numbers with separators"),
+    ("IP_ADDRESS", "it parses; IPv6 has two groups and five hex digits at least"),
+];
+
+/// A secret's example is cut, so that no scanner takes this page for a leak.
+const SHOWN: usize = 12;
+
+fn look(entity: &str) -> String {
+    let secret = Entities::resolve("SECRETS").unwrap().names().any(|name| name == entity);
+    let shown = rows().into_iter().filter(|row| row.entity == entity).map(|row| {
+        let (text, marks) = example(row.matches[0]);
+        let value = String::from_utf8_lossy(&text[marks[0].clone()]).into_owned();
+        match value.char_indices().nth(SHOWN) {
+            Some((end, _)) if secret => format!("{}…", &value[..end]),
+            _ => value,
+        }
+    });
+    let shown: Vec<String> = shown.collect();
+    pages::words(shown.iter().map(String::as_str))
+}
+
+fn sets(entity: &str) -> String {
+    let holding = Entities::sets().filter(|set| Entities::resolve(set).unwrap().names().any(|name| name == entity));
+    pages::words(holding)
+}
+
+fn checks(entity: &str) -> String {
+    CHECKS.iter().find(|(of, _)| *of == entity).map_or("", |(_, check)| check).to_owned()
+}
+
+#[test]
+fn the_page_lists_the_detectors() {
+    let rows = Entities::all().names().map(|entity| {
+        vec![pages::words([entity]), sets(entity), look(entity), checks(entity)]
+    });
+    let table = pages::table(&["entity", "sets", "looks like", "also checked"], rows.collect::<Vec<_>>());
+    pages::keep("masking.md", &[("detectors", table)]);
+    assert!(pages::read("masking.md").contains(UPSTREAM_CREDENTIAL.name()));
+}
+
+#[test]
+fn every_check_is_told() {
+    let mut checked: Vec<&str> =
+        rows().iter().filter(|row| row.validator.is_some()).map(|row| row.entity).collect();
+    checked.dedup();
+    let told: Vec<&str> = CHECKS.iter().map(|(entity, _)| *entity).collect();
+    assert_eq!(checked, told);
+}

@@ -1,0 +1,88 @@
+//! What `docs/policy-reference.md` says of conditions, from the tables that the checker and the evaluator work with.
+
+use super::functions::{FUNCTIONS, MACROS};
+use super::operators::PATTERN_SIZE;
+use super::{MAX_DEPTH, MAX_LENGTH, MAX_TEXT, MAX_TURNS};
+use crate::pages;
+use crate::policy::variables;
+
+const ABOUT: &[(&str, &str)] = &[
+    ("size", "Characters of a text, elements of a list, entries of a map."),
+    ("contains", "Whether the text holds the part."),
+    ("startsWith", "Whether it begins so."),
+    ("endsWith", "Whether it ends so."),
+    ("matches", "Whether the pattern is found anywhere in the text. Rust's `regex` syntax (RE2's, in the main); the pattern is written out, and compiled when the set loads."),
+    ("lowerAscii", "The text with `A` to `Z` in lower case."),
+    ("string", "A number as text."),
+    ("int", "A number cut off at the point, or text read as a whole number; else the condition fails."),
+    ("has", "Whether a claim or a header is there. For entries of `identity.claims` and `request.headers` only."),
+    ("exists", "Whether the condition holds for an element."),
+    ("all", "Whether it holds for every element."),
+    ("exists_one", "Whether it holds for exactly one."),
+    ("existsOne", "The same."),
+    ("filter", "The elements for which it holds."),
+    ("map", "The list of the values."),
+];
+
+fn about(name: &str) -> String {
+    let (_, about) = ABOUT.iter().find(|(of, _)| *of == name).unwrap();
+    (*about).to_owned()
+}
+
+/// The chapter on conditions.
+pub(crate) fn markdown() -> String {
+    let functions = FUNCTIONS.iter().map(|function| (function.name, function.usage));
+    let rows = functions.chain(MACROS.iter().copied()).map(|(name, usage)| vec![pages::words([usage]), about(name)]);
+    let functions = pages::table(&["function", "gives"], rows.collect::<Vec<_>>());
+    let variables = variables::markdown();
+    let (text, pattern) = (MAX_TEXT >> 20, PATTERN_SIZE >> 20);
+    format!(
+        r#"
+## Conditions
+
+`allow`, `deny` and `flag` hold a condition in [CEL](https://cel.dev) that gives true or false. It is compiled when the set loads: an
+unknown name or function, a wrong type or a bad pattern is an error there, with its place.
+
+A name is one of the table below. What a request lacks is empty or zero, so a condition need not ask whether it is there: an operation
+without a model has the model `""`, and so has a body that passed unread because `uninspected` lets its kind pass. Only entries of
+`identity.claims` and `request.headers` can be absent. Reading an absent one fails; `has()` asks first:
+`has(identity.claims.tenant) && identity.claims.tenant == "a"`.
+
+A condition that reads a name known with the `body` waits for the whole body, if it can refuse; the others are decided with the headers.
+
+{variables}
+Operators: `==` `!=` `<` `<=` `>` `>=`, `&&` `||` `!`, `? :`, `in`, `[ ]`, `+` `-` `*` `/` `%`. Values: text, whole numbers, numbers with a
+point, `true`, `false`, `null`, lists. Text with text and lists with lists are joined by `+`. Not supported: maps written out, bytes,
+unsigned numbers, timestamps, durations.
+
+{functions}
+Bounds. A condition is at most {MAX_LENGTH} bytes long and nests at most {MAX_DEPTH} levels deep; chains of `&&` and `||` and lists may be
+long. A pattern compiles to at most {pattern} MiB. One evaluation may take {MAX_TURNS} turns of loops, all its loops together, and work on {text} MiB
+of text; one that runs out fails.
+
+## Order of judgement
+
+1. `allow`. False: refused with `forbidden`. It is judged before any body is read, unless it reads a name of the body.
+2. The `deny` rules, in order. The first that holds answers, with `forbidden`, its `message`, and its name in record and metrics.
+3. The `flag` rules, in order. Each that holds is recorded. On a refused request none is judged.
+
+An `allow` or `deny` that fails (a claim that is not there, a bound overrun, a wrong type) refuses with `policy_error`. A `flag` that
+fails is recorded. As in CEL, `true || failure` is true and `false && failure` is false. A `deny` of mode `monitor` never refuses, whether
+it holds or fails.
+
+## Monitor
+
+`mode: monitor`, on the set, a policy or a rule, decides and records what `enforce` would have answered (`portcullis.would` in the record,
+the decision `would_refuse` in the metrics), and changes, delays and refuses nothing. What would be masked is counted. One thing holds in
+every mode, for it belongs to the connection: the caller's token never goes upstream, and the credential is injected only for a verified
+caller for whom `allow` is true. In an answer to such a request the credential itself is covered with stars.
+"#
+    )
+}
+
+#[test]
+fn every_function_is_told_and_nothing_else() {
+    let told: Vec<&str> = ABOUT.iter().map(|(name, _)| *name).collect();
+    let names = FUNCTIONS.iter().map(|function| function.name).chain(MACROS.iter().map(|(name, _)| *name));
+    assert_eq!(told, names.collect::<Vec<_>>());
+}
