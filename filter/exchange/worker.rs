@@ -12,7 +12,7 @@ use super::metrics;
 use crate::audit::otlp::Resource;
 use crate::audit::{self, Answer, Limits, Record, Recorded, Recorder, Text};
 use crate::config::Problem;
-use crate::config::set::{self, Bundle};
+use crate::config::set::{self, Bundle, Place};
 use crate::host::{Call, CallId, Host, Level, Reply};
 use crate::identity::provider::FetchError;
 use crate::identity::signature::Native;
@@ -88,13 +88,16 @@ impl Worker {
         }
         let mut seed = [0; 32];
         let mut chain = [0; 16];
-        host.random(&mut seed);
-        host.random(&mut chain);
+        if !host.random(&mut seed) || !host.random(&mut chain) {
+            // Chains and exchanges are named by chance: two of one name would spoil the record of both.
+            return Err(vec![Problem::error(&Place::default(), "the proxy gives no random bytes")]);
+        }
         host.log(
             Level::Info,
             &format!(
-                "portcullis {} guards {} connections by revision {} ({})",
+                "portcullis {} (source {}) guards {} connections by revision {} ({})",
                 env!("CARGO_PKG_VERSION"),
+                env!("PORTCULLIS_SOURCE_REVISION"),
                 guard.lanes.len(),
                 guard.revision,
                 guard.digest
