@@ -14,8 +14,11 @@ fn root() -> PathBuf {
 
 /// What `portcullis` prints in a directory.
 fn printed(directory: &Path, arguments: &[&str]) -> String {
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_portcullis")).current_dir(directory).args(arguments).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_portcullis"))
+        .current_dir(directory)
+        .args(arguments)
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&[output.stdout, output.stderr].concat()));
     String::from_utf8(output.stdout).unwrap()
 }
