@@ -72,6 +72,7 @@ pub fn words<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 #[test]
 fn a_part_of_a_page_is_replaced_and_the_rest_stays() {
     let page = "a\n<!-- generated: x -->\nold\n<!-- end -->\nb\n<!-- generated: y -->\nkept\n<!-- end -->\n";
-    let wanted = "a\n<!-- generated: x -->\nnew\n<!-- end -->\nb\n<!-- generated: y -->\nkept\n<!-- end -->\n";
+    let wanted =
+        "a\n<!-- generated: x -->\nnew\n<!-- end -->\nb\n<!-- generated: y -->\nkept\n<!-- end -->\n";
     assert_eq!(replace(page, "x", "new\n"), wanted);
 }

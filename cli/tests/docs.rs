@@ -14,8 +14,11 @@ fn root() -> PathBuf {
 
 /// What `portcullis` prints in a directory.
 fn printed(directory: &Path, arguments: &[&str]) -> String {
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_portcullis")).current_dir(directory).args(arguments).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_portcullis"))
+        .current_dir(directory)
+        .args(arguments)
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&[output.stdout, output.stderr].concat()));
     String::from_utf8(output.stdout).unwrap()
 }
@@ -65,4 +68,36 @@ fn the_operators_page_shows_what_is_rendered() {
     let words: Vec<&str> = words.iter().map(String::as_str).chain(["--revision", "0123abc"]).collect();
     let rendered = printed(&root(), &words);
     pages::keep("operators.md", &[("rendered", format!("```yaml\n{}```\n", excerpt(&rendered)))]);
+}
+
+/// The anchor that code hosts give a heading.
+fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+/// Whether a link on a page leads somewhere.
+fn leads(page: &Path, link: &str) -> bool {
+    let (file, to) = link.split_once('#').unwrap_or((link, ""));
+    let target = if file.is_empty() { page.to_owned() } else { page.parent().unwrap().join(file) };
+    if to.is_empty() {
+        return target.exists();
+    }
+    let text = std::fs::read_to_string(&target).unwrap_or_default();
+    text.lines().any(|line| line.starts_with('#') && anchor(line.trim_start_matches('#').trim()) == to)
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let docs = std::fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let mut seen = 0;
+    for page in docs.chain([root().join("README.md")]) {
+        let text = std::fs::read_to_string(&page).unwrap();
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+        for (link, _) in links.filter(|(link, _)| !link.starts_with("http")) {
+            assert!(leads(&page, link), "{}: {link}", page.display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 10, "{seen} links seen");
 }

@@ -8,7 +8,7 @@ pub const METRICS: [(&str, &[&str], &str); 10] = [
     (
         "portcullis_rules_total",
         &["policy", "rule", "outcome"],
-        "Rules that held or failed: deny, flag, would_deny, error.",
+        "Rules (and allow) that held or failed: deny, flag, would_deny, error.",
     ),
     ("portcullis_masked_total", &["policy", "entity"], "Entities masked in answers (in monitor: found)."),
     (
@@ -19,16 +19,24 @@ pub const METRICS: [(&str, &[&str], &str); 10] = [
     (
         "portcullis_uninspected_total",
         &["policy", "kind"],
-        "Exchanges with something that was let pass unread.",
+        "Exchanges with something that cannot be looked into, refused or let pass.",
     ),
-    ("portcullis_audit_records_total", &["outcome"], "Records delivered, dropped, or sent again."),
+    (
+        "portcullis_audit_records_total",
+        &["outcome"],
+        "Records: delivered, dropped. Batches that failed, and are mostly sent again: failed_batch.",
+    ),
     ("portcullis_audit_queue_records", &[], "Records that wait for the collector, over all workers (gauge)."),
     (
         "portcullis_key_set_age_seconds",
         &["issuer"],
         "Age of an issuer's keys in the worker that looked last (gauge).",
     ),
-    ("portcullis_key_set_fetches_total", &["issuer", "outcome"], "Calls to identity providers for keys."),
+    (
+        "portcullis_key_set_fetches_total",
+        &["issuer", "outcome"],
+        "Rounds of fetching keys from identity providers: ok, failed.",
+    ),
     ("portcullis_errors_total", &["kind"], "Faults of the guard itself or its surroundings, to look into."),
 ];
 

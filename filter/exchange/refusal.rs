@@ -144,13 +144,23 @@ mod tests {
 
     fn about(code: Code) -> &'static str {
         match code {
-            Code::Unauthenticated => "No token, two that differ, or one that does not hold. With `www-authenticate`.",
+            Code::Unauthenticated => {
+                "No token, two that differ, or one that does not hold. With `www-authenticate`."
+            }
             Code::Forbidden => "`allow` or a rule says no, or no connection is open for the request.",
-            Code::InvalidRequest => "A path or a body that two readers could read differently, or a body that is no JSON.",
+            Code::InvalidRequest => {
+                "A path or a body that two readers could read differently, or a body that is no JSON."
+            }
             Code::TooLarge => "The body is above the policy's `limits.max_request_bytes`.",
-            Code::Uninspectable => "The request is of a kind that cannot be looked into, and `uninspected` does not let it pass.",
-            Code::PolicyError => "A condition could not be evaluated, such as one on a claim that is not there.",
-            Code::GuardUnavailable => "The guard lacks what it needs: the issuer's keys, or bodies before headers go on; or the request took another route than the one judged.",
+            Code::Uninspectable => {
+                "The request is of a kind that cannot be looked into, and `uninspected` does not let it pass."
+            }
+            Code::PolicyError => {
+                "A condition could not be evaluated, such as one on a claim that is not there."
+            }
+            Code::GuardUnavailable => {
+                "The guard lacks what it needs: the issuer's keys, or bodies before headers go on; or the request took another route than the one judged."
+            }
             Code::UpstreamUnreadable => "The upstream's answer cannot be inspected, so it cannot be masked.",
             Code::UpstreamCredential => "The upstream answered 401 to the connection's credential.",
         }
@@ -161,7 +171,12 @@ mod tests {
         use crate::pages;
         let rows = CODES.iter().map(|(code, name, status, grpc, retry)| {
             let retry = retry.map_or(String::new(), |retry| format!("`x-should-retry: {retry}`. "));
-            vec![pages::words([*name]), status.to_string(), grpc.to_string(), format!("{retry}{}", about(*code))]
+            vec![
+                pages::words([*name]),
+                status.to_string(),
+                grpc.to_string(),
+                format!("{retry}{}", about(*code)),
+            ]
         });
         let table = pages::table(&["code", "status", "gRPC status", "meaning"], rows.collect::<Vec<_>>());
         pages::keep("operators.md", &[("codes", table)]);

@@ -331,7 +331,10 @@ mod tests {
     fn the_page_names_every_header_that_is_taken_away() {
         use crate::pages;
         let names = |names: &[&'static str]| format!("{}\n", pages::words(names.iter().copied()));
-        pages::keep("operators.md", &[("token headers", names(&SDK_HEADERS)), ("stripped headers", names(&STRIPPED))]);
+        pages::keep(
+            "operators.md",
+            &[("token headers", names(&SDK_HEADERS)), ("stripped headers", names(&STRIPPED))],
+        );
     }
 
     proptest! {

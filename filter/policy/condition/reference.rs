@@ -11,11 +11,17 @@ const ABOUT: &[(&str, &str)] = &[
     ("contains", "Whether the text holds the part."),
     ("startsWith", "Whether it begins so."),
     ("endsWith", "Whether it ends so."),
-    ("matches", "Whether the pattern is found anywhere in the text. Rust's `regex` syntax (RE2's, in the main); the pattern is written out, and compiled when the set loads."),
+    (
+        "matches",
+        "Whether the pattern is found anywhere in the text. Rust's `regex` syntax (RE2's, in the main); the pattern is written out, and compiled when the set loads.",
+    ),
     ("lowerAscii", "The text with `A` to `Z` in lower case."),
     ("string", "A number as text."),
     ("int", "A number cut off at the point, or text read as a whole number; else the condition fails."),
-    ("has", "Whether a claim or a header is there. For entries of `identity.claims` and `request.headers` only."),
+    (
+        "has",
+        "Whether a claim or a header is there. For entries of `identity.claims` and `request.headers` only.",
+    ),
     ("exists", "Whether the condition holds for an element."),
     ("all", "Whether it holds for every element."),
     ("exists_one", "Whether it holds for exactly one."),
@@ -32,7 +38,8 @@ fn about(name: &str) -> String {
 /// The chapter on conditions.
 pub(crate) fn markdown() -> String {
     let functions = FUNCTIONS.iter().map(|function| (function.name, function.usage));
-    let rows = functions.chain(MACROS.iter().copied()).map(|(name, usage)| vec![pages::words([usage]), about(name)]);
+    let rows =
+        functions.chain(MACROS.iter().copied()).map(|(name, usage)| vec![pages::words([usage]), about(name)]);
     let functions = pages::table(&["function", "gives"], rows.collect::<Vec<_>>());
     let variables = variables::markdown();
     let (text, pattern) = (MAX_TEXT >> 20, PATTERN_SIZE >> 20);
