@@ -61,13 +61,21 @@ fn excerpt(rendered: &str) -> String {
     lines.collect()
 }
 
+/// What the command on the operators' page prints.
+fn rendered() -> String {
+    let words = command(&pages::read("operators.md"));
+    let words: Vec<&str> = words.iter().map(String::as_str).chain(["--revision", "0123abc"]).collect();
+    printed(&root(), &words)
+}
+
 #[test]
 fn the_operators_page_shows_what_is_rendered() {
-    let page = pages::read("operators.md");
-    let words = command(&page);
-    let words: Vec<&str> = words.iter().map(String::as_str).chain(["--revision", "0123abc"]).collect();
-    let rendered = printed(&root(), &words);
-    pages::keep("operators.md", &[("rendered", format!("```yaml\n{}```\n", excerpt(&rendered)))]);
+    pages::keep("operators.md", &[("rendered", format!("```yaml\n{}```\n", excerpt(&rendered())))]);
+}
+
+#[test]
+fn the_bootstrap_that_is_kept_is_the_one_that_is_rendered() {
+    pages::whole("../envoy/rag-chat.yaml", &rendered());
 }
 
 /// The anchor that code hosts give a heading.
