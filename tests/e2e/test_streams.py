@@ -350,10 +350,13 @@ def test_text_held_when_the_upstream_breaks_off_stays_held(
     at = request.getfixturevalue("h2_guard") if http2 else guard
     at.upstream.answer = Answer(pieces=[data(delta("to ")), data(delta("jane.doe@example.co")), Delay(0.05), end])
     seen = b""
-    with at.client(token) as client, client.stream("POST", PATH, json=question(stream=True)) as reply:
-        with pytest.raises(httpx.RemoteProtocolError):
-            for piece in reply.iter_raw():
-                seen += piece
+    with (
+        at.client(token) as client,
+        client.stream("POST", PATH, json=question(stream=True)) as reply,
+        pytest.raises(httpx.RemoteProtocolError),
+    ):
+        for piece in reply.iter_raw():
+            seen += piece
     assert content(seen) == "to "
     assert b"jane" not in seen
     assert end_of(at.sink, reply.headers["x-portcullis-exchange"])["portcullis.outcome"] == "upstream_reset"
