@@ -21,7 +21,7 @@ from known import ALL, AWS, CARD, EMAIL, JWT, PEM, content, end_of, leaks, recor
 from parts import process
 from parts.collector import Record, Rotel, Sink, records_of
 from parts.idp import Idp
-from parts.upstream import Answer, Wait, json_answer, stream
+from parts.upstream import Answer, Upstream, Wait, json_answer, stream
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 SPAN = "00f067aa0ba902b7"
