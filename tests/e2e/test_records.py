@@ -1,0 +1,293 @@
+"""The audit records of a real Envoy: what they say, that none is lost, and what they never hold."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import policies as sets
+from conftest import StartGuard
+from guard import Guard, completion, delta, finish, question
+from known import ALL, AWS, CARD, EMAIL, JWT, PEM, content, end_of, leaks, record_of
+from parts import process
+from parts.collector import Record, Rotel, Sink, records_of
+from parts.idp import Idp
+from parts.upstream import Answer, Upstream, Wait, json_answer, stream
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+SPAN = "00f067aa0ba902b7"
+
+
+def names(httpx_answer: httpx.Response) -> str:
+    return httpx_answer.headers["x-portcullis-exchange"]
+
+
+@pytest.fixture(scope="module")
+def token(guard: Guard) -> str:
+    return guard.token()
+
+
+def chains(sink: Sink) -> dict[str, list[tuple[dict[str, Any], str]]]:
+    """Bodies and their hashes by chain, in order, each once."""
+    found: dict[str, dict[int, tuple[dict[str, Any], str]]] = {}
+    for record in list(sink.records):
+        body = record.json()
+        digest = hashlib.sha256(record.body.encode()).hexdigest()
+        assert record.attributes["portcullis.chain.hash"] == digest, "the hash is over the bytes of the body"
+        links = found.setdefault(body["portcullis.chain.id"], {})
+        assert links.setdefault(body["portcullis.chain.seq"], (body, digest))[1] == digest
+    return {chain: [links[at] for at in sorted(links)] for chain, links in found.items()}
+
+
+def assert_whole(sink: Sink) -> None:
+    """Each chain has no gap, and each record names the hash of the one before."""
+    for links in chains(sink).values():
+        numbers = [body["portcullis.chain.seq"] for body, _ in links]
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+        for (_, before), (body, _) in itertools.pairwise(links):
+            assert body["portcullis.chain.previous"] == before
+
+
+def test_start_and_end_tell_who_what_and_by_which_rules(guard: Guard, token: str) -> None:
+    usage = json.dumps({"choices": [], "usage": {"prompt_tokens": 11, "completion_tokens": 22, "total_tokens": 33}})
+    guard.upstream.answer = stream(delta(f"{EMAIL.text} {CARD.text} {EMAIL.text}"), finish(), usage)
+    reply = guard.chat(token, stream=True, headers={"traceparent": f"00-{TRACE}-{SPAN}-01"})
+    for event in ("start", "end"):
+        body = record_of(guard.sink, names(reply), event)
+        expected = {
+            "portcullis.revision": guard.options.revision,
+            "portcullis.policy": "rag-chat",
+            "portcullis.connection": "chat",
+            "portcullis.decision": "allow",
+            "portcullis.mode": "enforce",
+            "user.id": f"{guard.idp.issuer}#alice",
+            "gen_ai.request.model": "gpt-4o-mini",
+            "gen_ai.request.stream": True,
+            "portcullis.llm.operation": "chat",
+            "url.path": "/v1/chat/completions",
+        }
+        assert {key: body.get(key) for key in expected} == expected
+        assert body["portcullis.digest"].startswith("sha256:")
+        (raw,) = {
+            (r.raw["traceId"], r.raw["spanId"])
+            for r in guard.sink.records
+            if r.attributes.get("portcullis.exchange") == names(reply)
+        }
+        assert raw == (TRACE, SPAN)
+    assert body["portcullis.response.entities"] == {"EMAIL_ADDRESS": 2, "CREDIT_CARD": 1}
+    assert (body["gen_ai.usage.input_tokens"], body["gen_ai.usage.output_tokens"]) == (11, 22)
+    assert (body["portcullis.outcome"], body["http.response.status_code"]) == ("complete", 200)
+    assert body["gen_ai.response.finish_reasons"] == ["stop"]
+
+
+def test_refusals_are_recorded_with_their_reason(guard: Guard, token: str) -> None:
+    refused = {
+        "rule": (guard.chat(token, model="gpt-5"), 403, "forbidden", "models"),
+        "allow": (guard.chat(guard.token("bob")), 403, "forbidden", None),
+        "no token": (guard.chat(None), 401, "unauthenticated", None),
+    }
+    for reply, status, reason, rule in refused.values():
+        assert reply.status_code == status
+        body = end_of(guard.sink, names(reply))
+        assert (body["portcullis.decision"], body["portcullis.outcome"]) == ("deny", "refused")
+        assert (body["portcullis.reason"], body.get("portcullis.rule")) == (reason, rule)
+        assert body["http.response.status_code"] == status
+    assert guard.upstream.requests == []
+
+
+def test_answers_that_were_broken_off_are_recorded_so(guard: Guard, token: str) -> None:
+    broken = {
+        "broken_off": [
+            stream("not JSON"),
+            Answer(200, [("content-type", "image/png")], [b"x"]),
+            json_answer("{}", 401),
+        ],
+        "complete": [json_answer("{}", 500), stream(delta("no end"), done=False)],
+    }
+    for outcome, answers in broken.items():
+        for answer in answers:
+            guard.upstream.answer = answer
+            body = end_of(guard.sink, names(guard.chat(token, stream=True)))
+            assert body["portcullis.outcome"] == outcome, answer
+            assert body["portcullis.upstream_status"] == answer.status
+
+
+def test_the_chain_holds_over_many_exchanges(guard: Guard, token: str) -> None:
+    guard.upstream.answer = json_answer(completion(EMAIL.text))
+    with guard.client(token) as client:
+        ids = [names(client.post("/v1/chat/completions", json=question())) for _ in range(100)]
+    for exchange in ids:
+        end_of(guard.sink, exchange)
+    assert_whole(guard.sink)
+    told = [(r.event.rpartition(".")[2], r.attributes.get("portcullis.exchange")) for r in guard.sink.records]
+    assert sorted(pair for pair in told if pair[1] in set(ids)) == sorted((e, i) for i in ids for e in ("start", "end"))
+    assert len({r.attributes["portcullis.record"] for r in guard.sink.records}) == len(guard.sink.records)
+
+
+def test_no_secret_token_or_masked_value_is_recorded_logged_or_counted(guard: Guard, token: str) -> None:
+    values = [known.value for known in ALL]
+    tagged = json.dumps(json.loads(delta("x")) | {"id": sets.CREDENTIAL, "model": EMAIL.value})
+    answers = [
+        json_answer(completion(" ".join(known.text for known in ALL)), 200, ("x-who", EMAIL.value)),
+        json_answer(json.dumps({"id": sets.CREDENTIAL, "model": AWS.value, "choices": []})),
+        stream(*(delta(letter) for letter in f"{PEM.text} {JWT.text} {CARD.text}"), tagged, finish(EMAIL.value)),
+        json_answer(json.dumps({"error": {"message": sets.CREDENTIAL}}), 401),
+        stream("not JSON " + EMAIL.value + sets.CREDENTIAL),
+    ]
+    last = None
+    for answer in answers:
+        guard.upstream.answer = answer
+        last = names(guard.chat(token, stream=True))
+    guard.chat(token, headers={"x-api-key": "sk-ant-" + "z9" * 20})
+    last = names(guard.chat(token + "x"))
+    end_of(guard.sink, last)
+    wire = b"\n".join(export.data for export in guard.sink.exports)
+    assert wire.count(b"portcullis.exchange.end") >= len(answers)
+    secrets = [sets.CREDENTIAL, token, token.split(".")[2], "z9" * 20, *values]
+    assert not leaks(wire, *secrets)
+    assert guard.envoy
+    assert not leaks(guard.log().encode(), *secrets)
+    assert not leaks(guard.envoy.prometheus().encode(), *secrets)
+    assert not leaks(json.dumps(guard.envoy.config_dump()).encode(), *secrets)
+
+
+# Collectors that fail.
+
+
+def test_while_the_collector_is_down_nobody_waits_and_nothing_is_lost(guard: Guard, token: str) -> None:
+    guard.upstream.answer = json_answer(completion("hi"))
+    warm = end_of(guard.sink, names(guard.chat(token)))
+    assert warm
+    guard.sink.stop()
+    started = time.monotonic()
+    ids = [names(guard.chat(token)) for _ in range(20)]
+    assert time.monotonic() - started < 10
+    guard.sink.start()
+    for exchange in ids:
+        end_of(guard.sink, exchange)
+    assert_whole(guard.sink)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_records_that_a_collector_refuses_for_now_are_sent_again(status: int, guard: Guard, token: str) -> None:
+    guard.upstream.answer = json_answer(completion("hi"))
+    guard.sink.fail = status
+    ids = [names(guard.chat(token)) for _ in range(5)]
+    process.wait_until("the collector refuses", lambda: any(e.status == status for e in guard.sink.exports), 10)
+    guard.sink.fail = None
+    for exchange in ids:
+        record_of(guard.sink, exchange, "start")
+        end_of(guard.sink, exchange)
+    assert_whole(guard.sink)
+
+
+def test_a_collector_that_stalls_delays_no_caller(guard: Guard, token: str) -> None:
+    guard.upstream.answer = json_answer(completion("hi"))
+    guard.sink.stall = 2.0
+    started = time.monotonic()
+    last = [guard.chat(token) for _ in range(10)][-1]
+    assert time.monotonic() - started < 2.0
+    guard.sink.stall = 0.0
+    end_of(guard.sink, names(last))
+
+
+# Policy changes.
+
+
+@pytest.fixture(scope="module")
+def changing(start_guard: StartGuard) -> Guard:
+    return start_guard()
+
+
+def test_a_policy_change_loses_no_record_and_a_stream_is_judged_by_its_own_set(changing: Guard, idp: Idp) -> None:
+    token, go = changing.token(), threading.Event()
+    pieces = [b"data: " + delta("to jane.d").encode() + b"\n\n", Wait(go)]
+    pieces += [b"data: " + event.encode() + b"\n\n" for event in (delta("oe@example.com"), finish(), "[DONE]")]
+    changing.upstream.answer = Answer(pieces=pieces)
+    before = changing.sink
+    seen = b""
+    with changing.client(token) as client, client.stream("POST", "/v1/chat/completions", json=question()) as reply:
+        parts = reply.iter_raw()
+        seen += next(parts)
+        streaming = names(reply)
+        old = record_of(before, streaming, "start")["portcullis.digest"]
+        other = sets.chat(idp.issuer)
+        del sets.policy(other)["mask"]
+        assert changing.update(other)
+        go.set()
+        for part in parts:
+            seen += part
+    assert content(seen) == "to <EMAIL_ADDRESS>"
+    assert end_of(before, streaming)["portcullis.digest"] == old
+
+    changing.upstream.answer = json_answer(completion(EMAIL.text))
+
+    def judged_anew() -> bool:
+        reply = changing.chat(token)
+        return EMAIL.value in reply.text
+
+    process.wait_until("the new set judges", judged_anew, 10)
+    reply = changing.chat(token)
+    assert end_of(before, names(reply))["portcullis.digest"] != old
+    assert_whole(before)
+
+
+# The real collector.
+
+
+@pytest.fixture
+def rotel(folder: Path) -> Iterator[Rotel]:
+    sink = Sink(folder).start()
+    collector = Rotel(folder, sink).start()
+    yield collector
+    collector.stop()
+    sink.stop()
+
+
+def test_a_real_collector_takes_the_records_and_the_chain_holds_behind_it(
+    rotel: Rotel, start_guard: StartGuard, idp: Idp
+) -> None:
+    guard = start_guard(sets.chat(idp.issuer, audit={"cluster": "rotel"}), clusters={"rotel": rotel.address})
+    guard.upstream.answer = json_answer(completion(EMAIL.text))
+    token = guard.token()
+    ids = [names(guard.chat(token)) for _ in range(5)]
+    for exchange in ids:
+        assert end_of(rotel.sink, exchange)["portcullis.response.entities"] == {"EMAIL_ADDRESS": 1}
+    assert_whole(rotel.sink)
+
+
+def test_what_a_collector_takes_in_part_is_not_sent_twice_and_the_loss_is_told(
+    start_guard: StartGuard, idp: Idp
+) -> None:
+    collector = Upstream().start()
+    collector.answer = json_answer('{"partialSuccess":{"rejectedLogRecords":"1","errorMessage":"no"}}')
+    try:
+        guard = start_guard(sets.chat(idp.issuer), clusters={"audit": collector.address})
+        token = guard.token()
+        guard.chat(token)
+        collector.wait_for(1)
+        time.sleep(1)
+        collector.answer = json_answer("{}")
+        last = names(guard.chat(token))
+
+        def records() -> list[Record]:
+            return [record for request in collector.requests for record in records_of(json.loads(request.body))]
+
+        def told() -> list[dict[str, Any]]:
+            return [r.json() for r in records() if r.attributes.get("portcullis.exchange") == last]
+
+        process.wait_until("both records of the last exchange", lambda: len(told()) == 2, 15)
+        assert any(r.json().get("portcullis.dropped.count", 0) > 0 for r in records())
+        sent = [record.attributes["portcullis.record"] for record in records()]
+        assert len(set(sent)) == len(sent)
+    finally:
+        collector.stop()
