@@ -54,5 +54,7 @@ fmt: ## format everything
 	@python3 tools/parts/install.py lint
 	@target/parts/venv/bin/ruff check --quiet --fix . ; target/parts/venv/bin/ruff format --quiet .
 
+include benches/bench.mk
+
 clean: ## remove target/ and dist/
 	rm -rf target dist benches/copy-filter/target

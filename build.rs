@@ -1,4 +1,9 @@
 //! Builds the masker's automaton from the table of detectors, and says which commit is being built.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "runs while building, on our own table"
+)]
 #[path = "build/automaton.rs"]
 mod automaton;
 #[path = "build/checks.rs"]

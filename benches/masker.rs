@@ -346,9 +346,10 @@ fn value(dice: &mut Dice) -> String {
 }
 
 fn corpora() -> Vec<(&'static str, Vec<u8>)> {
-    let made: [(&'static str, fn(&mut Dice, &mut String)); 4] =
+    type Fill = fn(&mut Dice, &mut String);
+    let made: [(&'static str, Fill); 4] =
         [("prose", prose), ("docs", docs), ("personal", personal), ("dense", dense)];
-    let make = |fill: fn(&mut Dice, &mut String)| {
+    let make = |fill: Fill| {
         let (mut dice, mut out) = (Dice(7), String::new());
         while out.len() < SIZE {
             fill(&mut dice, &mut out);

@@ -147,6 +147,8 @@ pub trait Host {
     fn trailers(&self, side: Side) -> Vec<Header>;
     /// Sets a trailer to one value.
     fn set_trailer(&self, side: Side, name: &str, value: &[u8]);
+    /// Removes a trailer with all its values.
+    fn remove_trailer(&self, side: Side, name: &str);
     /// The first `size` bytes of what is buffered of the body.
     fn body(&self, side: Side, size: usize) -> Vec<u8>;
     /// Puts `with` in the place of the first `size` bytes of what is buffered.

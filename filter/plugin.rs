@@ -86,9 +86,10 @@ fn reply(headers: usize, body: usize) -> Reply {
         return Reply::Broken;
     }
     let mut all = abi::map(Map::CallHeaders);
-    let status = all.iter().find(|(name, _)| name == b":status").and_then(|(_, value)| {
-        std::str::from_utf8(value).ok().and_then(|value| value.parse().ok())
-    });
+    let status = all
+        .iter()
+        .find(|(name, _)| name == b":status")
+        .and_then(|(_, value)| std::str::from_utf8(value).ok().and_then(|value| value.parse().ok()));
     let Some(status) = status else { return Reply::Broken };
     all.retain(|(name, _)| !name.starts_with(b":"));
     let body = if body == 0 { Vec::new() } else { abi::buffer(Buffer::CallBody, body).unwrap_or_default() };

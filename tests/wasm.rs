@@ -1,32 +1,121 @@
-//! The pure parts, compiled to WebAssembly and run in Node: what holds natively must hold where `usize` has 32 bits.
+//! The pure parts, compiled to WebAssembly and run in Node: what holds natively must hold where `usize` has 32 bits,
+//! where vectors are SIMD128 and where there is no clock of ours.
 #![cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 #![allow(missing_docs)]
 
-use wasm_bindgen_test::wasm_bindgen_test;
-
-use portcullis::host::{Call, CallError, Level, Reply};
 use std::time::Duration;
 
-#[wasm_bindgen_test]
-fn log_levels_are_ordered_by_loudness() {
-    assert!(Level::Debug < Level::Info && Level::Info < Level::Warn && Level::Warn < Level::Error);
+use jwt_simple::prelude::{Ed25519KeyPair, EdDSAKeyPairLike as _};
+use portcullis::audit::otlp::Resource;
+use portcullis::audit::{EndRecord, Limits, Record, Recorder};
+use portcullis::config::json;
+use portcullis::config::set::{Bundle, HostPromises};
+use portcullis::identity::provider::State;
+use portcullis::identity::signature::NoNative;
+use portcullis::identity::{Issuer, KeySet, Refusal, TokenError, Verifier};
+use portcullis::mask::{Entities, Found, Plan, mask_whole};
+use portcullis::policy::{Condition, Fact, Facts, Phase, Variable};
+use portcullis::protocol::openai;
+use portcullis::protocol::rewrite::{BodyKind, ResponseRewriter};
+use wasm_bindgen_test::wasm_bindgen_test;
+
+fn plan() -> Plan {
+    let entities = ["PII", "SECRETS"].into_iter().map(|name| Entities::resolve(name).unwrap());
+    Plan::new(entities.fold(Entities::NONE, Entities::union), vec![])
 }
 
+const TEXT: &str =
+    "jane.doe@example.com paid 4111 1111 1111 1111 from 192.168.10.20 — é 你 😀 — AKIAIOSFODNN7EXAMPLE.";
+
 #[wasm_bindgen_test]
-fn a_call_keeps_its_timeout_and_body() {
-    let call = Call {
-        cluster: "idp".into(),
-        headers: vec![(":path".into(), "/keys".into())],
-        body: vec![0xff; 70_000],
-        timeout: Duration::from_secs(5),
+fn a_stream_is_masked_as_the_whole_at_every_cut() {
+    let answer =
+        serde_json::json!({ "choices": [{ "index": 0, "message": { "content": TEXT } }] }).to_string();
+    let rewritten = |cut: usize| {
+        let mut rewriter = ResponseRewriter::new(BodyKind::Json, &openai::ANSWERS, plan());
+        let mut out = Vec::new();
+        let (first, second) = answer.as_bytes().split_at(cut);
+        rewriter.push(first, false, &mut out).unwrap();
+        rewriter.push(second, true, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
     };
-    assert_eq!(call.clone().body.len(), 70_000);
-    assert_eq!(call.timeout.as_millis(), 5_000);
+    let whole = mask_whole(&plan(), TEXT.as_bytes(), &mut Found::default()).unwrap();
+    let whole = String::from_utf8(whole).unwrap();
+    for gone in ["jane", "4111", "192.168", "AKIA"] {
+        assert!(!whole.contains(gone), "{whole}");
+    }
+    for cut in 0..=answer.len() {
+        let seen: serde_json::Value = serde_json::from_str(&rewritten(cut)).unwrap();
+        assert_eq!(seen["choices"][0]["message"]["content"], whole, "cut at {cut}");
+    }
+}
+
+struct Alice;
+
+impl Facts for Alice {
+    fn fact(&self, variable: Variable) -> Fact<'_> {
+        match variable {
+            Variable::LlmModel => Fact::Str("gpt-4o"),
+            Variable::LlmPromptChars => Fact::Int(9_000_000_000),
+            _ => Fact::Missing,
+        }
+    }
 }
 
 #[wasm_bindgen_test]
-fn a_broken_reply_is_not_an_answer() {
-    let answer = Reply::Answer { status: 200, headers: vec![], body: vec![] };
-    assert_ne!(answer, Reply::Broken);
-    assert!(CallError::UnknownCluster.to_string().contains("cluster"));
+fn conditions_count_in_sixty_four_bits() {
+    let holds = |source: &str| Condition::compile(source, Phase::Body).unwrap().evaluate(&Alice);
+    assert_eq!(holds("llm.prompt_chars > 4294967296"), Ok(true));
+    assert_eq!(holds("llm.model.matches('^gpt-4(o|o-mini)$') && llm.prompt_chars < 9000000001"), Ok(true));
+    assert!(Condition::compile(&format!("{}1 == 1", "1+".repeat(1000)), Phase::Body).is_err());
+}
+
+#[wasm_bindgen_test]
+fn a_token_is_verified_by_the_modules_own_cryptography() {
+    let key = Ed25519KeyPair::generate().with_key_id("k");
+    let claims = jwt_simple::prelude::Claims::create(jwt_simple::prelude::Duration::from_hours(1))
+        .with_issuer("https://idp.example.com")
+        .with_subject("alice")
+        .with_audience("rag");
+    let expires = claims.expires_at.unwrap().as_nanos();
+    let token = key.sign(claims).unwrap();
+    let x = jwt_simple::prelude::Ed25519PublicKey::to_bytes(&key.public_key());
+    let x = base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, x);
+    let keys = format!(r#"{{"keys":[{{"kty":"OKP","crv":"Ed25519","kid":"k","x":"{x}"}}]}}"#);
+    let keys = KeySet::parse(keys.as_bytes()).unwrap();
+    let verifier = Verifier::new(vec![Issuer {
+        issuer: "https://idp.example.com".into(),
+        audiences: vec!["rag".into()],
+        groups_claim: vec!["groups".into()],
+        leeway: Duration::from_secs(30),
+    }]);
+    let verify = |token: &str, now| verifier.verify(token, &[0], now, |_| State::Ready(&keys), &NoNative);
+    assert_eq!(verify(&token, expires - 1).unwrap().id, "https://idp.example.com#alice");
+    let late = expires + 31_000_000_000;
+    assert_eq!(verify(&token, late), Err(Refusal::Unauthenticated(TokenError::Expired)));
+    let (head, signature) = token.rsplit_once('.').unwrap();
+    let forged = format!("{head}.{}", signature.chars().rev().collect::<String>());
+    assert!(verify(&forged, expires - 1).is_err());
+}
+
+#[wasm_bindgen_test]
+fn a_bundle_is_read_as_it_was_written() {
+    let set = r#"{"version":1,"connections":[{"name":"a","protocol":"none","match":{"path_prefix":"/x"}}]}"#;
+    let mut root = json::read(set.as_bytes()).unwrap();
+    assert!(root.settle().is_empty());
+    let (made, _) = Bundle::of(&root, "c0ffee", HostPromises::default()).unwrap();
+    let (read, _) = Bundle::parse(made.encode(&root).unwrap().as_bytes()).unwrap();
+    assert_eq!((read.digest, read.revision), (made.digest, "c0ffee".to_owned()));
+}
+
+#[wasm_bindgen_test]
+fn records_are_batched_with_their_chain() {
+    let mut recorder = Recorder::new([7; 16], &Resource::default(), Limits::default());
+    recorder.record(1_000_000_000, &Record::End(Box::new(EndRecord::default())));
+    let batch = recorder.next_batch(2_000_000_000).unwrap();
+    let batch: serde_json::Value = serde_json::from_slice(&batch.body).unwrap();
+    let record = &batch["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0];
+    let body: serde_json::Value =
+        serde_json::from_str(record["body"]["stringValue"].as_str().unwrap()).unwrap();
+    assert_eq!(body["portcullis.chain.id"], "07".repeat(16));
 }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
-use portcullis::exchange::guard::Guard;
 use portcullis::config::node::Node;
 use portcullis::config::parse;
 use portcullis::config::set::{Bundle, HostPromises};
 use portcullis::config::{Problem, Severity};
+use portcullis::exchange::guard::Guard;
 
 use crate::report::{self, Format};
 use crate::source::{self, Source};

@@ -6,15 +6,8 @@ use crate::host::Header;
 use crate::protocol::rewrite::BodyKind;
 
 /// Headers of an answer that speak of bytes we may change: length, digests, validators, ranges.
-pub const STALE: [&str; 7] = [
-    "accept-ranges",
-    "content-digest",
-    "content-length",
-    "content-md5",
-    "digest",
-    "etag",
-    "repr-digest",
-];
+pub const STALE: [&str; 7] =
+    ["accept-ranges", "content-digest", "content-length", "content-md5", "digest", "etag", "repr-digest"];
 
 /// Headers of a request that ask for an answer we could not read, or for a part of one.
 pub const ASKS: [&str; 6] = ["accept-encoding", "if-match", "if-none-match", "if-range", "range", "te"];
@@ -48,11 +41,8 @@ pub fn body_kind(status: u16, headers: &[Header]) -> Result<BodyKind, Kind> {
         return Err(Kind::Encoding);
     }
     let mut types = values("content-type");
-    // Without a type there is nothing to go by but the bytes: they are read as text.
-    let Some(value) = types.next() else { return Ok(BodyKind::Text) };
-    if types.next().is_some() {
-        return Err(Kind::ContentType);
-    }
+    // Without a type, or with two, caller and masker may read the bytes differently.
+    let (Some(value), None) = (types.next(), types.next()) else { return Err(Kind::ContentType) };
     let value = std::str::from_utf8(value).map_err(|_| Kind::ContentType)?;
     let mut parts = value.split(';');
     let media = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -91,6 +81,7 @@ mod tests {
         assert_eq!(kind("application/octet-stream"), Err(Kind::ContentType));
         assert_eq!(kind("application/grpc"), Err(Kind::Grpc));
         assert_eq!(body_kind(206, &[]), Err(Kind::Partial));
+        assert_eq!(body_kind(200, &[]), Err(Kind::ContentType));
     }
 
     #[test]

@@ -111,6 +111,10 @@ impl Host for Fake {
         trailers.push((name.as_bytes().to_vec(), value.to_vec()));
     }
 
+    fn remove_trailer(&self, _: Side, name: &str) {
+        self.trailers.borrow_mut().retain(|(key, _)| key != name.as_bytes());
+    }
+
     fn body(&self, side: Side, size: usize) -> Vec<u8> {
         let body = self.buffer(side).borrow();
         body.get(..size.min(body.len())).unwrap_or_default().to_vec()

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::Duration;
 
 use crate::config::Problem;
 use crate::config::set::{
-    self, Bundle, Connection, Effect, Expose, JwksSource, Located, Mode, Place, Protocol, Template, TemplatePart, Unmatched,
+    self, Bundle, Connection, Effect, Expose, JwksSource, Located, Mode, Place, Protocol, Template,
+    TemplatePart, Unmatched,
 };
 use crate::identity::KeySet;
 use crate::identity::bearer::TokenHeader;
@@ -86,13 +86,13 @@ pub struct Policy {
     pub reads_headers: bool,
 }
 
-/// How long an exchange waits for keys before it is refused.
-pub const KEYS_WAIT: Duration = Duration::from_secs(5);
+/// The proxy's environment: the value of a variable, where it is set and let through.
+pub type Env<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 impl Guard {
     /// Compiles a set. `env` gives the values of the proxy's environment; `None` where only the set itself is
     /// checked, away from any proxy.
-    pub fn compile(bundle: &Bundle, env: Option<&dyn Fn(&str) -> Option<String>>) -> Result<Self, Vec<Problem>> {
+    pub fn compile(bundle: &Bundle, env: Option<&Env<'_>>) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let set = &bundle.set;
         let mut policies = BTreeMap::new();
@@ -137,14 +137,18 @@ fn check_keys(issuer: &set::Issuer, problems: &mut Vec<Problem>) {
 fn compile_policy(policy: &set::Policy, bundle: &Bundle, problems: &mut Vec<Problem>) -> Option<Policy> {
     let before = problems.len();
     let mode = policy.mode.unwrap_or(bundle.set.mode);
-    let allow = condition_problem(&policy.allow, Condition::compile(&policy.allow.value, Phase::Body), problems);
+    let allow =
+        condition_problem(&policy.allow, Condition::compile(&policy.allow.value, Phase::Body), problems);
     let compiled: Vec<Rule> = policy.rules.iter().filter_map(|rule| compile_rule(rule, problems)).collect();
-    let entities = policy.mask_response.as_ref().map_or(Entities::NONE, |mask| resolve(&mask.entities, problems));
+    let entities =
+        policy.mask_response.as_ref().map_or(Entities::NONE, |mask| resolve(&mask.entities, problems));
     if problems.len() > before {
         return None;
     }
     let allow = allow?;
-    let acts = |rule: &Rule| rule.effect() == rules::Effect::Deny && rule.mode(mode_of(mode)) == rules::Mode::Enforce;
+    let acts = |rule: &Rule| {
+        rule.effect() == rules::Effect::Deny && rule.mode(mode_of(mode)) == rules::Mode::Enforce
+    };
     let holds_for_body = mode == Mode::Enforce
         && (allow.reads_body() || compiled.iter().any(|rule| acts(rule) && rule.condition().reads_body()));
     if holds_for_body && !bundle.host.body_before_headers {
@@ -238,7 +242,7 @@ fn compile_lane(
     connection: &Connection,
     set: &set::PolicySet,
     policies: &BTreeMap<String, Rc<Policy>>,
-    env: Option<&dyn Fn(&str) -> Option<String>>,
+    env: Option<&Env<'_>>,
     problems: &mut Vec<Problem>,
 ) -> Option<Lane> {
     let policy = connection.policy.as_ref().and_then(|name| policies.get(&name.value)).map(Rc::clone);
@@ -265,7 +269,9 @@ fn compile_lane(
     let configured = connection.token_headers.iter();
     Some(Lane {
         issuers,
-        token_headers: configured.map(|header| TokenHeader { name: header.name.clone(), prefix: header.prefix.clone() }).collect(),
+        token_headers: configured
+            .map(|header| TokenHeader { name: header.name.clone(), prefix: header.prefix.clone() })
+            .collect(),
         credential,
         plan: Plan::new(entities, secrets.clone()),
         watch: Plan::new(entities, Vec::new()),
@@ -279,7 +285,7 @@ fn compile_lane(
 /// Puts the environment's values into a template; `secrets` takes each of them.
 pub fn fill(
     template: &Template,
-    env: &dyn Fn(&str) -> Option<String>,
+    env: &Env<'_>,
     secrets: &mut Vec<Vec<u8>>,
     problems: &mut Vec<Problem>,
 ) -> Option<String> {
@@ -289,7 +295,11 @@ pub fn fill(
             TemplatePart::Text(fixed) => text.push_str(fixed),
             TemplatePart::Env(name) => match env(name).filter(|value| !value.is_empty()) {
                 Some(value) if value.bytes().any(|byte| byte.is_ascii_control()) => {
-                    problems.push(unusable(&template.place, name, "holds a line end or another control character"));
+                    problems.push(unusable(
+                        &template.place,
+                        name,
+                        "holds a line end or another control character",
+                    ));
                     return None;
                 }
                 Some(value) => {
@@ -297,7 +307,11 @@ pub fn fill(
                     text.push_str(&value);
                 }
                 None => {
-                    problems.push(unusable(&template.place, name, "is not set, or the proxy does not let it through"));
+                    problems.push(unusable(
+                        &template.place,
+                        name,
+                        "is not set, or the proxy does not let it through",
+                    ));
                     return None;
                 }
             },

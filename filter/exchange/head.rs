@@ -97,8 +97,7 @@ pub fn json_type(value: &[u8]) -> Result<(), Kind> {
     if media.starts_with("multipart/") {
         return Err(Kind::Multipart);
     }
-    let json = media == "application/json"
-        || (media.starts_with("application/") && media.ends_with("+json"));
+    let json = media == "application/json" || (media.starts_with("application/") && media.ends_with("+json"));
     if !json || !utf8_charset(parts) {
         return Err(Kind::ContentType);
     }
@@ -130,7 +129,11 @@ mod tests {
 
     #[test]
     fn only_json_in_utf8_counts_as_readable() {
-        for good in ["application/json", "Application/JSON; charset=UTF-8", "application/vnd.api+json;charset=\"utf-8\""] {
+        for good in [
+            "application/json",
+            "Application/JSON; charset=UTF-8",
+            "application/vnd.api+json;charset=\"utf-8\"",
+        ] {
             assert_eq!(json_type(good.as_bytes()), Ok(()), "{good}");
         }
         for bad in ["text/plain", "application/json; charset=utf-16", "application/jsonx", ""] {
@@ -143,7 +146,8 @@ mod tests {
     #[test]
     fn two_content_types_are_not_one() {
         let header = |value: &str| (b"content-type".to_vec(), value.as_bytes().to_vec());
-        let head = Head { headers: vec![header("application/json"), header("text/plain")], ..Head::default() };
+        let head =
+            Head { headers: vec![header("application/json"), header("text/plain")], ..Head::default() };
         assert_eq!(head.body_kind(), Err(Kind::ContentType));
     }
 

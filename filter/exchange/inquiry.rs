@@ -10,7 +10,6 @@ use super::refusal::{Code, Refusal};
 use crate::config::set::{Kind, Protocol};
 use crate::host::Host;
 use crate::identity::{Identity, bearer};
-use crate::mask::{self, Found};
 use crate::policy::decision::{Denial, Reason};
 use crate::policy::{Fact, Facts, Variable};
 use crate::protocol::RequestError;
@@ -69,14 +68,20 @@ impl Facts for RequestFacts<'_> {
         let inquiry = &self.exchange.inquiry;
         let view = inquiry.view.as_ref();
         let identity = inquiry.identity.as_deref();
-        let text = |part: fn(&Identity) -> &str| identity.map_or(Fact::Str(""), |identity| Fact::Str(part(identity)));
+        let text = |part: fn(&Identity) -> &str| {
+            identity.map_or(Fact::Str(""), |identity| Fact::Str(part(identity)))
+        };
         let count = |count: u64| Fact::Int(i64::try_from(count).unwrap_or(i64::MAX));
         match variable {
             Variable::IdentityId => text(|identity| &identity.id),
             Variable::IdentitySubject => text(|identity| &identity.subject),
             Variable::IdentityIssuer => text(|identity| &identity.issuer),
-            Variable::IdentityGroups => Fact::List(identity.map_or(&[], |identity| identity.groups.as_slice())),
-            Variable::IdentityClaims => identity.map_or(Fact::Missing, |identity| Fact::Json(&identity.claims)),
+            Variable::IdentityGroups => {
+                Fact::List(identity.map_or(&[], |identity| identity.groups.as_slice()))
+            }
+            Variable::IdentityClaims => {
+                identity.map_or(Fact::Missing, |identity| Fact::Json(&identity.claims))
+            }
             Variable::SourceAddress => Fact::Str(&inquiry.head.source_address),
             Variable::SourcePrincipal => Fact::Str(&inquiry.head.source_principal),
             Variable::RequestMethod => Fact::Str(&inquiry.head.method),
@@ -95,8 +100,12 @@ impl Facts for RequestFacts<'_> {
             Variable::LlmOperation => Fact::Str(inquiry.operation.map_or("", Operation::name)),
             Variable::LlmModel => Fact::Str(view.map_or("", |view| &view.model)),
             Variable::LlmStream => Fact::Bool(view.is_some_and(|view| view.stream)),
-            Variable::LlmMaxOutputTokens => count(view.and_then(|view| view.max_output_tokens).unwrap_or_default()),
-            Variable::LlmMessages => count(view.map_or(0, |view| u64::try_from(view.messages).unwrap_or(u64::MAX))),
+            Variable::LlmMaxOutputTokens => {
+                count(view.and_then(|view| view.max_output_tokens).unwrap_or_default())
+            }
+            Variable::LlmMessages => {
+                count(view.map_or(0, |view| u64::try_from(view.messages).unwrap_or(u64::MAX)))
+            }
             Variable::LlmPromptChars => count(view.map_or(0, |view| view.prompt_chars)),
             Variable::LlmTools => Fact::List(view.map_or(&[], |view| first(&view.tools))),
             Variable::LlmImages => count(view.map_or(0, |view| view.images)),
@@ -128,7 +137,9 @@ impl Exchange {
 
     /// Whether headers are held until the body is whole.
     pub(super) fn needs_body(&self) -> bool {
-        self.policy().is_some_and(|policy| policy.holds_for_body) && !self.inquiry.tunnel && !self.inquiry.unreadable
+        self.policy().is_some_and(|policy| policy.holds_for_body)
+            && !self.inquiry.tunnel
+            && !self.inquiry.unreadable
     }
 
     pub(super) fn over_limit(&self, size: usize) -> bool {
@@ -183,7 +194,8 @@ impl Exchange {
                 self.inquiry.would.get_or_insert_with(|| refusal_of(would));
             }
             self.inquiry.flags = verdict.flags;
-            self.inquiry.errors = verdict.errors.into_iter().map(|(rule, error)| (rule, error.to_string())).collect();
+            self.inquiry.errors =
+                verdict.errors.into_iter().map(|(rule, error)| (rule, error.to_string())).collect();
         }
         refusal.map_or(Ok(()), Err)
     }
@@ -216,9 +228,8 @@ impl Exchange {
             }
         }
         if self.policy().is_some_and(|policy| policy.reads_entities) {
-            let mut entities = Found::default();
-            mask::mask_whole(&self.worker.guard.everything, self.inquiry.prompt.as_bytes(), &mut entities);
-            self.inquiry.entities = entities.names().into_iter().map(str::to_owned).collect();
+            let entities = self.worker.guard.everything.find(self.inquiry.prompt.as_bytes());
+            self.inquiry.entities = entities.names().map(str::to_owned).collect();
         }
         Ok(())
     }

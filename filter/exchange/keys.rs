@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::guard::fill;
+use super::guard::{Env, fill};
 use super::metrics;
 use crate::config::Problem;
 use crate::config::set::{ClusterRef, Issuer, JwksSource};
@@ -44,11 +44,7 @@ pub(super) struct Arrival {
 
 impl Keys {
     /// Prepares the issuers' sources.
-    pub fn new(
-        issuers: &[Issuer],
-        host: &dyn Host,
-        env: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Self, Vec<Problem>> {
+    pub fn new(issuers: &[Issuer], host: &dyn Host, env: &Env<'_>) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let slots = issuers.iter().filter_map(|issuer| slot(issuer, host, env, &mut problems)).collect();
         if problems.is_empty() { Ok(Self { slots }) } else { Err(problems) }
@@ -144,17 +140,13 @@ impl Slot {
     }
 }
 
-fn slot(
-    issuer: &Issuer,
-    host: &dyn Host,
-    env: &dyn Fn(&str) -> Option<String>,
-    problems: &mut Vec<Problem>,
-) -> Option<Slot> {
+fn slot(issuer: &Issuer, host: &dyn Host, env: &Env<'_>, problems: &mut Vec<Problem>) -> Option<Slot> {
     let mut timing = Timing::default();
     let (source, service) = match &issuer.jwks {
         JwksSource::Discovery { cluster, refresh } => {
             timing.refresh = *refresh;
-            let source = Source::Discovery { issuer: issuer.issuer.value.clone(), path: cluster.path.clone() };
+            let source =
+                Source::Discovery { issuer: issuer.issuer.value.clone(), path: cluster.path.clone() };
             (source, Some(service(cluster, env, problems)?))
         }
         JwksSource::Uri { cluster, uri, refresh } => {
@@ -183,11 +175,7 @@ fn slot(
     }
 }
 
-fn service(
-    cluster: &ClusterRef,
-    env: &dyn Fn(&str) -> Option<String>,
-    problems: &mut Vec<Problem>,
-) -> Option<Service> {
+fn service(cluster: &ClusterRef, env: &Env<'_>, problems: &mut Vec<Problem>) -> Option<Service> {
     let headers = headers(cluster, env, problems)?;
     Some(Service {
         cluster: cluster.cluster.value.clone(),
@@ -200,12 +188,13 @@ fn service(
 /// The headers of a service, with the environment's values in their templates.
 pub(super) fn headers(
     cluster: &ClusterRef,
-    env: &dyn Fn(&str) -> Option<String>,
+    env: &Env<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<Vec<(String, String)>> {
     let mut secrets = Vec::new();
-    let filled = cluster.headers.iter().map(|(name, value)| {
-        fill(value, env, &mut secrets, problems).map(|value| (name.clone(), value))
-    });
+    let filled = cluster
+        .headers
+        .iter()
+        .map(|(name, value)| fill(value, env, &mut secrets, problems).map(|value| (name.clone(), value)));
     filled.collect()
 }

@@ -6,7 +6,9 @@
 use super::refusal::Code;
 use super::{Exchange, Stage, metrics};
 use crate::audit::record::{Answered, Facts};
-use crate::audit::{Claims, Decision, EndRecord, Outcome, Path, Record, Seconds, StartRecord, Tally, Text, Texts, TraceParent};
+use crate::audit::{
+    Claims, Decision, EndRecord, Outcome, Path, Record, Seconds, StartRecord, Tally, Text, Texts, TraceParent,
+};
 use crate::config::set::Mode;
 use crate::host::Host;
 use crate::policy::Variable;
@@ -34,7 +36,8 @@ impl Exchange {
         let answered = self.record_answer(host);
         self.count(host);
         let end = Box::new(EndRecord { facts: self.record_facts(), answered });
-        let before_identity = self.stage == Stage::Refused && self.inquiry.identity.is_none() && !self.start_recorded;
+        let before_identity =
+            self.stage == Stage::Refused && self.inquiry.identity.is_none() && !self.start_recorded;
         let record = if before_identity { Record::Refusal(end) } else { Record::End(end) };
         self.worker.record(host, &record);
     }
@@ -242,9 +245,11 @@ pub(super) fn decision_of(code: Code) -> Decision {
         Code::GuardUnavailable | Code::PolicyError | Code::UpstreamUnreadable | Code::UpstreamCredential => {
             Decision::Error
         }
-        Code::Unauthenticated | Code::Forbidden | Code::InvalidRequest | Code::TooLarge | Code::Uninspectable => {
-            Decision::Deny
-        }
+        Code::Unauthenticated
+        | Code::Forbidden
+        | Code::InvalidRequest
+        | Code::TooLarge
+        | Code::Uninspectable => Decision::Deny,
     }
 }
 

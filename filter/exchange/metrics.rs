@@ -5,13 +5,29 @@ use crate::host::Metric;
 /// Name, labels, what it counts. The page on metrics is checked against it.
 pub const METRICS: [(&str, &[&str], &str); 10] = [
     ("portcullis_decisions_total", &["connection", "policy", "decision", "reason"], "Exchanges by decision."),
-    ("portcullis_rules_total", &["policy", "rule", "outcome"], "Rules that held or failed: deny, flag, would_deny, error."),
+    (
+        "portcullis_rules_total",
+        &["policy", "rule", "outcome"],
+        "Rules that held or failed: deny, flag, would_deny, error.",
+    ),
     ("portcullis_masked_total", &["policy", "entity"], "Entities masked in answers (in monitor: found)."),
-    ("portcullis_held_bytes", &["policy"], "Most bytes of an answer held back at once, by exchange (histogram)."),
-    ("portcullis_uninspected_total", &["policy", "kind"], "Exchanges with something that was let pass unread."),
+    (
+        "portcullis_held_bytes",
+        &["policy"],
+        "Most bytes of an answer held back at once, by exchange (histogram).",
+    ),
+    (
+        "portcullis_uninspected_total",
+        &["policy", "kind"],
+        "Exchanges with something that was let pass unread.",
+    ),
     ("portcullis_audit_records_total", &["outcome"], "Records delivered, dropped, or sent again."),
     ("portcullis_audit_queue_records", &[], "Records that wait for the collector, over all workers (gauge)."),
-    ("portcullis_key_set_age_seconds", &["issuer"], "Age of an issuer's keys in the worker that looked last (gauge)."),
+    (
+        "portcullis_key_set_age_seconds",
+        &["issuer"],
+        "Age of an issuer's keys in the worker that looked last (gauge).",
+    ),
     ("portcullis_key_set_fetches_total", &["issuer", "outcome"], "Calls to identity providers for keys."),
     ("portcullis_errors_total", &["kind"], "Faults of the guard itself or its surroundings, to look into."),
 ];

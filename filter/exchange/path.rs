@@ -72,7 +72,9 @@ fn decode_unreserved(path: &str) -> Result<Cow<'_, str>, PathError> {
             continue;
         }
         let (Some(high), Some(low)) = (bytes.next(), bytes.next()) else { return Err(PathError::Percent) };
-        let (Some(high_value), Some(low_value)) = (hex(high), hex(low)) else { return Err(PathError::Percent) };
+        let (Some(high_value), Some(low_value)) = (hex(high), hex(low)) else {
+            return Err(PathError::Percent);
+        };
         let value = (high_value << 4) | low_value;
         match value {
             b'/' | b'\\' | b'%' | 0..=0x1f | 0x7f => return Err(PathError::Encoded),
@@ -100,7 +102,8 @@ mod tests {
 
     #[test]
     fn ordinary_paths_stay_as_they_are() {
-        for path in ["/", "/v1/chat/completions", "/v1/", "/a.b/..c/d..", "/a;b=1/c", "/caf%C3%A9", "/a%20b"] {
+        for path in ["/", "/v1/chat/completions", "/v1/", "/a.b/..c/d..", "/a;b=1/c", "/caf%C3%A9", "/a%20b"]
+        {
             assert_eq!(canonical(path).as_deref(), Ok(path));
         }
     }

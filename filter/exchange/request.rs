@@ -57,6 +57,7 @@ impl Exchange {
 
     /// The request ends with trailers: its body is whole.
     pub fn request_trailers(&mut self, host: &dyn Host) -> Flow {
+        self.strip_trailers(host);
         match self.stage {
             Stage::AwaitKeys | Stage::AwaitBody => {
                 let outcome = self.buffered(host, self.inquiry.size, true);
@@ -71,11 +72,22 @@ impl Exchange {
         }
     }
 
+    /// What must not go upstream as a header must not go as a trailer either.
+    fn strip_trailers(&self, host: &dyn Host) {
+        let Some(lane) = self.lane.as_ref().filter(|_| self.stage != Stage::Off) else { return };
+        let trailers = host.trailers(Side::Request);
+        for name in bearer::stripped(&trailers, &lane.token_headers) {
+            host.remove_trailer(Side::Request, name);
+        }
+    }
+
     /// What was awaited has come, or has been awaited long enough. Called from outside the stream's own events.
     pub fn wake(&mut self, host: &dyn Host) {
         let outcome = match self.stage {
             Stage::AwaitKeys => self.keys_came(host),
-            Stage::AwaitBody if !self.inquiry.complete && self.inquiry.size == 0 && !self.worker.bodies_come() => {
+            Stage::AwaitBody
+                if !self.inquiry.complete && self.inquiry.size == 0 && !self.worker.bodies_come() =>
+            {
                 host.count(&metrics::error("headers_not_held"), 1);
                 Err(Refusal::new(
                     Code::GuardUnavailable,
@@ -125,8 +137,9 @@ impl Exchange {
         let canonical = path::canonical(self.inquiry.head.path_part()).map(std::borrow::Cow::into_owned);
         self.inquiry.path = canonical.clone().unwrap_or_else(|_| self.inquiry.head.path_part().to_owned());
         let guard = Rc::clone(&self.worker.guard);
-        self.lane = route::choose(&guard.lanes, |lane| &lane.connection, &self.inquiry.head, &self.inquiry.path)
-            .map(Rc::clone);
+        self.lane =
+            route::choose(&guard.lanes, |lane| &lane.connection, &self.inquiry.head, &self.inquiry.path)
+                .map(Rc::clone);
         if let Err(error) = canonical {
             self.object(Refusal::new(Code::InvalidRequest, error.to_string()).because("path"))?;
         }
@@ -156,8 +169,9 @@ impl Exchange {
                 return Ok(Flow::Continue);
             }
             Unmatched::Monitor => {}
-            Unmatched::Deny => self
-                .object(Refusal::new(Code::Forbidden, "no connection is open for this request").because("unmatched"))?,
+            Unmatched::Deny => self.object(
+                Refusal::new(Code::Forbidden, "no connection is open for this request").because("unmatched"),
+            )?,
         }
         strip_own(host, &self.inquiry.head);
         self.stage = Stage::Forwarded;
@@ -360,5 +374,6 @@ fn kind_named(name: &str) -> Kind {
 }
 
 fn keys_unavailable(reason: &str) -> Refusal {
-    Refusal::new(Code::GuardUnavailable, "the identity provider's keys cannot be had at the moment").because(reason)
+    Refusal::new(Code::GuardUnavailable, "the identity provider's keys cannot be had at the moment")
+        .because(reason)
 }

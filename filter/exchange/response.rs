@@ -89,13 +89,16 @@ impl Exchange {
         let Some(lane) = self.lane.clone() else { return Ok(()) };
         if enforce {
             self.check_route(host)?;
-            self.expose(host);
+            self.expose(host, headers);
         }
         if self.credentialed {
             self.cover_headers(host, headers, &lane.cover);
             if enforce && self.answer.status == 401 {
                 host.count(&metrics::error("upstream_credential"), 1);
-                return Err(Refusal::new(Code::UpstreamCredential, "the upstream refused the connection's credential"));
+                return Err(Refusal::new(
+                    Code::UpstreamCredential,
+                    "the upstream refused the connection's credential",
+                ));
             }
         }
         if self.inquiry.tunnel {
@@ -146,7 +149,8 @@ impl Exchange {
     fn check_route(&self, host: &dyn Host) -> Result<(), Refusal> {
         let now = |name: &str| host.property(&["xds", name]).unwrap_or_default();
         let head = &self.inquiry.head;
-        let same = now("route_name") == head.route.as_bytes() && now("cluster_name") == head.cluster.as_bytes();
+        let same =
+            now("route_name") == head.route.as_bytes() && now("cluster_name") == head.cluster.as_bytes();
         if same || self.answer.status >= 500 {
             return Ok(());
         }
@@ -295,7 +299,13 @@ impl Exchange {
         }
     }
 
-    fn expose(&self, host: &dyn Host) {
+    /// Sets our headers; an upstream must not speak in our name.
+    fn expose(&self, host: &dyn Host, headers: &[Header]) {
+        for (name, _) in headers.iter().filter(|(name, _)| name.starts_with(b"x-portcullis-")) {
+            if let Ok(name) = std::str::from_utf8(name) {
+                host.remove_header(Side::Response, name);
+            }
+        }
         for (name, value) in self.exposed() {
             host.set_header(Side::Response, name, value.as_bytes());
         }

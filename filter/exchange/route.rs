@@ -92,7 +92,11 @@ mod tests {
         let post = Match { method: Some("POST".into()), ..prefix("/v1") };
         let routed = Match { route: Some("r".into()), ..Match::default() };
         let all = [connection("a", vec![post, routed])];
-        let head = |method: &str, route: &str| Head { method: method.into(), route: route.into(), ..Head::default() };
+        let head = |method: &str, route: &str| Head {
+            method: method.into(),
+            route: route.into(),
+            ..Head::default()
+        };
         assert_eq!(chosen(&all, &head("POST", ""), "/v1"), Some("a"));
         assert_eq!(chosen(&all, &head("GET", ""), "/v1"), None);
         assert_eq!(chosen(&all, &head("GET", "r"), "/x"), Some("a"));

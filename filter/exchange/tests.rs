@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 use super::fake::Fake;
 use super::{Exchange, Worker};
-use crate::config::set::{Bundle, HostPromises};
 use crate::config::json;
+use crate::config::set::{Bundle, HostPromises};
 use crate::host::{Flow, Header, LocalAnswer, Side};
 
 const ISSUER: &str = "https://idp.example.com";
@@ -79,8 +79,8 @@ impl Rig {
         let host = Fake { env: [("KEY".to_owned(), CREDENTIAL.to_owned())].into(), ..Fake::default() };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         host.now.set(u64::try_from(now.as_nanos()).unwrap());
-        let worker = Worker::start(&host, &bundle(&set, true))
-            .unwrap_or_else(|problems| panic!("{problems:?}"));
+        let worker =
+            Worker::start(&host, &bundle(&set, true)).unwrap_or_else(|problems| panic!("{problems:?}"));
         Self { host, worker: Rc::new(worker), key }
     }
 
@@ -99,7 +99,8 @@ impl Rig {
 
     fn head(&self, method: &str, path: &str, more: &[(&str, &str)]) {
         let pseudo = [(":method", method), (":path", path), (":authority", "api.example.com")];
-        *self.host.request.borrow_mut() = pseudo.iter().chain(more).map(|(name, value)| header(name, value)).collect();
+        *self.host.request.borrow_mut() =
+            pseudo.iter().chain(more).map(|(name, value)| header(name, value)).collect();
     }
 
     /// Starts a chat request with a caller's token.

@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use super::guard::Guard;
+use super::guard::{Env, Guard};
 use super::keys::{self, Keys};
 use super::metrics;
 use crate::audit::otlp::Resource;
@@ -130,7 +130,8 @@ impl Worker {
         {
             return Ok(identity);
         }
-        let verdict = self.verifier.verify(token, accepted, now, |issuer| keys.state(issuer, now), &Proxy(host));
+        let verdict =
+            self.verifier.verify(token, accepted, now, |issuer| keys.state(issuer, now), &Proxy(host));
         let refusal = match verdict {
             Ok(identity) => {
                 let generation = keys.generation(identity.issuer_index);
@@ -235,8 +236,12 @@ impl Worker {
             ("content-type".to_owned(), "application/json".to_owned()),
         ];
         headers.extend(collector.headers.iter().cloned());
-        let call =
-            Call { cluster: collector.cluster.clone(), headers, body: batch.body, timeout: collector.timeout };
+        let call = Call {
+            cluster: collector.cluster.clone(),
+            headers,
+            body: batch.body,
+            timeout: collector.timeout,
+        };
         match host.call(&call) {
             Ok(id) => collector.flight.set(Some((id, batch.ticket))),
             Err(error) => {
@@ -271,7 +276,10 @@ impl Worker {
         let before = recorder.stats();
         recorder.delivered(ticket, host.now(), answer);
         let after = recorder.stats();
-        host.count(&metrics::records("delivered"), after.delivered_total.saturating_sub(before.delivered_total));
+        host.count(
+            &metrics::records("delivered"),
+            after.delivered_total.saturating_sub(before.delivered_total),
+        );
         host.count(&metrics::records("dropped"), after.dropped_total.saturating_sub(before.dropped_total));
         let failed = after.failed_batches > before.failed_batches;
         if failed {
@@ -279,7 +287,11 @@ impl Worker {
         }
         // One line when it goes wrong, one when it is well again.
         if failed != self.collector_down.replace(failed) {
-            let line = if failed { format!("the collector takes no records: {why}") } else { "the collector takes records again".to_owned() };
+            let line = if failed {
+                format!("the collector takes no records: {why}")
+            } else {
+                "the collector takes records again".to_owned()
+            };
             host.log(if failed { Level::Warn } else { Level::Info }, &line);
         }
     }
@@ -346,11 +358,7 @@ fn issuer(issuer: &set::Issuer) -> identity::Issuer {
     }
 }
 
-fn collector(
-    audit: &set::Audit,
-    env: &dyn Fn(&str) -> Option<String>,
-    problems: &mut Vec<Problem>,
-) -> Option<Collector> {
+fn collector(audit: &set::Audit, env: &Env<'_>, problems: &mut Vec<Problem>) -> Option<Collector> {
     let service = &audit.cluster;
     Some(Collector {
         headers: keys::headers(service, env, problems)?,

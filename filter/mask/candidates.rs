@@ -1,6 +1,9 @@
 //! Where a value may start: proposed by fingerprints and by anchors, each looked for once per stretch of text.
 use super::plan::Prepared;
-use super::tables::{self, ANCHORS, Anchor};
+use super::tables::{self, ANCHORS, Anchor, STARTS};
+
+/// The bytes of a value that are tried before a walk is begun.
+const GLIMPSE: usize = 12;
 
 /// What is known of the places ahead in one stretch of text.
 #[derive(Default)]
@@ -50,7 +53,9 @@ impl Prepared {
         before: u8,
         end: bool,
     ) -> Option<Candidate> {
-        let plain = ahead.plain.from(at, || self.fingerprints.next(text, at, before, end));
+        let plain = ahead.plain.from(at, || {
+            self.fingerprints.next(text, at, before, end, |start| self.survives(text, start, before))
+        });
         let enabled = |anchor: &Anchor| self.enabled.wrapping_shr(anchor.detector) & 1 == 1;
         let anchors = ANCHORS.iter().zip(&mut ahead.anchored).filter(|(anchor, _)| enabled(anchor));
         let anchored = anchors.map(|(anchor, next)| next.from(at, || anchor.next(text, at, before, end)));
@@ -61,6 +66,26 @@ impl Prepared {
             plain: plain == first,
             anchored: anchored == first,
         })
+    }
+}
+
+impl Prepared {
+    /// Whether the automaton outlives a value's first bytes.
+    fn survives(&self, text: &[u8], start: usize, before: u8) -> bool {
+        let before = start.checked_sub(1).and_then(|at| text.get(at)).copied().unwrap_or(before);
+        let signature = tables::after(before);
+        let mut state = STARTS[0];
+        for &byte in text.get(start..).unwrap_or_default().iter().take(GLIMPSE) {
+            state = tables::step(state, byte);
+            let flags = self.flags(state, signature);
+            if !flags.undecided() {
+                return flags.accepts();
+            }
+            if flags.accepts() {
+                return true;
+            }
+        }
+        true
     }
 }
 

@@ -45,9 +45,17 @@ impl Fingerprints {
         Self { fits, empty }
     }
 
-    /// The first place at or after `at` where a value may start. At the end of a text that goes on, the bytes that
-    /// are not there yet fit anything; `before` stands before the text.
-    pub fn next(&self, text: &[u8], at: usize, before: u8, end: bool) -> Option<usize> {
+    /// The first place at or after `at` where a value may start, if `plausible` agrees. At the end of a text that goes
+    /// on, the bytes that are not there yet fit anything; `before` stands before the text.
+    #[inline(always)]
+    pub fn next(
+        &self,
+        text: &[u8],
+        at: usize,
+        before: u8,
+        end: bool,
+        plausible: impl Fn(usize) -> bool,
+    ) -> Option<usize> {
         if self.empty {
             return None;
         }
@@ -57,7 +65,10 @@ impl Fingerprints {
             // The bucket's bit travels down the lanes, one a byte, as long as each byte fits.
             fitting = (fitting >> 8 | 0xff << 32) & self.of(*byte);
             if fitting & 0xff != 0 {
-                return Some(place.wrapping_sub(3));
+                let start = place.wrapping_sub(3);
+                if fitting & u64::from(LITERAL) != 0 || plausible(start) {
+                    return Some(start);
+                }
             }
         }
         if end {
@@ -65,9 +76,9 @@ impl Fingerprints {
         }
         [3u32, 2, 1].into_iter().find_map(|seen| {
             let lane = 32u32.wrapping_sub(seen.wrapping_mul(8));
-            let fits = fitting.wrapping_shr(lane) & 0xff != 0;
+            let fits = fitting.wrapping_shr(lane) & 0xff;
             let start = text.len().checked_sub(usize::try_from(seen).ok()?)?;
-            (fits && start >= at).then_some(start)
+            (fits & u64::from(LITERAL) != 0 || fits != 0 && plausible(start)).then_some(start)
         })
     }
 

@@ -114,7 +114,6 @@ impl Walk {
         Some(if len == LIMIT { self.past_limit(plan, text) } else { self.longest(text) })
     }
 
-    #[cold]
     fn accept(&mut self, plan: &Prepared, state: u16, len: usize, before: u64) {
         let detectors = tables::masks(state).0 & plan.startable(self.signature) & before;
         if detectors == 0 {

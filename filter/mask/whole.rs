@@ -1,4 +1,6 @@
 //! Whole texts, for whoever does not stream.
+use std::cell::RefCell;
+
 use super::entity::{Entities, Found};
 use super::plan::Plan;
 use super::text::{Entity, Masks, Sink, TextMask};
@@ -15,11 +17,29 @@ pub fn mask_whole(plan: &Plan, text: &[u8], found: &mut Found) -> Option<Vec<u8>
     (copied > 0).then_some(out)
 }
 
-/// Which of the entities are in a whole text.
+/// Which of the entities are in a whole text. The plan of the last set asked for is kept, as rules ask for the same
+/// set again and again.
 pub fn find_entities(entities: Entities, text: &[u8]) -> Entities {
-    let mut seen = Seen(Entities::NONE);
-    Plan::new(entities, Vec::new()).begin().push(text, true, &mut seen);
-    seen.0
+    thread_local! {
+        static LAST: RefCell<Option<(Entities, Plan)>> = const { RefCell::new(None) };
+    }
+    let kept = LAST
+        .with_borrow(|last| last.as_ref().filter(|(set, _)| *set == entities).map(|(_, plan)| plan.clone()));
+    let plan = kept.unwrap_or_else(|| {
+        let plan = Plan::new(entities, Vec::new());
+        LAST.set(Some((entities, plan.clone())));
+        plan
+    });
+    plan.find(text)
+}
+
+impl Plan {
+    /// Which of the entities it looks for are in a whole text.
+    pub fn find(&self, text: &[u8]) -> Entities {
+        let mut seen = Seen(Entities::NONE);
+        self.begin().push(text, true, &mut seen);
+        seen.0
+    }
 }
 
 /// Builds the masked text. What is kept is copied with the next replacement, so that a clean text costs no copy.
@@ -60,4 +80,52 @@ impl Sink for Seen {
     }
 
     fn swallow(&mut self, _: usize) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn masked(text: &str) -> (Option<String>, Vec<&'static str>) {
+        let mut found = Found::default();
+        let plan = Plan::new(Entities::resolve("PII").unwrap(), vec![b"opensesame".to_vec()]);
+        let out = mask_whole(&plan, text.as_bytes(), &mut found);
+        (out.map(|out| String::from_utf8(out).unwrap()), found.names())
+    }
+
+    #[test]
+    fn a_whole_text_comes_out_with_its_values_replaced() {
+        assert_eq!(
+            masked("héllo jane@example.com, 536-90-4399; opensesame!"),
+            (
+                Some("héllo <EMAIL_ADDRESS>, <US_SSN>; <UPSTREAM_CREDENTIAL>!".into()),
+                vec!["EMAIL_ADDRESS", "UPSTREAM_CREDENTIAL", "US_SSN"]
+            )
+        );
+    }
+
+    #[test]
+    fn a_text_without_values_is_not_copied() {
+        assert_eq!(masked("nothing to see"), (None, vec![]));
+        assert_eq!(masked(""), (None, vec![]));
+    }
+
+    #[test]
+    fn a_long_value_is_counted_and_replaced_once() {
+        let text = format!("x ghp_{} y", "aB3d".repeat(400));
+        let plan = Plan::new(Entities::all(), Vec::new());
+        let mut found = Found::default();
+        assert_eq!(mask_whole(&plan, text.as_bytes(), &mut found).unwrap(), b"x <GITHUB_TOKEN> y");
+        assert_eq!(found.iter().map(|(_, count)| count).collect::<Vec<_>>(), [1]);
+    }
+
+    #[test]
+    fn a_text_says_which_of_the_entities_asked_for_it_holds() {
+        let text = b"jane@example.com and 4111 1111 1111 1111";
+        let names =
+            |set: &str| find_entities(Entities::resolve(set).unwrap(), text).names().collect::<Vec<_>>();
+        assert_eq!(names("PII"), ["EMAIL_ADDRESS", "CREDIT_CARD"]);
+        assert_eq!(names("FINANCIAL"), ["CREDIT_CARD"]);
+        assert_eq!(names("US_SSN"), [""; 0]);
+    }
 }

@@ -53,12 +53,22 @@ unsafe extern "C" {
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
     fn proxy_get_property(path: *const u8, len: usize, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_set_property(path: *const u8, len: usize, data: *const u8, size: usize) -> u32;
-    fn proxy_get_buffer_bytes(kind: u32, start: usize, max: usize, data: *mut *mut u8, size: *mut usize)
-    -> u32;
+    fn proxy_get_buffer_bytes(
+        kind: u32,
+        start: usize,
+        max: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
     fn proxy_set_buffer_bytes(kind: u32, start: usize, size: usize, data: *const u8, len: usize) -> u32;
     fn proxy_get_header_map_pairs(kind: u32, data: *mut *mut u8, size: *mut usize) -> u32;
-    fn proxy_replace_header_map_value(kind: u32, key: *const u8, klen: usize, val: *const u8, vlen: usize)
-    -> u32;
+    fn proxy_replace_header_map_value(
+        kind: u32,
+        key: *const u8,
+        klen: usize,
+        val: *const u8,
+        vlen: usize,
+    ) -> u32;
     fn proxy_add_header_map_value(kind: u32, key: *const u8, klen: usize, val: *const u8, vlen: usize)
     -> u32;
     fn proxy_remove_header_map_value(kind: u32, key: *const u8, klen: usize) -> u32;

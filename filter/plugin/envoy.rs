@@ -120,6 +120,10 @@ impl Host for Envoy {
         abi::set(trailers_of(side), name, value);
     }
 
+    fn remove_trailer(&self, side: Side, name: &str) {
+        abi::remove(trailers_of(side), name);
+    }
+
     fn body(&self, side: Side, size: usize) -> Vec<u8> {
         abi::buffer(body_of(side), size).unwrap_or_default()
     }
@@ -146,12 +150,11 @@ impl Host for Envoy {
     fn call(&self, call: &Call) -> Result<CallId, CallError> {
         let headers = call.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let body = (!call.body.is_empty()).then_some(call.body.as_slice());
-        proxy_wasm::hostcalls::dispatch_http_call(&call.cluster, headers, body, Vec::new(), call.timeout).map_err(
-            |status| match status {
+        proxy_wasm::hostcalls::dispatch_http_call(&call.cluster, headers, body, Vec::new(), call.timeout)
+            .map_err(|status| match status {
                 proxy_wasm::types::Status::BadArgument => CallError::UnknownCluster,
                 _ => CallError::Unavailable,
-            },
-        )
+            })
     }
 
     fn verify_signature(&self, digest: Digest, key: &[u8], signature: &[u8], text: &[u8]) -> Option<bool> {

@@ -171,12 +171,15 @@ class Guard:
         with self.client(token, http2=http2) as client:
             return client.post("/v1/chat/completions", json=question(**body), headers=headers)
 
+    def connect(self, timeout: float = 10.0) -> socket.socket:
+        """A plain connection to the guard, to write and to close as a test likes."""
+        return socket.create_connection(("127.0.0.1", self.ports[0]), timeout)
+
     def raw(self, data: bytes, *, timeout: float = 10.0, pieces: Iterable[bytes] = ()) -> bytes:
         """Bytes over a connection of its own, and all that comes back until it is closed or `timeout` of silence.
 
         Send `connection: close` to be answered without a wait. `pieces` follow the data after 50 ms each."""
-        with socket.create_connection(("127.0.0.1", self.ports[0])) as connection:
-            connection.settimeout(timeout)
+        with self.connect(timeout) as connection:
             connection.sendall(data)
             for piece in pieces:
                 time.sleep(0.05)

@@ -50,7 +50,7 @@ def main() -> int:
         story.play()
         ok = story.failures == 0
         show.line()
-        show.line(show.green("All went as told.") if ok else show.red(f"{story.failures} things did not go as told."))
+        show.line(show.green("All went as told.") if ok else show.red(f"Not as told: {story.failures}."))
         if sys.stdout.isatty() and sys.stdin.isatty():
             stay_up(stage)
         return 0 if ok else 1

@@ -128,7 +128,7 @@ def forbidden_model(story: Story) -> None:
         story.expect(
             isinstance(error, openai.PermissionDeniedError), "the official client raises PermissionDeniedError"
         )
-        story.expect("models" in str(error.message), "the message names the rule")
+        story.expect("Use gpt-4o-mini or gpt-4o." in str(error.message), "the message is the one the policy gives")
         story.expect(QUESTION not in str(error.message), "and repeats nothing of the prompt")
     else:
         story.expect(False, "the call was refused")
@@ -150,9 +150,12 @@ def streamed_answer(story: Story) -> None:
     show.side_by_side("what the model sent, event by event", "|".join(raw), "what the caller saw", seen)
 
     secrets = [model.EMAIL] if stage.real else list(model.SECRETS)
-    story.expect(all(value in "".join(raw) for value in secrets), f"the model gave away {len(secrets)} secret(s)")
-    story.expect(not any(value in piece for value in secrets for piece in raw), "each cut into pieces across events")
-    story.expect(seen and not any(value in seen for value in secrets), "the caller saw none of them")
+    # The small model repeats in its own spelling.
+    whole, pieces, caller = "".join(raw).lower(), [piece.lower() for piece in raw], seen.lower()
+    found = [value.lower() for value in secrets if value.lower() in whole]
+    story.expect(len(found) == len(secrets), f"the model gave away {len(secrets)} value(s) that no caller may see")
+    story.expect(not any(value in piece for value in found for piece in pieces), "each cut into pieces across events")
+    story.expect(seen and not any(value in caller for value in found), "the caller saw none of them")
     story.expect("<EMAIL_ADDRESS>" in seen, "but where they stood")
     sent = tap.request_headers(bytes(stage.tap.sent))
     story.expect(sent.get("authorization") == f"Bearer {UPSTREAM_KEY}", "the model's side saw our credential")

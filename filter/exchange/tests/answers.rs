@@ -10,7 +10,8 @@ fn delta(text: &str) -> String {
 
 /// The text of all deltas, joined.
 fn text_of(stream: &str) -> String {
-    let events = stream.lines().filter_map(|line| line.strip_prefix("data: ")).filter(|data| *data != "[DONE]");
+    let events =
+        stream.lines().filter_map(|line| line.strip_prefix("data: ")).filter(|data| *data != "[DONE]");
     events
         .map(|data| serde_json::from_str::<Value>(data).unwrap())
         .filter_map(|event| event["choices"][0]["delta"]["content"].as_str().map(str::to_owned))
@@ -41,7 +42,8 @@ fn a_value_cut_across_events_is_masked_and_the_rest_stays() {
 fn headers_errors_and_echoes_of_the_credential_are_masked() {
     let rig = Rig::new();
     let mut exchange = rig.allowed();
-    let headers = [("content-type", "application/json"), ("x-echo", "key sk-upstream-0123456789 of a@example.com")];
+    let headers =
+        [("content-type", "application/json"), ("x-echo", "key sk-upstream-0123456789 of a@example.com")];
     rig.answer(&mut exchange, "429", &headers);
     let echo = rig.host.header(Side::Response, "x-echo").unwrap();
     assert!(!echo.contains(CREDENTIAL) && !echo.contains('@'), "{echo}");
@@ -129,7 +131,8 @@ fn monitor_changes_no_byte_but_covers_the_credential() {
     assert_eq!(rig.host.header(Side::Response, "x-portcullis-exchange"), None);
     let body = format!("{{\"a\":\"a@example.com {CREDENTIAL}\"}}");
     let (first, second) = body.split_at(25);
-    let seen = rig.piece(&mut exchange, first, false).unwrap() + &rig.piece(&mut exchange, second, true).unwrap();
+    let seen =
+        rig.piece(&mut exchange, first, false).unwrap() + &rig.piece(&mut exchange, second, true).unwrap();
     assert_eq!(seen, body.replace(CREDENTIAL, &"*".repeat(CREDENTIAL.len())));
 }
 

@@ -150,7 +150,11 @@ fn an_unmatched_request_passes_only_where_the_set_says_so() {
 #[test]
 fn monitor_blocks_nothing_yet_sends_no_token_and_no_credential_for_strangers() {
     let rig = Rig::with(|set| set["mode"] = json!("monitor"));
-    rig.head("POST", "/v1/chat/completions", &[("authorization", "Bearer a.b.c"), ("accept-encoding", "gzip")]);
+    rig.head(
+        "POST",
+        "/v1/chat/completions",
+        &[("authorization", "Bearer a.b.c"), ("accept-encoding", "gzip")],
+    );
     let mut exchange = Exchange::begin(Rc::clone(&rig.worker), 7);
     assert_eq!(exchange.request_head(&rig.host, false), Flow::Continue);
     assert_eq!(rig.sent("authorization"), None);
@@ -189,7 +193,8 @@ fn a_request_before_the_first_keys_waits_for_them() {
     exchange.wake(&rig.host);
     assert_eq!(*rig.host.resumed.borrow(), [Side::Request]);
     assert_eq!(rig.sent("authorization").as_deref(), Some("Bearer sk-upstream-0123456789"));
-    let called: Vec<String> = rig.host.calls.borrow().iter().map(|(_, call)| call.headers[3].1.clone()).collect();
+    let called: Vec<String> =
+        rig.host.calls.borrow().iter().map(|(_, call)| call.headers[3].1.clone()).collect();
     assert_eq!(called, ["/.well-known/openid-configuration", "/jwks"]);
 }
 
@@ -200,7 +205,11 @@ fn keys_that_cannot_be_had_refuse_after_a_bound() {
     assert_eq!(exchange.request_head(&rig.host, false), Flow::Pause);
     rig.worker.tick(&rig.host);
     let id = rig.host.calls.borrow().last().unwrap().0;
-    assert_eq!(rig.worker.reply(&rig.host, id, &Reply::Broken), Vec::<u32>::new(), "the next try may come in time");
+    assert_eq!(
+        rig.worker.reply(&rig.host, id, &Reply::Broken),
+        Vec::<u32>::new(),
+        "the next try may come in time"
+    );
     rig.pass(6);
     assert_eq!(rig.worker.tick(&rig.host), [7]);
     exchange.wake(&rig.host);
@@ -233,4 +242,16 @@ fn a_credential_that_is_not_there_is_told_at_load() {
     let key = Ed25519KeyPair::generate().with_key_id("k1");
     let problems = Worker::start(&Fake::default(), &bundle(&set(&key), true)).err().unwrap();
     assert!(problems[0].to_string().contains("`KEY` is not set"), "{problems:?}");
+}
+
+#[test]
+fn a_token_does_not_go_upstream_as_a_trailer() {
+    let rig = Rig::new();
+    let mut exchange = rig.ask(&["rag-users"]);
+    exchange.request_head(&rig.host, false);
+    *rig.host.request_body.borrow_mut() = QUESTION.as_bytes().to_vec();
+    assert_eq!(exchange.request_body(&rig.host, QUESTION.len(), false), Flow::Pause);
+    *rig.host.trailers.borrow_mut() = vec![header("authorization", "Bearer x"), header("x-sum", "1")];
+    assert_eq!(exchange.request_trailers(&rig.host), Flow::Continue);
+    assert_eq!(*rig.host.trailers.borrow(), [header("x-sum", "1")]);
 }

@@ -12,7 +12,10 @@ fn delivered(rig: &Rig) -> Vec<Value> {
     assert_eq!(call.cluster, "audit");
     let batch: Value = serde_json::from_slice(&call.body).unwrap();
     let records = batch["resourceLogs"][0]["scopeLogs"][0]["logRecords"].as_array().unwrap();
-    records.iter().map(|record| serde_json::from_str(record["body"]["stringValue"].as_str().unwrap()).unwrap()).collect()
+    records
+        .iter()
+        .map(|record| serde_json::from_str(record["body"]["stringValue"].as_str().unwrap()).unwrap())
+        .collect()
 }
 
 #[test]

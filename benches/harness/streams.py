@@ -1,0 +1,70 @@
+"""Streamed answers: events a second, the delay of events and texts, and the memory of streams in flight."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from parts.envoy import Envoy
+
+from .load import Load
+from .requests import MUST_SEE, NEVER_SEE
+from .rounds import pick, turns
+from .variants import Setting
+
+VARIANTS = ("bare", "copy", "guard")
+ROUNDS = int(pick(4, 2))
+FLOOD = {"streams": 2, "batch": 24, "seconds": pick(1.5, 1.0)}
+STEPS = {"streams": 4, "seconds": pick(2.0, 1.0)}
+PACED = {"streams": 16, "events": 12, "first": 20, "every": 10, "seconds": pick(3.0, 2.0)}
+IN_FLIGHT = {"streams": 300, "events": 8, "first": 300, "every": 300, "seconds": 1}
+FIRST_ONE = {"streams": 1, "events": 8, "first": 1, "every": 1, "seconds": 0.1}
+
+
+def measure(load: Load, envoys: dict[str, Envoy], request: Path) -> dict[str, Any]:
+    """By way of streaming and variant: one dict of figures a round."""
+    variants = [variant for variant in VARIANTS if variant in envoys]
+    results: dict[str, Any] = {name: {variant: [] for variant in variants} for name in ("flood", "steps", "paced")}
+    for _, variant in turns(variants, ROUNDS):
+        envoy, look = envoys[variant], {"must": MUST_SEE.get(variant, []), "never": NEVER_SEE.get(variant, [])}
+        for name, figures in (
+            ("flood", load.measured(envoy, "flood", file=request, **FLOOD, **look)),
+            ("steps", load.measured(envoy, "steps", file=request, **STEPS)),
+            ("paced", load.measured(envoy, "paced", file=request, **PACED)),
+        ):
+            if "all_events" in figures:
+                figures["cpu_micros"] = figures["cpu_seconds"] / figures["all_events"] * 1e6
+            results[name][variant].append(figures)
+    return results
+
+
+def in_flight(load: Load, setting: Setting, variants: list[str], request: Path) -> dict[str, float]:
+    """Bytes of resident memory that each of many open streams adds, at most. Each Envoy is a fresh one, for memory that
+    earlier load left behind would hide what these streams take."""
+    found = {}
+    for variant in (variant for variant in VARIANTS if variant in variants):
+        envoy = setting.envoy(variant, name=f"in-flight-{variant}").start()
+        try:
+            load.order("paced", port=envoy.port, file=request, **FIRST_ONE)
+            found[variant] = _grown(load, envoy, request) / IN_FLIGHT["streams"]
+        finally:
+            envoy.stop()
+    return found
+
+
+def _grown(load: Load, envoy: Envoy, request: Path) -> int:
+    before, most, done = envoy.memory_rss(), [0], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.05):
+            most[0] = max(most[0], envoy.memory_rss())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        load.order("paced", port=envoy.port, file=request, **IN_FLIGHT)
+    finally:
+        done.set()
+        watcher.join()
+    return max(0, most[0] - before)

@@ -1,0 +1,99 @@
+"""design.md's targets against what was measured. A target that this run cannot judge says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .figures import Rounds, added, memory, of, ratio, spread
+from .masker import table
+from .rounds import Spread
+
+
+@dataclass(frozen=True)
+class Row:
+    target: str
+    measured: str
+    met: str
+
+
+def _row(target: str, measured: str, met: bool) -> Row:
+    return Row(target, measured, "met" if met else "**not met**")
+
+
+def rows(results: dict[str, Any]) -> list[Row]:
+    if "guard" not in results["variants"]:
+        return []
+    return [*_requests(results), *_streams(results), *_masker(results), *_sizes(results), *_unjudged()]
+
+
+def _requests(results: dict[str, Any]) -> list[Row]:
+    cost = ratio(results["requests"]["loaded"], "cpu_micros")
+    text = f"{cost.text(2)} times, by processor time"
+    return [_row("full guard adds at most 4 times what the copying filter adds", text, cost.median <= 4)]
+
+
+def _share(by_variant: dict[str, Rounds], figure: str) -> Spread:
+    """The guard's figure as a part of the copying filter's, round by round."""
+    pairs = zip(of(by_variant["guard"], figure), of(by_variant["copy"], figure), strict=True)
+    return Spread.of([guard / copied for guard, copied in pairs])
+
+
+def _streams(results: dict[str, Any]) -> list[Row]:
+    streams, found = results["streams"], []
+    ways = {"steps": "one event a read, as models send", "flood": "many events a read"}
+    for name, way in ways.items():
+        by_cpu, by_rate = _share(streams[name], "cpu_micros").inverse(), _share(streams[name], "events_per_second")
+        found.append(
+            _row(
+                f"masked SSE: at least half the copying filter's event rate ({way})",
+                f"{by_cpu.text(2)} of it by processor time; {by_rate.text(2)} as it ran",
+                by_cpu.median >= 0.5,
+            )
+        )
+    delay = Spread.of([micros / 1000 for micros in added(streams["paced"], "guard", "first_event", "p99")])
+    text = f"{delay.text(2)} ms more than bare"
+    found.append(_row("first token delayed by under 1 ms at the 99th percentile", text, delay.median < 1))
+    each = results["in_flight"]["guard"] - results["in_flight"]["bare"]
+    found.append(
+        _row("under 16 KiB for each stream in flight", f"{each / 1024:.1f} KiB more than bare", each < 16 * 1024)
+    )
+    return found
+
+
+def _masker(results: dict[str, Any]) -> list[Row]:
+    names = (
+        "masker in V8: at least 750 MB/s on prose",
+        "masker in V8: at most 120 ns a 4-byte delta",
+        "masker in V8: at least 100 MB/s on entity-dense and adversarial text",
+    )
+    if "V8" not in results["masker"]:
+        return [Row(name, "not run (needs Node and benches/masker.rs)", "not judged") for name in names]
+    texts = table(results["masker"]["V8"])
+    prose, hard = (
+        texts["prose"],
+        {name: row for name, row in texts.items() if name not in ("prose", "docs", "personal")},
+    )
+    worst = min(hard, key=lambda name: hard[name]["scan"])
+    return [
+        _row(names[0], f"{prose['scan']:.0f} MB/s", prose["scan"] >= 750),
+        _row(names[1], f"{prose['delta']:.0f} ns on prose", prose["delta"] <= 120),
+        _row(names[2], f"{hard[worst]['scan']:.0f} MB/s on the worst, `{worst}`", hard[worst]["scan"] >= 100),
+    ]
+
+
+def _sizes(results: dict[str, Any]) -> list[Row]:
+    code = results["modules"]["guard"]["code"] / 1e6
+    fixed, each = memory(results["startup"], "guard")
+    ready = spread(results["startup"]["1"]["guard"], "ready_seconds")
+    return [
+        _row("code section under 1.5 MB", f"{code:.2f} MB", code < 1.5),
+        _row("ready in 1.2 s", f"{ready.text(2)} s", ready.median < 1.2),
+        _row("under 80 MB fixed", f"{fixed:.1f} MiB more than bare", fixed * 1.048576 < 80),
+        _row("under 4 MiB for each further worker at rest", f"{each:.1f} MiB more than bare", each < 4),
+    ]
+
+
+def _unjudged() -> list[Row]:
+    names = ("verified-token cache hit under 5 µs", "a typical condition under 1 µs")
+    return [Row(name, "part of the full guard's cost above; not measured alone", "not judged") for name in names]
