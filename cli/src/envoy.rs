@@ -169,6 +169,8 @@ stats_config:
               "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
           route_config:
             name: portcullis
+            # Envoy adds it for callers from outside: the caller's address again.
+            request_headers_to_remove: [x-envoy-external-address]
             virtual_hosts:
             - name: {virtual_host}
               domains: ["*"]

@@ -149,8 +149,9 @@ fn compile_policy(policy: &set::Policy, bundle: &Bundle, problems: &mut Vec<Prob
     let acts = |rule: &Rule| {
         rule.effect() == rules::Effect::Deny && rule.mode(mode_of(mode)) == rules::Mode::Enforce
     };
-    let holds_for_body = mode == Mode::Enforce
-        && (allow.reads_body() || compiled.iter().any(|rule| acts(rule) && rule.condition().reads_body()));
+    // A rule may enforce within a policy that only watches.
+    let holds_for_body = mode == Mode::Enforce && allow.reads_body()
+        || compiled.iter().any(|rule| acts(rule) && rule.condition().reads_body());
     if holds_for_body && !bundle.host.body_before_headers {
         let problem = Problem::error(
             &policy.name.place,

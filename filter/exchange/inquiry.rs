@@ -15,9 +15,6 @@ use crate::policy::{Fact, Facts, Variable};
 use crate::protocol::RequestError;
 use crate::protocol::openai::{self, Operation, RequestView};
 
-/// Conditions see no more of a list that callers fill than this.
-const LIST: usize = 256;
-
 /// What has been learnt of a request so far.
 #[derive(Default)]
 pub(super) struct Inquiry {
@@ -107,7 +104,7 @@ impl Facts for RequestFacts<'_> {
                 count(view.map_or(0, |view| u64::try_from(view.messages).unwrap_or(u64::MAX)))
             }
             Variable::LlmPromptChars => count(view.map_or(0, |view| view.prompt_chars)),
-            Variable::LlmTools => Fact::List(view.map_or(&[], |view| first(&view.tools))),
+            Variable::LlmTools => Fact::List(view.map_or(&[], |view| view.tools.as_slice())),
             Variable::LlmImages => count(view.map_or(0, |view| view.images)),
             Variable::LlmN => count(view.map_or(0, |view| view.n)),
             Variable::PromptText => Fact::Str(&inquiry.prompt),
@@ -250,11 +247,6 @@ impl Exchange {
         };
         self.object(Refusal { message: error.to_string(), ..refusal })
     }
-}
-
-/// As much of a list as conditions see.
-fn first(list: &[String]) -> &[String] {
-    list.get(..list.len().min(LIST)).unwrap_or_default()
 }
 
 fn refusal_of(denial: &Denial) -> Refusal {

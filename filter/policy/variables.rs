@@ -122,7 +122,7 @@ variables! {
     LlmMaxOutputTokens "llm.max_output_tokens" Int Body "The caller's bound on the answer, in tokens; 0 where there is none."
     LlmMessages "llm.messages" Int Body "How many messages the prompt has."
     LlmPromptChars "llm.prompt_chars" Int Body "Length of all texts that `prompt.text` holds, in characters."
-    LlmTools "llm.tools" TextList Body "Names of the tools that the model is offered, the first 256."
+    LlmTools "llm.tools" TextList Body "Names of the tools that the model is offered."
     LlmImages "llm.images" Int Body "How many images the prompt has."
     LlmN "llm.n" Int Body "How many answers are asked for."
     PromptText "prompt.text" Text Body "Every text of the body that reaches the model or the provider (messages, tool definitions, results, unknown fields), joined by line ends."

@@ -255,3 +255,33 @@ fn a_token_does_not_go_upstream_as_a_trailer() {
     assert_eq!(exchange.request_trailers(&rig.host), Flow::Continue);
     assert_eq!(*rig.host.trailers.borrow(), [header("x-sum", "1")]);
 }
+
+#[test]
+fn a_rule_that_enforces_within_a_watching_policy_holds_the_body_it_reads() {
+    let rig = Rig::with(|set| {
+        set["mode"] = json!("monitor");
+        set["policies"][0]["rules"][0]["mode"] = json!("enforce");
+    });
+    let mut exchange = rig.ask(&["rag-users"]);
+    assert_eq!(exchange.request_head(&rig.host, false), Flow::Pause);
+    assert_eq!(rig.send(&mut exchange, QUESTION), Flow::Continue, "what it allows goes on");
+
+    let mut exchange = rig.ask(&["rag-users"]);
+    exchange.request_head(&rig.host, false);
+    assert_eq!(rig.send(&mut exchange, &QUESTION.replace("gpt-4o", "gpt-5")), Flow::Pause);
+    assert_eq!(rig.refusal().status, 403);
+}
+
+#[test]
+fn a_tool_cannot_hide_behind_many_others() {
+    let rig = Rig::with(|set| {
+        set["policies"][0]["rules"] = json!([{ "name": "tools", "deny": "'db_drop' in llm.tools" }]);
+    });
+    let mut exchange = rig.ask(&["rag-users"]);
+    exchange.request_head(&rig.host, false);
+    let named = |name: &str| json!({ "type": "function", "function": { "name": name } });
+    let tools: Vec<Value> = (0..2000).map(|_| named("harmless")).chain([named("db_drop")]).collect();
+    let body = json!({ "model": "gpt-4o", "messages": [], "tools": tools }).to_string();
+    assert_eq!(rig.send(&mut exchange, &body), Flow::Pause);
+    assert_eq!(rig.refusal().status, 403);
+}
