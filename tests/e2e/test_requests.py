@@ -391,9 +391,10 @@ def test_connect_is_refused_at_once(open_house: Guard) -> None:
 def test_grpc_is_refused_in_its_own_words(kind: str, guard: Guard) -> None:
     with guard.client(guard.token(), http2=True) as client:
         answer = client.post(CHAT, content=BODY, headers={"content-type": kind, "te": "trailers"})
-    if kind == "application/grpc-web":
-        assert answer.status_code in (200, 415)
-    assert answer.status_code == 415 or answer.headers["grpc-status"] not in ("", "0")
+    if kind in ("application/grpc", "application/grpc+proto"):
+        assert (answer.status_code, answer.headers["grpc-status"]) == (200, "12")
+    else:
+        assert refusal(answer) == (415, "uninspectable"), "who speaks no gRPC must not see a 200"
     assert guard.upstream.requests == []
 
 
@@ -496,6 +497,8 @@ def test_body_rules_without_the_promise_are_refused_at_load(guard: Guard, idp: I
     assert guard.envoy and not guard.envoy.update(made["static_resources"]["listeners"])
     assert message in guard.log() and "allow_on_headers_stop_iteration" in guard.log()
     assert guard.chat(guard.token()).status_code == 200, "the old set goes on"
+    assert [line for line in guard.faults() if "failed to load" not in line] == []
+    guard.reset()
 
 
 def test_rules_on_the_head_alone_need_no_promise(start_guard: Callable[..., Guard], idp: Idp) -> None:
