@@ -78,6 +78,22 @@ impl Head {
         grpc.then_some(Kind::Grpc)
     }
 
+    /// Whether the proxy itself takes this for gRPC, and so turns a refusal's status into `grpc-status`. Envoy does for
+    /// `application/grpc` and `application/grpc+…`, in small letters; others that look like gRPC get plain HTTP.
+    pub fn answered_as_grpc(&self) -> bool {
+        self.method != "CONNECT"
+            && self.values("content-type").any(|value| {
+                value
+                    .strip_prefix(b"application/grpc")
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"+"))
+            })
+    }
+
+    /// The length that the request announces for its body.
+    pub fn content_length(&self) -> Option<usize> {
+        self.values("content-length").find_map(|value| std::str::from_utf8(value).ok()?.trim().parse().ok())
+    }
+
     /// Whether the request's body is one that can be read: JSON in UTF-8, not encoded.
     pub fn body_kind(&self) -> Result<(), Kind> {
         if self.values("content-encoding").any(|value| !value.eq_ignore_ascii_case(b"identity")) {

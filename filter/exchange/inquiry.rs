@@ -31,6 +31,8 @@ pub(super) struct Inquiry {
     /// Whether `allow` held for a verified identity.
     pub allowed: bool,
     pub operation: Option<Operation>,
+    /// Bytes of the request that the proxy had received with its head, where it counts them.
+    pub received: Option<u64>,
     /// Body bytes seen.
     pub size: usize,
     pub body: Vec<u8>,
@@ -200,11 +202,14 @@ impl Exchange {
     /// Reads the body as the API has it.
     pub(super) fn read_view(&mut self) -> Result<(), Refusal> {
         let Some(operation) = self.inquiry.operation else { return Ok(()) };
-        if self.inquiry.unreadable || !operation.has_body() {
-            self.inquiry.body = Vec::new();
+        let body = std::mem::take(&mut self.inquiry.body);
+        if self.inquiry.unreadable {
             return Ok(());
         }
-        let body = std::mem::take(&mut self.inquiry.body);
+        if !operation.has_body() {
+            // Where the API has no body, nobody knows what one would mean to the upstream.
+            return if body.is_empty() { Ok(()) } else { self.uninspected(Kind::Schema) };
+        }
         let view = match RequestView::read(operation, &body) {
             Ok(view) => view,
             Err(error) => {

@@ -33,7 +33,12 @@ impl Exchange {
     pub fn request_head(&mut self, host: &dyn Host, end: bool) -> Flow {
         self.started = host.now();
         self.christen(host);
-        self.inquiry = Inquiry { head: Head::take(host), complete: end, ..Inquiry::default() };
+        self.inquiry = Inquiry {
+            head: Head::take(host),
+            received: received(host),
+            complete: end,
+            ..Inquiry::default()
+        };
         let outcome = self.open(host);
         self.settle(host, outcome)
     }
@@ -85,17 +90,7 @@ impl Exchange {
     pub fn wake(&mut self, host: &dyn Host) {
         let outcome = match self.stage {
             Stage::AwaitKeys => self.keys_came(host),
-            Stage::AwaitBody
-                if !self.inquiry.complete && self.inquiry.size == 0 && !self.worker.bodies_come() =>
-            {
-                host.count(&metrics::error("headers_not_held"), 1);
-                Err(Refusal::new(
-                    Code::GuardUnavailable,
-                    "the policy must read the body before the call goes on, but the proxy gives none while headers \
-                     are held: set allow_on_headers_stop_iteration on the plugin",
-                )
-                .because("headers_not_held"))
-            }
+            Stage::AwaitBody if !self.inquiry.complete && self.inquiry.size == 0 => self.without_a_body(host),
             _ => return,
         };
         match outcome {
@@ -103,6 +98,23 @@ impl Exchange {
             Ok(Flow::Pause) => {}
             Err(refusal) => self.refuse(host, &refusal),
         }
+    }
+
+    /// No body has come for a while, and none ever came to this worker: either the caller is slow, or the proxy gives
+    /// none while headers are held. The bytes that the proxy counts tell which.
+    fn without_a_body(&self, host: &dyn Host) -> Result<Flow, Refusal> {
+        let slow_caller = self.inquiry.received.is_some() && received(host) == self.inquiry.received;
+        if slow_caller || self.worker.bodies_come() {
+            self.worker.await_body(host, self.context);
+            return Ok(Flow::Pause);
+        }
+        host.count(&metrics::error("headers_not_held"), 1);
+        Err(Refusal::new(
+            Code::GuardUnavailable,
+            "the policy must read the body before the call goes on, but the proxy gives none while headers \
+             are held: set allow_on_headers_stop_iteration on the plugin",
+        )
+        .because("headers_not_held"))
     }
 
     fn settle(&mut self, host: &dyn Host, outcome: Result<Flow, Refusal>) -> Flow {
@@ -255,6 +267,10 @@ impl Exchange {
             self.inquiry.unreadable = true;
             return self.uninspected(kind_named(kind));
         }
+        if self.needs_body() && self.inquiry.head.content_length().is_some_and(|size| self.over_limit(size)) {
+            self.inquiry.unreadable = true;
+            return self.uninspected(Kind::Size);
+        }
         let empty = self.inquiry.complete && self.inquiry.size == 0;
         if empty || !operation.has_body() {
             return Ok(());
@@ -350,6 +366,12 @@ impl Exchange {
             self.record_start(host);
         }
     }
+}
+
+/// Bytes of the request that the proxy has received, in head and body (Envoy's attribute `request.total_size`).
+fn received(host: &dyn Host) -> Option<u64> {
+    let bytes = host.property(&["request", "total_size"])?;
+    bytes.try_into().ok().map(u64::from_le_bytes)
 }
 
 /// No header of our own name travels upstream.

@@ -67,7 +67,7 @@ impl Exchange {
     /// The answer's head came; `end` says that it has no body.
     pub fn response_head(&mut self, host: &dyn Host, end: bool) -> Flow {
         if self.stage != Stage::Forwarded {
-            return Flow::Continue;
+            return self.proxy_answers(host);
         }
         self.record_start(host);
         let headers = host.headers(Side::Response);
@@ -82,6 +82,18 @@ impl Exchange {
                 Flow::Pause
             }
         }
+    }
+
+    /// The proxy answers a request that we still hold: a body that outgrew its buffer in one piece gets the refusal that
+    /// a body above the limit gets. The rest is the proxy's own affair (timeouts and the like).
+    fn proxy_answers(&mut self, host: &dyn Host) -> Flow {
+        let held = matches!(self.stage, Stage::AwaitKeys | Stage::AwaitBody);
+        if !held || status_of(&host.headers(Side::Response)) != 413 {
+            return Flow::Continue;
+        }
+        self.inquiry.uninspected.insert(Kind::Size);
+        self.refuse(host, &Refusal::uninspected(Kind::Size));
+        Flow::Pause
     }
 
     fn read_answer(&mut self, host: &dyn Host, headers: &[Header], end: bool) -> Result<(), Refusal> {
@@ -328,7 +340,7 @@ impl Exchange {
         if let Some(retry) = code.should_retry() {
             headers.push(("x-should-retry".to_owned(), retry.to_string().into_bytes()));
         }
-        let grpc = self.inquiry.head.tunnel() == Some(Kind::Grpc);
+        let grpc = self.inquiry.head.answered_as_grpc();
         host.respond(&LocalAnswer {
             status: if grpc { 200 } else { code.status() },
             headers: if grpc { Vec::new() } else { headers },

@@ -118,6 +118,53 @@ fn grpc_is_refused_in_its_own_words_and_never_held() {
 }
 
 #[test]
+fn what_only_looks_like_grpc_is_refused_with_a_status_that_http_clients_see() {
+    for kind in ["application/grpc-web", "application/grpc-web-text", "Application/gRPC", "application/grpc;x=y"] {
+        let rig = Rig::new();
+        let mut exchange = rig.ask(&["rag-users"]);
+        let bearer = rig.sent("authorization").unwrap();
+        rig.head("POST", "/v1/x", &[("authorization", &bearer), ("content-type", kind)]);
+        assert_eq!(exchange.request_head(&rig.host, false), Flow::Pause);
+        assert_eq!((rig.refusal().status, rig.refusal().grpc_status), (415, None), "{kind}");
+        assert_eq!(rig.code(), "uninspectable");
+    }
+}
+
+#[test]
+fn a_body_that_announces_itself_as_too_large_is_refused_unread() {
+    let rig = Rig::with(|set| set["policies"][0]["limits"] = json!({ "max_request_bytes": "1Ki" }));
+    let mut exchange = rig.ask(&["rag-users"]);
+    rig.host.request.borrow_mut().push(header("content-length", "1025"));
+    assert_eq!(exchange.request_head(&rig.host, false), Flow::Pause);
+    assert_eq!((rig.refusal().status, rig.code().as_str()), (413, "too_large"));
+}
+
+#[test]
+fn a_body_that_outgrows_the_proxys_buffer_is_refused_in_our_words() {
+    let rig = Rig::new();
+    let mut exchange = rig.ask(&["rag-users"]);
+    exchange.request_head(&rig.host, false);
+    assert_eq!(rig.answer(&mut exchange, "413", &[("content-type", "text/plain")]), Flow::Pause);
+    assert_eq!((rig.refusal().status, rig.code().as_str()), (413, "too_large"));
+}
+
+#[test]
+fn a_body_where_the_api_has_none_is_not_let_through_unread() {
+    let models = |body: &str| {
+        let rig = Rig::new();
+        let bearer = format!("Bearer {}", rig.token(&["rag-users"]));
+        rig.head("GET", "/v1/models", &[("authorization", &bearer)]);
+        let mut exchange = Exchange::begin(Rc::clone(&rig.worker), 7);
+        assert_eq!(exchange.request_head(&rig.host, false), Flow::Pause);
+        let flow = rig.send(&mut exchange, body);
+        let refused = rig.host.answers.borrow().first().map(|answer| answer.status);
+        (flow, refused)
+    };
+    assert_eq!(models(QUESTION), (Flow::Pause, Some(415)));
+    assert_eq!(models(""), (Flow::Continue, None));
+}
+
+#[test]
 fn a_connection_without_a_protocol_passes_untouched_and_unrecorded() {
     let rig = Rig::new();
     rig.head("GET", "/healthz", &[("authorization", "Basic x"), ("x-portcullis-a", "b")]);
@@ -214,6 +261,28 @@ fn keys_that_cannot_be_had_refuse_after_a_bound() {
     assert_eq!(rig.worker.tick(&rig.host), [7]);
     exchange.wake(&rig.host);
     assert_eq!((rig.refusal().status, rig.code().as_str()), (503, "guard_unavailable"));
+}
+
+#[test]
+fn a_caller_who_is_slow_is_not_taken_for_a_proxy_that_gives_no_bodies() {
+    let rig = Rig::new();
+    let received = |bytes: u64| {
+        rig.host.properties.borrow_mut().insert("request.total_size".to_owned(), bytes.to_le_bytes().to_vec());
+    };
+    received(300);
+    let mut exchange = rig.ask(&["rag-users"]);
+    exchange.request_head(&rig.host, false);
+    for _ in 0..3 {
+        rig.pass(3);
+        assert_eq!(rig.worker.tick(&rig.host), [7]);
+        exchange.wake(&rig.host);
+        assert!(rig.host.answers.borrow().is_empty(), "nothing came to the proxy either");
+    }
+    received(301);
+    rig.pass(3);
+    assert_eq!(rig.worker.tick(&rig.host), [7]);
+    exchange.wake(&rig.host);
+    assert_eq!(rig.refusal().status, 503, "the proxy keeps what came to itself");
 }
 
 #[test]
