@@ -5,5 +5,5 @@ bench: wasm cli-debug ## the numbers: beside a bare Envoy, its own filters, and 
 	@python3 tools/parts/install.py base
 	@tools/wasm build benches/copy-filter
 	@cargo build --quiet --release --manifest-path benches/load/Cargo.toml --target-dir target/bench-load
-	@if [ -f benches/masker.rs ]; then cargo bench --quiet --no-run --bench masker && benches/masker-v8 build; fi
+	@test -n "$(BENCH_QUICK)" || { cargo bench --quiet --no-run --bench masker && benches/masker-v8 build; }
 	@PYTHONPATH=tools:benches $(PYTHON) -m harness --portcullis $(PORTCULLIS)

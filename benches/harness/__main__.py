@@ -15,16 +15,18 @@ from parts.keys import Key
 
 from . import machine, masker, report, requests, startup, streams
 from .load import Failed, Load
-from .variants import FILTERS_OF, TITLES, Setting
+from .variants import FILTERS_OF, LESS, TITLES, Setting
 
+DEFAULT = [variant for variant in FILTERS_OF if variant not in LESS]
 OUT = process.ROOT / "target" / "bench"
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="harness", description=__doc__)
     parser.add_argument("--portcullis", type=Path, required=True, help="the command, for `render envoy`")
+    parser.add_argument("--only", nargs="+", choices=list(FILTERS_OF), default=DEFAULT, help="leave variants out")
     parser.add_argument(
-        "--only", nargs="+", choices=list(FILTERS_OF), default=list(FILTERS_OF), help="leave variants out"
+        "--explain", action="store_true", help="also the guard less masking, rules, audit: requests only"
     )
     return parser.parse_args()
 
@@ -74,7 +76,8 @@ def check(envoys: dict[str, Envoy], results: dict[str, Any]) -> None:
 def main() -> int:
     given = arguments()
     process.exit_on_signals()
-    variants = [variant for variant in FILTERS_OF if variant in {*given.only, "bare", "copy"}]
+    wanted = {*given.only, "bare", "copy", *(LESS if given.explain else ())}
+    variants = [variant for variant in FILTERS_OF if variant in wanted]
     load = Load()
     try:
         setting = Setting(given.portcullis, process.run_dir("bench"), Key.make("RS256"), load.upstream, load.sink)

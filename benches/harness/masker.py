@@ -8,6 +8,8 @@ from pathlib import Path
 
 from parts import process
 
+from .rounds import QUICK
+
 NATIVE = ["cargo", "bench", "--quiet", "--bench", "masker"]
 IN_V8 = [process.ROOT / "benches" / "masker-v8", "run"]
 # The columns behind a text's name, which may hold spaces.
@@ -15,8 +17,8 @@ COLUMNS = ("memchr", "scan", "mask", "4 B", "64 B", "1 KB", "regex", "delta", "v
 
 
 def measure() -> dict[str, str]:
-    """What the benchmark prints, by where it ran."""
-    if not (process.ROOT / "benches" / "masker.rs").exists():
+    """What the benchmark prints, by where it ran; nothing in a quick run, for it takes longer than all the rest."""
+    if QUICK or not (process.ROOT / "benches" / "masker.rs").exists():
         return {}
     found = {"native": _run(NATIVE)}
     if shutil.which("node"):

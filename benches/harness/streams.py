@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ def measure(load: Load, envoys: dict[str, Envoy], request: Path) -> dict[str, An
 
 
 def in_flight(load: Load, setting: Setting, variants: list[str], request: Path) -> dict[str, float]:
-    """Bytes of resident memory that each of many open streams adds, at most. Each Envoy is a fresh one, for memory that
+    """Bytes of memory that each of many open streams adds, at most. Each Envoy is a fresh one, for memory that
     earlier load left behind would hide what these streams take."""
     found = {}
     for variant in (variant for variant in VARIANTS if variant in variants):
@@ -54,11 +55,11 @@ def in_flight(load: Load, setting: Setting, variants: list[str], request: Path) 
 
 
 def _grown(load: Load, envoy: Envoy, request: Path) -> int:
-    before, most, done = envoy.memory_rss(), [0], threading.Event()
+    before, most, done = _in_use(envoy), [0], threading.Event()
 
     def watch() -> None:
-        while not done.wait(0.05):
-            most[0] = max(most[0], envoy.memory_rss())
+        while not done.wait(0.1):
+            most[0] = max(most[0], _in_use(envoy))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -67,4 +68,12 @@ def _grown(load: Load, envoy: Envoy, request: Path) -> int:
     finally:
         done.set()
         watcher.join()
-    return max(0, most[0] - before)
+    return most[0] - before
+
+
+def _in_use(envoy: Envoy) -> int:
+    """Bytes that Envoy has allocated, and resident ones that its allocator knows nothing of, which is where modules have
+    their memory. Resident memory alone would not do: a module's start leaves free memory behind that streams then fill.
+    """
+    own = json.loads(envoy.admin_get("/memory"))
+    return int(own["allocated"]) + max(0, envoy.memory_rss() - int(own["total_physical_bytes"]))

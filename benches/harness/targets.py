@@ -68,7 +68,7 @@ def _masker(results: dict[str, Any]) -> list[Row]:
         "masker in V8: at least 100 MB/s on entity-dense and adversarial text",
     )
     if "V8" not in results["masker"]:
-        return [Row(name, "not run (needs Node and benches/masker.rs)", "not judged") for name in names]
+        return [Row(name, "not run (a whole run with Node does)", "not judged") for name in names]
     texts = table(results["masker"]["V8"])
     prose, hard = (
         texts["prose"],
