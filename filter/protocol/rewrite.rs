@@ -119,7 +119,13 @@ impl<M: Masks> ResponseRewriter<M> {
     }
 
     /// Takes the first bytes of a text that looks like something else; if the whole is none after all, it is text.
-    fn push_as(&mut self, kind: BodyKind, bytes: &[u8], end: bool, out: &mut Vec<u8>) -> Result<(), Unreadable> {
+    fn push_as(
+        &mut self,
+        kind: BodyKind,
+        bytes: &[u8],
+        end: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Unreadable> {
         let before = out.len();
         self.body = Self::body(kind, self.table, &self.masks);
         if !self.drops {
