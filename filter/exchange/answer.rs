@@ -12,21 +12,12 @@ pub const STALE: [&str; 7] =
 /// Headers of a request that ask for an answer we could not read, or for a part of one.
 pub const ASKS: [&str; 6] = ["accept-encoding", "if-match", "if-none-match", "if-range", "range", "te"];
 
-/// Headers of an answer that the proxy and HTTP itself write; nothing of a model's text travels in them.
-const OWN: [&str; 8] = [
-    "connection",
-    "content-length",
-    "content-type",
-    "date",
-    "server",
-    "transfer-encoding",
-    "x-envoy-upstream-service-time",
-    "cache-control",
-];
+/// Headers of an answer that frame it: the proxy has read them, and gives out none that it did not understand.
+const FRAMING: [&str; 3] = ["connection", "content-length", "transfer-encoding"];
 
 /// Whether a header's value is looked at for entities.
 pub fn is_searched(name: &[u8]) -> bool {
-    !name.starts_with(b":") && !OWN.iter().any(|own| own.as_bytes() == name)
+    !name.starts_with(b":") && !FRAMING.iter().any(|framing| framing.as_bytes() == name)
 }
 
 /// The kind of body by which an answer can be read, or the kind of thing that cannot be.

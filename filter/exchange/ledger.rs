@@ -11,6 +11,7 @@ use crate::audit::{
 };
 use crate::config::set::Mode;
 use crate::host::Host;
+use crate::mask::{self, Found};
 use crate::policy::Variable;
 
 impl Exchange {
@@ -147,16 +148,26 @@ impl Exchange {
         };
         if let Some(rewriter) = &answer.rewriter {
             let usage = rewriter.usage();
-            let text = |text: &str| (!text.is_empty()).then(|| Text::from(text));
+            // An upstream may write anything where an identifier belongs.
+            let text = |text: &str| (!text.is_empty()).then(|| self.recordable(text));
             answered.input_tokens = usage.prompt.map(Into::into);
             answered.output_tokens = usage.completion.map(Into::into);
             answered.response_model = text(rewriter.model());
             answered.response_id = text(rewriter.id());
             if !rewriter.finish_reason().is_empty() {
-                answered.finish_reasons.push(rewriter.finish_reason());
+                answered.finish_reasons.push(self.recordable(rewriter.finish_reason()));
             }
         }
         answered
+    }
+
+    /// What the upstream called something, without what the policy masks.
+    fn recordable(&self, label: &str) -> Text {
+        let mask = |plan| mask::mask_whole(plan, label.as_bytes(), &mut Found::default());
+        match self.lane.as_ref().and_then(|lane| mask(&lane.plan)) {
+            Some(masked) => Text::lossy(&masked),
+            None => Text::from(label),
+        }
     }
 
     fn entities(&self) -> Tally {

@@ -103,23 +103,22 @@ impl Exchange {
             self.check_route(host)?;
             self.expose(host, headers);
         }
-        if self.credentialed {
+        if self.credentialed && enforce && self.answer.status == 401 {
+            host.count(&metrics::error("upstream_credential"), 1);
+            return Err(Refusal::new(
+                Code::UpstreamCredential,
+                "the upstream refused the connection's credential",
+            ));
+        }
+        if self.masks_answer() && !self.inquiry.tunnel {
+            self.cover_headers(host, headers, &lane.plan);
+        } else if self.credentialed {
             self.cover_headers(host, headers, &lane.cover);
-            if enforce && self.answer.status == 401 {
-                host.count(&metrics::error("upstream_credential"), 1);
-                return Err(Refusal::new(
-                    Code::UpstreamCredential,
-                    "the upstream refused the connection's credential",
-                ));
-            }
         }
         if self.inquiry.tunnel {
             return Ok(());
         }
         let masks = if self.masks_answer() { &lane.plan } else { &lane.watch };
-        if self.masks_answer() {
-            self.cover_headers(host, headers, &lane.plan);
-        }
         if end {
             return Ok(());
         }
@@ -171,18 +170,22 @@ impl Exchange {
             .because("rerouted"))
     }
 
-    /// Masks what an answer's headers hold.
+    /// Masks what an answer's headers hold. A name may come several times, and its values keep their order.
     fn cover_headers(&mut self, host: &dyn Host, headers: &[Header], plan: &Plan) {
+        let mut masked: Vec<Option<Vec<u8>>> = Vec::with_capacity(headers.len());
         for (name, value) in headers {
-            if !answer::is_searched(name) {
-                continue;
+            let searched = answer::is_searched(name);
+            masked.push(if searched { mask::mask_whole(plan, value, &mut self.found) } else { None });
+        }
+        let values = || headers.iter().zip(&masked);
+        for (at, ((name, _), changed)) in values().enumerate() {
+            let first = changed.is_some()
+                && !values().take(at).any(|((other, _), changed)| changed.is_some() && other == name);
+            let (true, Ok(text)) = (first, std::str::from_utf8(name)) else { continue };
+            host.remove_header(Side::Response, text);
+            for ((_, value), changed) in values().filter(|((other, _), _)| other == name) {
+                host.add_header(Side::Response, text, changed.as_deref().unwrap_or(value));
             }
-            let (Some(masked), Ok(name)) =
-                (mask::mask_whole(plan, value, &mut self.found), std::str::from_utf8(name))
-            else {
-                continue;
-            };
-            host.set_header(Side::Response, name, &masked);
         }
     }
 

@@ -8,9 +8,10 @@ use super::masker::Masker;
 use super::tables::{self, DETECTORS, SIGNATURES, STATES};
 use super::text::{Entity, Masks};
 
-/// What to look for: entities, and secrets known by their very bytes. Clones are cheap.
+/// What to look for: entities, and secrets known by their very bytes; behind it the same for labels, which are searched
+/// for the latter alone. Clones are cheap.
 #[derive(Clone)]
-pub struct Plan(Rc<Prepared>);
+pub struct Plan(Rc<Prepared>, Option<Rc<Prepared>>);
 
 /// The automaton restricted to what a plan looks for.
 pub(super) struct Prepared {
@@ -29,17 +30,13 @@ impl Plan {
     /// Looks for the entities and for the literals (such as the credential that is injected upstream: the bare key,
     /// without `Bearer `). Literals of fewer than 8 bytes are left out.
     pub fn new(entities: Entities, literals: Vec<Vec<u8>>) -> Self {
-        let literals = Literals::new(literals);
-        let enabled = DETECTORS
-            .iter()
-            .zip(0u32..)
-            .filter(|(detector, _)| entities.contains(detector.entity))
-            .fold(0, |mask, (_, bit)| mask | 1u64.wrapping_shl(bit));
-        let flags = (0..STATES).filter_map(|s| u16::try_from(s).ok()).map(|s| flags(s, enabled)).collect();
-        let replacements =
-            (0..64).map(|at| format!("<{}>", Entity(at).name()).into_bytes().into_boxed_slice()).collect();
-        let fingerprints = Fingerprints::new(enabled, &literals);
-        Self(Rc::new(Prepared { enabled, flags, literals, fingerprints, replacements }))
+        let whole = Rc::new(Prepared::new(entities, literals.clone()));
+        let labels = match whole.literals.is_empty() {
+            true => None,
+            false if entities.is_empty() => Some(Rc::clone(&whole)),
+            false => Some(Rc::new(Prepared::new(Entities::NONE, literals))),
+        };
+        Self(whole, labels)
     }
 
     /// Whether there is nothing to look for.
@@ -62,6 +59,16 @@ impl Masks for Plan {
     fn begin(&self) -> Masker {
         Masker::new(Rc::clone(&self.0))
     }
+
+    fn begin_label(&self) -> Option<Masker> {
+        self.1.as_ref().map(|labels| Masker::new(Rc::clone(labels)))
+    }
+
+    fn may_hold(&self, label: &[u8]) -> bool {
+        let Some(labels) = &self.1 else { return false };
+        memchr::memchr(b'\\', label).is_some()
+            || labels.literals.iter().any(|secret| memchr::memmem::find(label, secret).is_some())
+    }
 }
 
 /// What a walk needs to know of a state, for one signature.
@@ -83,6 +90,20 @@ impl Flags {
 }
 
 impl Prepared {
+    fn new(entities: Entities, literals: Vec<Vec<u8>>) -> Self {
+        let literals = Literals::new(literals);
+        let enabled = DETECTORS
+            .iter()
+            .zip(0u32..)
+            .filter(|(detector, _)| entities.contains(detector.entity))
+            .fold(0, |mask, (_, bit)| mask | 1u64.wrapping_shl(bit));
+        let flags = (0..STATES).filter_map(|s| u16::try_from(s).ok()).map(|s| flags(s, enabled)).collect();
+        let replacements =
+            (0..64).map(|at| format!("<{}>", Entity(at).name()).into_bytes().into_boxed_slice()).collect();
+        let fingerprints = Fingerprints::new(enabled, &literals);
+        Self { enabled, flags, literals, fingerprints, replacements }
+    }
+
     #[inline(always)]
     pub fn flags(&self, state: u16, signature: u8) -> Flags {
         Flags(self.flags.get(usize::from(state)).copied().unwrap_or(0).wrapping_shr(signature.into()))

@@ -36,4 +36,13 @@ pub trait Masks {
     type Text: TextMask;
     /// Begins a new text.
     fn begin(&self) -> Self::Text;
+    /// Begins a label: an identifier that clients and providers read, and that is kept but for secrets known by their
+    /// very bytes. `None`: there are none.
+    fn begin_label(&self) -> Option<Self::Text> {
+        None
+    }
+    /// Whether a whole label, as JSON writes it, may hold such a secret.
+    fn may_hold(&self, _label: &[u8]) -> bool {
+        false
+    }
 }

@@ -8,6 +8,8 @@
 //! * the output is valid JSON, event by event;
 //! * after [`Unreadable`] nothing more goes out.
 
+mod sniff;
+
 use crate::mask::text::{Entity, Masks};
 
 use super::facts::Facts;
@@ -56,14 +58,23 @@ struct Ledger {
 /// Rewrites one response. See the module for what holds.
 pub struct ResponseRewriter<M: Masks> {
     masks: M,
+    table: &'static Table,
     body: Body<M>,
     ledger: Ledger,
+    drops: bool,
+    /// Nothing came yet.
+    fresh: bool,
 }
 
 impl<M: Masks> ResponseRewriter<M> {
     /// A rewriter for a response of `kind`. Values that `table` drops (log-probabilities) are written `null`.
     pub fn new(kind: BodyKind, table: &'static Table, masks: M) -> Self {
-        let body = match kind {
+        let body = Self::body(kind, table, &masks);
+        Self { masks, table, body, ledger: Ledger::default(), drops: true, fresh: true }
+    }
+
+    fn body(kind: BodyKind, table: &'static Table, masks: &M) -> Body<M> {
+        match kind {
             BodyKind::Json => Body::Json(Box::new(Whole::new(table.root))),
             BodyKind::EventStream => Body::Events(Box::new(Events {
                 framer: Framer::default(),
@@ -72,29 +83,71 @@ impl<M: Masks> ResponseRewriter<M> {
                 edited: Vec::new(),
             })),
             BodyKind::Text => Body::Text(Box::new(Text::bare(masks.begin()))),
-        };
-        Self { masks, body, ledger: Ledger::default() }
+        }
     }
 
     /// For a policy that masks no entity: what the table would drop is masked like any other text, so that an answer
     /// in which `masks` finds nothing goes out unchanged.
     #[must_use]
     pub fn without_drops(mut self) -> Self {
+        self.drops = false;
+        self.keep_drops();
+        self
+    }
+
+    fn keep_drops(&mut self) {
         match &mut self.body {
             Body::Json(whole) => whole.walk().without_drops(),
             Body::Events(events) => events.stream.walk().without_drops(),
             Body::Text(_) | Body::Broken(_) => {}
         }
-        self
     }
 
     /// Takes the next bytes, cut anywhere, and appends to `out` what may go out. `end`: the body is whole (call it
     /// with no bytes where the end shows later); it must be called once, or held text is lost.
+    ///
+    /// A text is read as what its first bytes show: servers label JSON and streams as plain text, or not at all, and
+    /// their readers do not mind. Give it as many bytes at first as there are.
     pub fn push(&mut self, bytes: &[u8], end: bool, out: &mut Vec<u8>) -> Result<(), Unreadable> {
+        if std::mem::take(&mut self.fresh) && matches!(self.body, Body::Text(_)) {
+            self.fresh = bytes.is_empty() && !end;
+            if let Some(kind) = sniff::kind(bytes) {
+                return self.push_as(kind, bytes, end, out);
+            }
+        }
+        self.step(bytes, end, out)
+    }
+
+    /// Takes the first bytes of a text that looks like something else; if the whole is none after all, it is text.
+    fn push_as(
+        &mut self,
+        kind: BodyKind,
+        bytes: &[u8],
+        end: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Unreadable> {
+        let before = out.len();
+        self.body = Self::body(kind, self.table, &self.masks);
+        if !self.drops {
+            self.keep_drops();
+        }
+        let result = self.step(bytes, end, out);
+        if result.is_ok() || !end {
+            return result;
+        }
+        out.truncate(before);
+        self.ledger = Ledger::default();
+        self.body = Self::body(BodyKind::Text, self.table, &self.masks);
+        self.step(bytes, end, out)
+    }
+
+    fn step(&mut self, bytes: &[u8], end: bool, out: &mut Vec<u8>) -> Result<(), Unreadable> {
         let Ledger { tally, facts } = &mut self.ledger;
         let result = match &mut self.body {
             Body::Broken(why) => return Err(why.clone()),
             Body::Json(whole) => whole.push(bytes, end, &mut Edit::new(&self.masks, out, tally), facts),
+            // Text in UTF-16 or UTF-32 would pass for text in which nothing is found.
+            Body::Text(_) if self.drops && memchr::memchr(0, bytes).is_some() => Err(Unreadable::Utf8),
             Body::Text(text) => {
                 let until = if end { End::Text } else { End::Piece };
                 text.push(bytes, until, &mut Edit::new(&self.masks, out, tally));

@@ -160,6 +160,7 @@ impl<M: Masks> Stream<M> {
             let raw = data.get(site.from..site.to).unwrap_or_default();
             match site.site {
                 Site::Number => number(raw, edit),
+                Site::Label => label(raw, edit),
                 Site::Drop => edit.out.extend_from_slice(b"null"),
                 Site::Text | Site::Key => self.whole(raw, edit),
                 Site::Piece { field, json, choice, tool } => {
@@ -287,18 +288,28 @@ impl<M: Masks> Stream<M> {
                 Part::Text => edit.out.extend_from_slice(&tail),
                 Part::Choice => decimal(channel.key.choice, edit.out),
                 Part::Tool => decimal(channel.key.tool, edit.out),
-                Part::Envelope => self.write_envelope(edit.out),
+                Part::Envelope => self.write_envelope(edit),
             }
         }
         edit.out.extend_from_slice(b"}\n\n");
     }
 
-    fn write_envelope(&self, out: &mut Vec<u8>) {
+    fn write_envelope(&self, edit: &mut Edit<'_, M>) {
         for (key, value) in ENVELOPE.iter().zip(&self.envelope).filter(|(_, value)| !value.is_empty()) {
-            for part in [b"\"", key.as_bytes(), b"\":", value, b","] {
-                out.extend_from_slice(part);
+            for part in [b"\"", key.as_bytes(), b"\":"] {
+                edit.out.extend_from_slice(part);
             }
+            label(value, edit);
+            edit.out.push(b',');
         }
+    }
+}
+
+/// Writes a whole label.
+fn label<M: Masks>(raw: &[u8], edit: &mut Edit<'_, M>) {
+    match edit.masks.begin_label().filter(|_| edit.masks.may_hold(raw)) {
+        Some(mask) => edit.label(&mut Text::new(mask), raw, End::Text),
+        None => edit.out.extend_from_slice(raw),
     }
 }
 

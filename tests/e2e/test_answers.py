@@ -351,6 +351,7 @@ LABELS = {
     "role": {"choices": [{"index": 0, "delta": {"role": KEY}}]},
     "call id": {"choices": [{"index": 0, "delta": {"tool_calls": [{"index": 0, "id": KEY, "type": KEY}]}}]},
     "audio": {"choices": [{"index": 0, "delta": {"audio": {"id": KEY, "data": KEY}}}]},
+    "embedding": {"data": [{"embedding": {KEY: [1, {KEY: KEY}]}}]},
     "datum": {"data": [{"id": KEY, "owned_by": KEY, "embedding": KEY}]},
 }
 

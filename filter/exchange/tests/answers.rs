@@ -145,3 +145,78 @@ fn a_request_that_went_another_way_than_it_was_judged_gets_no_answer() {
     assert_eq!(rig.answer(&mut exchange, "200", &[("content-type", "application/json")]), Flow::Pause);
     assert_eq!(rig.refusal().status, 503);
 }
+
+#[test]
+fn the_credential_is_masked_where_an_identifier_belongs_and_identifiers_stay() {
+    let document = format!(
+        r#"{{"id":"{CREDENTIAL}","model":"\u0073{}","object":"a@example.com","choices":[]}}"#,
+        &CREDENTIAL[1..]
+    );
+    for content_type in ["application/json", EVENT] {
+        let rig = Rig::new();
+        let mut exchange = rig.allowed();
+        rig.answer(&mut exchange, "200", &[("content-type", content_type)]);
+        let body = if content_type == EVENT { format!("data: {document}\n\n") } else { document.clone() };
+        let (first, second) = body.split_at(20);
+        let seen = rig.piece(&mut exchange, first, false).unwrap()
+            + &rig.piece(&mut exchange, second, true).unwrap();
+        assert!(!seen.contains(&CREDENTIAL[1..]), "{seen}");
+        assert_eq!(seen.matches("<UPSTREAM_CREDENTIAL>").count(), 2, "{seen}");
+        assert!(seen.contains("a@example.com"), "an identifier is kept but for the credential: {seen}");
+    }
+}
+
+#[test]
+fn an_event_made_for_held_text_does_not_carry_the_credential() {
+    let rig = Rig::new();
+    let mut exchange = rig.allowed();
+    rig.answer(&mut exchange, "200", &[("content-type", EVENT)]);
+    let event = format!(
+        "data: {{\"id\":\"{CREDENTIAL}\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"jane.d\"}}}}]}}\n\n"
+    );
+    let seen = rig.piece(&mut exchange, &event, true).unwrap();
+    assert_eq!(text_of(&seen), "jane.d");
+    assert!(!seen.contains(CREDENTIAL), "{seen}");
+}
+
+#[test]
+fn a_header_that_comes_several_times_keeps_its_other_values() {
+    let rig = Rig::new();
+    let mut exchange = rig.allowed();
+    let headers = [
+        ("content-type", "application/json; x=a@example.com"),
+        ("set-cookie", "a=1"),
+        ("set-cookie", "b=a@example.com"),
+        ("set-cookie", "c=3"),
+    ];
+    rig.answer(&mut exchange, "200", &headers);
+    let all = crate::host::Host::headers(&rig.host, Side::Response);
+    let cookies: Vec<_> =
+        all.iter().filter(|(name, _)| name == b"set-cookie").map(|(_, value)| value.as_slice()).collect();
+    assert_eq!(cookies, [&b"a=1"[..], b"b=<EMAIL_ADDRESS>", b"c=3"]);
+    assert!(!rig.host.header(Side::Response, "content-type").unwrap().contains('@'));
+}
+
+#[test]
+fn json_under_a_wrong_label_is_read_as_json_and_prose_stays_text() {
+    for (body, expected) in [
+        (r#"{"a":"a\u0040example.com"}"#, r#"{"a":"<EMAIL_ADDRESS>"}"#),
+        (r#"{"a" is no JSON: a@example.com"#, r#"{"a" is no JSON: <EMAIL_ADDRESS>"#),
+        ("[INFO] a@example.com", "[INFO] <EMAIL_ADDRESS>"),
+    ] {
+        let rig = Rig::new();
+        let mut exchange = rig.allowed();
+        rig.answer(&mut exchange, "500", &[("content-type", "text/plain")]);
+        assert_eq!(rig.piece(&mut exchange, body, true).as_deref(), Some(expected));
+    }
+}
+
+#[test]
+fn text_of_wide_characters_is_not_let_through() {
+    let rig = Rig::new();
+    let mut exchange = rig.allowed();
+    rig.answer(&mut exchange, "500", &[("content-type", "text/plain")]);
+    let wide: String = "a@example.com".chars().flat_map(|letter| [letter, '\0']).collect();
+    assert_eq!(rig.piece(&mut exchange, &wide, true).as_deref(), Some(""));
+    assert_eq!(rig.host.resets.get(), 1);
+}

@@ -12,7 +12,7 @@ pub(crate) const MAX_TOKEN: usize = 1024;
 /// Longest raw key that may still be a known one: escapes make six bytes of one.
 const MAX_KEY: usize = 256;
 
-/// What a walk meets. Every byte of the document comes in exactly one of `pass`, `text`, `number` and `dropped`, in
+/// What a walk meets. Every byte of the document comes in exactly one of `pass`, `text`, `label`, `number` and `dropped`, in
 /// the order of the document. `at` is an offset in the piece that is being pushed; it means something only where the
 /// document came as one piece.
 pub(crate) trait Visit {
@@ -22,13 +22,15 @@ pub(crate) trait Visit {
     fn enter(&mut self, mark: Mark);
     /// A piece of a string to mask (`end`: its last), without its quotes.
     fn text(&mut self, on: OnText, piece: &[u8], at: usize, end: bool);
+    /// A piece of a string that is kept but for secrets (`end`: its last), without its quotes.
+    fn label(&mut self, piece: &[u8], at: usize, end: bool);
     /// A piece of a key to mask.
     fn key(&mut self, piece: &[u8], at: usize, end: bool);
     /// A number to mask.
     fn number(&mut self, number: &[u8], at: usize);
     /// A value that is to be `null`.
     fn dropped(&mut self, from: usize, to: usize);
-    /// A kept value that is read: a string without its quotes, or a number. It also comes by `pass`.
+    /// A kept value that is read: a string without its quotes, or a number. It also comes by `label` or `pass`.
     fn read(&mut self, fact: Fact, value: &[u8], at: usize);
 }
 
@@ -379,9 +381,17 @@ impl Walk {
         let from = piece.at;
         let closed = self.scan_string(piece)?;
         let part = piece.slice(from, piece.at);
+        if let OnText::Read(fact) = on {
+            self.read(fact, part, from, closed, visit);
+        }
         match on {
-            OnText::Keep => {}
-            OnText::Read(fact) => self.read(fact, part, from, closed, visit),
+            OnText::Keep | OnText::Read(_) => {
+                if self.dropping.is_none() && !matches!(self.state, State::LongKey) {
+                    piece.pass(from, visit);
+                    visit.label(part, from, closed);
+                    piece.given = piece.at;
+                }
+            }
             OnText::Mask | OnText::Text(_) | OnText::Json(_) => {
                 if matches!(self.state, State::LongKey) {
                     visit.key(part, from, closed);

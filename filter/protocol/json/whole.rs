@@ -14,6 +14,8 @@ use super::{Edit, Tally, number};
 enum Open<T> {
     None,
     Text(Text<T>),
+    /// Kept but for secrets; `None`: there are none to look for.
+    Label(Option<Text<T>>),
     Nested(Nested<T>),
 }
 
@@ -40,7 +42,8 @@ impl<M: Masks> Whole<M> {
     /// Raw bytes held.
     pub(crate) fn held(&self) -> usize {
         let text = match &self.open {
-            Open::None => 0,
+            Open::None | Open::Label(None) => 0,
+            Open::Label(Some(text)) => text.held(),
             Open::Text(text) => text.held(),
             Open::Nested(nested) => nested.held(),
         };
@@ -148,12 +151,26 @@ impl<M: Masks> Visit for Editor<'_, '_, M> {
         }
         let until = if end { End::Text } else { End::Piece };
         match self.open {
-            Open::None => {}
+            Open::None | Open::Label(_) => {}
             Open::Text(text) => text.push(piece, until, self.edit),
             Open::Nested(nested) => nested.push(piece, until, self.edit),
         }
         if end && let Open::Text(text) = std::mem::replace(self.open, Open::None) {
             *self.spare = Some(text);
+        }
+    }
+
+    fn label(&mut self, piece: &[u8], _at: usize, end: bool) {
+        if matches!(self.open, Open::None) {
+            *self.open = Open::Label(self.edit.masks.begin_label().map(Text::new));
+        }
+        let until = if end { End::Text } else { End::Piece };
+        match self.open {
+            Open::Label(Some(label)) => self.edit.label(label, piece, until),
+            _ => self.edit.out.extend_from_slice(piece),
+        }
+        if end {
+            *self.open = Open::None;
         }
     }
 
@@ -178,5 +195,17 @@ impl<'e, M> Edit<'e, M> {
     /// The same edit with counts of its own place.
     pub(crate) fn new(masks: &'e M, out: &'e mut Vec<u8>, tally: &'e mut Tally) -> Self {
         Self { masks, out, tally }
+    }
+
+    /// Writes a piece of a label. What is found counts, what is kept is no text that was delivered.
+    pub(crate) fn label(&mut self, label: &mut Text<M::Text>, piece: &[u8], end: End)
+    where
+        M: Masks,
+    {
+        let mut aside = Tally::default();
+        label.push(piece, end, &mut Edit::new(self.masks, self.out, &mut aside));
+        for &(entity, count) in aside.found() {
+            (0..count).for_each(|_| self.tally.find(entity));
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! What is not named here is masked: unknown fields, error messages, annotations, names of tools.
 
 use crate::protocol::json::table::{
-    DROP, Fact, Field, KEEP, LABEL, MASK, MASKED, Mark, OnNumber, OnText, Part, Place, Table, fact,
+    DROP, Fact, Field, LABEL, MASK, MASKED, Mark, OnNumber, OnText, Part, Place, Table, fact,
 };
 
 /// Every answer of the API: its operations name different fields, so one table reads them all.
@@ -160,7 +160,7 @@ static DATUM: Place = Place {
     fields: &[
         ("object", &LABEL),
         ("index", &LABEL),
-        ("embedding", &KEEP),
+        ("embedding", &EMBEDDING),
         ("id", &LABEL),
         ("created", &LABEL),
         ("owned_by", &LABEL),
@@ -169,6 +169,9 @@ static DATUM: Place = Place {
 };
 
 const HEAD: [Part; 3] = [Part::Envelope, Part::Literal(r#""choices":[{"index":"#), Part::Choice];
+
+/// Numbers, or all of them in one string of base64.
+static EMBEDDING: Place = Place { text: OnText::Keep, number: OnNumber::Keep, items: &LABEL, ..MASKED };
 
 /// The event of a text that is a field of the delta.
 macro_rules! delta {

@@ -19,7 +19,7 @@ pub(super) struct Last {
 impl Last {
     /// Longest document, and most sites, that are worth remembering.
     const MAX_BYTES: usize = 4096;
-    const MAX_SITES: usize = 16;
+    const MAX_SITES: usize = 32;
 
     pub(super) fn forget(&mut self) {
         self.data.clear();

@@ -20,6 +20,7 @@ pub(super) enum Site {
         tool: Option<usize>,
     },
     Text,
+    Label,
     Key,
     Number,
     Drop,
@@ -128,6 +129,10 @@ impl Visit for Noter<'_> {
             OnText::Keep | OnText::Read(_) | OnText::Mask => Site::Text,
         };
         self.notes.push(site, at, piece.len());
+    }
+
+    fn label(&mut self, piece: &[u8], at: usize, _end: bool) {
+        self.notes.push(Site::Label, at, piece.len());
     }
 
     fn key(&mut self, piece: &[u8], at: usize, _end: bool) {
