@@ -33,12 +33,8 @@ impl Exchange {
     pub fn request_head(&mut self, host: &dyn Host, end: bool) -> Flow {
         self.started = host.now();
         self.christen(host);
-        self.inquiry = Inquiry {
-            head: Head::take(host),
-            received: received(host),
-            complete: end,
-            ..Inquiry::default()
-        };
+        self.inquiry =
+            Inquiry { head: Head::take(host), received: received(host), complete: end, ..Inquiry::default() };
         let outcome = self.open(host);
         self.settle(host, outcome)
     }

@@ -119,7 +119,9 @@ fn grpc_is_refused_in_its_own_words_and_never_held() {
 
 #[test]
 fn what_only_looks_like_grpc_is_refused_with_a_status_that_http_clients_see() {
-    for kind in ["application/grpc-web", "application/grpc-web-text", "Application/gRPC", "application/grpc;x=y"] {
+    for kind in
+        ["application/grpc-web", "application/grpc-web-text", "Application/gRPC", "application/grpc;x=y"]
+    {
         let rig = Rig::new();
         let mut exchange = rig.ask(&["rag-users"]);
         let bearer = rig.sent("authorization").unwrap();
@@ -267,7 +269,10 @@ fn keys_that_cannot_be_had_refuse_after_a_bound() {
 fn a_caller_who_is_slow_is_not_taken_for_a_proxy_that_gives_no_bodies() {
     let rig = Rig::new();
     let received = |bytes: u64| {
-        rig.host.properties.borrow_mut().insert("request.total_size".to_owned(), bytes.to_le_bytes().to_vec());
+        rig.host
+            .properties
+            .borrow_mut()
+            .insert("request.total_size".to_owned(), bytes.to_le_bytes().to_vec());
     };
     received(300);
     let mut exchange = rig.ask(&["rag-users"]);
