@@ -65,9 +65,7 @@ def test_a_forbidden_model_never_reaches_the_upstream_and_the_rule_is_named(guar
     "header, form",
     [("authorization", "Bearer {}"), ("authorization", "bearer   {}"), ("x-api-key", "{}"), ("api-key", "{}")],
 )
-def test_an_allowed_call_carries_the_credential_and_no_token(
-    guard: Guard, header: str, form: str, http2: bool
-) -> None:
+def test_an_allowed_call_carries_the_credential_and_no_token(guard: Guard, header: str, form: str, http2: bool) -> None:
     token = guard.token()
     answer = guard.chat(None, http2=http2, headers={header: form.format(token)})
     assert answer.status_code == 200
@@ -108,11 +106,18 @@ OPENAI_ERRORS: list[tuple[str, dict[str, Any], type[openai.APIStatusError], str]
     ("bob", {}, openai.PermissionDeniedError, "forbidden"),
     ("alice", {"model": "gpt-5"}, openai.PermissionDeniedError, "forbidden"),
     ("alice", {"messages": "Hello"}, openai.APIStatusError, "uninspectable"),
-    ("alice", {"extra_body": {"messages": [{"role": "user", "content": "x" * 2_000_000}]}}, openai.APIStatusError, "too_large"),
+    (
+        "alice",
+        {"extra_body": {"messages": [{"role": "user", "content": "x" * 2_000_000}]}},
+        openai.APIStatusError,
+        "too_large",
+    ),
 ]
 
 
-@pytest.mark.parametrize("user, change, kind, code", OPENAI_ERRORS, ids=[case[3] + "-" + case[0] for case in OPENAI_ERRORS])
+@pytest.mark.parametrize(
+    "user, change, kind, code", OPENAI_ERRORS, ids=[case[3] + "-" + case[0] for case in OPENAI_ERRORS]
+)
 def test_the_official_client_raises_its_own_errors(
     guard: Guard, user: str, change: dict[str, Any], kind: type[openai.APIStatusError], code: str
 ) -> None:
@@ -127,7 +132,10 @@ def test_the_official_client_raises_its_own_errors(
 def test_the_official_client_raises_bad_request_for_what_is_no_json(guard: Guard) -> None:
     with pytest.raises(openai.BadRequestError) as raised:
         guard.openai(guard.token()).post(
-            "/chat/completions", cast_to=httpx.Response, content=b"{", options={"headers": {"content-type": "application/json"}}
+            "/chat/completions",
+            cast_to=httpx.Response,
+            content=b"{",
+            options={"headers": {"content-type": "application/json"}},
         )
     assert raised.value.code == "invalid_request"
 
@@ -150,13 +158,17 @@ def test_every_answer_names_exchange_and_policy(guard: Guard) -> None:
         name = answer.headers["x-portcullis-exchange"]
         assert UUID.fullmatch(name)
         names.add(name)
-        end = guard.sink.wait_for(lambda record: record.event.endswith("end") and record.json()["portcullis.exchange"] == name)
+        end = guard.sink.wait_for(
+            lambda record, name=name: record.event.endswith("end") and record.json()["portcullis.exchange"] == name
+        )
         assert end.json()["portcullis.policy"] == "rag-chat"
     assert len(names) == 3
 
 
 def test_an_upstream_cannot_forge_our_headers(guard: Guard) -> None:
-    guard.upstream.answer = json_answer("{}", 200, ("x-portcullis-exchange", "forged"), ("x-portcullis-policy", "forged"))
+    guard.upstream.answer = json_answer(
+        "{}", 200, ("x-portcullis-exchange", "forged"), ("x-portcullis-policy", "forged")
+    )
     answer = guard.chat(guard.token())
     assert UUID.fullmatch(answer.headers["x-portcullis-exchange"])
     assert answer.headers["x-portcullis-policy"].startswith("rag-chat@")
@@ -190,7 +202,12 @@ def test_headers_of_the_caller_that_could_mislead_an_upstream_are_taken_away(gua
 
 @pytest.mark.parametrize(
     "query, left",
-    [("?key=s3cret", ""), ("?%6bey=s3cret&a=1", "?a=1"), ("?a=1;KEY=s3cret", "?a=1"), ("?api_key=s3cret&access_token=s3cret", "")],
+    [
+        ("?key=s3cret", ""),
+        ("?%6bey=s3cret&a=1", "?a=1"),
+        ("?a=1;KEY=s3cret", "?a=1"),
+        ("?api_key=s3cret&access_token=s3cret", ""),
+    ],
 )
 def test_keys_in_the_query_never_go_upstream(guard: Guard, query: str, left: str) -> None:
     with guard.client(guard.token()) as client:
@@ -266,7 +283,9 @@ def test_a_connection_without_a_protocol_is_left_alone(guard: Guard) -> None:
     assert {name: seen.header(name) for name in headers} == headers
 
 
-@pytest.mark.parametrize("method, path", [("POST", "/healthz"), ("GET", "/healthzz"), ("GET", "/v10/models"), ("GET", "/")])
+@pytest.mark.parametrize(
+    "method, path", [("POST", "/healthz"), ("GET", "/healthzz"), ("GET", "/v10/models"), ("GET", "/")]
+)
 def test_a_request_that_matches_no_connection_is_not_let_through(guard: Guard, method: str, path: str) -> None:
     with guard.client(guard.token()) as client:
         assert client.request(method, path).status_code in (403, 404)
@@ -347,7 +366,11 @@ def crossing(start_guard: Callable[..., Guard], idp: Any, run_folder: Path) -> G
     policies = sets.chat(idp.issuer)
     policies["connections"] = [
         sets.connection(policies)
-        | {"name": name, "match": match, "credential": {"header": f"x-upstream-{dashed(name)}", "value": "${env:OPENAI_API_KEY}"}}
+        | {
+            "name": name,
+            "match": match,
+            "credential": {"header": f"x-upstream-{dashed(name)}", "value": "${env:OPENAI_API_KEY}"},
+        }
         for name, (match, _) in MATCHES.items()
     ]
     (run_folder / "crossing.yaml").write_text(json.dumps(policies))

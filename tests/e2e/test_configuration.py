@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 
 import policies as sets
@@ -42,7 +41,9 @@ def told(text: str) -> list[str]:
 
 def spoilt(issuer: str, where: str, key: str, value: Any) -> sets.Set:
     made = sets.chat(issuer)
-    {"set": made, "policy": sets.policy(made), "connection": sets.connection(made), "issuer": made["issuers"][0]}[where][key] = value
+    {"set": made, "policy": sets.policy(made), "connection": sets.connection(made), "issuer": made["issuers"][0]}[
+        where
+    ][key] = value
     return made
 
 
@@ -90,7 +91,9 @@ def test_a_set_that_was_changed_after_its_bundle_was_made_is_refused(guard: Guar
     forgive(guard)
 
 
-@pytest.mark.parametrize("configuration", ["", "{", "[]", "null", "version: 1", '{"format": 2, "set": {}}', "\x00", "[" * 50_000])
+@pytest.mark.parametrize(
+    "configuration", ["", "{", "[]", "null", "version: 1", '{"format": 2, "set": {}}', "\x00", "[" * 50_000]
+)
 def test_what_is_no_bundle_is_refused_and_harms_nothing(configuration: str, guard: Guard, idp: Idp) -> None:
     made = guard.bootstrap(sets.chat(idp.issuer))
     plugin(made)["configuration"]["value"] = configuration
@@ -123,7 +126,13 @@ def test_a_stream_ends_under_the_set_it_began_with(start_guard: Callable[..., Gu
     go_on = threading.Event()
     event = lambda text: f"data: {text}\n\n".encode()  # noqa: E731
     guard.upstream.answer = Answer(
-        pieces=[event(delta(f"One {EMAIL} ")), Wait(go_on), event(delta(f"two {EMAIL}.")), event(finish()), event("[DONE]")]
+        pieces=[
+            event(delta(f"One {EMAIL} ")),
+            Wait(go_on),
+            event(delta(f"two {EMAIL}.")),
+            event(finish()),
+            event("[DONE]"),
+        ]
     )
     newer = sets.chat(idp.issuer)
     del sets.policy(newer)["mask"]
@@ -153,7 +162,9 @@ def test_a_better_set_takes_effect_without_a_call_lost(start_guard: Callable[...
     caller.start()
     try:
         for number in range(3):
-            assert guard.update(spoilt(idp.issuer, "policy", "rules", [{"name": f"r{number}", "deny": 'llm.model == "gpt-5"'}]))
+            assert guard.update(
+                spoilt(idp.issuer, "policy", "rules", [{"name": f"r{number}", "deny": 'llm.model == "gpt-5"'}])
+            )
     finally:
         stop.set()
         caller.join()
@@ -167,7 +178,13 @@ def test_no_secret_and_no_token_in_dumps_statistics_logs_or_records(start_guard:
     guard = start_guard()
     good, bad = guard.token(), guard.token("bob")
     guard.upstream.answer = json_answer(completion(f"{EMAIL} and {sets.CREDENTIAL}"))
-    answers = [guard.chat(good), guard.chat(bad), guard.chat(good + "x"), guard.chat(good, model="gpt-5"), guard.chat(None, headers={"x-api-key": good})]
+    answers = [
+        guard.chat(good),
+        guard.chat(bad),
+        guard.chat(good + "x"),
+        guard.chat(good, model="gpt-5"),
+        guard.chat(None, headers={"x-api-key": good}),
+    ]
     answers.append(guard.chat(good, model="sk-secret-model"))
     guard.sink.wait_for(lambda record: record.event.endswith("end") and "sk-secret-model" in record.body)
     assert guard.envoy
@@ -181,7 +198,13 @@ def test_no_secret_and_no_token_in_dumps_statistics_logs_or_records(start_guard:
         "exports": repr([export.headers for export in guard.sink.exports]),
         "answers": "".join(answer.text + repr(answer.headers.multi_items()) for answer in answers),
     }
-    secrets = {"the credential": sets.CREDENTIAL, "a token": good, "its signature": good.rsplit(".", 1)[1], "another": bad.rsplit(".", 1)[1], "a masked value": EMAIL}
+    secrets = {
+        "the credential": sets.CREDENTIAL,
+        "a token": good,
+        "its signature": good.rsplit(".", 1)[1],
+        "another": bad.rsplit(".", 1)[1],
+        "a masked value": EMAIL,
+    }
     found = [(place, name) for place, text in places.items() for name, secret in secrets.items() if secret in text]
     assert found == []
     assert "OPENAI_API_KEY" in places["config_dump"], "the dump is the right one: it names the variable"
@@ -224,8 +247,16 @@ def test_callers_cannot_make_new_metrics(start_guard: Callable[..., Guard]) -> N
 
     def calls(mark: str) -> None:
         with guard.client() as client:
-            client.post(f"/v1/{mark}", json=question(model=mark), headers={"authorization": f"Bearer {guard.token()}", "x-mark": mark})
-            client.post(CHAT, json=question(mark, model=mark), headers={"authorization": f"Bearer {guard.token(claims={'sub': mark})}"})
+            client.post(
+                f"/v1/{mark}",
+                json=question(model=mark),
+                headers={"authorization": f"Bearer {guard.token()}", "x-mark": mark},
+            )
+            client.post(
+                CHAT,
+                json=question(mark, model=mark),
+                headers={"authorization": f"Bearer {guard.token(claims={'sub': mark})}"},
+            )
             client.post(CHAT, headers={"authorization": f"Bearer {mark}.a.b"})
             client.request("MARK" + mark.upper(), CHAT, headers={"host": mark})
 

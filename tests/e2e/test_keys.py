@@ -67,7 +67,9 @@ def test_keys_given_inline_need_no_provider(start_guard: Callable[..., Guard]) -
 
 
 def test_keys_come_by_uri_without_discovery(start_guard: Callable[..., Guard], scripted: Provider) -> None:
-    guard = start_guard(policies(cluster="idp", uri="https://keys.example.com/a/jwks.json"), idp_address=scripted.server.address)
+    guard = start_guard(
+        policies(cluster="idp", uri="https://keys.example.com/a/jwks.json"), idp_address=scripted.server.address
+    )
     assert guard.chat(token()).status_code == 200
     assert set(scripted.asked) == {"/a/jwks.json"}
     assert scripted.server.requests[0].header("host") == "keys.example.com"
@@ -91,7 +93,9 @@ def test_requests_before_the_first_keys_wait_for_them_and_pass(start_guard: Call
     assert len(guard.upstream.requests) == 3
 
 
-def test_without_keys_callers_are_refused_after_a_bound_and_served_once_they_come(start_guard: Callable[..., Guard]) -> None:
+def test_without_keys_callers_are_refused_after_a_bound_and_served_once_they_come(
+    start_guard: Callable[..., Guard],
+) -> None:
     port = process.free_port()
     guard = start_guard(policies(cluster="idp"), idp_address=f"127.0.0.1:{port}")
     started = time.monotonic()
@@ -105,7 +109,9 @@ def test_without_keys_callers_are_refused_after_a_bound_and_served_once_they_com
     assert guard.chat("no.to.ken").status_code == 401, "a bad token is told from missing keys"
 
     provider = Upstream(port)
-    provider.answer = lambda seen: json_answer(json.dumps(OLD.jwks() if seen.path == "/jwks" else {"issuer": ISSUER, "jwks_uri": f"{ISSUER}/jwks"}))
+    provider.answer = lambda seen: json_answer(
+        json.dumps(OLD.jwks() if seen.path == "/jwks" else {"issuer": ISSUER, "jwks_uri": f"{ISSUER}/jwks"})
+    )
     provider.start()
     try:
         process.wait_until("callers are served", lambda: guard.chat(token()).status_code == 200, timeout=20, every=0.2)
@@ -150,7 +156,10 @@ def test_a_real_provider_that_comes_back_with_other_keys(start_guard: Callable[.
 GARBAGE: dict[str, tuple[str, Answer | dict[str, Any]]] = {
     "no JSON": ("document", json_answer("<html>")),
     "another issuer": ("document", {"issuer": "https://evil.example.com", "jwks_uri": f"{ISSUER}/jwks"}),
-    "issuer twice": ("document", json_answer(f'{{"issuer":"https://evil","issuer":"{ISSUER}","jwks_uri":"{ISSUER}/jwks"}}')),
+    "issuer twice": (
+        "document",
+        json_answer(f'{{"issuer":"https://evil","issuer":"{ISSUER}","jwks_uri":"{ISSUER}/jwks"}}'),
+    ),
     "no jwks_uri": ("document", {"issuer": ISSUER}),
     "a jwks_uri that is no address": ("document", {"issuer": ISSUER, "jwks_uri": "file:///etc/passwd"}),
     "a jwks_uri with a line end": ("document", {"issuer": ISSUER, "jwks_uri": f"{ISSUER}/jwks\r\nx: y"}),

@@ -69,9 +69,15 @@ BODIES: dict[str, tuple[bytes, tuple[int, str]]] = {
     "two lines of JSON": (BODY + b"\n" + BODY, (400, "invalid_request")),
     "nested deep": (b'{"model": "gpt-4o", "messages": ' + b"[" * 100_000, (400, "invalid_request")),
     "model twice": (f'{{"model": "gpt-4o", {MESSAGES}, "model": "gpt-5"}}'.encode(), (400, "invalid_request")),
-    "model twice, once escaped": (f'{{"model": "gpt-4o", {MESSAGES}, "mod\\u0065l": "gpt-5"}}'.encode(), (400, "invalid_request")),
+    "model twice, once escaped": (
+        f'{{"model": "gpt-4o", {MESSAGES}, "mod\\u0065l": "gpt-5"}}'.encode(),
+        (400, "invalid_request"),
+    ),
     "messages twice": (f'{{"model": "gpt-4o", {MESSAGES}, {MESSAGES}}}'.encode(), (400, "invalid_request")),
-    "content twice": (b'{"model": "gpt-4o", "messages": [{"role": "user", "content": "a", "content": "b"}]}', (400, "invalid_request")),
+    "content twice": (
+        b'{"model": "gpt-4o", "messages": [{"role": "user", "content": "a", "content": "b"}]}',
+        (400, "invalid_request"),
+    ),
     "twice deep down": (BODY[:-1] + b', "metadata": {"a": [{"b": 1, "b": 2}]}}', (400, "invalid_request")),
     "Model beside model": (f'{{"model": "gpt-4o", {MESSAGES}, "Model": "gpt-5"}}'.encode(), (415, "uninspectable")),
     "MODEL alone": (f'{{"MODEL": "gpt-5", {MESSAGES}}}'.encode(), (415, "uninspectable")),
@@ -84,8 +90,14 @@ BODIES: dict[str, tuple[bytes, tuple[int, str]]] = {
     "model as a list": (f'{{"model": ["gpt-4o"], {MESSAGES}}}'.encode(), (415, "uninspectable")),
     "model as an object": (f'{{"model": {{"gpt-4o": 1}}, {MESSAGES}}}'.encode(), (415, "uninspectable")),
     "messages as a text": (b'{"model": "gpt-4o", "messages": "Hello"}', (415, "uninspectable")),
-    "content of an unknown kind": (b'{"model": "gpt-4o", "messages": [{"role": "user", "content": [{"type": "hologram", "text": "x"}]}]}', (415, "uninspectable")),
-    "an image": (b'{"model": "gpt-4o", "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]}]}', (415, "uninspectable")),
+    "content of an unknown kind": (
+        b'{"model": "gpt-4o", "messages": [{"role": "user", "content": [{"type": "hologram", "text": "x"}]}]}',
+        (415, "uninspectable"),
+    ),
+    "an image": (
+        b'{"model": "gpt-4o", "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]}]}',
+        (415, "uninspectable"),
+    ),
     "what the provider keeps": (BODY[:-1] + b', "previous_response_id": "resp_1"}', (415, "uninspectable")),
     "store": (BODY[:-1] + b', "store": true}', (415, "uninspectable")),
     "the forbidden model": (BODY.replace(b"gpt-4o-mini", b"gpt-5"), (403, "forbidden")),
@@ -95,9 +107,25 @@ BODIES: dict[str, tuple[bytes, tuple[int, str]]] = {
     "an allowed model with a zero byte": (BODY.replace(b"gpt-4o-mini", b"gpt-4o-mini\\u0000x"), (403, "forbidden")),
     "a look-alike of an allowed model": (BODY.replace(b"gpt-4o-mini", "gpt-4\u043e-mini".encode()), (403, "forbidden")),
     "20001 characters": (json.dumps(question("x" * 20_001)).encode(), (403, "forbidden")),
-    "20001 characters in pieces": (json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": "x" * 10_000}] * 2 + [{"role": "tool", "content": "y"}]}).encode(), (403, "forbidden")),
-    "20001 characters where none belong": (json.dumps(question("Hi", metadata={"a": "x" * 20_001})).encode(), (403, "forbidden")),
-    "20001 characters in a tool": (json.dumps(question("Hi", tools=[{"type": "function", "function": {"name": "f", "description": "x" * 20_001}}])).encode(), (403, "forbidden")),
+    "20001 characters in pieces": (
+        json.dumps(
+            {
+                "model": "gpt-4o",
+                "messages": [{"role": "user", "content": "x" * 10_000}] * 2 + [{"role": "tool", "content": "y"}],
+            }
+        ).encode(),
+        (403, "forbidden"),
+    ),
+    "20001 characters where none belong": (
+        json.dumps(question("Hi", metadata={"a": "x" * 20_001})).encode(),
+        (403, "forbidden"),
+    ),
+    "20001 characters in a tool": (
+        json.dumps(
+            question("Hi", tools=[{"type": "function", "function": {"name": "f", "description": "x" * 20_001}}])
+        ).encode(),
+        (403, "forbidden"),
+    ),
 }
 
 
@@ -110,7 +138,7 @@ def test_a_body_is_refused_that_is(kind: str, guard: Guard) -> None:
     assert guard.upstream.requests == []
 
 
-@pytest.mark.parametrize("text", ["x" * 20_000, "é" * 20_000, "\U0001f600" * 19_000, "a\\u0000\"\n", "Ω\u2028"])
+@pytest.mark.parametrize("text", ["x" * 20_000, "é" * 20_000, "\U0001f600" * 19_000, 'a\\u0000"\n', "Ω\u2028"])
 def test_a_body_within_the_rules_passes_byte_for_byte(text: str, guard: Guard) -> None:
     body = json.dumps(question(text), ensure_ascii=False, indent=1).encode()
     with guard.client(guard.token()) as client:
@@ -120,7 +148,12 @@ def test_a_body_within_the_rules_passes_byte_for_byte(text: str, guard: Guard) -
 
 def test_a_refusal_never_repeats_what_the_body_holds(guard: Guard) -> None:
     secret = "hunter2-in-the-body"
-    for body in (f'{{"{secret}', f'{{"model": "{secret}", {MESSAGES}}}', f'{{"Model": "{secret}", {MESSAGES}}}', f'{{{MESSAGES}, "x{secret}": 1, "x{secret}": 2}}'):
+    for body in (
+        f'{{"{secret}',
+        f'{{"model": "{secret}", {MESSAGES}}}',
+        f'{{"Model": "{secret}", {MESSAGES}}}',
+        f'{{{MESSAGES}, "x{secret}": 1, "x{secret}": 2}}',
+    ):
         with guard.client(guard.token()) as client:
             answer = client.post(CHAT, content=body.encode(), headers={"content-type": "application/json"})
         assert answer.status_code in (400, 403, 415)
@@ -187,12 +220,14 @@ def chunks(body: bytes, size: int) -> Iterator[bytes]:
         yield body[at : at + size]
 
 
-@pytest.mark.parametrize("http2", [False, True], ids=["h1", "h2"])
+SIZES = [(LIMIT, 200), (LIMIT + 1, 413), (3 * LIMIT, 413)]
+
+
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
-@pytest.mark.parametrize("size, expected", [(LIMIT, 200), (LIMIT + 1, 413), (3 * LIMIT, 413)])
-def test_a_body_above_the_limit_is_refused(guard: Guard, http2: bool, chunked: bool, size: int, expected: int) -> None:
+@pytest.mark.parametrize("size, expected", SIZES)
+def test_a_body_above_the_limit_is_refused(guard: Guard, chunked: bool, size: int, expected: int) -> None:
     body = padded(size)
-    with guard.client(guard.token(), http2=http2) as client:
+    with guard.client(guard.token()) as client:
         content = chunks(body, 100_000) if chunked else body
         answer = client.post(CHAT, content=content, headers={"content-type": "application/json"})
     assert answer.status_code == expected
@@ -203,8 +238,19 @@ def test_a_body_above_the_limit_is_refused(guard: Guard, http2: bool, chunked: b
         assert guard.upstream.requests[0].body == body
 
 
+@pytest.mark.parametrize("announced", [False, True], ids=["open", "length"])
+@pytest.mark.parametrize("size, expected", SIZES)
+def test_a_body_above_the_limit_is_refused_over_http2(guard: Guard, announced: bool, size: int, expected: int) -> None:
+    body = padded(size)
+    more = [("content-length", str(size))] if announced else []
+    assert http2_call(guard, guard.token(), body, [], more)[":status"] == str(expected)
+    assert [seen.body == body for seen in guard.upstream.requests] == ([True] if expected == 200 else [])
+
+
 def test_a_body_that_is_too_large_is_refused_before_it_is_whole(guard: Guard) -> None:
-    data = head(guard, CHAT, "transfer-encoding: chunked") + b"".join(b"%x\r\n%s\r\n" % (len(c), c) for c in chunks(padded(LIMIT + 4096), 64_000))
+    data = head(guard, CHAT, "transfer-encoding: chunked") + b"".join(
+        b"%x\r\n%s\r\n" % (len(c), c) for c in chunks(padded(LIMIT + 4096), 64_000)
+    )
     started = time.monotonic()
     assert status(guard.raw(data, timeout=5)) == 413, "its end never came"
     assert time.monotonic() - started < 5
@@ -387,7 +433,9 @@ def test_connect_is_refused_at_once(open_house: Guard) -> None:
     assert open_house.upstream.requests == []
 
 
-@pytest.mark.parametrize("kind", ["application/grpc", "application/grpc+proto", "application/grpc-web", "Application/gRPC"])
+@pytest.mark.parametrize(
+    "kind", ["application/grpc", "application/grpc+proto", "application/grpc-web", "Application/gRPC"]
+)
 def test_grpc_is_refused_in_its_own_words(kind: str, guard: Guard) -> None:
     with guard.client(guard.token(), http2=True) as client:
         answer = client.post(CHAT, content=BODY, headers={"content-type": kind, "te": "trailers"})
@@ -407,7 +455,12 @@ def test_request_trailers_end_a_body_and_carry_no_token(
 ) -> None:
     guard = start_guard(upstream_http2=True) if http2 else guard
     token = guard.token()
-    trailers = [("x-sum", "1"), ("authorization", f"Bearer {token}"), ("x-api-key", token), ("x-portcullis-policy", "mine")]
+    trailers = [
+        ("x-sum", "1"),
+        ("authorization", f"Bearer {token}"),
+        ("x-api-key", token),
+        ("x-portcullis-policy", "mine"),
+    ]
     assert http2_call(guard, token, BODY, trailers)[":status"] == "200"
     (seen,) = guard.upstream.requests
     assert seen.body == BODY
@@ -429,29 +482,39 @@ def test_a_trailer_of_chunked_http1_ends_a_body(start_guard: Callable[..., Guard
 
     guard = start_guard(change=trailers)
     for body, expected in ((BODY, 200), (json.dumps(question(model="gpt-5")).encode(), 403)):
-        data = head(guard, CHAT, "transfer-encoding: chunked", "trailer: x-sum") + b"%x\r\n%s\r\n0\r\nx-sum: 1\r\n\r\n" % (len(body), body)
+        data = head(
+            guard, CHAT, "transfer-encoding: chunked", "trailer: x-sum"
+        ) + b"%x\r\n%s\r\n0\r\nx-sum: 1\r\n\r\n" % (len(body), body)
         assert status(guard.raw(data)) == expected
     assert [seen.body for seen in guard.upstream.requests] == [BODY]
 
 
-def http2_call(guard: Guard, token: str, body: bytes, trailers: list[tuple[str, str]]) -> dict[str, str]:
-    """A chat over HTTP/2 that ends with trailers; gives the answer's head."""
+def http2_call(
+    guard: Guard, token: str, body: bytes, trailers: list[tuple[str, str]], headers: list[tuple[str, str]] | None = None
+) -> dict[str, str]:
+    """A chat over HTTP/2, with trailers if there are any; gives the answer's head."""
     session = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, header_encoding="utf-8"))
+    pseudo = [(":method", "POST"), (":scheme", "http"), (":authority", "api.example.com"), (":path", CHAT)]
+    usual = [("authorization", f"Bearer {token}"), ("content-type", "application/json")]
+    rest = body
     with socket.create_connection(("127.0.0.1", guard.ports[0]), timeout=10) as connection:
         session.initiate_connection()
-        pseudo = [(":method", "POST"), (":scheme", "http"), (":authority", "api.example.com"), (":path", CHAT)]
-        session.send_headers(1, [*pseudo, ("authorization", f"Bearer {token}"), ("content-type", "application/json")])
-        if body:
-            session.send_data(1, body)
-        session.send_headers(1, trailers, end_stream=True)
-        connection.sendall(session.data_to_send())
-        while data := connection.recv(65536):
+        session.send_headers(1, [*pseudo, *usual, *(headers or [])])
+        ended = False
+        while True:
+            while rest and (room := min(session.local_flow_control_window(1), session.max_outbound_frame_size)) > 0:
+                session.send_data(1, rest[:room])
+                rest = rest[room:]
+            if not rest and not ended:
+                ended = True
+                session.send_headers(1, trailers, end_stream=True) if trailers else session.end_stream(1)
+            connection.sendall(session.data_to_send())
+            data = connection.recv(65536)
+            assert data, "no answer"
             for event in session.receive_data(data):
                 if isinstance(event, h2.events.ResponseReceived):
                     return dict(event.headers)
-                assert not isinstance(event, h2.events.StreamReset), event
-            connection.sendall(session.data_to_send())
-    raise AssertionError("no answer")
+                assert not isinstance(event, h2.events.StreamReset | h2.events.ConnectionTerminated), event
 
 
 def test_many_streams_of_one_connection_keep_to_themselves(guard: Guard) -> None:
@@ -475,7 +538,9 @@ def test_many_streams_of_one_connection_keep_to_themselves(guard: Guard) -> None
 # The proxy's promise.
 
 
-def test_a_promise_that_the_proxy_does_not_keep_is_a_refusal_that_names_the_option(start_guard: Callable[..., Guard]) -> None:
+def test_a_promise_that_the_proxy_does_not_keep_is_a_refusal_that_names_the_option(
+    start_guard: Callable[..., Guard],
+) -> None:
     guard = start_guard(body_before_headers=False, promise=True)
     for _ in range(2):
         answer = guard.chat(guard.token())

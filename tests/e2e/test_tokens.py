@@ -35,7 +35,11 @@ def inline(start_guard: Callable[..., Guard], idp: Idp) -> Guard:
     """Keys given inline, so that nothing but the token decides."""
     policies = sets.chat(ISSUER)
     policies["issuers"][0]["jwks"] = {"inline": KEYS.jwks()}
-    other = policies["issuers"][0] | {"name": "other", "issuer": "https://other.example.com", "jwks": {"inline": KeySet([STRANGER]).jwks()}}
+    other = policies["issuers"][0] | {
+        "name": "other",
+        "issuer": "https://other.example.com",
+        "jwks": {"inline": KeySet([STRANGER]).jwks()},
+    }
     policies["issuers"].append(other)
     sets.connection(policies)["issuers"] = ["corp"]
     return start_guard(policies)
@@ -84,7 +88,9 @@ ATTACKS: dict[str, str] = {
     "HS256 under the RSA key as PEM, no kid": tokens.hmac_with(RSA.public_pem(), claims()),
     "HS256 under the RSA key as DER": tokens.hmac_with(RSA.public_der(), claims(), kid=RSA.kid),
     "HS512 under the JWK": tokens.hmac_with(json.dumps(RSA.jwk()).encode(), claims(), kid=RSA.kid, alg="HS512"),
-    "HS256 under the Ed25519 key": tokens.hmac_with(base64.urlsafe_b64decode(EDWARDS.jwk()["x"] + "="), claims(), kid=EDWARDS.kid),
+    "HS256 under the Ed25519 key": tokens.hmac_with(
+        base64.urlsafe_b64decode(EDWARDS.jwk()["x"] + "="), claims(), kid=EDWARDS.kid
+    ),
     "HS256 under nothing": tokens.hmac_with(b"", claims(), kid=RSA.kid),
     **{f"alg {alg}": tokens.unsigned(claims(), alg=alg, kid=RSA.kid) for alg in ("none", "None", "NONE", "nOnE", "")},
     "none with a signature": tokens.sign(RSA, claims(), header=header(alg="none")),
@@ -102,7 +108,9 @@ ATTACKS: dict[str, str] = {
     "no exp": tokens.sign(RSA, claims(exp=None)),
     "exp as text": tokens.sign(RSA, claims(exp=str(NOW + 600))),
     "exp null": tokens.sign(RSA, json.dumps(claims() | {"exp": None})),
-    "exp beyond numbers": tokens.sign(RSA, json.dumps(claims()).replace(f'"iat": {NOW}', '"iat": 0')[:-1] + ', "nbf": 1e400}'),
+    "exp beyond numbers": tokens.sign(
+        RSA, json.dumps(claims()).replace(f'"iat": {NOW}', '"iat": 0')[:-1] + ', "nbf": 1e400}'
+    ),
     "exp negative": tokens.sign(RSA, claims(exp=-1)),
     "not valid before an hour": tokens.sign(RSA, claims(nbf=NOW + 3600)),
     "nbf as text": tokens.sign(RSA, claims(nbf="0")),
@@ -111,7 +119,9 @@ ATTACKS: dict[str, str] = {
     "issuer in capitals": tokens.sign(RSA, claims(iss=ISSUER.upper())),
     "issuer as a list": tokens.sign(RSA, claims(iss=[ISSUER])),
     "no issuer": tokens.sign(RSA, claims(iss=None)),
-    "an issuer of the set that this connection does not take": tokens.sign(STRANGER, tokens.claims("https://other.example.com")),
+    "an issuer of the set that this connection does not take": tokens.sign(
+        STRANGER, tokens.claims("https://other.example.com")
+    ),
     "another issuer's key under our name": tokens.sign(STRANGER, claims()),
     "another audience": tokens.sign(RSA, claims(aud="chat")),
     "audience with ours within": tokens.sign(RSA, claims(aud="rag2")),
@@ -138,7 +148,9 @@ ATTACKS: dict[str, str] = {
     "another type": tokens.sign(RSA, claims(), header=header(typ="logout+jwt")),
     "groups twice": tokens.sign(RSA, tokens.with_member_twice(claims(groups=["marketing"]), "groups", ["rag-users"])),
     "exp twice": tokens.sign(RSA, tokens.with_member_twice(claims(ttl=-60), "exp", NOW + 600)),
-    "iss twice, once escaped": tokens.sign(RSA, json.dumps(claims(iss="https://evil"))[:-1] + f', "\\u0069ss": "{ISSUER}"}}'),
+    "iss twice, once escaped": tokens.sign(
+        RSA, json.dumps(claims(iss="https://evil"))[:-1] + f', "\\u0069ss": "{ISSUER}"}}'
+    ),
     "claims that are no object": tokens.sign(RSA, "[]"),
     "claims cut off": tokens.sign(RSA, json.dumps(claims())[:-1]),
     "claims with more behind": tokens.sign(RSA, json.dumps(claims()) + "{}"),
@@ -206,7 +218,9 @@ def test_a_token_that_was_believed_opens_for_nobody_who_changes_it(inline: Guard
         assert inline.chat(changed).status_code == 401
 
 
-@pytest.mark.parametrize("groups", [{"rag-users": True}, [["rag-users"]], "rag-usersx", ["RAG-USERS"], 7, None, [], "ragusers"])
+@pytest.mark.parametrize(
+    "groups", [{"rag-users": True}, [["rag-users"]], "rag-usersx", ["RAG-USERS"], 7, None, [], "ragusers"]
+)
 def test_groups_of_another_shape_grant_nothing(inline: Guard, groups: Any) -> None:
     assert inline.chat(tokens.sign(RSA, claims(groups=groups))).status_code == 403
 
@@ -220,19 +234,33 @@ def test_groups_come_as_a_list_or_a_string(inline: Guard, groups: Any) -> None:
 
 
 def request(*headers: bytes, body: bytes = json.dumps(question()).encode()) -> bytes:
-    lines = [f"POST {CHAT} HTTP/1.1".encode(), b"host: a", b"connection: close", b"content-type: application/json", *headers]
+    lines = [
+        f"POST {CHAT} HTTP/1.1".encode(),
+        b"host: a",
+        b"connection: close",
+        b"content-type: application/json",
+        *headers,
+    ]
     return b"\r\n".join([*lines, b"content-length: %d" % len(body), b"", body])
 
 
 @pytest.mark.parametrize("name", [b"authorization: Bearer ", b"x-api-key: ", b"api-key: "])
-@pytest.mark.parametrize("token", [b"\xff\xfe\x80", GOOD.encode()[:-1] + b"\xc3\xa9", "tökén".encode("latin-1"), "токен".encode()])
+@pytest.mark.parametrize(
+    "token", [b"\xff\xfe\x80", GOOD.encode()[:-1] + b"\xc3\xa9", "tökén".encode("latin-1"), "токен".encode()]
+)
 def test_a_token_that_is_not_utf8_is_refused_without_harm(inline: Guard, name: bytes, token: bytes) -> None:
     assert inline.raw(request(name + token)).startswith(b"HTTP/1.1 401 ")
     assert inline.upstream.requests == []
 
 
 def test_other_headers_may_hold_any_bytes(inline: Guard) -> None:
-    odd = [b"x-odd: \xff\xfe\x80", b"traceparent: \xff", b"user-agent: \xc3", b"x-request-id: \xfe", b"x-forwarded-for: \xff"]
+    odd = [
+        b"x-odd: \xff\xfe\x80",
+        b"traceparent: \xff",
+        b"user-agent: \xc3",
+        b"x-request-id: \xfe",
+        b"x-forwarded-for: \xff",
+    ]
     answer = inline.raw(request(b"authorization: Bearer " + GOOD.encode(), *odd))
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert inline.upstream.requests[0].header("x-odd") == b"\xff\xfe\x80".decode("latin-1")
