@@ -32,8 +32,11 @@ pub fn body_kind(status: u16, headers: &[Header]) -> Result<BodyKind, Kind> {
         return Err(Kind::Encoding);
     }
     let mut types = values("content-type");
-    // Without a type, or with two, caller and masker may read the bytes differently.
-    let (Some(value), None) = (types.next(), types.next()) else { return Err(Kind::ContentType) };
+    // Without a type there is nothing to go by but the bytes: they are read as text, whose beginning may tell more.
+    let Some(value) = types.next() else { return Ok(BodyKind::Text) };
+    if types.next().is_some() {
+        return Err(Kind::ContentType);
+    }
     let value = std::str::from_utf8(value).map_err(|_| Kind::ContentType)?;
     let mut parts = value.split(';');
     let media = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -72,7 +75,7 @@ mod tests {
         assert_eq!(kind("application/octet-stream"), Err(Kind::ContentType));
         assert_eq!(kind("application/grpc"), Err(Kind::Grpc));
         assert_eq!(body_kind(206, &[]), Err(Kind::Partial));
-        assert_eq!(body_kind(200, &[]), Err(Kind::ContentType));
+        assert_eq!(body_kind(200, &[]), Ok(BodyKind::Text));
     }
 
     #[test]
