@@ -264,5 +264,10 @@ fn refusal_of(denial: &Denial) -> Refusal {
         (None, Reason::Forbidden) => "allow",
         (_, Reason::PolicyError) => "policy_error",
     };
-    Refusal { rule: denial.rule.clone(), ..Refusal::new(code, denial.message.clone()).because(reason) }
+    // A policy's own words need not name the rule, but whoever asks the operator about it must be able to.
+    let message = match &denial.rule {
+        Some(rule) if !denial.message.contains(rule.as_str()) => format!("{} (rule: {rule})", denial.message),
+        _ => denial.message.clone(),
+    };
+    Refusal { rule: denial.rule.clone(), ..Refusal::new(code, message).because(reason) }
 }

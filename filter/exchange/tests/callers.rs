@@ -359,3 +359,13 @@ fn a_tool_cannot_hide_behind_many_others() {
     assert_eq!(rig.send(&mut exchange, &body), Flow::Pause);
     assert_eq!(rig.refusal().status, 403);
 }
+
+#[test]
+fn a_refusal_in_the_policys_own_words_still_names_the_rule() {
+    let rig = Rig::with(|set| set["policies"][0]["rules"][0]["message"] = json!("Use gpt-4o."));
+    let mut exchange = rig.ask(&["rag-users"]);
+    exchange.request_head(&rig.host, false);
+    rig.send(&mut exchange, &QUESTION.replace("gpt-4o", "gpt-5"));
+    let body: Value = serde_json::from_slice(&rig.refusal().body).unwrap();
+    assert_eq!(body["error"]["message"], "Use gpt-4o. (rule: models)");
+}
