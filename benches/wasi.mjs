@@ -11,4 +11,6 @@ for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
   imports[from] ??= {};
   if (kind === "function") imports[from][name] ??= () => { throw new Error(`${from}.${name} is not here`); };
 }
-exit(wasi.start(await WebAssembly.instantiate(module, imports)));
+const { exports } = await WebAssembly.instantiate(module, imports);
+// Nor is the filter's own beginning: the program's is `_start`.
+exit(wasi.start({ exports: { ...exports, _initialize: undefined } }));

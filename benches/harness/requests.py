@@ -13,7 +13,7 @@ from .rounds import pick, turns
 
 # Saturates one Envoy worker; and one connection alone, where nothing waits for anything else.
 LOADS = {"loaded": 8, "alone": 1}
-ROUNDS = int(pick(5, 2))
+ROUNDS = int(pick(4, 2))
 SECONDS = pick(2.5, 1.0)
 
 PROMPT = (

@@ -12,7 +12,7 @@ from .rounds import pick, turns
 from .variants import Setting
 
 VARIANTS = ("bare", "copy", "guard")
-ROUNDS = int(pick(4, 1))
+ROUNDS = int(pick(3, 1))
 WORKERS = (1, 4)
 SETTLE_SECONDS = 0.4
 TIMEOUT_SECONDS = 60.0
