@@ -41,16 +41,18 @@ test-e2e: wasm cli-debug parts ## end to end: a real Envoy among real parts (PYT
 lint: ## formatting, clippy (natively and for the filter's own target), Python, shell
 	cargo fmt --all --check
 	cargo fmt --manifest-path benches/copy-filter/Cargo.toml --check
+	cargo fmt --manifest-path benches/load/Cargo.toml --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	@tools/wasm check
 	@python3 tools/parts/install.py lint
 	@target/parts/venv/bin/ruff check --quiet . && target/parts/venv/bin/ruff format --quiet --check .
-	@target/parts/venv/bin/shellcheck --external-sources tools/wasm tools/test-wasm .ci/run
+	@target/parts/venv/bin/shellcheck --external-sources tools/wasm tools/test-wasm benches/masker-v8 .ci/run
 	@echo "lint: clean"
 
 fmt: ## format everything
 	cargo fmt --all
 	cargo fmt --manifest-path benches/copy-filter/Cargo.toml
+	cargo fmt --manifest-path benches/load/Cargo.toml
 	@python3 tools/parts/install.py lint
 	@target/parts/venv/bin/ruff check --quiet --fix . ; target/parts/venv/bin/ruff format --quiet .
 
