@@ -274,7 +274,12 @@ pub(super) const RULE: Section = Section {
             "Refuses the request where it holds. The first deny that holds answers.",
         ),
         may("flag", Kind::Text(&CONDITION), "", "Records that it held."),
-        may("message", Kind::Text(&TEXT), "none", "What the caller is told, with a deny; the name of the rule is added where it is not in it."),
+        may(
+            "message",
+            Kind::Text(&TEXT),
+            "none",
+            "What the caller is told, with a deny; the name of the rule is added where it is not in it.",
+        ),
         may("mode", Kind::Choice(MODES), "the policy's", "Overrides the policy's mode."),
     ],
 };

@@ -255,6 +255,7 @@ impl Exchange {
     /// Whether operation and body are of kinds that can be looked into.
     fn inspectable(&mut self) -> Result<(), Refusal> {
         if self.inquiry.tunnel {
+            self.inquiry.unreadable = true;
             return Ok(());
         }
         let operation = self.operation();

@@ -369,3 +369,17 @@ fn a_refusal_in_the_policys_own_words_still_names_the_rule() {
     let body: Value = serde_json::from_slice(&rig.refusal().body).unwrap();
     assert_eq!(body["error"]["message"], "Use gpt-4o. (rule: models)");
 }
+
+#[test]
+fn what_goes_through_a_tunnel_is_neither_held_nor_kept() {
+    let rig = Rig::with(|set| set["policies"][0]["uninspected"] = json!({ "allow": ["grpc"] }));
+    let mut exchange = rig.ask(&["rag-users"]);
+    let bearer = rig.sent("authorization").unwrap();
+    rig.head("POST", "/v1/x", &[("authorization", &bearer), ("content-type", "application/grpc")]);
+    assert_eq!(exchange.request_head(&rig.host, false), Flow::Continue);
+    for _ in 0..3 {
+        *rig.host.request_body.borrow_mut() = vec![0; 1000];
+        assert_eq!(exchange.request_body(&rig.host, 1000, false), Flow::Continue);
+    }
+    assert!(exchange.inquiry.body.is_empty());
+}
