@@ -84,15 +84,25 @@ impl Exchange {
         }
     }
 
-    /// The proxy answers a request that we still hold: a body that outgrew its buffer in one piece gets the refusal that
-    /// a body above the limit gets. The rest is the proxy's own affair (timeouts and the like).
+    /// An answer that did not come from upstream: ours, or the proxy's own. Where a body outgrows the proxy's buffer, its
+    /// plain 413 may come while we still hold the request, or overtake a refusal of ours; the caller gets the refusal.
+    /// Whatever else the proxy answers (timeouts and the like) is its own affair.
     fn proxy_answers(&mut self, host: &dyn Host) -> Flow {
-        let held = matches!(self.stage, Stage::AwaitKeys | Stage::AwaitBody);
-        if !held || status_of(&host.headers(Side::Response)) != 413 {
+        let headers = host.headers(Side::Response);
+        let ours = headers.iter().any(|(name, value)| name == b"cache-control" && value == b"no-store");
+        if ours || status_of(&headers) != 413 {
             return Flow::Continue;
         }
-        self.inquiry.uninspected.insert(Kind::Size);
-        self.refuse(host, &Refusal::uninspected(Kind::Size));
+        let refusal = match self.stage {
+            Stage::AwaitKeys | Stage::AwaitBody => {
+                self.inquiry.uninspected.insert(Kind::Size);
+                Some(Refusal::uninspected(Kind::Size))
+            }
+            Stage::Refused => self.refusal.clone(),
+            Stage::New | Stage::Off | Stage::Forwarded => None,
+        };
+        let Some(refusal) = refusal else { return Flow::Continue };
+        self.refuse(host, &refusal);
         Flow::Pause
     }
 

@@ -238,6 +238,14 @@ def test_a_body_above_the_limit_is_refused(guard: Guard, chunked: bool, size: in
         assert guard.upstream.requests[0].body == body
 
 
+def test_the_proxys_own_413_never_overtakes_the_refusal(guard: Guard) -> None:
+    body = padded(3 * LIMIT)
+    for _ in range(30):
+        with guard.client(guard.token()) as client:
+            answer = client.post(CHAT, content=chunks(body, 100_000), headers={"content-type": "application/json"})
+        assert refusal(answer) == (413, "too_large")
+
+
 @pytest.mark.parametrize("announced", [False, True], ids=["open", "length"])
 @pytest.mark.parametrize("size, expected", SIZES)
 def test_a_body_above_the_limit_is_refused_over_http2(guard: Guard, announced: bool, size: int, expected: int) -> None:

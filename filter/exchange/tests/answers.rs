@@ -220,3 +220,20 @@ fn text_of_wide_characters_is_not_let_through() {
     assert_eq!(rig.piece(&mut exchange, &wide, true).as_deref(), Some(""));
     assert_eq!(rig.host.resets.get(), 1);
 }
+
+#[test]
+fn the_proxys_own_413_does_not_overtake_our_refusal() {
+    let rig = Rig::with(|set| set["policies"][0]["limits"] = json!({ "max_request_bytes": "1Ki" }));
+    let mut exchange = rig.ask(&["rag-users"]);
+    exchange.request_head(&rig.host, false);
+    assert_eq!(exchange.request_body(&rig.host, 2000, false), Flow::Pause);
+    let ours = rig.host.answers.borrow_mut().pop().unwrap();
+    assert_eq!(rig.answer(&mut exchange, "413", &[("content-type", "text/plain")]), Flow::Pause);
+    assert_eq!(rig.refusal(), ours);
+    let headers: Vec<(&str, &str)> = ours
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), std::str::from_utf8(value).unwrap()))
+        .collect();
+    assert_eq!(rig.answer(&mut exchange, "413", &headers), Flow::Continue, "ours goes out");
+}
