@@ -57,6 +57,7 @@ fmt: ## format everything
 	@target/parts/venv/bin/ruff check --quiet --fix . ; target/parts/venv/bin/ruff format --quiet .
 
 include benches/bench.mk
+include fuzz/fuzz.mk
 
 clean: ## remove target/ and dist/
 	rm -rf target dist benches/copy-filter/target
