@@ -37,6 +37,7 @@ mod fingerprint;
 mod literals;
 mod masker;
 mod plan;
+pub mod recognised;
 mod swallow;
 mod tables;
 #[cfg(test)]
