@@ -54,6 +54,11 @@ impl Check<'_> {
             Kind::Text(form) => self.text(node, form),
             Kind::Duration(least, most) => self.duration(node, *least, *most),
             Kind::Size(least, most) => self.size(node, *least, *most),
+            Kind::Share => match node.value {
+                Value::Integer(0 | 1) => {}
+                Value::Float(share) if (0.0..=1.0).contains(&share) => {}
+                _ => self.wrong(node, "a number between 0 and 1"),
+            },
             Kind::Version => match &node.value {
                 Value::Integer(_) => {}
                 _ => self.wrong(node, "a whole number"),

@@ -22,6 +22,7 @@ pub mod parse;
 mod policies;
 mod problem;
 mod read;
+mod recognisers;
 #[cfg(test)]
 mod reference;
 mod schema;

@@ -54,6 +54,16 @@ pub(super) fn size(node: &Node, key: &str, default: u64) -> u64 {
     node.get(key).and_then(|node| read(&node.value)).unwrap_or(default)
 }
 
+/// A number between 0 and 1.
+pub(super) fn share(node: &Node, key: &str, default: f64) -> f64 {
+    match node.get(key).map(|node| &node.value) {
+        Some(Value::Integer(0)) => 0.0,
+        Some(Value::Integer(_)) => 1.0,
+        Some(Value::Float(share)) => *share,
+        _ => default,
+    }
+}
+
 /// The word under a key, looked up in a table.
 pub(super) fn choice<T: Copy>(node: &Node, key: &str, words: &[(&str, T)]) -> Option<T> {
     word(node.get(key)?, words)

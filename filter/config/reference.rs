@@ -89,6 +89,7 @@ fn kind(kind: &Kind) -> String {
             format!("duration, {} to {}", write_duration(*least), write_duration(*most))
         }
         Kind::Size(least, most) => format!("size, {} to {}", write_size(*least), write_size(*most)),
+        Kind::Share => "a number between 0 and 1".to_owned(),
         Kind::Choice(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
         Kind::Headers => "header names with values".to_owned(),
         Kind::Digests | Kind::Map => "a map".to_owned(),

@@ -48,6 +48,8 @@ pub(super) enum Kind {
     Duration(Duration, Duration),
     /// A size within bounds, in bytes.
     Size(u64, u64),
+    /// A number between 0 and 1.
+    Share,
     /// One of some words.
     Choice(&'static [&'static str]),
     /// A map from header names to templates.

@@ -73,6 +73,8 @@ pub struct PolicySet {
     pub connections: Vec<Connection>,
     /// The policies that connections name.
     pub policies: Vec<Policy>,
+    /// Services that find in whole texts what no pattern can.
+    pub recognisers: Vec<Recogniser>,
     /// Where records go.
     pub audit: Option<Audit>,
     /// For requests that match no connection.
@@ -277,6 +279,23 @@ pub enum Operator {
     Replace,
 }
 
+/// A service that finds in whole texts what no pattern can, by the API of Presidio's analyzer.
+#[derive(Debug, Clone)]
+pub struct Recogniser {
+    /// Name within the set.
+    pub name: Located<String>,
+    /// The service; path defaults to `/analyze`.
+    pub cluster: ClusterRef,
+    /// What it finds, by name; not empty.
+    pub entities: Vec<Located<String>>,
+    /// The texts' language, as the service names it.
+    pub language: String,
+    /// Findings it is less sure of do not count; 0 to 1.
+    pub min_score: f64,
+    /// Largest answer that is given to it, in bytes.
+    pub max_bytes: u64,
+}
+
 /// Kinds of traffic that cannot be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -306,11 +325,13 @@ pub enum Kind {
     Partial,
     /// JSON that is not shaped as the protocol has it.
     Schema,
+    /// A streamed answer, where a recogniser would have to read it whole.
+    Stream,
 }
 
 impl Kind {
     /// Every kind with the name that policies and records use.
-    pub const ALL: [(Kind, &'static str); 13] = [
+    pub const ALL: [(Kind, &'static str); 14] = [
         (Kind::Path, "path"),
         (Kind::ContentType, "content_type"),
         (Kind::Encoding, "encoding"),
@@ -324,6 +345,7 @@ impl Kind {
         (Kind::BatchFile, "batch_file"),
         (Kind::Partial, "partial"),
         (Kind::Schema, "schema"),
+        (Kind::Stream, "stream"),
     ];
 
     /// The name that policies and records use.

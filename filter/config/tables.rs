@@ -17,6 +17,8 @@ pub(super) const LEEWAY: Duration = Duration::from_secs(30);
 pub(super) const REFRESH: Duration = Duration::from_mins(10);
 pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) const MAX_REQUEST: u64 = 1 << 20;
+pub(super) const RECOGNISED: u64 = 256 << 10;
+pub(super) const MIN_SCORE: f64 = 0.5;
 
 const MODES: &[&str] = &["enforce", "monitor"];
 const PASS: &[&str] = &["deny", "allow"];
@@ -68,6 +70,12 @@ pub(super) const SET: Section = Section {
             "What callers may reach. The first that matches a request is taken.",
         ),
         may("policies", Kind::List(&Kind::Section(&POLICY)), "", "What may be asked and what may be seen."),
+        may(
+            "recognisers",
+            Kind::List(&Kind::Section(&RECOGNISER)),
+            "none",
+            "Services that find in whole texts what no pattern can: names, places, organisations.",
+        ),
         may("audit", Kind::Section(&AUDIT), "no records", "Where records go."),
         may(
             "unmatched",
@@ -330,6 +338,31 @@ pub(super) const UNINSPECTED: Section = Section {
         may("default", Kind::Choice(PASS), "`deny`", "For kinds that are not named."),
         may("allow", Kind::List(&Kind::Choice(KINDS)), "none", "Kinds that pass."),
         may("deny", Kind::List(&Kind::Choice(KINDS)), "none", "Kinds that do not pass."),
+    ],
+};
+
+pub(super) const RECOGNISER: Section = Section {
+    title: "Recognisers",
+    keys: &[
+        must("name", Kind::Text(&NAME), "Unique in the set."),
+        CLUSTER,
+        CLUSTER_AUTHORITY,
+        may("path", Kind::Text(&PATH), "`/analyze`", "Where the service takes a text, as Presidio's analyzer does."),
+        CLUSTER_TIMEOUT,
+        CLUSTER_HEADERS,
+        must(
+            "entities",
+            Kind::List(&Kind::Text(&ENTITY)),
+            "What it finds: names that masks may then ask for, such as `PERSON` and `LOCATION`.",
+        ),
+        may("language", Kind::Text(&TEXT), "`en`", "Language of the texts, as the service names it."),
+        may("min_score", Kind::Share, "`0.5`", "Findings that the service is less sure of do not count."),
+        may(
+            "max_bytes",
+            Kind::Size(1 << 10, 1 << 20),
+            "`256Ki`",
+            "The largest answer that is held for it; a larger one is `uninspected: size`. Envoy's own buffer (1 MiB unless set) must be larger.",
+        ),
     ],
 };
 

@@ -26,7 +26,8 @@ impl PolicySet {
             JwksSource::Discovery { cluster, .. } | JwksSource::Uri { cluster, .. } => Some(cluster),
             JwksSource::Inline(_) => None,
         });
-        keys.chain(self.audit.iter().map(|audit| &audit.cluster))
+        let recognisers = self.recognisers.iter().map(|recogniser| &recogniser.cluster);
+        keys.chain(self.audit.iter().map(|audit| &audit.cluster)).chain(recognisers)
     }
 }
 
