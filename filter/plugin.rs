@@ -5,8 +5,8 @@
 //!
 //! * The old and the new configuration live side by side in one VM while old streams drain, so nothing is static:
 //!   everything hangs from the root context.
-//! * Replies go to the context that was active when a call was made. Only roots make calls; an exchange that waits is
-//!   woken from its root, with the effective context switched for as long.
+//! * Replies go to the context that was active when a call was made. An exchange calls only within its own stream's
+//!   events; one that waits for what its root does is woken from there, with the effective context switched for as long.
 //! * A context that is gone must not be called: `set_effective_context` tells.
 
 mod abi;
@@ -165,7 +165,16 @@ impl Call {
     }
 }
 
-impl Context for Call {}
+impl Context for Call {
+    fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, _trailers: usize) {
+        let reply = reply(headers, body);
+        if let Some(exchange) = &self.exchange
+            && let Ok(mut exchange) = exchange.try_borrow_mut()
+        {
+            exchange.reply(&*self.host, token, &reply);
+        }
+    }
+}
 
 impl HttpContext for Call {
     fn on_http_request_headers(&mut self, _: usize, end: bool) -> Action {

@@ -12,7 +12,8 @@ pub(super) fn read_all(nodes: &[Node], problems: &mut Vec<Problem>) -> Vec<Recog
     for entity in all.iter().flat_map(|recogniser| &recogniser.entities) {
         match seen.iter().find(|known| known.value == entity.value) {
             Some(first) => {
-                let message = format!("{} is found already at {}", shown(&entity.value), elsewhere(&first.place));
+                let message =
+                    format!("{} is found already at {}", shown(&entity.value), elsewhere(&first.place));
                 let help = "an entity has one recogniser: take it out of the other one";
                 problems.push(Problem::error(&entity.place, message).help(help));
             }

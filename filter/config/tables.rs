@@ -347,7 +347,12 @@ pub(super) const RECOGNISER: Section = Section {
         must("name", Kind::Text(&NAME), "Unique in the set."),
         CLUSTER,
         CLUSTER_AUTHORITY,
-        may("path", Kind::Text(&PATH), "`/analyze`", "Where the service takes a text, as Presidio's analyzer does."),
+        may(
+            "path",
+            Kind::Text(&PATH),
+            "`/analyze`",
+            "Where the service takes a text, as Presidio's analyzer does.",
+        ),
         CLUSTER_TIMEOUT,
         CLUSTER_HEADERS,
         must(

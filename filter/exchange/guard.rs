@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::recogniser::Recogniser;
 use crate::config::Problem;
 use crate::config::set::{
     self, Bundle, Connection, Effect, Expose, JwksSource, Located, Mode, Place, Protocol, Template,
@@ -78,6 +79,8 @@ pub struct Policy {
     pub holds_for_body: bool,
     /// What is masked in answers.
     pub entities: Entities,
+    /// Finds those of the entities that no pattern can.
+    pub recogniser: Option<Rc<Recogniser>>,
     /// What may pass without being looked at.
     pub uninspected: set::Uninspected,
     /// Largest request body, in bytes.
@@ -97,10 +100,14 @@ impl Guard {
     pub fn compile(bundle: &Bundle, env: Option<&Env<'_>>) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let set = &bundle.set;
-        let catalogue = Catalogue::built_in();
+        let named = set.recognisers.iter().flat_map(|recogniser| &recogniser.entities);
+        let catalogue = Catalogue::built_in().naming(named.map(|entity| entity.value.as_str()));
+        let number = |name: &str| catalogue.number(name);
+        let compiled = |written| Recogniser::compile(written, &number, env, &mut problems).map(Rc::new);
+        let recognisers: Vec<Rc<Recogniser>> = set.recognisers.iter().filter_map(compiled).collect();
         let mut policies = BTreeMap::new();
         for policy in &set.policies {
-            if let Some(compiled) = compile_policy(policy, bundle, &catalogue, &mut problems) {
+            if let Some(compiled) = compile_policy(policy, bundle, &catalogue, &recognisers, &mut problems) {
                 policies.insert(policy.name.value.clone(), Rc::new(compiled));
             }
         }
@@ -147,10 +154,37 @@ fn asked_of_prompts(set: &set::PolicySet, catalogue: &Catalogue) -> Entities {
     catalogue.usual().union(others.iter().filter(|&entity| named(catalogue.name(entity))).collect())
 }
 
+const HOLD_HEADERS: &str =
+    "set allow_on_headers_stop_iteration on Envoy's plugin and bundle with --body-before-headers true";
+
+/// The recogniser of what a policy masks, where it masks what only one can find.
+fn recogniser_of(
+    policy: &set::Policy,
+    entities: Entities,
+    recognisers: &[Rc<Recogniser>],
+    problems: &mut Vec<Problem>,
+) -> Option<Rc<Recogniser>> {
+    let asked = |recogniser: &&Rc<Recogniser>| {
+        recogniser.entities.iter().any(|(_, entity)| entities.contains(*entity))
+    };
+    let mut all = recognisers.iter().filter(asked);
+    let first = all.next()?;
+    if let Some(second) = all.next() {
+        let message = format!(
+            "the policy `{}` masks what two recognisers find: {} and {}",
+            policy.name.value, first.name, second.name
+        );
+        let help = "an answer is given to one of them: leave the other's entities out";
+        problems.push(Problem::error(&policy.name.place, message).help(help));
+    }
+    Some(Rc::clone(first))
+}
+
 fn compile_policy(
     policy: &set::Policy,
     bundle: &Bundle,
     catalogue: &Catalogue,
+    recognisers: &[Rc<Recogniser>],
     problems: &mut Vec<Problem>,
 ) -> Option<Policy> {
     let before = problems.len();
@@ -160,6 +194,7 @@ fn compile_policy(
     let compiled: Vec<Rule> = policy.rules.iter().filter_map(|rule| compile_rule(rule, problems)).collect();
     let masked = |mask: &set::Mask| resolve(&mask.entities, catalogue, problems);
     let entities = policy.mask_response.as_ref().map_or(Entities::NONE, masked);
+    let recogniser = recogniser_of(policy, entities, recognisers, problems);
     if problems.len() > before {
         return None;
     }
@@ -178,9 +213,18 @@ fn compile_policy(
                 policy.name.value
             ),
         );
-        problems.push(problem.help(
-            "set allow_on_headers_stop_iteration on Envoy's plugin and bundle with --body-before-headers true",
-        ));
+        problems.push(problem.help(HOLD_HEADERS));
+        return None;
+    }
+    if mode == Mode::Enforce && recogniser.is_some() && !bundle.host.body_before_headers {
+        let problem = Problem::error(
+            &policy.name.place,
+            format!(
+                "the policy `{}` must read answers whole before they go on, and this proxy does not hold headers back",
+                policy.name.value
+            ),
+        );
+        problems.push(problem.help(HOLD_HEADERS));
         return None;
     }
     let rules = rules::Policy::new(mode_of(mode), allow, compiled);
@@ -190,6 +234,7 @@ fn compile_policy(
         mode,
         holds_for_body,
         entities,
+        recogniser,
         uninspected: policy.uninspected.clone(),
         max_request_bytes: usize::try_from(policy.max_request_bytes).unwrap_or(usize::MAX),
         reads_entities: rules.reads_entities(),

@@ -3,6 +3,7 @@
 //! A start record is written when an exchange goes upstream, an end record when it is over, however. A refusal before
 //! identity has an end record alone, in a queue of its own: a flood of bad tokens must evict nobody's record.
 
+use super::later::Question;
 use super::refusal::Code;
 use super::{Exchange, Stage, metrics};
 use crate::audit::record::{Answered, Facts};
@@ -39,6 +40,13 @@ impl Exchange {
         let end = Box::new(EndRecord { facts: self.record_facts(), answered });
         let before_identity =
             self.stage == Stage::Refused && self.inquiry.identity.is_none() && !self.start_recorded;
+        if let Some((recogniser, text)) = self.question() {
+            let policy = self.policy().map(|policy| policy.name.clone()).unwrap_or_default();
+            let wanted = self.policy().map(|policy| policy.entities).unwrap_or_default();
+            return self
+                .worker
+                .record_later(host, Question { recogniser, wanted, text, policy, record: end });
+        }
         let record = if before_identity { Record::Refusal(end) } else { Record::End(end) };
         self.worker.record(host, &record);
     }

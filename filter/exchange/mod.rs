@@ -12,6 +12,7 @@
 //! | [`head`], [`path`], [`route`] | reading a request's head, and which connection it is on |
 //! | [`request`] | the request's half, in order |
 //! | [`response`], [`answer`] | the response's half |
+//! | [`recogniser`], [`recognition`], [`later`] | asking a service for what no pattern finds; the answer, or in monitor the record, that waits for it |
 //! | [`inquiry`] | what has been learnt of a request, and the facts that conditions read of it |
 //! | [`ledger`] | the records of an exchange |
 //! | [`refusal`] | what a caller is told |
@@ -24,9 +25,12 @@ pub mod guard;
 pub mod head;
 mod inquiry;
 mod keys;
+mod later;
 mod ledger;
 pub mod metrics;
 pub mod path;
+mod recogniser;
+mod recognition;
 pub mod refusal;
 mod request;
 mod response;

@@ -5,9 +5,8 @@
 //!
 //! In enforce the answer is held, head and body, until the findings are there and masked; a recogniser that does not
 //! answer in time, or not as it should, refuses the exchange. Monitor holds nothing: the texts are asked about when the
-//! answer has gone, and the record of its end waits for what comes back ([`Later`]).
+//! answer has gone, and the record of its end waits for what comes back ([`later`](super::later)).
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};

@@ -106,6 +106,7 @@ impl Refusal {
             Kind::Partial => "partial content cannot be looked into",
             Kind::Reference => "content that the provider keeps cannot be looked into",
             Kind::Audio | Kind::Image | Kind::BatchFile => "this kind of content cannot be looked into",
+            Kind::Stream => "a streamed answer cannot be looked into",
             Kind::Schema => "the body is not shaped as the API has it",
         };
         Self::new(code, message).because(format!("uninspected_{}", kind.name()))

@@ -306,6 +306,10 @@ impl Exchange {
         if self.inquiry.complete {
             self.read_view()?;
         }
+        let streams = self.inquiry.view.as_ref().is_some_and(|view| view.stream);
+        if streams && self.policy().is_some_and(|policy| policy.recogniser.is_some()) {
+            self.uninspected(Kind::Stream)?;
+        }
         // A body that goes by unheld is judged again at its end, by what only watches.
         self.judge(self.inquiry.complete)?;
         self.forward(host);

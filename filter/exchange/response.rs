@@ -8,6 +8,7 @@
 //! trailers' event unless the last piece was paused): text is held whole while it is short, and where a cut-off
 //! JSON body or stream still holds bytes back when trailers come, the exchange is broken off rather than falsified.
 
+use super::recognition::Reading;
 use super::refusal::{self, Code, Refusal};
 use super::{Exchange, Stage, answer, metrics};
 use crate::config::set::{Kind, Mode};
@@ -40,7 +41,7 @@ pub(super) struct Answer {
     pub(super) rewriter: Option<Box<ResponseRewriter<Plan>>>,
     /// Covers the credential where nothing else is changed.
     cover: Option<Masker>,
-    kind: Option<BodyKind>,
+    pub(super) kind: Option<BodyKind>,
     /// The upstream's status.
     pub(super) status: u16,
     /// When its first byte came, in nanoseconds since 1970.
@@ -53,6 +54,10 @@ pub(super) struct Answer {
     pub(super) sent: u64,
     /// Why it was broken off.
     pub(super) cut: Option<String>,
+    /// How far a recogniser is with it.
+    pub(super) reading: Reading,
+    /// Whether its trailers came.
+    pub(super) trailers: bool,
 }
 
 impl Answer {
@@ -73,8 +78,8 @@ impl Exchange {
         let headers = host.headers(Side::Response);
         let status = status_of(&headers);
         self.answer = Answer { status, first_byte: host.now(), ended: end, ..Answer::default() };
-        match self.read_answer(host, &headers, end) {
-            Ok(()) => Flow::Continue,
+        match self.read_answer(host, &headers, end).and_then(|()| self.begin_reading()) {
+            Ok(flow) => flow,
             Err(refusal) => {
                 self.answer.act = Act::Cut;
                 self.answer.cut = Some(refusal.reason.clone());
@@ -205,6 +210,9 @@ impl Exchange {
             return Flow::Continue;
         }
         self.answer.ended |= end;
+        if self.is_held_for_reading() {
+            return self.gather(host, size, end);
+        }
         match self.answer.act {
             Act::Cut => {
                 host.set_body(Side::Response, size, &[]);
@@ -228,6 +236,7 @@ impl Exchange {
             return Flow::Continue;
         }
         let body = host.body(Side::Response, size);
+        self.copy(&body);
         if let Some(rewriter) = &mut self.answer.rewriter {
             let mut unused = Vec::new();
             if rewriter.push(&body, end, &mut unused).is_err() {
@@ -248,7 +257,7 @@ impl Exchange {
         Flow::Continue
     }
 
-    fn rewrite(&mut self, host: &dyn Host, size: usize, end: bool) -> Flow {
+    pub(super) fn rewrite(&mut self, host: &dyn Host, size: usize, end: bool) -> Flow {
         let body = host.body(Side::Response, size);
         let mut out = Vec::with_capacity(body.len().saturating_add(64));
         let outcome = match &mut self.answer.rewriter {
@@ -295,7 +304,15 @@ impl Exchange {
             return Flow::Continue;
         }
         self.answer.ended = true;
-        let Some(lane) = self.lane.clone() else { return Flow::Continue };
+        self.answer.trailers = true;
+        if self.lane.is_none() {
+            return Flow::Continue;
+        }
+        if let Reading::Gathering(size) = self.answer.reading
+            && self.gather(host, size, true) == Flow::Pause
+        {
+            return Flow::Pause;
+        }
         self.finish_text(host);
         if self.answer.holds() {
             self.answer.ended = false;
@@ -304,6 +321,12 @@ impl Exchange {
             host.reset();
             return Flow::Pause;
         }
+        self.mask_trailers(host);
+        Flow::Continue
+    }
+
+    pub(super) fn mask_trailers(&mut self, host: &dyn Host) {
+        let Some(lane) = self.lane.clone() else { return };
         let plan = if self.masks_answer() { &lane.plan } else { &lane.cover };
         for (name, value) in host.trailers(Side::Response) {
             let masked = mask::mask_whole(plan, &value, &mut self.found);
@@ -311,7 +334,6 @@ impl Exchange {
                 host.set_trailer(Side::Response, name, &masked);
             }
         }
-        Flow::Continue
     }
 
     /// A short text was held whole; now that it is whole it can be masked and go.

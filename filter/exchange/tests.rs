@@ -2,6 +2,7 @@
 
 mod answers;
 mod callers;
+mod recognised;
 mod records;
 
 use std::rc::Rc;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::guard::{Env, Guard};
 use super::keys::{self, Keys};
+use super::later::Later;
 use super::metrics;
 use crate::audit::otlp::Resource;
 use crate::audit::{self, Answer, Limits, Record, Recorded, Recorder, Text};
@@ -53,6 +54,7 @@ pub struct Worker {
     collector: Option<Collector>,
     waits: RefCell<Vec<Wait>>,
     bodies_come: Cell<bool>,
+    pub(super) later: RefCell<Later>,
     leaving_since: Cell<Option<u64>>,
     queued: Cell<i64>,
     collector_down: Cell<bool>,
@@ -112,6 +114,7 @@ impl Worker {
             collector,
             waits: RefCell::default(),
             bodies_come: Cell::new(false),
+            later: RefCell::default(),
             leaving_since: Cell::new(None),
             queued: Cell::new(0),
             collector_down: Cell::new(false),
@@ -189,6 +192,7 @@ impl Worker {
     /// Looks after keys, records and waits; gives the exchanges to wake.
     pub fn tick(&self, host: &dyn Host) -> Vec<u32> {
         self.keys.borrow_mut().fetch(host);
+        self.ask_later(host);
         self.send(host);
         let now = host.now();
         let keys = self.keys.borrow();
@@ -208,6 +212,7 @@ impl Worker {
             let over = arrival.round_over && arrival.ready;
             return self.wake(|wait| over && wait.issuer == Some(arrival.issuer));
         }
+        self.answered_later(host, call, reply);
         self.delivered(host, call, reply);
         Vec::new()
     }
@@ -312,6 +317,7 @@ impl Worker {
             Some(since) => since,
             None => {
                 self.leaving_since.set(Some(now));
+                self.record_now(host);
                 self.recorder.borrow_mut().close(now);
                 self.send(host);
                 now
@@ -323,6 +329,10 @@ impl Worker {
             host.shift(&metrics::queue(), self.queued.replace(0).saturating_neg());
         }
         done
+    }
+
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving_since.get().is_some()
     }
 
     fn wake(&self, ready: impl Fn(&Wait) -> bool) -> Vec<u32> {

@@ -49,6 +49,23 @@ impl Catalogue {
         Self::with(Vec::new(), Vec::new())
     }
 
+    /// The same, and names of what others than detectors find.
+    #[must_use]
+    pub fn naming<'n>(self, names: impl Iterator<Item = &'n str>) -> Self {
+        let mut own = self.0.own.clone();
+        for name in names {
+            if self.number(name).is_none() && !own.iter().any(|known| **known == *name) {
+                own.push(name.into());
+            }
+        }
+        Self::with(own, self.0.groups.iter().filter(|group| group.is_own()).cloned().collect())
+    }
+
+    /// The entity of a name.
+    pub fn number(&self, name: &str) -> Option<Entity> {
+        self.entities().find(|&(_, known)| known == name).map(|(entity, _)| entity)
+    }
+
     fn with(own: Vec<Box<str>>, groups: Vec<AnyGroup>) -> Self {
         let groups = GROUPS.iter().map(AnyGroup::BuiltIn).chain(groups).collect();
         let names = ENTITIES.iter().copied().chain(own.iter().map(|name| &**name));

@@ -39,6 +39,13 @@ pub enum AnyGroup {
     Own(Rc<Group>),
 }
 
+impl AnyGroup {
+    /// Whether it is a policy set's own.
+    pub fn is_own(&self) -> bool {
+        matches!(self, Self::Own(_))
+    }
+}
+
 impl Deref for AnyGroup {
     type Target = Group;
 

@@ -1,0 +1,225 @@
+//! An answer on its way through a recogniser.
+//!
+//! In enforce the answer is held, head and all, until it is whole; it is masked by the patterns first, what is left of
+//! its texts goes to the recogniser, and its findings are masked in a second reading. In monitor a copy is kept while
+//! the answer passes, and the worker asks once the exchange is over.
+
+use std::rc::Rc;
+
+use super::recogniser::Recogniser;
+use super::refusal::{Code, Refusal};
+use super::{Exchange, metrics};
+use crate::config::set::{Kind, Mode};
+use crate::host::{CallId, Flow, Host, Reply, Side};
+use crate::mask::recognised::{Recognised, Texts};
+use crate::mask::text::{Entity, Masks};
+use crate::protocol::openai;
+use crate::protocol::rewrite::{BodyKind, ResponseRewriter};
+
+/// An answer that waits for its recogniser.
+#[derive(Default)]
+pub(super) enum Reading {
+    /// No recogniser reads this answer.
+    #[default]
+    None,
+    /// It is held until it is whole. So many bytes of it are buffered.
+    Gathering(usize),
+    /// It is whole, masked by the patterns, and the recogniser was asked.
+    Asked { call: CallId, size: usize, kind: BodyKind, masked: Vec<u8>, texts: Texts },
+    /// It passes, and a copy is kept for a question that nobody waits for.
+    Copying(Vec<u8>),
+}
+
+impl Exchange {
+    fn recogniser(&self) -> Option<Rc<Recogniser>> {
+        self.policy().and_then(|policy| policy.recogniser.clone())
+    }
+
+    fn wanted(&self) -> impl Fn(Entity) -> bool + 'static {
+        let entities = self.policy().map(|policy| policy.entities).unwrap_or_default();
+        move |entity| entities.contains(entity)
+    }
+
+    /// Decides by an answer's head whether a recogniser shall read it.
+    pub(super) fn begin_reading(&mut self) -> Result<Flow, Refusal> {
+        if self.recogniser().is_none() {
+            return Ok(Flow::Continue);
+        }
+        let enforce = self.mode() == Mode::Enforce;
+        match self.answer.kind {
+            Some(BodyKind::Json | BodyKind::Text) if enforce => {
+                self.answer.reading = Reading::Gathering(0);
+                Ok(Flow::Pause)
+            }
+            Some(BodyKind::Json | BodyKind::Text) => {
+                self.answer.reading = Reading::Copying(Vec::new());
+                Ok(Flow::Continue)
+            }
+            None => Ok(Flow::Continue),
+            Some(_) => self.unread(Kind::Stream).map(|()| Flow::Continue),
+        }
+    }
+
+    /// An answer that no recogniser can read: passes as far as the patterns go, where the policy says so.
+    fn unread(&mut self, kind: Kind) -> Result<(), Refusal> {
+        self.inquiry.uninspected.insert(kind);
+        let allowed = self.policy().is_some_and(|policy| policy.uninspected.allows(kind));
+        if allowed || self.mode() == Mode::Monitor {
+            return Ok(());
+        }
+        let message = match kind {
+            Kind::Stream => "a streamed answer cannot be given to the recogniser that the policy asks for",
+            _ => "the answer is larger than what the recogniser that the policy asks for is given",
+        };
+        let reason = format!("upstream_{}", kind.name());
+        Err(Refusal::new(Code::UpstreamUnreadable, message).because(reason))
+    }
+
+    /// Whether the answer is held for its recogniser.
+    pub(super) fn is_held_for_reading(&self) -> bool {
+        matches!(self.answer.reading, Reading::Gathering(_) | Reading::Asked { .. })
+    }
+
+    /// A piece of an answer that is held came, or its end.
+    pub(super) fn gather(&mut self, host: &dyn Host, size: usize, end: bool) -> Flow {
+        if matches!(self.answer.reading, Reading::Asked { .. }) {
+            return Flow::Pause;
+        }
+        let most = self.recogniser().map_or(0, |recogniser| recogniser.max_bytes);
+        let outcome = if size > most {
+            self.answer.reading = Reading::None;
+            self.unread(Kind::Size).map(|()| self.rewrite(host, size, end))
+        } else if end {
+            self.ask(host, size)
+        } else {
+            self.answer.reading = Reading::Gathering(size);
+            Ok(Flow::Pause)
+        };
+        outcome.unwrap_or_else(|refusal| {
+            self.reading_failed(host, &refusal);
+            Flow::Pause
+        })
+    }
+
+    fn reading_failed(&mut self, host: &dyn Host, refusal: &Refusal) {
+        self.answer.reading = Reading::None;
+        self.answer.cut = Some(refusal.reason.clone());
+        self.refuse(host, refusal);
+    }
+
+    /// The answer is whole: masks what the patterns know and asks about the rest.
+    fn ask(&mut self, host: &dyn Host, size: usize) -> Result<Flow, Refusal> {
+        let (Some(recogniser), Some(kind)) = (self.recogniser(), self.answer.kind) else {
+            return Ok(self.rewrite(host, size, true));
+        };
+        let body = host.body(Side::Response, size);
+        let mut masked = Vec::with_capacity(body.len());
+        if let Some(rewriter) = &mut self.answer.rewriter {
+            rewriter.push(&body, true, &mut masked).map_err(|error| {
+                host.count(&metrics::error("upstream_unreadable"), 1);
+                Refusal::new(Code::UpstreamUnreadable, error.to_string()).because("upstream_schema")
+            })?;
+        }
+        let texts = Texts::default();
+        read_again(kind, &masked, texts.clone());
+        let joined = texts.joined();
+        if joined.is_empty() {
+            self.answer.reading = Reading::None;
+            return Ok(self.release(host, size, &masked));
+        }
+        match host.call(&recogniser.ask(&joined, &self.wanted())) {
+            Ok(call) => {
+                self.answer.reading = Reading::Asked { call, size, kind, masked, texts };
+                Ok(Flow::Pause)
+            }
+            Err(error) => Err(silent(host, &recogniser, &error.to_string())),
+        }
+    }
+
+    /// The reply to a call that this exchange made came.
+    pub fn reply(&mut self, host: &dyn Host, call: CallId, reply: &Reply) {
+        let (Reading::Asked { call: asked, .. }, Some(recogniser)) =
+            (&self.answer.reading, self.recogniser())
+        else {
+            return;
+        };
+        if *asked != call {
+            return;
+        }
+        let Reading::Asked { size, kind, masked, texts, .. } = std::mem::take(&mut self.answer.reading)
+        else {
+            return;
+        };
+        let findings = match recogniser.findings(reply, &self.wanted()) {
+            Ok(findings) => findings,
+            Err(silence) => {
+                let refusal = silent(host, &recogniser, &silence.to_string());
+                return self.reading_failed(host, &refusal);
+            }
+        };
+        for finding in &findings {
+            self.found.add(finding.entity);
+        }
+        let catalogue = self.worker.guard.catalogue.clone();
+        let replacement = Rc::new(move |entity| catalogue.replacement(entity).to_vec());
+        let out = match findings.is_empty() {
+            true => masked,
+            false => read_again(kind, &masked, Recognised::new(texts.spans(&findings), replacement)),
+        };
+        self.release(host, size, &out);
+        if self.answer.trailers {
+            self.mask_trailers(host);
+        }
+        host.resume(Side::Response);
+    }
+
+    /// Puts the masked answer in the place of the one that came.
+    fn release(&mut self, host: &dyn Host, size: usize, masked: &[u8]) -> Flow {
+        self.answer.sent = u64::try_from(masked.len()).unwrap_or(u64::MAX);
+        if !host.set_body(Side::Response, size, masked) {
+            // The bytes as they came must not go out.
+            host.reset();
+        }
+        Flow::Continue
+    }
+
+    /// Monitor: keeps a copy of an answer that passes.
+    pub(super) fn copy(&mut self, piece: &[u8]) {
+        let most = self.recogniser().map_or(0, |recogniser| recogniser.max_bytes);
+        let Reading::Copying(copy) = &mut self.answer.reading else { return };
+        if copy.len().saturating_add(piece.len()) > most {
+            self.answer.reading = Reading::None;
+            self.inquiry.uninspected.insert(Kind::Size);
+            return;
+        }
+        copy.extend_from_slice(piece);
+    }
+
+    /// Monitor: what is to be asked now that the exchange is over, without what the patterns know.
+    pub(super) fn question(&mut self) -> Option<(Rc<Recogniser>, String)> {
+        let Reading::Copying(copy) = std::mem::take(&mut self.answer.reading) else { return None };
+        let (recogniser, kind, lane) = (self.recogniser()?, self.answer.kind?, self.lane.clone()?);
+        let masked = read_again(kind, &copy, lane.plan.clone());
+        let texts = Texts::default();
+        read_again(kind, &masked, texts.clone());
+        let joined = texts.joined();
+        (self.answer.ended && !joined.is_empty()).then_some((recogniser, joined))
+    }
+}
+
+/// Reads a whole answer; nothing where it cannot be read.
+fn read_again<M: Masks>(kind: BodyKind, body: &[u8], masks: M) -> Vec<u8> {
+    let mut out = Vec::with_capacity(body.len());
+    let mut rewriter = ResponseRewriter::new(kind, &openai::ANSWERS, masks).without_drops();
+    match rewriter.push(body, true, &mut out) {
+        Ok(()) => out,
+        Err(_) => Vec::new(),
+    }
+}
+
+fn silent(host: &dyn Host, recogniser: &Recogniser, why: &str) -> Refusal {
+    host.count(&metrics::error("recogniser"), 1);
+    host.log(crate::host::Level::Warn, &format!("the recogniser {} is of no use: {why}", recogniser.name));
+    Refusal::new(Code::GuardUnavailable, "what the policy wants recognised cannot be at the moment")
+        .because("recogniser")
+}
