@@ -3,11 +3,13 @@ use std::fmt;
 use std::rc::Rc;
 
 use super::entity::{Entities, Found, UPSTREAM_CREDENTIAL};
+use super::lexicon::Lexicon;
+use super::own::{Own, OwnDetector, OwnFault};
 use super::tables::{AnyGroup, ENTITIES, GROUPS, SETS, USUAL};
 use super::text::Entity;
 
 /// The name of [`UPSTREAM_CREDENTIAL`].
-const CREDENTIAL: &str = "UPSTREAM_CREDENTIAL";
+pub(super) const CREDENTIAL: &str = "UPSTREAM_CREDENTIAL";
 
 /// The entities that are known: the built-in ones, and a policy set's own. Clones are cheap.
 #[derive(Clone)]
@@ -17,6 +19,7 @@ struct Known {
     /// Names of a policy set's own entities, which are numbered after the built-in ones.
     own: Vec<Box<str>>,
     groups: Vec<AnyGroup>,
+    lexicons: Vec<Rc<Lexicon>>,
     /// `<NAME>` for each entity, by number.
     replacements: Vec<Box<[u8]>>,
 }
@@ -46,19 +49,24 @@ impl Default for Catalogue {
 impl Catalogue {
     /// The built-in entities alone.
     pub fn built_in() -> Self {
-        Self::with(Vec::new(), Vec::new())
+        Self::of(Own::default())
     }
 
-    /// The same, and names of what others than detectors find.
+    /// The same, and names of what others than detectors find. Names beyond the number that there can be stay unknown.
     #[must_use]
     pub fn naming<'n>(self, names: impl Iterator<Item = &'n str>) -> Self {
         let mut own = self.0.own.clone();
         for name in names {
-            if self.number(name).is_none() && !own.iter().any(|known| **known == *name) {
+            let room = ENTITIES.len().saturating_add(own.len()) < usize::from(UPSTREAM_CREDENTIAL.0);
+            if room && self.number(name).is_none() && !own.iter().any(|known| **known == *name) {
                 own.push(name.into());
             }
         }
-        Self::with(own, self.0.groups.iter().filter(|group| group.is_own()).cloned().collect())
+        let groups = self.0.groups.iter().filter_map(|group| match group {
+            AnyGroup::Own(group) => Some(Rc::clone(group)),
+            AnyGroup::BuiltIn(_) => None,
+        });
+        Self::of(Own { names: own, groups: groups.collect(), lexicons: self.0.lexicons.clone() })
     }
 
     /// The entity of a name.
@@ -66,11 +74,24 @@ impl Catalogue {
         self.entities().find(|&(_, known)| known == name).map(|(entity, _)| entity)
     }
 
-    fn with(own: Vec<Box<str>>, groups: Vec<AnyGroup>) -> Self {
-        let groups = GROUPS.iter().map(AnyGroup::BuiltIn).chain(groups).collect();
-        let names = ENTITIES.iter().copied().chain(own.iter().map(|name| &**name));
+    /// The built-in entities and a policy set's own.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the set's detectors.
+    pub fn with_own(detectors: &[OwnDetector]) -> Result<Self, Vec<OwnFault>> {
+        Own::compile(detectors).map(Self::of)
+    }
+
+    fn of(own: Own) -> Self {
+        let names = ENTITIES.iter().copied().chain(own.names.iter().map(|name| &**name));
         let replacements = names.map(|name| format!("<{name}>").into_bytes().into_boxed_slice()).collect();
-        Self(Rc::new(Known { own, groups, replacements }))
+        let groups = GROUPS.iter().map(AnyGroup::BuiltIn).chain(own.groups.into_iter().map(AnyGroup::Own));
+        Self(Rc::new(Known {
+            groups: groups.collect(),
+            lexicons: own.lexicons,
+            replacements,
+            own: own.names,
+        }))
     }
 
     /// The entities that a name stands for: an entity's own (`EMAIL_ADDRESS`), or a set's (`PII`).
@@ -129,6 +150,10 @@ impl Catalogue {
 
     pub(super) fn groups(&self) -> &[AnyGroup] {
         &self.0.groups
+    }
+
+    pub(super) fn lexicons(&self) -> &[Rc<Lexicon>] {
+        &self.0.lexicons
     }
 
     fn entities(&self) -> impl Iterator<Item = (Entity, &str)> {
