@@ -14,8 +14,8 @@ use crate::config::set::{Kind, Mode};
 use crate::host::{Flow, Header, Host, LocalAnswer, Side};
 use crate::mask::text::{Masks, Sink, TextMask};
 use crate::mask::{self, Masker, Plan};
-use crate::protocol::openai;
 use crate::protocol::rewrite::{BodyKind, ResponseRewriter};
+use crate::protocol::{aws_frames, openai};
 
 /// A plain text answer up to this size is held whole, so that its end can be masked even before trailers.
 const WHOLE_TEXT: usize = 64 * 1024;
@@ -135,7 +135,8 @@ impl Exchange {
         match answer::body_kind(self.answer.status, headers) {
             Ok(kind) => {
                 self.answer.kind = Some(kind);
-                let rewriter = ResponseRewriter::new(kind, &openai::ANSWERS, masks.clone());
+                let coding = answer::coding(headers).unwrap_or_default();
+                let rewriter = ResponseRewriter::new(kind, &openai::ANSWERS, masks.clone()).coded(coding);
                 // Where nothing but the credential is masked, nothing is dropped either.
                 let keeps_all = !self.masks_answer() || !lane.masks_entities;
                 let rewriter = if keeps_all { rewriter.without_drops() } else { rewriter };
@@ -281,11 +282,13 @@ impl Exchange {
             crate::host::Level::Warn,
             &format!("exchange {}: the answer was broken off: {why}", self.name),
         );
-        if self.answer.kind == Some(BodyKind::EventStream) {
-            let code = Code::UpstreamUnreadable.name();
-            out.extend(openai::error_event(code, "the upstream's stream cannot be read further"));
-        } else {
-            host.reset();
+        let message = "the upstream's stream cannot be read further";
+        match self.answer.kind {
+            Some(BodyKind::EventStream) => {
+                out.extend(openai::error_event(Code::UpstreamUnreadable.name(), message));
+            }
+            Some(BodyKind::AwsFrames) => out.extend(aws_frames::exception(message)),
+            _ => host.reset(),
         }
     }
 

@@ -164,16 +164,17 @@ pub(super) fn write(headers: &[Header<'_>], payload: &[u8], out: &mut Vec<u8>) -
     Ok(())
 }
 
-/// The frame of an error that ends a stream: the SDKs raise it as the exception of that name.
-pub fn exception(name: &str, payload: &[u8]) -> Vec<u8> {
+/// The frame of an error that ends a stream: the SDKs raise it as Bedrock's own.
+pub fn exception(message: &str) -> Vec<u8> {
     let headers = [
-        Header::text(":exception-type", name),
+        Header::text(":exception-type", "modelStreamErrorException"),
         Header::text(":content-type", "application/json"),
         Header::text(":message-type", "exception"),
     ];
+    let payload = serde_json::json!({ "message": message }).to_string();
     let mut out = Vec::new();
-    // Names are those of tables: short.
-    let written = write(&headers, payload, &mut out);
+    let written = write(&headers, payload.as_bytes(), &mut out);
+    // Half a frame would be worse than none: an SDK then misses the end.
     if written.is_ok() { out } else { Vec::new() }
 }
 

@@ -129,9 +129,9 @@ fn lengths_and_headers_that_cannot_be_are_refused_though_their_sums_hold() {
 
 #[test]
 fn an_exception_is_a_frame_that_says_so() {
-    let bytes = exception("internalServerException", b"{\"message\":\"x\"}");
+    let bytes = exception("x");
     let headers = [
-        text(":exception-type", "internalServerException"),
+        text(":exception-type", "modelStreamErrorException"),
         text(":content-type", "application/json"),
         text(":message-type", "exception"),
     ];
