@@ -4,7 +4,7 @@
 //! titles, names of tools, stop sequences, error messages. Offsets in citations are those of the caller's documents.
 
 use crate::protocol::json::table::{
-    COUNTS, Fact, Field, LABEL, MASKED, Mark, OnText, Part, Place, RUNNING, Table, array, fact, json, marked,
+    COUNTS, Fact, Field, LABEL, MASKED, Mark, Part, Place, RUNNING, SIGNATURE, Table, array, fact, json, marked,
     object, text,
 };
 
@@ -177,7 +177,6 @@ static CACHED_TOKENS: Place = fact(Fact::CachedTokens);
 static TEXT_TEXT: Place = text(&TEXT, &RUNNING);
 static THINKING_TEXT: Place = text(&THINKING, &RUNNING);
 static INPUT_JSON: Place = json(&INPUT);
-static SIGNATURE: Place = Place { text: OnText::Signature, ..MASKED };
 static COMPACTION_TEXT: Place = text(&COMPACTION, &RUNNING);
 static COMPLETION_TEXT: Place = text(&COMPLETION, &RUNNING);
 

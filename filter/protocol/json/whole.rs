@@ -146,7 +146,7 @@ impl<M: Masks> Editor<'_, '_, M> {
         }
         let mask = self.edit.masks.begin();
         *self.open = match (on, self.spare.take()) {
-            (OnText::Json(_), spare) => {
+            (OnText::Json(_) | OnText::Nested, spare) => {
                 *self.spare = spare;
                 Open::Nested(Nested::new(mask))
             }
@@ -162,7 +162,11 @@ impl<M: Masks> Editor<'_, '_, M> {
 impl<M: Masks> Editor<'_, '_, M> {
     /// Begins thinking or its signature, where that is not just a text.
     fn begin_signed(&mut self, on: OnText) -> Option<Open<M::Text>> {
-        let thinking = matches!(on, OnText::Text(field) | OnText::Json(field) if field.thinking);
+        let thinking = match on {
+            OnText::Thinking => true,
+            OnText::Text(field) | OnText::Json(field) => field.thinking,
+            _ => false,
+        };
         let signature = matches!(on, OnText::Signature);
         if !thinking && !signature {
             return None;

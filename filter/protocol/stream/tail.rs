@@ -90,7 +90,11 @@ impl<M: Masks> Stream<M> {
                 Part::If(axis, literal) if index(*axis).is_some() => {
                     document.extend_from_slice(literal.as_bytes());
                 }
-                Part::If(..) => {}
+                Part::Indexed(axis, before, after) if let Some(index) = index(*axis) => {
+                    let parts = [before.as_bytes(), index.to_string().as_bytes(), after.as_bytes()].concat();
+                    document.extend_from_slice(&parts);
+                }
+                Part::If(..) | Part::Indexed(..) => {}
                 Part::Sequence => document.extend_from_slice(self.count.next().to_string().as_bytes()),
                 Part::Own if channel.own.is_empty() => document.extend_from_slice(b"\"\""),
                 Part::Own => label(&channel.own, &mut Edit::new(edit.masks, &mut document, edit.tally)),
@@ -150,7 +154,7 @@ impl<M: Masks> Stream<M> {
                 Site::Drop(with) => document.extend_from_slice(with.as_bytes()),
                 Site::Sequence => kept.sequence = Some(document.len()),
                 Site::Piece { .. } if at == position => kept.text = document.len(),
-                Site::Piece { .. } | Site::Text | Site::Signature { .. } => {}
+                Site::Piece { .. } | Site::Text | Site::Nested | Site::Thinking | Site::Signature { .. } => {}
             }
             if document.len() > MAX_KEPT {
                 return Err(Unreadable::EventTooLong { limit: MAX_KEPT });
