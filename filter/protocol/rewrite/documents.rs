@@ -1,15 +1,14 @@
 //! Answers whose documents are framed otherwise than by server-sent events.
 //!
 //! The engine ([`Stream`]) is the same: each document is an event, and what a masker holds of a text goes out with a
-//! later one. Documents that the engine makes for the tails of texts it writes as server-sent events; they are put
-//! into the framing of the answer here, before the document that ended the text, or behind the last.
+//! later one. Documents that the engine makes for the tails of texts are put into the framing of the answer: before the
+//! document that ends the text, or behind the last.
 
 use crate::mask::text::Masks;
 use crate::protocol::Unreadable;
 use crate::protocol::json::Edit;
 use crate::protocol::json::table::Table;
-use crate::protocol::sse::{Lines, data_value};
-use crate::protocol::stream::Stream;
+use crate::protocol::stream::{Frames, Stream};
 use crate::protocol::{aws_frames, json_array, json_lines};
 
 use super::Ledger;
@@ -28,16 +27,22 @@ pub(super) struct Documents<M: Masks> {
     scratch: Scratch,
 }
 
-/// Buffers that are used again.
+/// What is kept from frame to frame.
 #[derive(Default)]
 pub(super) struct Scratch {
-    /// Documents that the engine made.
-    tails: Vec<u8>,
-    /// A frame's document before and after.
-    pub document: Vec<u8>,
+    /// What became of a frame's document.
     pub edited: Vec<u8>,
     /// Whether frames carry their documents in base64.
     pub chunked: bool,
+}
+
+/// Documents of our own between these bytes.
+struct Between(&'static [u8], &'static [u8]);
+
+impl Frames for Between {
+    fn event(&mut self, _name: &[u8], document: &[u8], out: &mut Vec<u8>) {
+        [self.0, document, self.1].iter().for_each(|part| out.extend_from_slice(part));
+    }
 }
 
 impl<M: Masks> Documents<M> {
@@ -45,8 +50,8 @@ impl<M: Masks> Documents<M> {
         Self { framing, stream: Stream::new(table), scratch: Scratch::default() }
     }
 
-    pub(super) fn without_drops(&mut self) {
-        self.stream.walk().without_drops();
+    pub(super) fn stream(&mut self) -> &mut Stream<M> {
+        &mut self.stream
     }
 
     pub(super) fn is_array(&self) -> bool {
@@ -99,14 +104,9 @@ impl<M: Masks> Writer<'_, M> {
                 Ok(())
             }
             json_lines::Line::Document(data) => {
-                self.read(data)?;
-                // The separator of the line stands before them already.
-                self.tails(open, |tail, out| {
-                    out.extend_from_slice(tail);
-                    out.extend_from_slice(if separated { b"\n\x1e" } else { b"\n" });
-                    Ok(())
-                })?;
-                self.write(data, open)
+                // The separator of the line stands before it already.
+                let mut between = Between(b"", if separated { b"\n\x1e" } else { b"\n" });
+                self.document(data, open, &mut between)
             }
         };
         framer.push(bytes, &mut each)?;
@@ -114,12 +114,8 @@ impl<M: Masks> Writer<'_, M> {
             return Ok(());
         }
         framer.finish(&mut each)?;
-        self.flush(|tail, out| {
-            out.extend_from_slice(if separated { b"\x1e" } else { b"" });
-            out.extend_from_slice(tail);
-            out.push(b'\n');
-            Ok(())
-        })
+        self.flush(&mut Between(if separated { b"\x1e" } else { b"" }, b"\n"));
+        Ok(())
     }
 
     fn array(&mut self, framer: &mut json_array::Framer, bytes: &[u8], end: bool) -> Result<(), Unreadable> {
@@ -128,74 +124,43 @@ impl<M: Masks> Writer<'_, M> {
                 self.out.extend_from_slice(bytes);
                 Ok(())
             }
-            json_array::Piece::Item(data) => {
-                self.read(data)?;
-                self.tails(false, |tail, out| {
-                    out.extend_from_slice(tail);
-                    out.extend_from_slice(b",\n");
-                    Ok(())
-                })?;
-                self.write(data, false)
-            }
+            json_array::Piece::Item(data) => self.document(data, false, &mut Between(b"", b",\n")),
             // Where there are tails, an item went before them.
-            json_array::Piece::End => self.flush(|tail, out| {
-                out.extend_from_slice(b",\n");
-                out.extend_from_slice(tail);
+            json_array::Piece::End => {
+                self.flush(&mut Between(b",\n", b""));
                 Ok(())
-            }),
+            }
         })?;
         if end { framer.finish() } else { Ok(()) }
     }
 
-    /// Reads a document; [`Self::tails`] and [`Self::write`] then write what comes of it.
-    pub(super) fn read(&mut self, data: &[u8]) -> Result<(), Unreadable> {
-        std::str::from_utf8(data).map_err(|_| Unreadable::Utf8)?;
-        self.stream.read(data, &mut self.ledger.facts)
-    }
-
-    /// Writes the documents that must come before the one that was read.
-    pub(super) fn tails(
-        &mut self,
-        last: bool,
-        write: impl FnMut(&[u8], &mut Vec<u8>) -> Result<(), Unreadable>,
-    ) -> Result<(), Unreadable> {
-        self.scratch.tails.clear();
-        let mut edit = Edit::new(self.masks, &mut self.scratch.tails, &mut self.ledger.tally);
-        self.stream.before(last, &mut edit);
-        self.made(write)
-    }
-
-    /// Writes the tails of all texts.
-    pub(super) fn flush(
-        &mut self,
-        write: impl FnMut(&[u8], &mut Vec<u8>) -> Result<(), Unreadable>,
-    ) -> Result<(), Unreadable> {
-        self.scratch.tails.clear();
-        let mut edit = Edit::new(self.masks, &mut self.scratch.tails, &mut self.ledger.tally);
-        self.stream.flush(&mut edit);
-        self.made(write)
-    }
-
-    /// Puts the documents that the engine made into the answer's framing.
-    fn made(
-        &mut self,
-        mut write: impl FnMut(&[u8], &mut Vec<u8>) -> Result<(), Unreadable>,
-    ) -> Result<(), Unreadable> {
-        for (_, line) in Lines(&self.scratch.tails) {
-            if let Some(document) = data_value(line) {
-                write(document, self.out)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes the document that was read.
-    fn write(&mut self, data: &[u8], last: bool) -> Result<(), Unreadable> {
+    /// A whole document. `last`: the stream ends with it.
+    fn document(&mut self, data: &[u8], last: bool, frames: &mut dyn Frames) -> Result<(), Unreadable> {
+        self.read(b"", data, last, frames)?;
         let mut edit = Edit::new(self.masks, self.out, &mut self.ledger.tally);
         self.stream.edit(data, last, &mut edit)
     }
 
-    /// The same, into [`Scratch::edited`].
+    /// Reads a document and writes what must come before it.
+    pub(super) fn read(
+        &mut self,
+        name: &[u8],
+        data: &[u8],
+        last: bool,
+        frames: &mut dyn Frames,
+    ) -> Result<(), Unreadable> {
+        std::str::from_utf8(data).map_err(|_| Unreadable::Utf8)?;
+        self.stream.read(name, data, &mut self.ledger.facts)?;
+        self.stream.before(last, frames, &mut Edit::new(self.masks, self.out, &mut self.ledger.tally));
+        Ok(())
+    }
+
+    /// Writes the tails of all texts.
+    pub(super) fn flush(&mut self, frames: &mut dyn Frames) {
+        self.stream.flush(frames, &mut Edit::new(self.masks, self.out, &mut self.ledger.tally));
+    }
+
+    /// Writes the document read last into [`Scratch::edited`].
     pub(super) fn edit(&mut self, data: &[u8]) -> Result<(), Unreadable> {
         self.scratch.edited.clear();
         let mut edit = Edit::new(self.masks, &mut self.scratch.edited, &mut self.ledger.tally);

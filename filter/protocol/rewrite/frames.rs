@@ -1,9 +1,8 @@
 //! AWS event streams, as Bedrock sends them.
 //!
-//! What an event is stands in a header of its frame. The engine reads it as the SDKs show it, as a union:
-//! `{"contentBlockDelta": PAYLOAD}`; a table's documents have that form. Frames of `InvokeModelWithResponseStream`
-//! carry the model's own document in base64 (`{"bytes": "…", "p": "padding"}`), and it is that document which the
-//! engine reads.
+//! What an event is stands in a header of its frame; it is the event's name to the engine, which reads the payload as
+//! the table has it for events of that name. Frames of `InvokeModelWithResponseStream` carry the model's own document
+//! in base64 (`{"bytes": "…", "p": "padding"}`), and it is that document which the engine reads.
 //!
 //! Headers are texts too: each is masked for itself. An exception ends the stream, whatever the table knows of it.
 
@@ -16,8 +15,9 @@ use crate::protocol::aws_frames::{self, Frame, Framer, Header, Value};
 use crate::protocol::json::table::{Fact, LABEL, MASKED, Mark, OnText, Place};
 use crate::protocol::json::text::{End, Text};
 use crate::protocol::json::walk::{Visit, Walk};
-use crate::protocol::json::{Edit, Tally, number};
+use crate::protocol::json::{Edit, number};
 use crate::protocol::json_array::is_object;
+use crate::protocol::stream::Frames;
 
 use super::documents::Writer;
 
@@ -38,8 +38,9 @@ impl<M: Masks> Writer<'_, M> {
     }
 
     fn flush_frames(&mut self) -> Result<(), Unreadable> {
-        let chunked = self.scratch.chunked;
-        self.flush(|tail, out| made(tail, chunked, out))
+        let mut made = Made::new(self.scratch.chunked);
+        self.flush(&mut made);
+        made.written
     }
 
     fn frame(&mut self, frame: &Frame<'_>) -> Result<(), Unreadable> {
@@ -94,49 +95,19 @@ impl<M: Masks> Writer<'_, M> {
         {
             return Ok(changed);
         }
-        self.union(kind, payload)
-    }
-
-    /// Reads a payload as the union's member `kind`, or where that is itself to be masked, as one without a name.
-    fn union(&mut self, kind: &str, payload: &[u8]) -> Result<Option<Vec<u8>>, Unreadable> {
-        let kind = if self.is_masked(kind) { "" } else { kind };
         if !is_object(payload) {
             return Err(Unreadable::Frame { reason: "its payload is no JSON object" });
         }
-        let head = [b"{\"", kind.as_bytes(), b"\":"].concat();
-        let mut document = std::mem::take(&mut self.scratch.document);
-        document.clear();
-        for part in [&head, payload, b"}"] {
-            document.extend_from_slice(part);
-        }
-        let result = self.document(&document);
-        let same = self.scratch.edited == document;
-        self.scratch.document = document;
-        result?;
-        if same {
-            return Ok(None);
-        }
-        let edited = self.scratch.edited.strip_prefix(head.as_slice());
-        let payload = edited.and_then(|edited| edited.strip_suffix(b"}"));
-        payload
-            .map(|payload| Some(payload.to_vec()))
-            .ok_or(Unreadable::Frame { reason: "its kind is no name" })
-    }
-
-    /// Whether something is found in a name.
-    fn is_masked(&self, name: &str) -> bool {
-        let mut out = Vec::new();
-        let mut aside = Tally::default();
-        let mut edit = Edit::new(self.masks, &mut out, &mut aside);
-        Text::bare(self.masks.begin()).push(name.as_bytes(), End::Text, &mut edit);
-        !aside.found().is_empty()
+        self.document_of(kind, payload)?;
+        let edited = &self.scratch.edited;
+        Ok((edited != payload).then(|| edited.clone()))
     }
 
     /// Edits a document, and writes the frames that must come before its own.
-    fn document(&mut self, document: &[u8]) -> Result<(), Unreadable> {
-        self.read(document)?;
-        let chunked = self.scratch.chunked;
-        self.tails(false, |tail, out| made(tail, chunked, out))?;
+    fn document_of(&mut self, kind: &str, document: &[u8]) -> Result<(), Unreadable> {
+        let mut made = Made::new(self.scratch.chunked);
+        self.read(kind.as_bytes(), document, false, &mut made)?;
+        made.written?;
         self.edit(document)
     }
 
@@ -177,7 +148,7 @@ impl<M: Masks> Writer<'_, M> {
             made.extend_from_slice(raw);
             return Ok(());
         }
-        self.document(&document)?;
+        self.document_of("", &document)?;
         if self.scratch.edited == document {
             made.extend_from_slice(raw);
         } else {
@@ -209,25 +180,31 @@ fn integer(bytes: &[u8]) -> i64 {
     bytes.iter().fold(sign, |value: i64, byte| value.wrapping_shl(8) | i64::from(*byte))
 }
 
-/// Writes a document that the engine made as a frame.
-fn made(document: &[u8], chunked: bool, out: &mut Vec<u8>) -> Result<(), Unreadable> {
-    let event = |kind: &str, payload: &[u8], out: &mut Vec<u8>| {
+/// Frames of our own.
+struct Made {
+    chunked: bool,
+    written: Result<(), Unreadable>,
+}
+
+impl Made {
+    fn new(chunked: bool) -> Self {
+        Self { chunked, written: Ok(()) }
+    }
+}
+
+impl Frames for Made {
+    fn event(&mut self, name: &[u8], document: &[u8], out: &mut Vec<u8>) {
+        let kind = if self.chunked { CHUNK } else { std::str::from_utf8(name).unwrap_or_default() };
         let headers = [
             Header::text(":event-type", kind),
             Header::text(":content-type", "application/json"),
             Header::text(":message-type", "event"),
         ];
-        aws_frames::write(&headers, payload, out)
-    };
-    if chunked {
-        return event(CHUNK, format!("{{\"bytes\":\"{}\"}}", STANDARD.encode(document)).as_bytes(), out);
+        let packed = || format!("{{\"bytes\":\"{}\"}}", STANDARD.encode(document)).into_bytes();
+        let payload = if self.chunked { packed() } else { document.to_vec() };
+        let written = aws_frames::write(&headers, &payload, out);
+        self.written = std::mem::replace(&mut self.written, Ok(())).and(written);
     }
-    let member = std::str::from_utf8(document).ok().and_then(|text| {
-        let (kind, payload) = text.strip_prefix("{\"")?.strip_suffix('}')?.split_once("\":")?;
-        Some((kind, payload))
-    });
-    let (kind, payload) = member.ok_or(Unreadable::Frame { reason: "its table writes no union" })?;
-    event(kind, payload.as_bytes(), out)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -252,7 +229,7 @@ impl Visit for Parts {
 
     fn enter(&mut self, _mark: Mark) {}
 
-    fn text(&mut self, _on: OnText, piece: &[u8], at: usize, _end: bool) {
+    fn text(&mut self, _on: OnText, _path: u32, piece: &[u8], at: usize, _end: bool) {
         self.note(Part::Text, at, piece);
     }
 
@@ -268,7 +245,7 @@ impl Visit for Parts {
         self.note(Part::Number, at, number);
     }
 
-    fn dropped(&mut self, _from: usize, _to: usize) {}
+    fn dropped(&mut self, _with: &'static str, _from: usize, _to: usize) {}
 
     fn read(&mut self, _fact: Fact, _value: &[u8], _at: usize) {}
 }
