@@ -5,6 +5,7 @@
 //! framings, a JSON document and server-sent events ([`sse`]).
 
 pub mod anthropic;
+pub mod cohere;
 mod facts;
 pub mod json;
 pub mod openai;

@@ -7,11 +7,8 @@ const START: &str = r#"{"type":"message_start","message":{"id":"msg_1","type":"m
 const PING: &str = r#"{"type": "ping"}"#;
 const STOP: &str = r#"{"type":"content_block_stop","index":2}"#;
 const END: &str = r#"{"type":"message_delta","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":15}}"#;
-const TAIL: &[(&str, &str)] = &[
-    ("content_block_stop", STOP),
-    ("message_delta", END),
-    ("message_stop", r#"{"type":"message_stop"}"#),
-];
+const TAIL: &[(&str, &str)] =
+    &[("content_block_stop", STOP), ("message_delta", END), ("message_stop", r#"{"type":"message_stop"}"#)];
 
 #[test]
 fn every_text_of_a_block_obeys_the_laws() {
@@ -19,7 +16,10 @@ fn every_text_of_a_block_obeys_the_laws() {
         (
             &[
                 ("message_start", START),
-                ("content_block_start", r#"{"type":"content_block_start","index":2,"content_block":{"type":"text","text":""}}"#),
+                (
+                    "content_block_start",
+                    r#"{"type":"content_block_start","index":2,"content_block":{"type":"text","text":""}}"#,
+                ),
                 ("ping", PING),
             ],
             r#"{"type":"content_block_delta","index":2,"delta":{"type":"text_delta","text":"?"}}"#,
@@ -29,7 +29,10 @@ fn every_text_of_a_block_obeys_the_laws() {
         (
             &[
                 ("message_start", START),
-                ("content_block_start", r#"{"type":"content_block_start","index":2,"content_block":{"type":"tool_use","id":"toolu_1","name":"get_weather","input":{}}}"#),
+                (
+                    "content_block_start",
+                    r#"{"type":"content_block_start","index":2,"content_block":{"type":"tool_use","id":"toolu_1","name":"get_weather","input":{}}}"#,
+                ),
             ],
             r#"{"type":"content_block_delta","index":2,"delta":{"type":"input_json_delta","partial_json":"?"}}"#,
             "/delta/partial_json",
@@ -49,7 +52,15 @@ fn every_text_of_a_block_obeys_the_laws() {
         ),
     ];
     for (head, delta, at, json) in texts {
-        let recorded = Recorded { table: &ANSWERS, wire: SSE, head, delta: ("content_block_delta", delta), tail: TAIL, at, json };
+        let recorded = Recorded {
+            table: &ANSWERS,
+            wire: SSE,
+            head,
+            delta: ("content_block_delta", delta),
+            tail: TAIL,
+            at,
+            json,
+        };
         recorded.laws();
         // Servers that send no event names are read by the documents alone.
     }
