@@ -17,6 +17,7 @@
 pub mod anthropic;
 pub mod aws_frames;
 pub mod coding;
+pub mod cohere;
 mod facts;
 pub mod json;
 mod json_array;

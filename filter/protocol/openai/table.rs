@@ -184,12 +184,13 @@ static CONTENT_TEXT: Place = text(&CONTENT, &CONTENT_PART);
 static CONTENT_PART: Place = Place {
     fields: &[
         ("type", &LABEL),
-        ("text", &CONTENT_TEXT),
+        ("text", &PART_TEXT),
         ("refusal", &REFUSAL_TEXT),
         ("thinking", &THINKING_TEXT),
     ],
     ..MASKED
 };
+static PART_TEXT: Place = text(&PART, &MASK);
 static THINKING_TEXT: Place = text(&THINKING, &THINKING_PART);
 static THINKING_PART: Place = Place { fields: &[("type", &LABEL), ("text", &THINKING_TEXT)], ..MASKED };
 static REFUSAL_TEXT: Place = text(&REFUSAL, &MASK);
@@ -329,6 +330,7 @@ static COMPLETION: Field = Field {
     ],
 };
 /// Mistral's form: the content is an array of parts.
+static PART: Field = delta!(0, r#""content":[{"type":"text","text":""#, "\"}]");
 static THINKING: Field =
     delta!(9, r#""content":[{"type":"thinking","thinking":[{"type":"text","text":""#, "\"}]}]", true);
 static DETAIL: Field = detail!(10, r#""reasoning_details":[{"type":"reasoning.text""#, r#","text":""#);
