@@ -4,6 +4,8 @@
 //! rewritten as they come ([`rewrite`]): an API's answers are a table ([`json::table`]) that one engine reads, over two
 //! framings, a JSON document and server-sent events ([`sse`]).
 
+pub mod answers;
+pub mod api;
 mod facts;
 pub mod json;
 pub mod openai;

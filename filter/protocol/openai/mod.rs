@@ -8,7 +8,7 @@ mod refusal;
 mod request;
 mod table;
 
-pub use operation::{Operation, classify};
+pub use operation::Operation;
 pub use refusal::{CONTENT_TYPE, error_body, error_event};
 pub use request::{Part, RequestView, Role};
 pub use table::ANSWERS;
