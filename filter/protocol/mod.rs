@@ -5,6 +5,7 @@
 //! framings, a JSON document and server-sent events ([`sse`]).
 
 pub mod answers;
+pub mod anthropic;
 pub mod api;
 mod facts;
 pub mod json;
@@ -47,10 +48,26 @@ pub enum Unreadable {
     /// there could not be masked.
     #[error("the answer goes on behind its end")]
     TextAfterEnd,
+    /// An event whose name and whose document's kind are not the same: readers go by the one or the other.
+    #[error("an event is called one thing by its framing and another by its document")]
+    TwoNames,
     /// More texts at once, or in one event, than are followed.
     #[error("the answer carries more than {limit} texts at once")]
     TooManyTexts {
         /// The bound.
         limit: usize,
     },
+}
+
+/// What becomes of a model's thinking. Providers sign it, and take it back only as they gave it out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Thinking {
+    /// Masked like any text. Where that changed a block, its signature is written empty: the block shows what was
+    /// thought, but cannot be sent back to the provider.
+    #[default]
+    Mask,
+    /// Kept as it came, but for the injected credential, with its signature: it can be sent back.
+    Exempt,
+    /// Written empty, with its signature.
+    Drop,
 }

@@ -17,9 +17,9 @@ use super::json::table::Table;
 use super::json::text::{End, Text};
 use super::json::whole::Whole;
 use super::json::{Edit, Tally};
-use super::sse::{Event, Frame, Framer, Lines, data_value};
-use super::stream::Stream;
-use super::{Unreadable, Usage};
+use super::sse::{Event, Frame, Framer, Lines, data_value, field_value};
+use super::stream::{Frames, Stream};
+use super::{Thinking, Unreadable, Usage};
 
 /// What a response's bytes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,9 +43,31 @@ enum Body<M: Masks> {
 struct Events<M: Masks> {
     framer: Framer,
     stream: Stream<M>,
+    /// Whether events are of kinds, so that their names matter.
+    named: bool,
+    head: Head,
     /// Data of an event that has it on several lines, and what becomes of it.
     data: Vec<u8>,
     edited: Vec<u8>,
+}
+
+/// The lines before an event's data that came last and needed no change, and the event's name in them.
+#[derive(Debug, Default)]
+struct Head {
+    lines: Vec<u8>,
+    name: Vec<u8>,
+}
+
+/// Server-sent events of our own.
+struct Sse;
+
+impl Frames for Sse {
+    fn event(&mut self, name: &[u8], document: &[u8], out: &mut Vec<u8>) {
+        if !name.is_empty() {
+            [b"event: ", name, b"\n"].iter().for_each(|part| out.extend_from_slice(part));
+        }
+        [b"data: ", document, b"\n\n"].iter().for_each(|part| out.extend_from_slice(part));
+    }
 }
 
 /// The counts of an answer and the facts it stated.
@@ -62,6 +84,7 @@ pub struct ResponseRewriter<M: Masks> {
     body: Body<M>,
     ledger: Ledger,
     drops: bool,
+    thinking: Thinking,
     /// Nothing came yet.
     fresh: bool,
 }
@@ -70,7 +93,15 @@ impl<M: Masks> ResponseRewriter<M> {
     /// A rewriter for a response of `kind`. Values that `table` drops (log-probabilities) are written `null`.
     pub fn new(kind: BodyKind, table: &'static Table, masks: M) -> Self {
         let body = Self::body(kind, table, &masks);
-        Self { masks, table, body, ledger: Ledger::default(), drops: true, fresh: true }
+        Self {
+            masks,
+            table,
+            body,
+            ledger: Ledger::default(),
+            drops: true,
+            thinking: Thinking::default(),
+            fresh: true,
+        }
     }
 
     fn body(kind: BodyKind, table: &'static Table, masks: &M) -> Body<M> {
@@ -79,6 +110,8 @@ impl<M: Masks> ResponseRewriter<M> {
             BodyKind::EventStream => Body::Events(Box::new(Events {
                 framer: Framer::default(),
                 stream: Stream::new(table),
+                named: !table.event.kinds.is_empty(),
+                head: Head::default(),
                 data: Vec::new(),
                 edited: Vec::new(),
             })),
@@ -91,15 +124,32 @@ impl<M: Masks> ResponseRewriter<M> {
     #[must_use]
     pub fn without_drops(mut self) -> Self {
         self.drops = false;
-        self.keep_drops();
+        self.configure();
         self
     }
 
-    fn keep_drops(&mut self) {
-        match &mut self.body {
-            Body::Json(whole) => whole.walk().without_drops(),
-            Body::Events(events) => events.stream.walk().without_drops(),
-            Body::Text(_) | Body::Broken(_) => {}
+    /// Does this with a model's thinking.
+    #[must_use]
+    pub fn with_thinking(mut self, thinking: Thinking) -> Self {
+        self.thinking = thinking;
+        self.configure();
+        self
+    }
+
+    fn configure(&mut self) {
+        let walk = match &mut self.body {
+            Body::Json(whole) => {
+                whole.set_thinking(self.thinking);
+                whole.walk()
+            }
+            Body::Events(events) => {
+                events.stream.set_thinking(self.thinking);
+                events.stream.walk()
+            }
+            Body::Text(_) | Body::Broken(_) => return,
+        };
+        if !self.drops {
+            walk.without_drops();
         }
     }
 
@@ -128,9 +178,7 @@ impl<M: Masks> ResponseRewriter<M> {
     ) -> Result<(), Unreadable> {
         let before = out.len();
         self.body = Self::body(kind, self.table, &self.masks);
-        if !self.drops {
-            self.keep_drops();
-        }
+        self.configure();
         let result = self.step(bytes, end, out);
         if result.is_ok() || !end {
             return result;
@@ -216,14 +264,15 @@ impl<M: Masks> Events<M> {
         ledger: &mut Ledger,
         out: &mut Vec<u8>,
     ) -> Result<(), Unreadable> {
-        let Self { framer, stream, data, edited } = self;
-        let mut writer = Writer { stream, data, edited, masks, ledger, out, last: false };
+        let Self { framer, stream, named, head, data, edited } = self;
+        let mut writer =
+            Writer { stream, named: *named, head, data, edited, masks, ledger, out, last: false };
         framer.push(bytes, |frame| writer.frame(frame))?;
         if end {
             writer.last = true;
             framer.finish(|frame| writer.frame(frame))?;
             let Ledger { tally, .. } = writer.ledger;
-            writer.stream.flush(&mut Edit::new(masks, writer.out, tally));
+            writer.stream.flush(&mut Sse, &mut Edit::new(masks, writer.out, tally));
         }
         Ok(())
     }
@@ -231,6 +280,8 @@ impl<M: Masks> Events<M> {
 
 struct Writer<'a, M: Masks> {
     stream: &'a mut Stream<M>,
+    named: bool,
+    head: &'a mut Head,
     data: &'a mut Vec<u8>,
     edited: &'a mut Vec<u8>,
     masks: &'a M,
@@ -256,8 +307,15 @@ impl<M: Masks> Writer<'_, M> {
             if is_control(data) {
                 return self.control(data, event);
             }
-            self.before(data)?;
-            self.lines(head);
+            let known = head == self.head.lines && is_blank(tail);
+            if known {
+                self.before(None, data)?;
+                self.out.extend_from_slice(head);
+            } else {
+                let name = self.name(event)?;
+                self.before(Some(name), data)?;
+                self.head(head, name);
+            }
             let Ledger { tally, .. } = self.ledger;
             self.stream.edit(data, self.last, &mut Edit::new(self.masks, self.out, tally))?;
             self.lines(tail);
@@ -276,7 +334,8 @@ impl<M: Masks> Writer<'_, M> {
         if is_control(data) {
             return self.control(data, event);
         }
-        self.before(data)?;
+        let name = self.name(event)?;
+        self.before(Some(name), data)?;
         self.edited.clear();
         let Ledger { tally, .. } = self.ledger;
         self.stream.edit(data, self.last, &mut Edit::new(self.masks, self.edited, tally))?;
@@ -301,10 +360,38 @@ impl<M: Masks> Writer<'_, M> {
         }
     }
 
-    fn before(&mut self, data: &[u8]) -> Result<(), Unreadable> {
+    /// Writes the lines before the data, and remembers them if they went out as they are.
+    fn head(&mut self, head: &[u8], name: &[u8]) {
+        let from = self.out.len();
+        self.lines(head);
+        self.head.lines.clear();
+        self.head.name.clear();
+        if head.len() <= MAX_HEAD && self.out.get(from..) == Some(head) {
+            self.head.lines.extend_from_slice(head);
+            self.head.name.extend_from_slice(name);
+        }
+    }
+
+    /// The name of an event, where names matter: it stands in one of its lines.
+    fn name<'e>(&self, event: &Event<'e>) -> Result<&'e [u8], Unreadable> {
+        if !self.named {
+            return Ok(&[]);
+        }
+        let mut names = Lines(event.raw).filter_map(|(_, line)| field_value(line, b"event"));
+        match (names.next(), names.next()) {
+            (_, Some(_)) => Err(Unreadable::TwoNames),
+            (None | Some(b"message"), None) => Ok(&[]),
+            (Some(name), None) => Ok(name),
+        }
+    }
+
+    /// Reads an event and writes what must come before it. `name`: none if it is that of the last event's head.
+    fn before(&mut self, name: Option<&[u8]>, data: &[u8]) -> Result<(), Unreadable> {
         std::str::from_utf8(data).map_err(|_| Unreadable::Utf8)?;
-        self.stream.read(data, &mut self.ledger.facts)?;
-        self.stream.before(self.last, &mut Edit::new(self.masks, self.out, &mut self.ledger.tally));
+        let name = name.unwrap_or(&self.head.name);
+        self.stream.read(name, data, &mut self.ledger.facts)?;
+        let mut edit = Edit::new(self.masks, self.out, &mut self.ledger.tally);
+        self.stream.before(self.last, &mut Sse, &mut edit);
         Ok(())
     }
 
@@ -312,11 +399,18 @@ impl<M: Masks> Writer<'_, M> {
     fn control(&mut self, data: &[u8], event: &Event<'_>) -> Result<(), Unreadable> {
         if !data.trim_ascii().is_empty() {
             let tally: &mut Tally = &mut self.ledger.tally;
-            self.stream.flush(&mut Edit::new(self.masks, self.out, tally));
+            self.stream.flush(&mut Sse, &mut Edit::new(self.masks, self.out, tally));
         }
         self.lines(event.raw);
         Ok(())
     }
+}
+
+/// Longest head that is remembered.
+const MAX_HEAD: usize = 1024;
+
+fn is_blank(tail: &[u8]) -> bool {
+    tail.iter().all(|byte| matches!(byte, b'\n' | b'\r'))
 }
 
 /// Whether data is `[DONE]`, or nothing.

@@ -4,7 +4,8 @@
 
 use super::refusal::{JSON, bytes};
 use super::{Api, Body, DELETE, Family, GET, Operation, PATCH, POST, PUT, Root, Shape, Told, row};
-use crate::protocol::answers;
+use crate::protocol::answers::documents;
+use crate::protocol::json::table::{COUNTS, LABEL, LABELS, MASK, MASKED, OnNumber, OnText, Place, Table};
 
 /// Chroma's API.
 pub static CHROMA: Api = Api {
@@ -21,7 +22,7 @@ pub static CHROMA: Api = Api {
         event: None,
         about: "`ChromaError` and its kinds, such as `AuthorizationError`",
     },
-    answers: &answers::EVERYTHING,
+    answers: &ANSWERS,
 };
 
 /// A path below the collections of a database.
@@ -62,6 +63,33 @@ const OPERATIONS: &[Operation] = &[
     row("admin", DELETE, "api/v2/tenants/{tenant}/databases/{database}", Body::None),
     row("admin", POST, "api/v2/reset", Body::Any),
 ];
+
+/// What collections answer: columns, a row for each entry, or for each query a list of rows. Ids, names and scores are kept.
+static ANSWERS: Table = documents(&ANSWER);
+static ANSWER: Place = Place {
+    // The count of a collection is a number alone.
+    number: OnNumber::Keep,
+    fields: &[
+        ("ids", &IDS),
+        ("distances", &COUNTS),
+        ("scores", &COUNTS),
+        ("embeddings", &COUNTS),
+        ("documents", &MASK),
+        ("metadatas", &MASK),
+        ("uris", &MASK),
+        ("include", &LABELS),
+        ("id", &LABEL),
+        ("name", &LABEL),
+        ("tenant", &LABEL),
+        ("database", &LABEL),
+        ("dimension", &COUNTS),
+        ("nanosecond heartbeat", &COUNTS),
+    ],
+    // Collections.
+    items: &ANSWER,
+    ..MASKED
+};
+static IDS: Place = Place { text: OnText::Keep, number: OnNumber::Keep, items: &IDS, ..MASKED };
 
 fn body(told: &Told<'_>) -> Vec<u8> {
     bytes([("error", kind(told.code).into()), ("message", told.message.into()), ("code", told.code.into())])

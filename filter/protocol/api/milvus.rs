@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::refusal::{JSON, object};
 use super::{Api, Body, Family, Operation, POST, Root, Shape, Told, row};
-use crate::protocol::answers;
+use crate::protocol::answers::documents;
+use crate::protocol::json::table::{self, COUNTS, LABEL, LABELS, MASKED, Place, Table};
 
 /// Milvus's API.
 pub static MILVUS: Api = Api {
@@ -23,7 +24,7 @@ pub static MILVUS: Api = Api {
         event: None,
         about: "a `code` that is not 0, and the HTTP status",
     },
-    answers: &answers::EVERYTHING,
+    answers: &ANSWERS,
 };
 
 const OPERATIONS: &[Operation] = &[
@@ -60,6 +61,37 @@ const OPERATIONS: &[Operation] = &[
     row("admin", POST, "v2/vectordb/resource_groups/**", Body::Json),
     row("admin", POST, "v2/vectordb/jobs/**", Body::Json),
 ];
+
+/// What collections answer. A hit is one flat object: its id and distance are kept, and the numbers of vectors where they
+/// stand in a field called `vector`, `embedding` or alike; any other field is text, and its numbers too.
+static ANSWERS: Table = documents(&ANSWER);
+static ANSWER: Place = table::object(&[
+    ("code", &COUNTS),
+    ("cost", &COUNTS),
+    ("topks", &COUNTS),
+    ("scores", &COUNTS),
+    ("data", &DATA),
+]);
+/// Hits, lists of them, names of collections, or an object that describes one.
+static DATA: Place = Place {
+    fields: &[
+        ("id", &LABEL),
+        ("distance", &COUNTS),
+        ("score", &COUNTS),
+        ("vector", &COUNTS),
+        ("vectors", &COUNTS),
+        ("embedding", &COUNTS),
+        ("embeddings", &COUNTS),
+        ("insertIds", &LABELS),
+        ("upsertIds", &LABELS),
+        ("insertCount", &COUNTS),
+        ("upsertCount", &COUNTS),
+        ("collectionID", &LABEL),
+        ("collectionName", &LABEL),
+    ],
+    items: &DATA,
+    ..MASKED
+};
 
 fn body(told: &Told<'_>) -> Vec<u8> {
     let body = object([

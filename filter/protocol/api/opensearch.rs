@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::refusal::{JSON, bytes, object};
 use super::{ANY, Api, Body, DELETE, Family, GET, Operation, POST, PUT, READ, Root, Shape, Told, row};
-use crate::protocol::answers;
+use crate::protocol::answers::{self, documents};
+use crate::protocol::json::table::{self, COUNTS, DROP, LABEL, MASK, MASKED, Place, Table, array};
 
 /// OpenSearch's API, and Elasticsearch's.
 pub static OPENSEARCH: Api = Api {
@@ -24,7 +25,7 @@ pub static OPENSEARCH: Api = Api {
         event: None,
         about: "`TransportError` (`ApiError`) and its kinds, by status",
     },
-    answers: &answers::EVERYTHING,
+    answers: &ANSWERS,
 };
 
 const ASK: &[&str] = &["GET", "POST"];
@@ -91,6 +92,75 @@ const OPERATIONS: &[Operation] = &[
 const fn source(path: &'static str) -> Operation {
     Operation { answers: Some(&answers::EVERYTHING), ..row("fetch", READ, path, Body::None) }
 }
+
+/// What searches and documents are answered with. Ids, names of indexes, scores, counts and cursors are kept. Highlights
+/// cut words with tags of the caller's choice, so that a value could stand in pieces: they are left out.
+static ANSWERS: Table = documents(&ANSWER);
+static ANSWER: Place = Place {
+    fields: &[
+        ("hits", &HITS),
+        ("took", &COUNTS),
+        ("_shards", &SHARDS),
+        ("aggregations", &AGGREGATIONS),
+        ("responses", &ANSWERS_OF_MANY),
+        ("docs", &HIT_LIST),
+        ("items", &ITEMS),
+        ("count", &COUNTS),
+        ("status", &COUNTS),
+        ("_scroll_id", &LABEL),
+        ("pit_id", &LABEL),
+        ("id", &LABEL),
+        ("_index", &LABEL),
+        ("_id", &LABEL),
+        ("_version", &COUNTS),
+        ("_seq_no", &COUNTS),
+        ("_primary_term", &COUNTS),
+        ("get", &HIT),
+        ("total", &COUNTS),
+        ("updated", &COUNTS),
+        ("deleted", &COUNTS),
+    ],
+    ..MASKED
+};
+static ANSWERS_OF_MANY: Place = array(&ANSWER);
+static SHARDS: Place =
+    table::object(&[("total", &COUNTS), ("successful", &COUNTS), ("skipped", &COUNTS), ("failed", &COUNTS)]);
+static HITS: Place =
+    Place { fields: &[("total", &TOTAL), ("max_score", &COUNTS), ("hits", &HIT_LIST)], ..MASKED };
+static TOTAL: Place = table::object(&[("value", &COUNTS), ("relation", &LABEL)]);
+static HIT_LIST: Place = array(&HIT);
+static HIT: Place = table::object(&[
+    ("_index", &LABEL),
+    ("_id", &LABEL),
+    ("_score", &COUNTS),
+    ("_version", &COUNTS),
+    ("_seq_no", &COUNTS),
+    ("_primary_term", &COUNTS),
+    ("_source", &MASK),
+    ("fields", &MASK),
+    ("highlight", &DROP),
+    ("inner_hits", &INNER),
+]);
+/// By name.
+static INNER: Place = Place { other: &ANSWER, ..MASKED };
+/// By name. The keys of buckets are values of documents, and so are least, greatest and top ones.
+static AGGREGATIONS: Place = Place { other: &AGGREGATION, ..MASKED };
+static AGGREGATION: Place = Place {
+    fields: &[
+        ("buckets", &BUCKETS),
+        ("doc_count", &COUNTS),
+        ("doc_count_error_upper_bound", &COUNTS),
+        ("sum_other_doc_count", &COUNTS),
+        ("hits", &HITS),
+    ],
+    other: &AGGREGATION,
+    ..MASKED
+};
+/// A list, or an object by key.
+static BUCKETS: Place = Place { items: &AGGREGATION, other: &AGGREGATION, ..MASKED };
+/// Of a bulk request, each by what was done.
+static ITEMS: Place = array(&ITEM);
+static ITEM: Place = Place { other: &ANSWER, ..MASKED };
 
 fn body(told: &Told<'_>) -> Vec<u8> {
     let cause = || {

@@ -5,7 +5,8 @@
 
 use super::refusal::{JSON, bytes, object, rpc_status};
 use super::{ANY, Api, Body, DELETE, Family, GET, Operation, PATCH, POST, Root, Shape, Told, row};
-use crate::protocol::answers;
+use crate::protocol::answers::documents;
+use crate::protocol::json::table::{self, COUNTS, LABEL, MASK, MASKED, Place, Table, array};
 
 /// Pinecone's API.
 pub static PINECONE: Api = Api {
@@ -22,7 +23,7 @@ pub static PINECONE: Api = Api {
         event: None,
         about: "`PineconeApiException` and its kinds, by status",
     },
-    answers: &answers::EVERYTHING,
+    answers: &ANSWERS,
 };
 
 const OPERATIONS: &[Operation] = &[
@@ -60,6 +61,62 @@ const OPERATIONS: &[Operation] = &[
     row("admin", ANY, "bulk/imports", Body::Any),
     row("admin", ANY, "bulk/imports/{import}", Body::Any),
 ];
+
+/// What indexes and the project answer. Ids, names of indexes and namespaces, and page tokens are kept.
+static ANSWERS: Table = documents(&ANSWER);
+static ANSWER: Place = table::object(&[
+    ("matches", &RECORDS),
+    ("results", &RESULTS),
+    ("vectors", &VECTORS),
+    ("result", &RESULT),
+    ("namespace", &LABEL),
+    ("namespaces", &NAMESPACES),
+    ("pagination", &PAGINATION),
+    ("usage", &COUNTS),
+    ("data", &DATA),
+    ("model", &LABEL),
+    ("indexes", &INDEXES),
+    ("name", &LABEL),
+    ("host", &LABEL),
+    ("id", &LABEL),
+    ("dimension", &COUNTS),
+    ("totalVectorCount", &COUNTS),
+    ("indexFullness", &COUNTS),
+]);
+static RECORDS: Place = array(&RECORD);
+static RECORD: Place = table::object(&[
+    ("id", &LABEL),
+    ("score", &COUNTS),
+    ("values", &COUNTS),
+    ("sparseValues", &COUNTS),
+    ("sparse_values", &COUNTS),
+    ("metadata", &MASK),
+]);
+/// Of queries with several vectors, as older indexes answer them.
+static RESULTS: Place = array(&QUERY_RESULT);
+static QUERY_RESULT: Place = table::object(&[("matches", &RECORDS), ("namespace", &LABEL)]);
+/// A list of ids, or records by their ids.
+static VECTORS: Place = Place { items: &RECORD, other: &RECORD, mask_keys: false, ..MASKED };
+/// Of records whose text Pinecone embeds itself.
+static RESULT: Place = table::object(&[("hits", &HITS)]);
+static HITS: Place = array(&HIT);
+static HIT: Place = table::object(&[("_id", &LABEL), ("_score", &COUNTS), ("fields", &MASK)]);
+/// Counts by name, or a list.
+static NAMESPACES: Place = Place { items: &NAMESPACE, other: &COUNTS, mask_keys: false, ..MASKED };
+static NAMESPACE: Place = table::object(&[("name", &LABEL), ("record_count", &COUNTS)]);
+static PAGINATION: Place = table::object(&[("next", &LABEL)]);
+/// Of `embed` and `rerank`.
+static DATA: Place = array(&DATUM);
+static DATUM: Place = table::object(&[
+    ("index", &COUNTS),
+    ("score", &COUNTS),
+    ("values", &COUNTS),
+    ("sparse_values", &COUNTS),
+    ("sparse_indices", &COUNTS),
+    ("document", &MASK),
+]);
+static INDEXES: Place = array(&INDEX);
+static INDEX: Place = table::object(&[("name", &LABEL), ("host", &LABEL), ("dimension", &COUNTS)]);
 
 fn body(told: &Told<'_>) -> Vec<u8> {
     let details = object([("code", told.code.into())]);

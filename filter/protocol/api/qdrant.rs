@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::refusal::{JSON, bytes, object};
 use super::{ANY, Api, Body, DELETE, Family, GET, Operation, PATCH, POST, PUT, READ, Root, Shape, Told, row};
-use crate::protocol::answers;
+use crate::protocol::answers::documents;
+use crate::protocol::json::table::{self, COUNTS, LABEL, LABELS, MASK, MASKED, Place, Table, array};
 
 /// Qdrant's API.
 pub static QDRANT: Api = Api {
@@ -23,7 +24,7 @@ pub static QDRANT: Api = Api {
         event: None,
         about: "`UnexpectedResponse`, with status and body",
     },
-    answers: &answers::EVERYTHING,
+    answers: &ANSWERS,
 };
 
 const OPERATIONS: &[Operation] = &[
@@ -83,6 +84,43 @@ const OPERATIONS: &[Operation] = &[
     row("admin", GET, "metrics", Body::None),
     row("admin", ANY, "locks", Body::Any),
 ];
+
+/// What collections answer. Ids of points, names of collections and the offset of the next page are kept; the id of a
+/// group is a value of the payload.
+static ANSWERS: Table = documents(&ANSWER);
+static ANSWER: Place = table::object(&[("result", &RESULT), ("time", &COUNTS), ("usage", &COUNTS)]);
+/// A point, an object that holds some, or an array of these: batches nest them.
+static RESULT: Place = Place {
+    fields: &[
+        ("id", &LABEL),
+        ("version", &COUNTS),
+        ("score", &COUNTS),
+        ("payload", &MASK),
+        ("vector", &COUNTS),
+        ("vectors", &COUNTS),
+        ("shard_key", &LABEL),
+        ("points", &RESULT),
+        ("groups", &GROUPS),
+        ("next_page_offset", &LABEL),
+        ("count", &COUNTS),
+        ("collections", &NAMES),
+        ("aliases", &NAMES),
+        ("pairs", &PAIRS),
+        ("ids", &LABELS),
+        ("scores", &COUNTS),
+        ("offsets_row", &COUNTS),
+        ("offsets_col", &COUNTS),
+        ("operation_id", &COUNTS),
+    ],
+    items: &RESULT,
+    ..MASKED
+};
+static GROUPS: Place = array(&GROUP);
+static GROUP: Place = table::object(&[("id", &MASK), ("hits", &RESULT), ("lookup", &RESULT)]);
+static NAMES: Place = array(&NAME);
+static NAME: Place = table::object(&[("name", &LABEL), ("alias_name", &LABEL), ("collection_name", &LABEL)]);
+static PAIRS: Place = array(&PAIR);
+static PAIR: Place = table::object(&[("a", &LABEL), ("b", &LABEL), ("score", &COUNTS)]);
 
 fn body(told: &Told<'_>) -> Vec<u8> {
     let status = object([("error", told.message.into()), ("code", told.code.into())]);

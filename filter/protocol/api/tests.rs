@@ -5,6 +5,8 @@ use super::*;
 use crate::config::set::{Kind, Protocol};
 use crate::pages;
 
+mod stores;
+
 fn name(api: &'static Api, method: &str, path: &str) -> &'static str {
     api.operation(method, path, std::iter::empty()).name
 }

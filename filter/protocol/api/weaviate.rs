@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::refusal::{JSON, bytes, object};
 use super::{ANY, Api, Body, DELETE, Family, GET, Operation, PATCH, POST, PUT, READ, Root, Shape, Told, row};
-use crate::protocol::answers;
+use crate::protocol::answers::documents;
+use crate::protocol::json::table::{self, COUNTS, LABEL, MASKED, Place, Table, array};
 
 /// Weaviate's API.
 pub static WEAVIATE: Api = Api {
@@ -24,7 +25,7 @@ pub static WEAVIATE: Api = Api {
         event: None,
         about: "`UnexpectedStatusCodeError` and its kinds, with the body",
     },
-    answers: &answers::EVERYTHING,
+    answers: &ANSWERS,
 };
 
 const OPERATIONS: &[Operation] = &[
@@ -71,6 +72,56 @@ const OPERATIONS: &[Operation] = &[
     row("admin", ANY, "v1/cluster/**", Body::Any),
     row("admin", ANY, "v1/replication/**", Body::Any),
 ];
+
+/// What REST and GraphQL answer. Ids, names of classes and tenants, and scores are kept. Where a query renames `Get`,
+/// nothing below it is known, and everything is masked.
+static ANSWERS: Table = documents(&ANSWER);
+/// An object, an object that holds some, or an array of these, as batches are answered.
+static ANSWER: Place = Place {
+    fields: &[
+        ("data", &DATA),
+        ("objects", &ANSWER),
+        ("results", &RESULTS),
+        ("totalResults", &COUNTS),
+        ("class", &LABEL),
+        ("id", &LABEL),
+        ("tenant", &LABEL),
+        ("name", &LABEL),
+        ("properties", &PROPERTIES),
+        ("vector", &COUNTS),
+        ("vectors", &COUNTS),
+        ("creationTimeUnix", &COUNTS),
+        ("lastUpdateTimeUnix", &COUNTS),
+        ("additional", &ADDITIONAL),
+    ],
+    items: &ANSWER,
+    ..MASKED
+};
+/// Of a batch of deletions.
+static RESULTS: Place = table::object(&[
+    ("objects", &ANSWER),
+    ("matches", &COUNTS),
+    ("limit", &COUNTS),
+    ("successful", &COUNTS),
+    ("failed", &COUNTS),
+]);
+static DATA: Place = table::object(&[("Get", &CLASSES), ("Explore", &HITS)]);
+static CLASSES: Place = Place { other: &HITS, ..MASKED };
+static HITS: Place = array(&PROPERTIES);
+/// What an object holds. References lead to other objects, which may carry `_additional` too; no property can be called so.
+static PROPERTIES: Place =
+    Place { fields: &[("_additional", &ADDITIONAL)], other: &PROPERTIES, items: &PROPERTIES, ..MASKED };
+static ADDITIONAL: Place = table::object(&[
+    ("id", &LABEL),
+    ("vector", &COUNTS),
+    ("vectors", &COUNTS),
+    ("distance", &LABEL),
+    ("certainty", &LABEL),
+    ("score", &LABEL),
+    ("creationTimeUnix", &LABEL),
+    ("lastUpdateTimeUnix", &LABEL),
+    ("featureProjection", &COUNTS),
+]);
 
 fn body(told: &Told<'_>) -> Vec<u8> {
     let error = object([("message", told.message.into()), ("code", told.code.into())]);

@@ -42,6 +42,11 @@ impl Tally {
         self.delivered = self.delivered.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
     }
 
+    /// Masked values.
+    pub(crate) fn count(&self) -> u64 {
+        self.found.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
+    }
+
     pub(crate) fn found(&self) -> &[(Entity, u64)] {
         &self.found
     }

@@ -133,7 +133,7 @@ pub fn table<'p>(
     // Counted first, so that what is refused is not made, for what is made stays.
     Maker { routes: &routes, places: 0, commit: false }.root()?;
     let root = Maker { routes: &routes, places: 0, commit: true }.root()?;
-    let table: &'static Table = Box::leak(Box::new(Table { root }));
+    let table: &'static Table = Box::leak(Box::new(Table { root, event: root }));
     TABLES.with_borrow_mut(|tables| tables.insert(routes, table));
     Ok(table)
 }
@@ -198,7 +198,7 @@ impl Maker<'_> {
         if !self.commit {
             return Ok(&MASK);
         }
-        let base = if masked { MASKED } else { Place { mask_keys: false, ..LABELS } };
+        let base = if masked { MASKED } else { Place { mask_keys: false, ..KEPT } };
         Ok(Box::leak(Box::new(Place { fields: fields.leak(), other: others, items: others, ..base })))
     }
 
@@ -208,7 +208,7 @@ impl Maker<'_> {
 }
 
 /// What a place that keeps is built from.
-const LABELS: Place = Place { text: OnText::Keep, number: OnNumber::Keep, ..MASKED };
+const KEPT: Place = Place { text: OnText::Keep, number: OnNumber::Keep, ..MASKED };
 
 #[cfg(test)]
 mod tests {

@@ -3,11 +3,17 @@
 //! What is not named here is masked: unknown fields, error messages, annotations, names of tools.
 
 use crate::protocol::json::table::{
-    DROP, Fact, Field, LABEL, MASK, MASKED, Mark, OnNumber, OnText, Part, Place, Table, fact,
+    COUNTS, DROP, Fact, Field, LABEL, LABELS, MASK, MASKED, Mark, OnNumber, Part, Place, RUNNING, Table,
+    fact, json, text,
 };
 
 /// Every answer of the API: its operations name different fields, so one table reads them all.
-pub static ANSWERS: Table = Table { root: &ANSWER };
+pub static ANSWERS: Table = Table { root: &ANSWER, event: &ANSWER };
+
+/// Axes of the texts.
+const CHOICE_AXIS: usize = 0;
+const PART_AXIS: usize = 1;
+const TOOL_AXIS: usize = 2;
 
 static ANSWER: Place = Place {
     fields: &[
@@ -43,10 +49,10 @@ static CHOICE: Place = Place {
         ("message", &MESSAGE),
         ("text", &COMPLETION_TEXT),
     ],
-    mark: Some(Mark::Choice),
+    mark: Some(Mark::Item(CHOICE_AXIS)),
     ..MASKED
 };
-static CHOICE_INDEX: Place = fact(Fact::Choice);
+static CHOICE_INDEX: Place = fact(Fact::Index(CHOICE_AXIS));
 
 static MESSAGE: Place = Place {
     fields: &[
@@ -90,10 +96,10 @@ static TOOL_CALL: Place = Place {
         ("function", &TOOL_FUNCTION),
         ("custom", &TOOL_CUSTOM),
     ],
-    mark: Some(Mark::Tool),
+    mark: Some(Mark::Item(TOOL_AXIS)),
     ..MASKED
 };
-static TOOL_INDEX: Place = fact(Fact::Tool);
+static TOOL_INDEX: Place = fact(Fact::Index(TOOL_AXIS));
 static TOOL_FUNCTION: Place = Place { fields: &[("arguments", &TOOL_ARGUMENTS)], ..MASKED };
 static TOOL_CUSTOM: Place = Place { fields: &[("input", &TOOL_INPUT)], ..MASKED };
 static FUNCTION_CALL: Place = Place { fields: &[("arguments", &CALL_ARGUMENTS)], ..MASKED };
@@ -102,11 +108,6 @@ static AUDIO: Place = Place {
     fields: &[("id", &LABEL), ("data", &LABEL), ("expires_at", &LABEL), ("transcript", &TRANSCRIPT_TEXT)],
     ..MASKED
 };
-
-/// A text of the message, or an array of parts each of which carries some of it.
-const fn text(field: &'static Field, items: &'static Place) -> Place {
-    Place { text: OnText::Text(field), items, ..MASKED }
-}
 
 static CONTENT_TEXT: Place = text(&CONTENT, &CONTENT_PART);
 static CONTENT_PART: Place = Place {
@@ -126,8 +127,8 @@ static REASONING_TEXT: Place = text(&REASONING, &MASK);
 static TRANSCRIPT_TEXT: Place = text(&TRANSCRIPT, &MASK);
 static COMPLETION_TEXT: Place = text(&COMPLETION, &MASK);
 static TOOL_INPUT: Place = text(&INPUT, &MASK);
-static TOOL_ARGUMENTS: Place = Place { text: OnText::Json(&ARGUMENTS), ..MASKED };
-static CALL_ARGUMENTS: Place = Place { text: OnText::Json(&FUNCTION_ARGUMENTS), ..MASKED };
+static TOOL_ARGUMENTS: Place = json(&ARGUMENTS);
+static CALL_ARGUMENTS: Place = json(&FUNCTION_ARGUMENTS);
 
 static USAGE: Place = Place {
     number: OnNumber::Keep,
@@ -142,8 +143,6 @@ static USAGE: Place = Place {
     other: &COUNTS,
     ..MASKED
 };
-/// Numbers are kept, texts masked.
-static COUNTS: Place = Place { number: OnNumber::Keep, other: &COUNTS, items: &COUNTS, ..MASKED };
 static PROMPT_TOKENS: Place = fact(Fact::PromptTokens);
 static COMPLETION_TOKENS: Place = fact(Fact::CompletionTokens);
 static TOTAL_TOKENS: Place = fact(Fact::TotalTokens);
@@ -160,7 +159,8 @@ static DATUM: Place = Place {
     fields: &[
         ("object", &LABEL),
         ("index", &LABEL),
-        ("embedding", &EMBEDDING),
+        // Numbers, or all of them in one string of base64.
+        ("embedding", &LABELS),
         ("id", &LABEL),
         ("created", &LABEL),
         ("owned_by", &LABEL),
@@ -168,16 +168,15 @@ static DATUM: Place = Place {
     ..MASKED
 };
 
-const HEAD: [Part; 3] = [Part::Envelope, Part::Literal(r#""choices":[{"index":"#), Part::Choice];
-
-/// Numbers, or all of them in one string of base64.
-static EMBEDDING: Place = Place { text: OnText::Keep, number: OnNumber::Keep, items: &LABEL, ..MASKED };
+const HEAD: [Part; 3] = [Part::Envelope, Part::Literal(r#""choices":[{"index":"#), Part::Index(CHOICE_AXIS)];
 
 /// The event of a text that is a field of the delta.
 macro_rules! delta {
     ($id:literal, $before:literal, $after:literal) => {
         Field {
             id: $id,
+            name: "",
+            thinking: false,
             event: &[
                 HEAD[0],
                 HEAD[1],
@@ -195,12 +194,14 @@ macro_rules! tool_delta {
     ($id:literal, $before:literal) => {
         Field {
             id: $id,
+            name: "",
+            thinking: false,
             event: &[
                 HEAD[0],
                 HEAD[1],
                 HEAD[2],
                 Part::Literal(r#","delta":{"tool_calls":[{"index":"#),
-                Part::Tool,
+                Part::Index(TOOL_AXIS),
                 Part::Literal($before),
                 Part::Text,
                 Part::Literal(r#""}}]},"finish_reason":null}]"#),
@@ -219,6 +220,8 @@ static ARGUMENTS: Field = tool_delta!(6, r#","function":{"arguments":""#);
 static INPUT: Field = tool_delta!(7, r#","custom":{"input":""#);
 static COMPLETION: Field = Field {
     id: 8,
+    name: "",
+    thinking: false,
     event: &[
         HEAD[0],
         HEAD[1],
