@@ -60,6 +60,14 @@ impl Masks for Plan {
         Masker::new(Rc::clone(&self.0))
     }
 
+    fn finds_nothing(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn masks_numbers(&self) -> bool {
+        self.0.enabled != 0
+    }
+
     fn begin_label(&self) -> Option<Masker> {
         self.1.as_ref().map(|labels| Masker::new(Rc::clone(labels)))
     }

@@ -244,6 +244,12 @@ impl<M: Masks> Stream<M> {
                 Site::Label => label(raw, edit),
                 Site::Drop(with) => edit.out.extend_from_slice(with.as_bytes()),
                 Site::Text | Site::Key => self.whole(raw, edit),
+                Site::Thinking => match self.thinking {
+                    Thinking::Mask => self.whole(raw, edit),
+                    Thinking::Exempt => label(raw, edit),
+                    Thinking::Drop => {}
+                },
+                Site::Nested => Nested::new(edit.masks.begin()).push(raw, End::Text, edit),
                 Site::Sequence => self.count.write(raw, edit.out),
                 Site::Signature { at } => self.signature(self.notes.indexes(&at), raw, edit),
                 Site::Piece { which, at } => {
@@ -363,6 +369,11 @@ impl<M: Masks> Stream<M> {
         end: End,
         edit: &mut Edit<'_, M>,
     ) -> Result<(), Unreadable> {
+        if edit.masks.finds_nothing() {
+            edit.tally.deliver(raw.len());
+            edit.out.extend_from_slice(raw);
+            return Ok(());
+        }
         let open = self.channels.iter().position(|channel| channel.key == key);
         if let Some(channel) = open.and_then(|at| self.channels.get_mut(at)) {
             channel.lane.push(raw, end, edit);

@@ -206,3 +206,18 @@ fn answers_of_any_api_are_masked_by_the_paths_of_their_connection() {
     });
     assert_eq!(told, ["connections[1].answers.keep[0]: $['b'] is both a text and kept"]);
 }
+
+#[test]
+fn an_operation_that_is_not_read_is_none_that_conditions_on_its_body_can_pass() {
+    let status = |rule: &str| {
+        let rig = rig("openai", |set| {
+            set["policies"][0]["rules"] = json!([{ "name": "r", "deny": rule }]);
+        });
+        let mut exchange = begin(&rig, "POST", "/v1/responses", &[]);
+        exchange.request_head(&rig.host, false);
+        rig.host.answers.borrow().first().map(|answer| answer.status)
+    };
+    assert_eq!(status("request.method == \"DELETE\""), None);
+    assert_eq!(status("llm.model == \"x\""), Some(415));
+    assert_eq!(status("prompt.text.contains(\"x\")"), Some(415));
+}

@@ -6,3 +6,6 @@
 mod table;
 
 pub use table::ANSWERS;
+
+#[cfg(test)]
+mod tests;

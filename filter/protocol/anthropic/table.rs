@@ -4,7 +4,7 @@
 //! titles, names of tools, stop sequences, error messages. Offsets in citations are those of the caller's documents.
 
 use crate::protocol::json::table::{
-    COUNTS, Fact, Field, LABEL, MASKED, Mark, OnText, Part, Place, RUNNING, Table, array, fact, json, marked,
+    COUNTS, Fact, Field, LABEL, MASKED, Mark, Part, Place, RUNNING, SIGNATURE, Table, array, fact, json, marked,
     object, text,
 };
 
@@ -36,8 +36,7 @@ static KIND: Place = fact(Fact::Kind);
 static BLOCK_INDEX: Place = fact(Fact::Index(BLOCK));
 
 static BLOCK_DELTA: Place = object(&[("type", &KIND), ("index", &BLOCK_INDEX), ("delta", &DELTA)]);
-static BLOCK_START: Place =
-    object(&[("type", &KIND), ("index", &BLOCK_INDEX), ("content_block", &CONTENT_BLOCK)]);
+static BLOCK_START: Place = object(&[("type", &KIND), ("index", &BLOCK_INDEX), ("content_block", &CONTENT_BLOCK)]);
 static BLOCK_STOP: Place = marked(Mark::EndScope, &[("type", &KIND), ("index", &BLOCK_INDEX)]);
 static MESSAGE_START: Place = object(&[("type", &KIND), ("message", &MESSAGE)]);
 static MESSAGE_DELTA: Place = object(&[("type", &KIND), ("delta", &ENDING), ("usage", &USAGE)]);
@@ -152,8 +151,11 @@ static RESULT: Place = Place {
     ..MASKED
 };
 /// A document's: text, unless it says before that it is none.
-static SOURCE: Place =
-    Place { fields: &[("type", &KIND), ("media_type", &LABEL)], kinds: &[("base64", &BINARY)], ..MASKED };
+static SOURCE: Place = Place {
+    fields: &[("type", &KIND), ("media_type", &LABEL)],
+    kinds: &[("base64", &BINARY)],
+    ..MASKED
+};
 static BINARY: Place = object(&[("type", &KIND), ("media_type", &LABEL), ("data", &LABEL)]);
 
 static USAGE: Place = Place {
@@ -175,7 +177,6 @@ static CACHED_TOKENS: Place = fact(Fact::CachedTokens);
 static TEXT_TEXT: Place = text(&TEXT, &RUNNING);
 static THINKING_TEXT: Place = text(&THINKING, &RUNNING);
 static INPUT_JSON: Place = json(&INPUT);
-static SIGNATURE: Place = Place { text: OnText::Signature, ..MASKED };
 static COMPACTION_TEXT: Place = text(&COMPACTION, &RUNNING);
 static COMPLETION_TEXT: Place = text(&COMPLETION, &RUNNING);
 

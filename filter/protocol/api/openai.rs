@@ -33,6 +33,7 @@ const OPERATIONS: &[Operation] = &[
     read("chat/completions", View::Chat, "chat"),
     read("completions", View::Completions, "completions"),
     read("embeddings", View::Embedding, "embedding"),
+    row("responses", POST, "responses", Body::Json),
     row("models", GET, "models", Body::None),
     row("models", GET, "models/{model}", Body::None),
     row("models", GET, "models/{owner}/{model}", Body::None),

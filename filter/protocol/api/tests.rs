@@ -123,6 +123,7 @@ fn openais_paths_are_known_behind_any_version() {
         let of = |method: &str, path: &str| name(&OPENAI, method, &format!("{base}{path}"));
         assert_eq!(of("POST", "/chat/completions"), "chat", "{base}");
         assert_eq!(of("POST", "/completions"), "completions");
+        assert_eq!(of("POST", "/responses"), "responses");
         assert_eq!(of("POST", "/embeddings"), "embedding");
         assert_eq!(of("GET", "/models"), "models");
         assert_eq!(of("GET", "/models/gpt-4o"), "models");

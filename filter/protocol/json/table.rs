@@ -32,7 +32,7 @@
 //!    not depend on cuts, so that they equal the joined pieces.
 //! 6. **Numbering.** `fact(Fact::Sequence)` on the event's number: it is counted on where the engine writes events.
 //!
-//! Then give the table a test: `testing::laws` takes a recorded stream with `?` for its texts.
+//! Then give the table its tests: `protocol::testing::recorded` checks every law for a recorded stream of each text.
 
 /// Indexes by which the texts of a stream are kept apart.
 pub const AXES: usize = 3;
@@ -70,6 +70,10 @@ pub enum OnText {
     Read(Fact),
     /// A text of its own.
     Mask,
+    /// The same, and the text is JSON.
+    Nested,
+    /// A text of its own that is a model's thinking.
+    Thinking,
     /// In a stream a piece of a text, else the whole of one.
     Text(&'static Field),
     /// The same, and the text is JSON.
@@ -135,7 +139,7 @@ pub enum Mark {
     Item(usize),
     /// One of several on an axis without an index unless [`Fact::Index`] tells one: its position means nothing.
     Part(usize),
-    /// The texts that agree with every index that the event's root gives end here.
+    /// The texts that agree with every index that the event's root gives end here; none, if it gives none.
     EndScope,
     /// All texts end here.
     EndAll,
@@ -168,6 +172,8 @@ pub enum Part {
     Index(usize),
     /// These bytes where the text has an index on the axis.
     If(usize, &'static str),
+    /// The index on the axis between these bytes, where the text has one.
+    Indexed(usize, &'static str, &'static str),
     /// The value read as [`Fact::Own`] with the text's last piece, quotes included.
     Own,
     /// The event's number.
@@ -232,6 +238,15 @@ pub static LABELS: Place = Place { text: OnText::Keep, number: OnNumber::Keep, i
 
 /// Numbers are kept, texts masked.
 pub static COUNTS: Place = Place { number: OnNumber::Keep, other: &COUNTS, items: &COUNTS, ..MASKED };
+
+/// A whole text that is itself JSON.
+pub static NESTED: Place = Place { text: OnText::Nested, ..MASKED };
+
+/// A whole text that is a model's thinking.
+pub static THINKING: Place = Place { text: OnText::Thinking, ..MASKED };
+
+/// What signs thinking, or is thinking that only the provider reads.
+pub static SIGNATURE: Place = Place { text: OnText::Signature, ..MASKED };
 
 /// Written `null`.
 pub static DROP: Place = drops("null");

@@ -424,7 +424,13 @@ impl Walk {
                     piece.given = piece.at;
                 }
             }
-            OnText::Mask | OnText::Text(_) | OnText::Json(_) | OnText::Running | OnText::Signature => {
+            OnText::Mask
+            | OnText::Nested
+            | OnText::Thinking
+            | OnText::Text(_)
+            | OnText::Json(_)
+            | OnText::Running
+            | OnText::Signature => {
                 if matches!(self.state, State::LongKey) {
                     visit.key(part, from, closed);
                 } else {

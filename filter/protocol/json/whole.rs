@@ -1,8 +1,8 @@
 //! A document that is written as it is read: every string of it is a whole text.
 
 use crate::mask::text::Masks;
-use crate::protocol::facts::Facts;
 use crate::protocol::{Thinking, Unreadable};
+use crate::protocol::facts::Facts;
 
 use super::nested::Nested;
 use super::table::{Fact, Mark, OnText, Place};
@@ -45,14 +45,7 @@ struct Signed {
 
 impl<M: Masks> Whole<M> {
     pub(crate) fn new(root: &'static Place) -> Self {
-        Self {
-            walk: Walk::new(root),
-            open: Open::None,
-            spare: None,
-            cut: Vec::new(),
-            empty: true,
-            signed: Signed::default(),
-        }
+        Self { walk: Walk::new(root), open: Open::None, spare: None, cut: Vec::new(), empty: true, signed: Signed::default() }
     }
 
     pub(crate) fn set_thinking(&mut self, thinking: Thinking) {
@@ -153,7 +146,7 @@ impl<M: Masks> Editor<'_, '_, M> {
         }
         let mask = self.edit.masks.begin();
         *self.open = match (on, self.spare.take()) {
-            (OnText::Json(_), spare) => {
+            (OnText::Json(_) | OnText::Nested, spare) => {
                 *self.spare = spare;
                 Open::Nested(Nested::new(mask))
             }
@@ -169,7 +162,11 @@ impl<M: Masks> Editor<'_, '_, M> {
 impl<M: Masks> Editor<'_, '_, M> {
     /// Begins thinking or its signature, where that is not just a text.
     fn begin_signed(&mut self, on: OnText) -> Option<Open<M::Text>> {
-        let thinking = matches!(on, OnText::Text(field) | OnText::Json(field) if field.thinking);
+        let thinking = match on {
+            OnText::Thinking => true,
+            OnText::Text(field) | OnText::Json(field) => field.thinking,
+            _ => false,
+        };
         let signature = matches!(on, OnText::Signature);
         if !thinking && !signature {
             return None;

@@ -6,6 +6,7 @@
 mod operation;
 mod refusal;
 mod request;
+mod responses;
 mod table;
 
 pub use operation::Operation;

@@ -28,6 +28,8 @@ pub(super) enum Which {
 pub(super) enum Site {
     Piece { which: Which, at: Positions },
     Text,
+    Nested,
+    Thinking,
     Label,
     Key,
     Number,
@@ -39,7 +41,7 @@ pub(super) enum Site {
 impl Site {
     /// Whether any other string in its place leaves the document's meaning to the walk as it is.
     pub(super) fn is_free(self) -> bool {
-        matches!(self, Self::Piece { .. } | Self::Text)
+        matches!(self, Self::Piece { .. } | Self::Text | Self::Nested | Self::Thinking)
     }
 }
 
@@ -112,7 +114,7 @@ impl Notes {
         if self.ends_all {
             self.ends.push(ALL);
         }
-        if self.ends_scope {
+        if self.ends_scope && self.root != ALL {
             self.ends.push(self.root);
         }
         for (axis, items) in self.items.iter().enumerate() {
@@ -226,6 +228,8 @@ impl Visit for Noter<'_> {
             OnText::Text(field) => Site::Piece { which: Which::Text(field), at: positions },
             OnText::Json(field) => Site::Piece { which: Which::Json(field), at: positions },
             OnText::Running => Site::Piece { which: Which::Path(path), at: positions },
+            OnText::Nested => Site::Nested,
+            OnText::Thinking => Site::Thinking,
             OnText::Signature => Site::Signature { at: positions },
             OnText::Keep | OnText::Read(_) | OnText::Mask => Site::Text,
         };

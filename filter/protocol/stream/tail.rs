@@ -62,8 +62,7 @@ impl<M: Masks> Stream<M> {
                 document.splice(kept.text..kept.text, tail);
                 if let Some(at) = kept.sequence {
                     let number = self.count.next().to_string();
-                    let shift =
-                        if at > kept.text { document.len().saturating_sub(kept.document.len()) } else { 0 };
+                    let shift = if at > kept.text { document.len().saturating_sub(kept.document.len()) } else { 0 };
                     let at = at.saturating_add(shift);
                     document.splice(at..at, number.into_bytes());
                 }
@@ -91,7 +90,11 @@ impl<M: Masks> Stream<M> {
                 Part::If(axis, literal) if index(*axis).is_some() => {
                     document.extend_from_slice(literal.as_bytes());
                 }
-                Part::If(..) => {}
+                Part::Indexed(axis, before, after) if let Some(index) = index(*axis) => {
+                    let parts = [before.as_bytes(), index.to_string().as_bytes(), after.as_bytes()].concat();
+                    document.extend_from_slice(&parts);
+                }
+                Part::If(..) | Part::Indexed(..) => {}
                 Part::Sequence => document.extend_from_slice(self.count.next().to_string().as_bytes()),
                 Part::Own if channel.own.is_empty() => document.extend_from_slice(b"\"\""),
                 Part::Own => label(&channel.own, &mut Edit::new(edit.masks, &mut document, edit.tally)),
@@ -118,8 +121,7 @@ impl<M: Masks> Stream<M> {
             let Site::Piece { which: Which::Path(_), .. } = site.site else { continue };
             let key = self.site_key(site);
             let open = self.channels.iter().position(|channel| Some(channel.key) == key);
-            let Some(open) = open.filter(|at| self.channels.get(*at).is_some_and(|c| c.lane.held() > 0))
-            else {
+            let Some(open) = open.filter(|at| self.channels.get(*at).is_some_and(|c| c.lane.held() > 0)) else {
                 continue;
             };
             let kept = self.strip(data, sites, position, masks)?;
@@ -152,7 +154,7 @@ impl<M: Masks> Stream<M> {
                 Site::Drop(with) => document.extend_from_slice(with.as_bytes()),
                 Site::Sequence => kept.sequence = Some(document.len()),
                 Site::Piece { .. } if at == position => kept.text = document.len(),
-                Site::Piece { .. } | Site::Text | Site::Signature { .. } => {}
+                Site::Piece { .. } | Site::Text | Site::Nested | Site::Thinking | Site::Signature { .. } => {}
             }
             if document.len() > MAX_KEPT {
                 return Err(Unreadable::EventTooLong { limit: MAX_KEPT });
