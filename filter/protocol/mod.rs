@@ -14,7 +14,9 @@
 //!
 //! What comes compressed all the same is unpacked first ([`coding`]).
 
+pub mod answers;
 pub mod anthropic;
+pub mod api;
 pub mod aws_frames;
 pub mod coding;
 pub mod cohere;
