@@ -13,7 +13,7 @@ use crate::config::set::{Kind, Mode};
 use crate::host::{CallId, Flow, Host, Reply, Side};
 use crate::mask::recognised::{Recognised, Texts};
 use crate::mask::text::{Entity, Masks};
-use crate::protocol::openai;
+use crate::protocol::json::table::Table;
 use crate::protocol::rewrite::{BodyKind, ResponseRewriter};
 
 /// An answer that waits for its recogniser.
@@ -25,7 +25,7 @@ pub(super) enum Reading {
     /// It is held until it is whole. So many bytes of it are buffered.
     Gathering(usize),
     /// It is whole, masked by the patterns, and the recogniser was asked.
-    Asked { call: CallId, size: usize, kind: BodyKind, masked: Vec<u8>, texts: Texts },
+    Asked { call: CallId, size: usize, kind: BodyKind, table: &'static Table, masked: Vec<u8>, texts: Texts },
     /// It passes, and a copy is kept for a question that nobody waits for.
     Copying(Vec<u8>),
 }
@@ -38,6 +38,10 @@ impl Exchange {
     fn wanted(&self) -> impl Fn(Entity) -> bool + 'static {
         let entities = self.policy().map(|policy| policy.entities).unwrap_or_default();
         move |entity| entities.contains(entity)
+    }
+
+    fn table(&self) -> Option<&'static Table> {
+        self.lane.as_ref().map(|lane| self.answers(lane))
     }
 
     /// Decides by an answer's head whether a recogniser shall read it.
@@ -121,7 +125,8 @@ impl Exchange {
             })?;
         }
         let texts = Texts::default();
-        read_again(kind, &masked, texts.clone());
+        let Some(table) = self.table() else { return Ok(self.release(host, size, &masked)) };
+        read_again(kind, table, &masked, texts.clone());
         let joined = texts.joined();
         if joined.is_empty() {
             self.answer.reading = Reading::None;
@@ -129,7 +134,7 @@ impl Exchange {
         }
         match host.call(&recogniser.ask(&joined, &self.wanted())) {
             Ok(call) => {
-                self.answer.reading = Reading::Asked { call, size, kind, masked, texts };
+                self.answer.reading = Reading::Asked { call, size, kind, table, masked, texts };
                 Ok(Flow::Pause)
             }
             Err(error) => Err(silent(host, &recogniser, &error.to_string())),
@@ -146,7 +151,8 @@ impl Exchange {
         if *asked != call {
             return;
         }
-        let Reading::Asked { size, kind, masked, texts, .. } = std::mem::take(&mut self.answer.reading)
+        let Reading::Asked { size, kind, table, masked, texts, .. } =
+            std::mem::take(&mut self.answer.reading)
         else {
             return;
         };
@@ -164,7 +170,7 @@ impl Exchange {
         let replacement = Rc::new(move |entity| catalogue.replacement(entity).to_vec());
         let out = match findings.is_empty() {
             true => masked,
-            false => read_again(kind, &masked, Recognised::new(texts.spans(&findings), replacement)),
+            false => read_again(kind, table, &masked, Recognised::new(texts.spans(&findings), replacement)),
         };
         self.release(host, size, &out);
         if self.answer.trailers {
@@ -199,18 +205,24 @@ impl Exchange {
     pub(super) fn question(&mut self) -> Option<(Rc<Recogniser>, String)> {
         let Reading::Copying(copy) = std::mem::take(&mut self.answer.reading) else { return None };
         let (recogniser, kind, lane) = (self.recogniser()?, self.answer.kind?, self.lane.clone()?);
-        let masked = read_again(kind, &copy, lane.plan.clone());
+        let table = self.answers(&lane);
+        let coded = ResponseRewriter::new(kind, table, lane.plan.clone()).coded(self.answer.coding);
+        let masked = finish(coded, &copy);
         let texts = Texts::default();
-        read_again(kind, &masked, texts.clone());
+        read_again(kind, table, &masked, texts.clone());
         let joined = texts.joined();
         (self.answer.ended && !joined.is_empty()).then_some((recogniser, joined))
     }
 }
 
 /// Reads a whole answer; nothing where it cannot be read.
-fn read_again<M: Masks>(kind: BodyKind, body: &[u8], masks: M) -> Vec<u8> {
+fn read_again<M: Masks>(kind: BodyKind, table: &'static Table, body: &[u8], masks: M) -> Vec<u8> {
+    finish(ResponseRewriter::new(kind, table, masks), body)
+}
+
+fn finish<M: Masks>(rewriter: ResponseRewriter<M>, body: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(body.len());
-    let mut rewriter = ResponseRewriter::new(kind, &openai::ANSWERS, masks).without_drops();
+    let mut rewriter = rewriter.without_drops();
     match rewriter.push(body, true, &mut out) {
         Ok(()) => out,
         Err(_) => Vec::new(),

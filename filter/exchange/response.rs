@@ -8,14 +8,18 @@
 //! trailers' event unless the last piece was paused): text is held whole while it is short, and where a cut-off
 //! JSON body or stream still holds bytes back when trailers come, the exchange is broken off rather than falsified.
 
+use super::guard::Lane;
 use super::recognition::Reading;
-use super::refusal::{self, Code, Refusal};
+use super::refusal::{Code, Refusal};
 use super::{Exchange, Stage, answer, metrics};
 use crate::config::set::{Kind, Mode};
 use crate::host::{Flow, Header, Host, LocalAnswer, Side};
 use crate::mask::text::{Masks, Sink, TextMask};
 use crate::mask::{self, Masker, Plan};
-use crate::protocol::openai;
+use crate::protocol::api::{self, Api};
+use crate::protocol::aws_frames;
+use crate::protocol::coding::Coding;
+use crate::protocol::json::table::Table;
 use crate::protocol::rewrite::{BodyKind, ResponseRewriter};
 
 /// A plain text answer up to this size is held whole, so that its end can be masked even before trailers.
@@ -42,6 +46,8 @@ pub(super) struct Answer {
     /// Covers the credential where nothing else is changed.
     cover: Option<Masker>,
     pub(super) kind: Option<BodyKind>,
+    /// The coding its body came in.
+    pub(super) coding: Option<Coding>,
     /// The upstream's status.
     pub(super) status: u16,
     /// When its first byte came, in nanoseconds since 1970.
@@ -139,8 +145,11 @@ impl Exchange {
         }
         match answer::body_kind(self.answer.status, headers) {
             Ok(kind) => {
+                let kind = framing(kind, lane.api);
                 self.answer.kind = Some(kind);
-                let rewriter = ResponseRewriter::new(kind, &openai::ANSWERS, masks.clone());
+                let coding = answer::coding(headers).unwrap_or_default();
+                self.answer.coding = coding;
+                let rewriter = ResponseRewriter::new(kind, self.answers(&lane), masks.clone()).coded(coding);
                 // Where nothing but the credential is masked, nothing is dropped either.
                 let keeps_all = !self.masks_answer() || !lane.masks_entities;
                 let rewriter = if keeps_all { rewriter.without_drops() } else { rewriter };
@@ -169,6 +178,11 @@ impl Exchange {
             self.answer.cover = Some(lane.cover.begin());
         }
         Ok(())
+    }
+
+    /// The table that reads the answer.
+    pub(super) fn answers(&self, lane: &Lane) -> &'static Table {
+        self.inquiry.operation.and_then(|operation| operation.answers).unwrap_or(lane.answers)
     }
 
     /// The route must still be the one that was judged: a header written since may have moved the request.
@@ -290,11 +304,13 @@ impl Exchange {
             crate::host::Level::Warn,
             &format!("exchange {}: the answer was broken off: {why}", self.name),
         );
-        if self.answer.kind == Some(BodyKind::EventStream) {
-            let code = Code::UpstreamUnreadable.name();
-            out.extend(openai::error_event(code, "the upstream's stream cannot be read further"));
-        } else {
-            host.reset();
+        let refusal = Refusal::new(Code::UpstreamUnreadable, "the upstream's stream cannot be read further");
+        let told = refusal.told();
+        let shape = self.lane.as_ref().and_then(|lane| lane.api).map(|api| &api.refusals);
+        match (self.answer.kind, shape.and_then(|shape| shape.event)) {
+            (Some(BodyKind::EventStream), Some(event)) => out.extend(event(&told)),
+            (Some(BodyKind::AwsFrames), _) => out.extend(aws_frames::exception(told.message)),
+            _ => host.reset(),
         }
     }
 
@@ -362,12 +378,8 @@ impl Exchange {
     pub(super) fn refuse(&mut self, host: &dyn Host, refusal: &Refusal) {
         self.stage = Stage::Refused;
         let code = refusal.code;
-        let protocol = self.lane.as_ref().map(|lane| lane.connection.protocol);
-        let (content_type, body) = refusal::body(protocol, refusal);
-        let mut headers: Vec<(String, Vec<u8>)> = vec![
-            ("content-type".to_owned(), content_type.as_bytes().to_vec()),
-            ("cache-control".to_owned(), b"no-store".to_vec()),
-        ];
+        let (mut headers, body) = refusal.shaped(self.lane.as_ref().and_then(|lane| lane.api));
+        headers.push(("cache-control".to_owned(), b"no-store".to_vec()));
         headers.extend(self.exposed().into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes())));
         if let Some(challenge) = &refusal.challenge {
             headers.push(("www-authenticate".to_owned(), challenge.clone().into_bytes()));
@@ -418,6 +430,15 @@ impl Sink for Stars {
 
     fn swallow(&mut self, len: usize) {
         self.replace(len, mask::text::Entity(0), &[]);
+    }
+}
+
+/// How an API's events are framed in a body of this kind.
+fn framing(kind: BodyKind, api: Option<&Api>) -> BodyKind {
+    match (kind, api) {
+        // Unless it is asked for events, a stream is one array of them.
+        (BodyKind::Json, Some(api)) if api.name == api::GEMINI.name => BodyKind::JsonArray,
+        _ => kind,
     }
 }
 

@@ -86,6 +86,14 @@ impl Masks for Plan {
         Masker::new(Rc::clone(&self.whole))
     }
 
+    fn finds_nothing(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn masks_numbers(&self) -> bool {
+        !self.whole.is_empty()
+    }
+
     fn begin_label(&self) -> Option<Masker> {
         self.labels.as_ref().map(|labels| Masker::new(Rc::clone(labels)))
     }

@@ -36,6 +36,14 @@ pub trait Masks {
     type Text: TextMask;
     /// Begins a new text.
     fn begin(&self) -> Self::Text;
+    /// Whether there is nothing that could be found: texts need not be looked at.
+    fn finds_nothing(&self) -> bool {
+        false
+    }
+    /// Whether numbers may be masked. If not, bare numbers in tool arguments are given out as they come.
+    fn masks_numbers(&self) -> bool {
+        true
+    }
     /// Begins a label: an identifier that clients and providers read, and that is kept but for secrets known by their
     /// very bytes. `None`: there are none.
     fn begin_label(&self) -> Option<Self::Text> {

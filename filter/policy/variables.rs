@@ -116,7 +116,7 @@ variables! {
     TargetName "target.name" Text Head "Name of the connection."
     TargetProtocol "target.protocol" Text Head "Protocol of the connection, such as `openai`."
     TargetRoute "target.route" Text Head "Envoy's name of the route."
-    LlmOperation "llm.operation" Text Body "`chat`, `completions`, `embedding`, `models`, `image`, `audio`, or `unknown`."
+    LlmOperation "llm.operation" Text Body "`chat`, `completions`, `responses`, `embedding`, `models`, `image`, `audio`, or `unknown`."
     LlmModel "llm.model" Text Body "The model that is asked for; empty where the operation has none."
     LlmStream "llm.stream" Bool Body "Whether the answer is asked for as a stream."
     LlmMaxOutputTokens "llm.max_output_tokens" Int Body "The caller's bound on the answer, in tokens; 0 where there is none."

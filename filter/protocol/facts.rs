@@ -39,21 +39,22 @@ impl Facts {
         match fact {
             Fact::Id => label(&mut self.id, value),
             Fact::Model => label(&mut self.model, value),
-            Fact::Finish if !is_end(value) => {}
-            Fact::Finish => label(&mut self.finish, value),
+            Fact::Finish | Fact::Reason if !is_end(value) => {}
+            Fact::Finish | Fact::Reason => label(&mut self.finish, value),
             Fact::PromptTokens => count(&mut self.usage.prompt, value),
             Fact::CompletionTokens => count(&mut self.usage.completion, value),
             Fact::TotalTokens => count(&mut self.usage.total, value),
             Fact::CachedTokens => count(&mut self.usage.cached, value),
             Fact::ReasoningTokens => count(&mut self.usage.reasoning, value),
-            Fact::Object | Fact::Created | Fact::Choice | Fact::Tool => {}
+            Fact::Object | Fact::Created | Fact::Kind | Fact::Done => {}
+            Fact::Index(_) | Fact::Own | Fact::Sequence => {}
         }
     }
 }
 
-/// Whether a `finish_reason` says that the choice ended: some servers send an empty one with every event.
+/// Whether a reason says that something ended: some servers send an empty one with every event.
 pub(crate) fn is_end(reason: &[u8]) -> bool {
-    !matches!(reason, b"" | b"null")
+    !matches!(reason, b"" | b"null" | b"FINISH_REASON_UNSPECIFIED")
 }
 
 /// Remembers a label as it was written; labels with escapes are nobody's names.

@@ -1,11 +1,29 @@
 //! What the bytes of each API mean, and the framings they share.
 //!
 //! Requests are read whole and strictly ([`openai`]): what a rule judges must be what the upstream reads. Responses are
-//! rewritten as they come ([`rewrite`]): an API's answers are a table ([`json::table`]) that one engine reads, over two
-//! framings, a JSON document and server-sent events ([`sse`]).
+//! rewritten as they come ([`rewrite`]): an API's answers are a table ([`json::table`]) that one engine reads, over
+//! these framings:
+//!
+//! | framing | media type | file |
+//! |---|---|---|
+//! | one document | `application/json`, `…+json` | [`json`] |
+//! | server-sent events | `text/event-stream` | [`sse`] |
+//! | a document a line, JSON text sequences | `application/x-ndjson`, `application/jsonl`, `application/json-seq` | `json_lines` |
+//! | an array whose items are events | `application/json`, by protocol | `json_array` |
+//! | AWS event stream | `application/vnd.amazon.eventstream` | [`aws_frames`] |
+//!
+//! What comes compressed all the same is unpacked first ([`coding`]).
 
+pub mod answers;
+pub mod anthropic;
+pub mod api;
+pub mod aws_frames;
+pub mod coding;
+pub mod cohere;
 mod facts;
 pub mod json;
+mod json_array;
+mod json_lines;
 pub mod openai;
 pub mod problem;
 pub mod rewrite;
@@ -41,14 +59,42 @@ pub enum Unreadable {
         /// The bound.
         limit: usize,
     },
+    /// Compressed bytes that are damaged, end early or expand too far.
+    #[error("the answer's content coding cannot be undone: {reason}")]
+    Coding {
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// A binary frame that is damaged, or that two readers may read differently.
+    #[error("a frame of the answer is not readable: {reason}")]
+    Frame {
+        /// What is wrong.
+        reason: &'static str,
+    },
     /// Text of a choice behind the event that ended it: what was held of the text is gone by then, so that a value cut
     /// there could not be masked.
     #[error("the answer goes on behind its end")]
     TextAfterEnd,
+    /// An event whose name and whose document's kind are not the same: readers go by the one or the other.
+    #[error("an event is called one thing by its framing and another by its document")]
+    TwoNames,
     /// More texts at once, or in one event, than are followed.
     #[error("the answer carries more than {limit} texts at once")]
     TooManyTexts {
         /// The bound.
         limit: usize,
     },
+}
+
+/// What becomes of a model's thinking. Providers sign it, and take it back only as they gave it out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Thinking {
+    /// Masked like any text. Where that changed a block, its signature is written empty: the block shows what was
+    /// thought, but cannot be sent back to the provider.
+    #[default]
+    Mask,
+    /// Kept as it came, but for the injected credential, with its signature: it can be sent back.
+    Exempt,
+    /// Written empty, with its signature.
+    Drop,
 }

@@ -8,18 +8,22 @@
 //! * the output is valid JSON, event by event;
 //! * after [`Unreadable`] nothing more goes out.
 
+mod documents;
+mod frames;
 mod sniff;
 
 use crate::mask::text::{Entity, Masks};
 
+use super::coding::{Coding, Decoder};
 use super::facts::Facts;
 use super::json::table::Table;
 use super::json::text::{End, Text};
 use super::json::whole::Whole;
 use super::json::{Edit, Tally};
-use super::sse::{Event, Frame, Framer, Lines, data_value};
-use super::stream::Stream;
-use super::{Unreadable, Usage};
+use super::sse::{Event, Frame, Framer, Lines, data_value, field_value};
+use super::stream::{Frames, Stream};
+use super::{Thinking, Unreadable, Usage};
+use documents::{Documents, Framing};
 
 /// What a response's bytes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,13 +32,32 @@ pub enum BodyKind {
     Json,
     /// Server-sent events with a JSON document each.
     EventStream,
+    /// A JSON document a line.
+    JsonLines,
+    /// A JSON array whose items are events; a body that is no array is [`BodyKind::Json`].
+    JsonArray,
+    /// AWS event stream: binary frames with a JSON document each.
+    AwsFrames,
     /// Text that has no structure.
     Text,
+}
+
+impl BodyKind {
+    /// How its documents are framed, where they are and it is not by server-sent events.
+    fn framing(self) -> Option<Framing> {
+        match self {
+            Self::JsonLines => Some(Framing::Lines(Default::default())),
+            Self::JsonArray => Some(Framing::Array(Default::default())),
+            Self::AwsFrames => Some(Framing::Frames(Default::default())),
+            Self::Json | Self::EventStream | Self::Text => None,
+        }
+    }
 }
 
 enum Body<M: Masks> {
     Json(Box<Whole<M>>),
     Events(Box<Events<M>>),
+    Documents(Box<Documents<M>>),
     Text(Box<Text<M::Text>>),
     /// Unreadable: nothing more goes out.
     Broken(Unreadable),
@@ -43,9 +66,31 @@ enum Body<M: Masks> {
 struct Events<M: Masks> {
     framer: Framer,
     stream: Stream<M>,
+    /// Whether events are of kinds, so that their names matter.
+    named: bool,
+    head: Head,
     /// Data of an event that has it on several lines, and what becomes of it.
     data: Vec<u8>,
     edited: Vec<u8>,
+}
+
+/// The lines before an event's data that came last and needed no change, and the event's name in them.
+#[derive(Debug, Default)]
+struct Head {
+    lines: Vec<u8>,
+    name: Vec<u8>,
+}
+
+/// Server-sent events of our own.
+struct Sse;
+
+impl Frames for Sse {
+    fn event(&mut self, name: &[u8], document: &[u8], out: &mut Vec<u8>) {
+        if !name.is_empty() {
+            [b"event: ", name, b"\n"].iter().for_each(|part| out.extend_from_slice(part));
+        }
+        [b"data: ", document, b"\n\n"].iter().for_each(|part| out.extend_from_slice(part));
+    }
 }
 
 /// The counts of an answer and the facts it stated.
@@ -59,9 +104,11 @@ struct Ledger {
 pub struct ResponseRewriter<M: Masks> {
     masks: M,
     table: &'static Table,
+    decoder: Option<Box<Decoder>>,
     body: Body<M>,
     ledger: Ledger,
     drops: bool,
+    thinking: Thinking,
     /// Nothing came yet.
     fresh: bool,
 }
@@ -70,19 +117,33 @@ impl<M: Masks> ResponseRewriter<M> {
     /// A rewriter for a response of `kind`. Values that `table` drops (log-probabilities) are written `null`.
     pub fn new(kind: BodyKind, table: &'static Table, masks: M) -> Self {
         let body = Self::body(kind, table, &masks);
-        Self { masks, table, body, ledger: Ledger::default(), drops: true, fresh: true }
+        let ledger = Ledger::default();
+        let thinking = Thinking::default();
+        Self { masks, table, decoder: None, body, ledger, drops: true, thinking, fresh: true }
+    }
+
+    /// For a response whose bytes come compressed: they are unpacked, and go out as they are then.
+    #[must_use]
+    pub fn coded(mut self, coding: Option<Coding>) -> Self {
+        self.decoder = coding.map(|coding| Box::new(Decoder::new(coding)));
+        self
     }
 
     fn body(kind: BodyKind, table: &'static Table, masks: &M) -> Body<M> {
+        if let Some(framing) = kind.framing() {
+            return Body::Documents(Box::new(Documents::new(framing, table)));
+        }
         match kind {
-            BodyKind::Json => Body::Json(Box::new(Whole::new(table.root))),
+            BodyKind::Text => Body::Text(Box::new(Text::bare(masks.begin()))),
             BodyKind::EventStream => Body::Events(Box::new(Events {
                 framer: Framer::default(),
                 stream: Stream::new(table),
+                named: !table.event.kinds.is_empty(),
+                head: Head::default(),
                 data: Vec::new(),
                 edited: Vec::new(),
             })),
-            BodyKind::Text => Body::Text(Box::new(Text::bare(masks.begin()))),
+            _ => Body::Json(Box::new(Whole::new(table.root))),
         }
     }
 
@@ -91,15 +152,36 @@ impl<M: Masks> ResponseRewriter<M> {
     #[must_use]
     pub fn without_drops(mut self) -> Self {
         self.drops = false;
-        self.keep_drops();
+        self.configure();
         self
     }
 
-    fn keep_drops(&mut self) {
-        match &mut self.body {
-            Body::Json(whole) => whole.walk().without_drops(),
-            Body::Events(events) => events.stream.walk().without_drops(),
-            Body::Text(_) | Body::Broken(_) => {}
+    /// Does this with a model's thinking.
+    #[must_use]
+    pub fn with_thinking(mut self, thinking: Thinking) -> Self {
+        self.thinking = thinking;
+        self.configure();
+        self
+    }
+
+    fn configure(&mut self) {
+        let walk = match &mut self.body {
+            Body::Json(whole) => {
+                whole.set_thinking(self.thinking);
+                whole.walk()
+            }
+            Body::Events(events) => {
+                events.stream.set_thinking(self.thinking);
+                events.stream.walk()
+            }
+            Body::Documents(documents) => {
+                documents.stream().set_thinking(self.thinking);
+                documents.stream().walk()
+            }
+            Body::Text(_) | Body::Broken(_) => return,
+        };
+        if !self.drops {
+            walk.without_drops();
         }
     }
 
@@ -109,13 +191,51 @@ impl<M: Masks> ResponseRewriter<M> {
     /// A text is read as what its first bytes show: servers label JSON and streams as plain text, or not at all, and
     /// their readers do not mind. Give it as many bytes at first as there are.
     pub fn push(&mut self, bytes: &[u8], end: bool, out: &mut Vec<u8>) -> Result<(), Unreadable> {
-        if std::mem::take(&mut self.fresh) && matches!(self.body, Body::Text(_)) {
-            self.fresh = bytes.is_empty() && !end;
-            if let Some(kind) = sniff::kind(bytes) {
+        if let Body::Broken(why) = &self.body {
+            return Err(why.clone());
+        }
+        let Some(mut decoder) = self.decoder.take() else { return self.plain(bytes, end, out) };
+        let mut text = Vec::new();
+        let mut unpacked = decoder.push(bytes, &mut |part| {
+            text.extend_from_slice(part);
+            Ok(())
+        });
+        if end {
+            unpacked = unpacked.and_then(|()| decoder.finish());
+        }
+        self.decoder = Some(decoder);
+        // What came before the damage is not given out either: it may be damaged as well.
+        unpacked.map_err(|why| self.fail(why))?;
+        self.plain(&text, end, out)
+    }
+
+    /// Takes bytes that are not compressed.
+    fn plain(&mut self, bytes: &[u8], end: bool, out: &mut Vec<u8>) -> Result<(), Unreadable> {
+        if std::mem::take(&mut self.fresh) {
+            let array = matches!(&self.body, Body::Documents(documents) if documents.is_array());
+            let blank = if array { bytes.trim_ascii().is_empty() } else { bytes.is_empty() };
+            self.fresh = blank && !end;
+            if let Some(kind) = self.sniff(bytes).filter(|_| !self.fresh) {
                 return self.push_as(kind, bytes, end, out);
             }
         }
         self.step(bytes, end, out)
+    }
+
+    /// What the first bytes show the body to be, where that is not what it was said to be.
+    fn sniff(&self, bytes: &[u8]) -> Option<BodyKind> {
+        match &self.body {
+            Body::Text(_) => sniff::kind(bytes),
+            Body::Documents(documents) if documents.is_array() => {
+                (bytes.trim_ascii_start().first() != Some(&b'[')).then_some(BodyKind::Json)
+            }
+            _ => None,
+        }
+    }
+
+    fn fail(&mut self, why: Unreadable) -> Unreadable {
+        self.body = Body::Broken(why.clone());
+        why
     }
 
     /// Takes the first bytes of a text that looks like something else; if the whole is none after all, it is text.
@@ -127,12 +247,11 @@ impl<M: Masks> ResponseRewriter<M> {
         out: &mut Vec<u8>,
     ) -> Result<(), Unreadable> {
         let before = out.len();
+        let text = matches!(self.body, Body::Text(_));
         self.body = Self::body(kind, self.table, &self.masks);
-        if !self.drops {
-            self.keep_drops();
-        }
+        self.configure();
         let result = self.step(bytes, end, out);
-        if result.is_ok() || !end {
+        if result.is_ok() || !end || !text {
             return result;
         }
         out.truncate(before);
@@ -154,21 +273,23 @@ impl<M: Masks> ResponseRewriter<M> {
                 Ok(())
             }
             Body::Events(events) => events.push(bytes, end, &self.masks, &mut self.ledger, out),
+            Body::Documents(documents) => documents.push(bytes, end, &self.masks, &mut self.ledger, out),
         };
-        if let Err(why) = &result {
-            self.body = Body::Broken(why.clone());
-        }
-        result
+        result.map_err(|why| self.fail(why))
     }
 
     /// Bytes taken and not given out: text that is not yet safe, and an event or number that is not yet whole.
     pub fn held(&self) -> usize {
-        match &self.body {
+        let packed = self.decoder.as_ref().is_some_and(|decoder| !decoder.is_whole());
+        let held = match &self.body {
             Body::Json(whole) => whole.held(),
             Body::Events(events) => events.framer.held().saturating_add(events.stream.held()),
+            Body::Documents(documents) => documents.held(),
             Body::Text(text) => text.held(),
             Body::Broken(_) => 0,
-        }
+        };
+        // Of compressed bytes the end is still to come, and with it their check sum.
+        held.saturating_add(usize::from(packed))
     }
 
     /// Masked values so far, by entity.
@@ -216,14 +337,15 @@ impl<M: Masks> Events<M> {
         ledger: &mut Ledger,
         out: &mut Vec<u8>,
     ) -> Result<(), Unreadable> {
-        let Self { framer, stream, data, edited } = self;
-        let mut writer = Writer { stream, data, edited, masks, ledger, out, last: false };
+        let Self { framer, stream, named, head, data, edited } = self;
+        let mut writer =
+            Writer { stream, named: *named, head, data, edited, masks, ledger, out, last: false };
         framer.push(bytes, |frame| writer.frame(frame))?;
         if end {
             writer.last = true;
             framer.finish(|frame| writer.frame(frame))?;
             let Ledger { tally, .. } = writer.ledger;
-            writer.stream.flush(&mut Edit::new(masks, writer.out, tally));
+            writer.stream.flush(&mut Sse, &mut Edit::new(masks, writer.out, tally));
         }
         Ok(())
     }
@@ -231,6 +353,8 @@ impl<M: Masks> Events<M> {
 
 struct Writer<'a, M: Masks> {
     stream: &'a mut Stream<M>,
+    named: bool,
+    head: &'a mut Head,
     data: &'a mut Vec<u8>,
     edited: &'a mut Vec<u8>,
     masks: &'a M,
@@ -256,8 +380,15 @@ impl<M: Masks> Writer<'_, M> {
             if is_control(data) {
                 return self.control(data, event);
             }
-            self.before(data)?;
-            self.lines(head);
+            let known = head == self.head.lines && is_blank(tail);
+            if known {
+                self.before(None, data)?;
+                self.out.extend_from_slice(head);
+            } else {
+                let name = self.name(event)?;
+                self.before(Some(name), data)?;
+                self.head(head, name);
+            }
             let Ledger { tally, .. } = self.ledger;
             self.stream.edit(data, self.last, &mut Edit::new(self.masks, self.out, tally))?;
             self.lines(tail);
@@ -276,7 +407,8 @@ impl<M: Masks> Writer<'_, M> {
         if is_control(data) {
             return self.control(data, event);
         }
-        self.before(data)?;
+        let name = self.name(event)?;
+        self.before(Some(name), data)?;
         self.edited.clear();
         let Ledger { tally, .. } = self.ledger;
         self.stream.edit(data, self.last, &mut Edit::new(self.masks, self.edited, tally))?;
@@ -301,10 +433,38 @@ impl<M: Masks> Writer<'_, M> {
         }
     }
 
-    fn before(&mut self, data: &[u8]) -> Result<(), Unreadable> {
+    /// Writes the lines before the data, and remembers them if they went out as they are.
+    fn head(&mut self, head: &[u8], name: &[u8]) {
+        let from = self.out.len();
+        self.lines(head);
+        self.head.lines.clear();
+        self.head.name.clear();
+        if head.len() <= MAX_HEAD && self.out.get(from..) == Some(head) {
+            self.head.lines.extend_from_slice(head);
+            self.head.name.extend_from_slice(name);
+        }
+    }
+
+    /// The name of an event, where names matter: it stands in one of its lines.
+    fn name<'e>(&self, event: &Event<'e>) -> Result<&'e [u8], Unreadable> {
+        if !self.named {
+            return Ok(&[]);
+        }
+        let mut names = Lines(event.raw).filter_map(|(_, line)| field_value(line, b"event"));
+        match (names.next(), names.next()) {
+            (_, Some(_)) => Err(Unreadable::TwoNames),
+            (None | Some(b"message"), None) => Ok(&[]),
+            (Some(name), None) => Ok(name),
+        }
+    }
+
+    /// Reads an event and writes what must come before it. `name`: none if it is that of the last event's head.
+    fn before(&mut self, name: Option<&[u8]>, data: &[u8]) -> Result<(), Unreadable> {
         std::str::from_utf8(data).map_err(|_| Unreadable::Utf8)?;
-        self.stream.read(data, &mut self.ledger.facts)?;
-        self.stream.before(self.last, &mut Edit::new(self.masks, self.out, &mut self.ledger.tally));
+        let name = name.unwrap_or(&self.head.name);
+        self.stream.read(name, data, &mut self.ledger.facts)?;
+        let mut edit = Edit::new(self.masks, self.out, &mut self.ledger.tally);
+        self.stream.before(self.last, &mut Sse, &mut edit);
         Ok(())
     }
 
@@ -312,11 +472,18 @@ impl<M: Masks> Writer<'_, M> {
     fn control(&mut self, data: &[u8], event: &Event<'_>) -> Result<(), Unreadable> {
         if !data.trim_ascii().is_empty() {
             let tally: &mut Tally = &mut self.ledger.tally;
-            self.stream.flush(&mut Edit::new(self.masks, self.out, tally));
+            self.stream.flush(&mut Sse, &mut Edit::new(self.masks, self.out, tally));
         }
         self.lines(event.raw);
         Ok(())
     }
+}
+
+/// Longest head that is remembered.
+const MAX_HEAD: usize = 1024;
+
+fn is_blank(tail: &[u8]) -> bool {
+    tail.iter().all(|byte| matches!(byte, b'\n' | b'\r'))
 }
 
 /// Whether data is `[DONE]`, or nothing.

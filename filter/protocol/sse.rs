@@ -118,7 +118,12 @@ fn end_len(bytes: &[u8]) -> usize {
 
 /// The value of a `data` line.
 pub(super) fn data_value(line: &[u8]) -> Option<&[u8]> {
-    let rest = line.strip_prefix(BOM).unwrap_or(line).strip_prefix(b"data")?;
+    field_value(line, b"data")
+}
+
+/// The value of a line that is this field's.
+pub(super) fn field_value<'l>(line: &'l [u8], field: &[u8]) -> Option<&'l [u8]> {
+    let rest = line.strip_prefix(BOM).unwrap_or(line).strip_prefix(field)?;
     if rest.is_empty() {
         return Some(rest);
     }

@@ -1,39 +1,59 @@
 //! A stream of events, each a document that carries pieces of texts.
 //!
 //! Every event goes out when it comes, with as much of its texts as is safe by then, possibly nothing. What a masker
-//! holds of a text goes out with the next event that carries a piece of it; before the event that ends its choice it
-//! goes out in that event's own piece, or where that has none in an event made for it.
+//! holds of a text goes out with the next event that carries a piece of it; before the event that ends it, in that
+//! event's own piece, or where that has none in an event made for it.
 //!
-//! An event is walked once; the walk notes what is to be edited and where, so that the event's end (why the choice
-//! finished) is known before its first byte is written.
+//! An event is walked once; the walk notes what is to be edited and where, so that all that the event says of its texts
+//! (which they are, whether they end) is known before its first byte is written, whatever the order of its keys.
+//!
+//! How events are cut from the bytes, and how one is written, is the framing's affair: it gives each event's document to
+//! [`Stream::read`], [`Stream::before`] and [`Stream::edit`], in this order, and [`Stream::flush`] at the end.
 
+mod count;
 mod last;
 mod notes;
+mod tail;
 
 use crate::mask::text::{Masks, TextMask};
 
-use super::Unreadable;
 use super::facts::Facts;
 use super::json::nested::Nested;
-use super::json::table::{Field, Part, Table};
+use super::json::table::{AXES, Field, Table};
 use super::json::text::{End, Text};
+use super::json::unescape::decoded;
 use super::json::walk::Walk;
 use super::json::{Edit, number};
+use super::{Thinking, Unreadable};
+use count::Count;
 use last::Last;
-use notes::{Edited, Item, MAX_PIECES, Noter, Notes, Site};
+use notes::{Edited, MAX_PIECES, Noter, Notes, Pattern, Site, Which, agrees};
+use tail::Carrier;
 
 /// Most texts that may be open at once.
 pub(crate) const MAX_TEXTS: usize = 64;
 
-/// The identifying values of a stream, in the order of [`Notes::envelope`].
-const ENVELOPE: [&str; 4] = ["id", "object", "created", "model"];
+/// Most ends that are remembered: of choices, outputs, blocks and their parts.
+const MAX_ENDS: usize = 4096;
 
-/// Names one text of the stream.
+/// Longest name of an event.
+const MAX_NAME: usize = 256;
+
+/// An index for each axis; what has none has [`NO_INDEX`].
+type Indexes = [u32; AXES];
+const NO_INDEX: u32 = u32::MAX;
+
+/// Writes events of our own.
+pub(crate) trait Frames {
+    /// Appends an event with this document; `name` is empty where it has none.
+    fn event(&mut self, name: &[u8], document: &[u8], out: &mut Vec<u8>);
+}
+
+/// Names one text of the stream: by its indexes, and by its field or its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Key {
-    choice: u32,
-    tool: u32,
-    field: u8,
+    at: Indexes,
+    what: u64,
 }
 
 /// How a text of the stream is masked.
@@ -60,35 +80,54 @@ impl<T: TextMask> Lane<T> {
 
 struct Channel<T> {
     key: Key,
-    field: &'static Field,
+    /// What a tail's event is made from.
+    carrier: Carrier,
+    /// The value read as the text's own, as written.
+    own: Vec<u8>,
     lane: Lane<T>,
 }
 
 /// See the module.
 pub(crate) struct Stream<M: Masks> {
+    table: &'static Table,
     walk: Walk,
     notes: Notes,
+    thinking: Thinking,
     channels: Vec<Channel<M::Text>>,
     spare: Option<Text<M::Text>>,
     last: Last,
-    /// Choices that have ended, and whether all have.
-    ended: Vec<u32>,
+    /// The name and the kind of the event read last.
+    name: Vec<u8>,
+    kind: Vec<u8>,
+    /// What has ended, and whether all has.
+    ended: Vec<Pattern>,
     all_ended: bool,
     /// The identifying values of the stream, as written.
     envelope: [Vec<u8>; 4],
+    own: Vec<u8>,
+    count: Count,
+    /// First indexes of the items whose thinking was changed.
+    changed: Vec<u32>,
 }
 
 impl<M: Masks> Stream<M> {
     pub(crate) fn new(table: &'static Table) -> Self {
         Self {
-            walk: Walk::new(table.root),
+            table,
+            walk: Walk::new(table.event),
             notes: Notes::default(),
+            thinking: Thinking::default(),
             channels: Vec::new(),
             spare: None,
             last: Last::default(),
+            name: Vec::new(),
+            kind: Vec::new(),
             ended: Vec::new(),
             all_ended: false,
             envelope: Default::default(),
+            own: Vec::new(),
+            count: Count::default(),
+            changed: Vec::new(),
         }
     }
 
@@ -96,26 +135,70 @@ impl<M: Masks> Stream<M> {
         &mut self.walk
     }
 
+    pub(crate) fn set_thinking(&mut self, thinking: Thinking) {
+        self.thinking = thinking;
+    }
+
     /// Raw bytes held of all texts.
     pub(crate) fn held(&self) -> usize {
         self.channels.iter().fold(0, |sum, channel| sum.saturating_add(channel.lane.held()))
     }
 
-    /// Reads an event's document; [`Self::before`] and [`Self::edit`] then write it.
-    pub(crate) fn read(&mut self, data: &[u8], facts: &mut Facts) -> Result<(), Unreadable> {
-        if self.last.resembles(data, &mut self.notes.sites) {
+    /// Reads an event's document; [`Self::before`] and [`Self::edit`] then write it. `name` is what the framing calls
+    /// the event, and empty where it does not.
+    pub(crate) fn read(&mut self, name: &[u8], data: &[u8], facts: &mut Facts) -> Result<(), Unreadable> {
+        if name == self.name && self.last.resembles(data, &mut self.notes.sites) {
             self.last.remember(data, &self.notes.sites);
             return Ok(());
         }
         self.last.forget();
+        self.walk_through(name, data, facts)?;
+        self.check_name(name, data)?;
+        if self.walk.is_late() {
+            let kind = std::mem::take(&mut self.kind);
+            let result = self.walk_through(&kind, data, facts);
+            self.kind = kind;
+            result?;
+        }
+        self.notes.finish();
+        self.remember_envelope(data);
+        self.last.remember(data, &self.notes.sites);
+        Ok(())
+    }
+
+    fn walk_through(&mut self, kind: &[u8], data: &[u8], facts: &mut Facts) -> Result<(), Unreadable> {
         self.notes.clear();
-        self.walk.restart();
-        let mut noter = Noter { notes: &mut self.notes, facts, data };
-        self.walk.push(data, true, &mut noter)?;
+        self.walk.restart(kind);
+        self.walk.push(data, true, &mut Noter { notes: &mut self.notes, facts, data })?;
         if self.notes.full {
             return Err(Unreadable::TooManyTexts { limit: MAX_PIECES });
         }
-        for (known, span) in self.envelope.iter_mut().zip(self.notes.envelope) {
+        if self.notes.astray {
+            return Err(Unreadable::Json { at: 0, reason: "an index that is none" });
+        }
+        Ok(())
+    }
+
+    /// Some readers go by the name that comes beside the document, others by the kind within it: they must agree.
+    fn check_name(&mut self, name: &[u8], data: &[u8]) -> Result<(), Unreadable> {
+        self.name.clear();
+        self.name.extend_from_slice(name);
+        let (from, to) = self.walk.kind().unwrap_or_default();
+        let raw = data.get(from..to).unwrap_or_default();
+        let mut buffer = [0u8; MAX_NAME];
+        let kind = if raw.len() > MAX_NAME { raw } else { decoded(raw, &mut buffer) };
+        let kind = if self.walk.kind().is_some() { kind } else { name };
+        self.kind.clear();
+        self.kind.extend_from_slice(kind);
+        if name.is_empty() || kind == name || self.table.event.kinds.is_empty() {
+            return Ok(());
+        }
+        Err(Unreadable::TwoNames)
+    }
+
+    fn remember_envelope(&mut self, data: &[u8]) {
+        let known = self.envelope.iter_mut().chain([&mut self.own]);
+        for (known, span) in known.zip(self.notes.envelope.into_iter().chain([self.notes.own])) {
             let Some((from, to)) = span else { continue };
             let value = data.get(from..to).unwrap_or_default();
             if known.as_slice() != value {
@@ -123,29 +206,27 @@ impl<M: Masks> Stream<M> {
                 known.extend_from_slice(value);
             }
         }
-        self.last.remember(data, &self.notes.sites);
-        Ok(())
     }
 
     /// Writes the events that must come before this one: the tails of texts that end with it and have no piece in it.
-    pub(crate) fn before(&mut self, last: bool, edit: &mut Edit<'_, M>) {
+    pub(crate) fn before(&mut self, last: bool, frames: &mut dyn Frames, edit: &mut Edit<'_, M>) {
         let mut at = 0usize;
         while let Some(channel) = self.channels.get(at) {
             let key = channel.key;
-            if !self.ends(key, last) || self.last_site(key).is_some() {
+            if !self.ends(key, last) || self.has_piece(key) {
                 at = at.saturating_add(1);
                 continue;
             }
-            let channel = self.channels.swap_remove(at);
-            self.tail(channel, edit);
+            let channel = self.channels.remove(at);
+            self.tail(channel, frames, edit);
         }
     }
 
     /// Writes the tails of all texts, each in an event of its own.
-    pub(crate) fn flush(&mut self, edit: &mut Edit<'_, M>) {
+    pub(crate) fn flush(&mut self, frames: &mut dyn Frames, edit: &mut Edit<'_, M>) {
         self.all_ended = true;
         for channel in std::mem::take(&mut self.channels) {
-            self.tail(channel, edit);
+            self.tail(channel, frames, edit);
         }
     }
 
@@ -161,68 +242,80 @@ impl<M: Masks> Stream<M> {
             match site.site {
                 Site::Number => number(raw, edit),
                 Site::Label => label(raw, edit),
-                Site::Drop => edit.out.extend_from_slice(b"null"),
+                Site::Drop(with) => edit.out.extend_from_slice(with.as_bytes()),
                 Site::Text | Site::Key => self.whole(raw, edit),
-                Site::Piece { field, json, choice, tool } => {
-                    let key = self.key(field, choice, tool);
+                Site::Thinking => match self.thinking {
+                    Thinking::Mask => self.whole(raw, edit),
+                    Thinking::Exempt => label(raw, edit),
+                    Thinking::Drop => {}
+                },
+                Site::Nested => Nested::new(edit.masks.begin()).push(raw, End::Text, edit),
+                Site::Sequence => self.count.write(raw, edit.out),
+                Site::Signature { at } => self.signature(self.notes.indexes(&at), raw, edit),
+                Site::Piece { which, at } => {
+                    let key = self.key(which, self.notes.indexes(&at));
                     let again = || {
                         let mut later = sites.iter().skip(position.saturating_add(1));
                         later.any(|later| self.site_key(later) == Some(key))
                     };
                     let end = if self.ends(key, last) && !again() { End::Text } else { End::String };
-                    result = self.piece(key, field, json, raw, end, edit);
+                    result = self.piece(key, which, raw, end, edit);
                 }
             }
             if result.is_err() {
                 break;
             }
         }
-        self.notes.sites = sites;
         edit.out.extend_from_slice(data.get(given..).unwrap_or_default());
+        let result = result.and_then(|()| self.carry(data, &sites, edit.masks));
+        self.notes.sites = sites;
         result.and_then(|()| self.note_ends(last))
     }
 
-    /// Remembers which choices ended with the event read last.
+    /// Remembers what ended with the event read last.
     fn note_ends(&mut self, last: bool) -> Result<(), Unreadable> {
-        self.all_ended |= last || self.notes.failed;
-        for choice in self.notes.choices.iter().filter(|choice| choice.finished) {
-            if self.ended.contains(&choice.index) {
+        self.all_ended |= last;
+        for new in &self.notes.ends {
+            let covers = |known: &Pattern| known.iter().zip(new).all(|(a, b)| a.is_none() || a == b);
+            if self.ended.iter().any(covers) {
                 continue;
             }
-            if self.ended.len() >= MAX_PIECES {
-                return Err(Unreadable::TooManyTexts { limit: MAX_PIECES });
+            if self.ended.len() >= MAX_ENDS {
+                return Err(Unreadable::TooManyTexts { limit: MAX_ENDS });
             }
-            self.ended.push(choice.index);
+            self.ended.push(*new);
         }
         Ok(())
     }
 
-    fn key(&self, field: &Field, choice: Option<usize>, tool: Option<usize>) -> Key {
-        let index = |items: &[Item], at: Option<usize>| {
-            at.and_then(|at| items.get(at)).map_or(u32::MAX, |item| item.index)
+    fn key(&self, which: Which, at: Indexes) -> Key {
+        let what = match which {
+            Which::Text(field) | Which::Json(field) => u64::from(field.id),
+            Which::Path(path) => {
+                // Events of kinds that are not known share one place.
+                let kind = self.kind.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                    (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+                });
+                (kind ^ u64::from(path)).wrapping_mul(0x0100_0000_01b3) | 1 << 63
+            }
         };
-        Key {
-            choice: index(&self.notes.choices, choice),
-            tool: index(&self.notes.tools, tool),
-            field: field.id,
-        }
+        Key { at, what }
     }
 
     fn site_key(&self, edited: &Edited) -> Option<Key> {
         match edited.site {
-            Site::Piece { field, choice, tool, .. } => Some(self.key(field, choice, tool)),
+            Site::Piece { which, at } => Some(self.key(which, self.notes.indexes(&at))),
             _ => None,
         }
     }
 
-    fn last_site(&self, key: Key) -> Option<usize> {
-        self.notes.sites.iter().rposition(|site| self.site_key(site) == Some(key))
+    fn has_piece(&self, key: Key) -> bool {
+        self.notes.sites.iter().any(|site| self.site_key(site) == Some(key))
     }
 
     /// Whether the event read last ends this text.
     fn ends(&self, key: Key, last: bool) -> bool {
-        last || self.notes.failed
-            || self.notes.choices.iter().any(|choice| choice.finished && choice.index == key.choice)
+        last || self.notes.ends(&key.at)
     }
 
     fn whole(&mut self, raw: &[u8], edit: &mut Edit<'_, M>) {
@@ -238,18 +331,60 @@ impl<M: Masks> Stream<M> {
         self.spare = Some(text);
     }
 
+    fn signature(&mut self, at: Indexes, raw: &[u8], edit: &mut Edit<'_, M>) {
+        let [first, ..] = at;
+        if self.thinking != Thinking::Drop && !self.changed.contains(&first) {
+            label(raw, edit);
+        }
+    }
+
     fn piece(
         &mut self,
         key: Key,
-        field: &'static Field,
-        json: bool,
+        which: Which,
         raw: &[u8],
         end: End,
         edit: &mut Edit<'_, M>,
     ) -> Result<(), Unreadable> {
+        if !is_thinking(which) {
+            return self.push(key, which, raw, end, edit);
+        }
+        if self.thinking == Thinking::Drop {
+            return Ok(());
+        }
+        let before = edit.tally.count();
+        let result = self.push(key, which, raw, end, edit);
+        let [first, ..] = key.at;
+        if edit.tally.count() != before && !self.changed.contains(&first) && self.changed.len() < MAX_ENDS {
+            self.changed.push(first);
+        }
+        result
+    }
+
+    fn push(
+        &mut self,
+        key: Key,
+        which: Which,
+        raw: &[u8],
+        end: End,
+        edit: &mut Edit<'_, M>,
+    ) -> Result<(), Unreadable> {
+        if edit.masks.finds_nothing() {
+            edit.tally.deliver(raw.len());
+            edit.out.extend_from_slice(raw);
+            return Ok(());
+        }
         let open = self.channels.iter().position(|channel| channel.key == key);
         if let Some(channel) = open.and_then(|at| self.channels.get_mut(at)) {
             channel.lane.push(raw, end, edit);
+            if channel.own != self.own {
+                channel.own.clone_from(&self.own);
+            }
+            if let (Carrier::Field(field), Which::Text(last) | Which::Json(last)) =
+                (&mut channel.carrier, which)
+            {
+                *field = last;
+            }
             if let (Some(at), End::Text) = (open, end) {
                 self.channels.swap_remove(at);
             }
@@ -258,51 +393,34 @@ impl<M: Masks> Stream<M> {
         if raw.is_empty() {
             return Ok(());
         }
-        if self.all_ended || self.ended.contains(&key.choice) {
+        if self.all_ended || self.ended.iter().any(|pattern| agrees(pattern, &key.at)) {
             return Err(Unreadable::TextAfterEnd);
         }
         if self.channels.len() >= MAX_TEXTS {
             return Err(Unreadable::TooManyTexts { limit: MAX_TEXTS });
         }
-        let mask = edit.masks.begin();
-        let lane = if json { Lane::Json(Nested::new(mask)) } else { Lane::Text(Text::new(mask)) };
-        let mut channel = Channel { key, field, lane };
+        let exempt = self.thinking == Thinking::Exempt && is_thinking(which);
+        let mask = if exempt { edit.masks.begin_label() } else { Some(edit.masks.begin()) };
+        let Some(mask) = mask else {
+            edit.out.extend_from_slice(raw);
+            return Ok(());
+        };
+        let (lane, carrier) = match which {
+            Which::Json(field) => (Lane::Json(Nested::new(mask)), Carrier::Field(field)),
+            Which::Text(field) => (Lane::Text(Text::new(mask)), Carrier::Field(field)),
+            Which::Path(_) => (Lane::Text(Text::new(mask)), Carrier::none()),
+        };
+        let mut channel = Channel { key, carrier, own: self.own.clone(), lane };
         channel.lane.push(raw, end, edit);
         if end != End::Text {
             self.channels.push(channel);
         }
         Ok(())
     }
+}
 
-    /// Ends a text; if something was held of it, writes it in an event of its own.
-    fn tail(&self, mut channel: Channel<M::Text>, edit: &mut Edit<'_, M>) {
-        let mut tail = Vec::new();
-        channel.lane.push(&[], End::Text, &mut Edit::new(edit.masks, &mut tail, edit.tally));
-        if tail.is_empty() {
-            return;
-        }
-        edit.out.extend_from_slice(b"data: {");
-        for part in channel.field.event {
-            match part {
-                Part::Literal(literal) => edit.out.extend_from_slice(literal.as_bytes()),
-                Part::Text => edit.out.extend_from_slice(&tail),
-                Part::Choice => decimal(channel.key.choice, edit.out),
-                Part::Tool => decimal(channel.key.tool, edit.out),
-                Part::Envelope => self.write_envelope(edit),
-            }
-        }
-        edit.out.extend_from_slice(b"}\n\n");
-    }
-
-    fn write_envelope(&self, edit: &mut Edit<'_, M>) {
-        for (key, value) in ENVELOPE.iter().zip(&self.envelope).filter(|(_, value)| !value.is_empty()) {
-            for part in [b"\"", key.as_bytes(), b"\":"] {
-                edit.out.extend_from_slice(part);
-            }
-            label(value, edit);
-            edit.out.push(b',');
-        }
-    }
+fn is_thinking(which: Which) -> bool {
+    matches!(which, Which::Text(Field { thinking: true, .. }) | Which::Json(Field { thinking: true, .. }))
 }
 
 /// Writes a whole label.
@@ -311,9 +429,4 @@ fn label<M: Masks>(raw: &[u8], edit: &mut Edit<'_, M>) {
         Some(mask) => edit.label(&mut Text::new(mask), raw, End::Text),
         None => edit.out.extend_from_slice(raw),
     }
-}
-
-fn decimal(index: u32, out: &mut Vec<u8>) {
-    let index = if index == u32::MAX { 0 } else { index };
-    out.extend_from_slice(index.to_string().as_bytes());
 }

@@ -1,5 +1,7 @@
 //! Maskers small enough to be seen through, for tests.
 
+pub mod recorded;
+
 use serde_json::Value;
 
 use crate::mask::text::{Entity, Masks, Sink, TextMask};
@@ -99,8 +101,28 @@ impl TextMask for Nothing {
 impl Masks for Nothing {
     type Text = Self;
 
+    fn masks_numbers(&self) -> bool {
+        false
+    }
+
     fn begin(&self) -> Self {
         Self
+    }
+}
+
+/// Knows that there is nothing to find.
+#[derive(Debug, Clone, Copy)]
+pub struct Empty;
+
+impl Masks for Empty {
+    type Text = Nothing;
+
+    fn begin(&self) -> Nothing {
+        Nothing
+    }
+
+    fn finds_nothing(&self) -> bool {
+        true
     }
 }
 

@@ -11,6 +11,7 @@
 
 pub(crate) mod grammar;
 pub(crate) mod nested;
+pub mod paths;
 pub(crate) mod queue;
 pub mod table;
 pub(crate) mod text;
@@ -39,6 +40,11 @@ impl Tally {
     /// Counts bytes of text on their way to the caller.
     pub(crate) fn deliver(&mut self, bytes: usize) {
         self.delivered = self.delivered.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+    }
+
+    /// Masked values.
+    pub(crate) fn count(&self) -> u64 {
+        self.found.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
     }
 
     pub(crate) fn found(&self) -> &[(Entity, u64)] {

@@ -28,6 +28,8 @@ enum State {
     Scalar,
     /// In the spaces behind a scalar.
     AfterScalar,
+    /// In a number or word that is given out as it comes, as if it were a string.
+    OpenScalar,
     /// In what turned out to be no JSON.
     Plain,
 }
@@ -88,7 +90,7 @@ impl<T: TextMask> Nested<T> {
             self.finish(edit);
             return;
         }
-        if matches!(self.state, State::String | State::Plain) {
+        if matches!(self.state, State::String | State::OpenScalar | State::Plain) {
             self.give(false, edit);
         }
         self.queue.settle();
@@ -154,6 +156,7 @@ impl<T: TextMask> Nested<T> {
         match self.state {
             State::Between => self.between(byte, text, raw, edit),
             State::Scalar | State::AfterScalar => self.in_scalar(byte, text, raw, edit),
+            State::OpenScalar => self.in_open_scalar(byte, text, raw, edit),
             State::String => self.in_string(byte, text, raw, edit),
             State::Plain => self.in_plain(byte, text, raw),
         }
@@ -174,8 +177,13 @@ impl<T: TextMask> Nested<T> {
                 self.word.clear();
                 self.word_len = 0;
                 self.word_raw = 0;
-                self.state = State::Scalar;
-                self.in_scalar(byte, text, raw, edit);
+                if edit.masks.masks_numbers() {
+                    self.state = State::Scalar;
+                    return self.in_scalar(byte, text, raw, edit);
+                }
+                self.mask = edit.masks.begin();
+                self.state = State::OpenScalar;
+                self.in_open_scalar(byte, text, raw, edit);
             }
             Ok(_) => edit.out.extend_from_slice(raw),
             Err(_) => self.give_up(text, raw, edit),
@@ -204,6 +212,27 @@ impl<T: TextMask> Nested<T> {
             }
             _ => self.give_up(text, raw, edit),
         }
+    }
+
+    fn in_open_scalar<M: Masks<Text = T>>(
+        &mut self,
+        byte: u8,
+        text: &[u8],
+        raw: &[u8],
+        edit: &mut Edit<'_, M>,
+    ) {
+        if self.scalar.step(byte) {
+            return self.plain(text, raw);
+        }
+        let delimited = byte.is_ascii_whitespace() || matches!(byte, b',' | b']' | b'}');
+        if self.scalar.is_whole() && delimited {
+            self.give(true, edit);
+            self.queue.clear();
+            self.state = State::Between;
+            return self.between(byte, text, raw, edit);
+        }
+        self.state = State::Plain;
+        self.in_plain(byte, text, raw);
     }
 
     fn append_word(&mut self, byte: u8, raw: &[u8]) {
@@ -331,7 +360,7 @@ impl<T: TextMask> Nested<T> {
                 self.begin_plain(edit);
             }
         }
-        if matches!(self.state, State::String | State::Plain) {
+        if matches!(self.state, State::String | State::OpenScalar | State::Plain) {
             self.give(true, edit);
         }
         *self = Self::new(edit.masks.begin());

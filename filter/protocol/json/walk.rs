@@ -20,17 +20,17 @@ pub(crate) trait Visit {
     fn pass(&mut self, bytes: &[u8]);
     /// A marked value begins.
     fn enter(&mut self, mark: Mark);
-    /// A piece of a string to mask (`end`: its last), without its quotes.
-    fn text(&mut self, on: OnText, piece: &[u8], at: usize, end: bool);
+    /// A piece of a string to mask (`end`: its last), without its quotes. `path` stands for the way to it.
+    fn text(&mut self, on: OnText, path: u32, piece: &[u8], at: usize, end: bool);
     /// A piece of a string that is kept but for secrets (`end`: its last), without its quotes.
     fn label(&mut self, piece: &[u8], at: usize, end: bool);
     /// A piece of a key to mask.
     fn key(&mut self, piece: &[u8], at: usize, end: bool);
     /// A number to mask.
     fn number(&mut self, number: &[u8], at: usize);
-    /// A value that is to be `null`.
-    fn dropped(&mut self, from: usize, to: usize);
-    /// A kept value that is read: a string without its quotes, or a number. It also comes by `label` or `pass`.
+    /// A value in whose place `with` is to be written.
+    fn dropped(&mut self, with: &'static str, from: usize, to: usize);
+    /// A kept value that is read: a string without its quotes, a number or a boolean. It also comes by `label` or `pass`.
     fn read(&mut self, fact: Fact, value: &[u8], at: usize);
 }
 
@@ -40,6 +40,10 @@ struct Frame {
     object: bool,
     /// One bit for each of the place's fields that came.
     seen: u64,
+    /// Stands for the way to it.
+    path: u32,
+    /// Position of the array's item under way, or how many keys of the object came.
+    item: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -58,8 +62,12 @@ pub(crate) struct Walk {
     root: &'static Place,
     grammar: Grammar,
     frames: Vec<Frame>,
-    /// Where the next value stands.
+    /// Where the next value stands, and what stands for the way to it.
     next: &'static Place,
+    path: u32,
+    /// Where the document's kind stands, and whether keys came before it that it gives another meaning.
+    kind: Option<(usize, usize)>,
+    late: bool,
     state: State,
     /// Of an escape: 1 behind its backslash, then 5 to 2 for the hex digits that are missing.
     escape: u8,
@@ -68,8 +76,8 @@ pub(crate) struct Walk {
     scalar: Scalar,
     /// The token under way, where it began in an earlier piece and is needed whole.
     token: Vec<u8>,
-    /// The depth at which a dropped value stands.
-    dropping: Option<usize>,
+    /// The depth at which a dropped value stands, and what is written for it.
+    dropping: Option<(usize, &'static str)>,
     drops: bool,
     /// Bytes of earlier pieces.
     offset: u64,
@@ -111,6 +119,9 @@ impl Walk {
             grammar: Grammar::new(),
             frames: Vec::new(),
             next: root,
+            path: 0,
+            kind: None,
+            late: false,
             state: State::Between,
             escape: 0,
             escaped: false,
@@ -127,17 +138,30 @@ impl Walk {
         self.drops = false;
     }
 
-    /// Begins another document.
-    pub(crate) fn restart(&mut self) {
+    /// Begins another document, which is of this kind if the root knows it.
+    pub(crate) fn restart(&mut self, kind: &[u8]) {
         self.grammar = Grammar::new();
         self.frames.clear();
-        self.next = self.root;
+        self.next = kind_of(self.root, kind).unwrap_or(self.root);
+        self.path = 0;
+        self.kind = None;
+        self.late = false;
         self.state = State::Between;
         self.escape = 0;
         self.escaped = false;
         self.token.clear();
         self.dropping = None;
         self.offset = 0;
+    }
+
+    /// Where the document's kind stands, in the piece that said it.
+    pub(crate) fn kind(&self) -> Option<(usize, usize)> {
+        self.kind
+    }
+
+    /// Whether keys before the document's kind were read as if it had none: read it again with its kind.
+    pub(crate) fn is_late(&self) -> bool {
+        self.late
     }
 
     /// Takes the next piece; `end` says that the document is whole. After an error the walk is over.
@@ -200,8 +224,11 @@ impl Walk {
                 Token::Comma => self.comma(),
                 Token::Open { object } => {
                     self.begin_value(piece, false, visit);
-                    self.frames.push(Frame { place: self.next, object, seen: 0 });
+                    self.frames.push(Frame { place: self.next, object, seen: 0, path: self.path, item: 0 });
                     self.next = if object { &MASK } else { self.next.items };
+                    if !object {
+                        self.path = way(self.path, &0u32.to_le_bytes());
+                    }
                 }
                 Token::Close => {
                     self.frames.pop();
@@ -236,10 +263,12 @@ impl Walk {
     }
 
     fn comma(&mut self) {
-        if let Some(frame) = self.frames.last()
+        if let Some(frame) = self.frames.last_mut()
             && !frame.object
         {
             self.next = frame.place.items;
+            frame.item = frame.item.wrapping_add(1);
+            self.path = way(frame.path, &frame.item.to_le_bytes());
         }
     }
 
@@ -250,18 +279,19 @@ impl Walk {
         if let (Some(mark), false) = (self.next.mark, null) {
             visit.enter(mark);
         }
-        if self.next.drop && self.drops {
+        if let (Some(with), true) = (self.next.drop, self.drops) {
             piece.pass(piece.at, visit);
-            self.dropping = Some(self.frames.len());
+            self.dropping = Some((self.frames.len(), with));
             self.next = &KEEP;
         }
     }
 
     /// A value ended before `piece.at`.
     fn end_value<V: Visit>(&mut self, piece: &mut Piece<'_>, visit: &mut V) {
-        if self.dropping == Some(self.frames.len()) {
+        let Some((depth, with)) = self.dropping else { return };
+        if depth == self.frames.len() {
             self.dropping = None;
-            visit.dropped(piece.given, piece.at);
+            visit.dropped(with, piece.given, piece.at);
             piece.given = piece.at;
         }
     }
@@ -333,6 +363,8 @@ impl Walk {
 
     fn find(&mut self, key: &[u8]) -> Result<bool, &'static str> {
         let Some(frame) = self.frames.last_mut() else { return Ok(false) };
+        self.path = way(frame.path, key);
+        frame.item = frame.item.wrapping_add(1);
         let found = frame.place.fields.iter().position(|(name, _)| name.as_bytes() == key);
         let Some((index, (_, place))) = found.and_then(|i| Some((i, frame.place.fields.get(i)?))) else {
             self.next = frame.place.other;
@@ -382,7 +414,7 @@ impl Walk {
         let closed = self.scan_string(piece)?;
         let part = piece.slice(from, piece.at);
         if let OnText::Read(fact) = on {
-            self.read(fact, part, from, closed, visit);
+            self.read(fact, part, from, closed, visit)?;
         }
         match on {
             OnText::Keep | OnText::Read(_) => {
@@ -392,11 +424,17 @@ impl Walk {
                     piece.given = piece.at;
                 }
             }
-            OnText::Mask | OnText::Text(_) | OnText::Json(_) => {
+            OnText::Mask
+            | OnText::Nested
+            | OnText::Thinking
+            | OnText::Text(_)
+            | OnText::Json(_)
+            | OnText::Running
+            | OnText::Signature => {
                 if matches!(self.state, State::LongKey) {
                     visit.key(part, from, closed);
                 } else {
-                    visit.text(on, part, from, closed);
+                    visit.text(on, self.path, part, from, closed);
                 }
                 piece.given = piece.at;
             }
@@ -413,18 +451,65 @@ impl Walk {
     }
 
     /// A part of a value that is read. One too long to be of use is not.
-    fn read<V: Visit>(&mut self, fact: Fact, part: &[u8], at: usize, whole: bool, visit: &mut V) {
+    fn read<V: Visit>(
+        &mut self,
+        fact: Fact,
+        part: &[u8],
+        at: usize,
+        whole: bool,
+        visit: &mut V,
+    ) -> Result<(), &'static str> {
         if whole && self.token.is_empty() {
-            return visit.read(fact, part, at);
+            visit.read(fact, part, at);
+            return self.turn(fact, part, at, visit);
         }
         let room = MAX_TOKEN.saturating_sub(self.token.len());
         self.token.extend_from_slice(part.get(..room).unwrap_or(part));
-        if whole {
-            if self.token.len() < MAX_TOKEN {
-                visit.read(fact, &self.token, at);
-            }
-            self.token.clear();
+        if !whole {
+            return Ok(());
         }
+        let mut token = std::mem::take(&mut self.token);
+        let mut result = Ok(());
+        if token.len() < MAX_TOKEN {
+            visit.read(fact, &token, at);
+            result = self.turn(fact, &token, at, visit);
+        }
+        token.clear();
+        self.token = token;
+        result
+    }
+
+    /// Reads on by the place of the kind that the object under way says it is.
+    fn turn<V: Visit>(
+        &mut self,
+        fact: Fact,
+        kind: &[u8],
+        at: usize,
+        visit: &mut V,
+    ) -> Result<(), &'static str> {
+        let depth = self.frames.len();
+        let Some(frame) = self.frames.last_mut().filter(|_| fact == Fact::Kind) else { return Ok(()) };
+        if depth == 1 {
+            self.kind = Some((at, at.saturating_add(kind.len())));
+        }
+        let mut buffer = [0u8; MAX_KEY];
+        let kind = if kind.len() > MAX_KEY { kind } else { decoded(kind, &mut buffer) };
+        let Some(place) = kind_of(frame.place, kind) else { return Ok(()) };
+        self.late |= depth == 1 && frame.item > 1;
+        let mut seen = 0u64;
+        for (at, (name, _)) in frame.place.fields.iter().enumerate() {
+            if frame.seen.wrapping_shr(u32::try_from(at).unwrap_or(0)) & 1 == 0 {
+                continue;
+            }
+            let Some(index) = place.fields.iter().position(|(other, _)| other == name) else { continue };
+            seen |= 1u64.wrapping_shl(u32::try_from(index).unwrap_or(0));
+        }
+        frame.place = place;
+        frame.seen = seen;
+        if let Some(mark) = place.mark {
+            visit.enter(mark);
+        }
+        Ok(())
     }
 
     fn scalar<V: Visit>(&mut self, piece: &mut Piece<'_>, visit: &mut V) -> Result<(), &'static str> {
@@ -436,7 +521,11 @@ impl Walk {
             return self.end_scalar(piece, from, visit);
         }
         // Cut by the piece: its end may still come.
-        let needed = self.scalar.is_number() && !matches!(self.on_number(), OnNumber::Keep);
+        let needed = match self.on_number() {
+            OnNumber::Keep => false,
+            OnNumber::Read(_) => true,
+            OnNumber::Mask => self.scalar.is_number(),
+        };
         if needed {
             if self.token.is_empty() {
                 piece.pass(from, visit);
@@ -471,10 +560,12 @@ impl Walk {
             return Err("a number too long to read");
         }
         match on {
-            _ if !self.scalar.is_number() => {}
             OnNumber::Keep => {}
+            OnNumber::Mask if !self.scalar.is_number() => {}
             OnNumber::Read(fact) => {
-                visit.read(fact, number, from);
+                if number != b"null" {
+                    visit.read(fact, number, from);
+                }
                 if cut {
                     visit.pass(number);
                     piece.given = piece.at;
@@ -499,4 +590,19 @@ impl Walk {
 /// Whether a string goes out as it is.
 fn is_kept(on: OnText) -> bool {
     matches!(on, OnText::Keep | OnText::Read(_))
+}
+
+/// The place of an object of this kind.
+fn kind_of(place: &'static Place, kind: &[u8]) -> Option<&'static Place> {
+    if kind.is_empty() {
+        return None;
+    }
+    place.kinds.iter().find(|(name, _)| name.as_bytes() == kind).map(|(_, place)| *place)
+}
+
+/// What stands for the way to a key or an item (FNV-1a).
+fn way(path: u32, step: &[u8]) -> u32 {
+    let start = path ^ 0x811c_9dc5;
+    let hash = step.iter().fold(start, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
+    (hash ^ 0xFF).wrapping_mul(0x0100_0193)
 }

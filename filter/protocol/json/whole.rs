@@ -1,8 +1,8 @@
 //! A document that is written as it is read: every string of it is a whole text.
 
 use crate::mask::text::Masks;
-use crate::protocol::Unreadable;
 use crate::protocol::facts::Facts;
+use crate::protocol::{Thinking, Unreadable};
 
 use super::nested::Nested;
 use super::table::{Fact, Mark, OnText, Place};
@@ -16,6 +16,8 @@ enum Open<T> {
     Text(Text<T>),
     /// Kept but for secrets; `None`: there are none to look for.
     Label(Option<Text<T>>),
+    /// Not written.
+    Gone,
     Nested(Nested<T>),
 }
 
@@ -28,11 +30,33 @@ pub(crate) struct Whole<M: Masks> {
     /// Bytes of a character that is cut by the end of a piece.
     cut: Vec<u8>,
     empty: bool,
+    signed: Signed,
+}
+
+/// What is known of the thinking that a signature may stand for.
+#[derive(Debug, Default)]
+struct Signed {
+    thinking: Thinking,
+    /// Values masked when the thinking under way began.
+    before: Option<u64>,
+    /// Something of it was changed.
+    changed: bool,
 }
 
 impl<M: Masks> Whole<M> {
     pub(crate) fn new(root: &'static Place) -> Self {
-        Self { walk: Walk::new(root), open: Open::None, spare: None, cut: Vec::new(), empty: true }
+        Self {
+            walk: Walk::new(root),
+            open: Open::None,
+            spare: None,
+            cut: Vec::new(),
+            empty: true,
+            signed: Signed::default(),
+        }
+    }
+
+    pub(crate) fn set_thinking(&mut self, thinking: Thinking) {
+        self.signed.thinking = thinking;
     }
 
     pub(crate) fn walk(&mut self) -> &mut Walk {
@@ -42,7 +66,7 @@ impl<M: Masks> Whole<M> {
     /// Raw bytes held.
     pub(crate) fn held(&self) -> usize {
         let text = match &self.open {
-            Open::None | Open::Label(None) => 0,
+            Open::None | Open::Label(None) | Open::Gone => 0,
             Open::Label(Some(text)) => text.held(),
             Open::Text(text) => text.held(),
             Open::Nested(nested) => nested.held(),
@@ -98,7 +122,8 @@ impl<M: Masks> Whole<M> {
         edit: &mut Edit<'_, M>,
         facts: &mut Facts,
     ) -> Result<(), Unreadable> {
-        let mut editor = Editor { open: &mut self.open, spare: &mut self.spare, edit, facts };
+        let Self { open, spare, signed, .. } = self;
+        let mut editor = Editor { open, spare, signed, edit, facts };
         self.walk.push(bytes, end, &mut editor)
     }
 }
@@ -115,15 +140,20 @@ fn valid_len(bytes: &[u8]) -> Result<usize, Unreadable> {
 struct Editor<'a, 'e, M: Masks> {
     open: &'a mut Open<M::Text>,
     spare: &'a mut Option<Text<M::Text>>,
+    signed: &'a mut Signed,
     edit: &'a mut Edit<'e, M>,
     facts: &'a mut Facts,
 }
 
 impl<M: Masks> Editor<'_, '_, M> {
     fn begin(&mut self, on: OnText) {
+        if let Some(open) = self.begin_signed(on) {
+            *self.open = open;
+            return;
+        }
         let mask = self.edit.masks.begin();
         *self.open = match (on, self.spare.take()) {
-            (OnText::Json(_), spare) => {
+            (OnText::Json(_) | OnText::Nested, spare) => {
                 *self.spare = spare;
                 Open::Nested(Nested::new(mask))
             }
@@ -136,6 +166,32 @@ impl<M: Masks> Editor<'_, '_, M> {
     }
 }
 
+impl<M: Masks> Editor<'_, '_, M> {
+    /// Begins thinking or its signature, where that is not just a text.
+    fn begin_signed(&mut self, on: OnText) -> Option<Open<M::Text>> {
+        let thinking = match on {
+            OnText::Thinking => true,
+            OnText::Text(field) | OnText::Json(field) => field.thinking,
+            _ => false,
+        };
+        let signature = matches!(on, OnText::Signature);
+        if !thinking && !signature {
+            return None;
+        }
+        let kept = || Open::Label(self.edit.masks.begin_label().map(Text::new));
+        match self.signed.thinking {
+            Thinking::Drop => Some(Open::Gone),
+            Thinking::Exempt => Some(kept()),
+            Thinking::Mask if thinking => {
+                self.signed.before = Some(self.edit.tally.count());
+                None
+            }
+            Thinking::Mask if std::mem::take(&mut self.signed.changed) => Some(Open::Gone),
+            Thinking::Mask => Some(kept()),
+        }
+    }
+}
+
 impl<M: Masks> Visit for Editor<'_, '_, M> {
     fn pass(&mut self, bytes: &[u8]) {
         self.edit.out.extend_from_slice(bytes);
@@ -145,18 +201,26 @@ impl<M: Masks> Visit for Editor<'_, '_, M> {
         self.facts.enter(mark);
     }
 
-    fn text(&mut self, on: OnText, piece: &[u8], _at: usize, end: bool) {
+    fn text(&mut self, on: OnText, _path: u32, piece: &[u8], _at: usize, end: bool) {
         if matches!(self.open, Open::None) {
             self.begin(on);
         }
         let until = if end { End::Text } else { End::Piece };
         match self.open {
-            Open::None | Open::Label(_) => {}
+            Open::Label(Some(label)) => self.edit.label(label, piece, until),
+            Open::Label(None) => self.edit.out.extend_from_slice(piece),
+            Open::None | Open::Gone => {}
             Open::Text(text) => text.push(piece, until, self.edit),
             Open::Nested(nested) => nested.push(piece, until, self.edit),
         }
-        if end && let Open::Text(text) = std::mem::replace(self.open, Open::None) {
+        if !end {
+            return;
+        }
+        if let Open::Text(text) = std::mem::replace(self.open, Open::None) {
             *self.spare = Some(text);
+        }
+        if let Some(before) = self.signed.before.take() {
+            self.signed.changed |= self.edit.tally.count() != before;
         }
     }
 
@@ -175,15 +239,15 @@ impl<M: Masks> Visit for Editor<'_, '_, M> {
     }
 
     fn key(&mut self, piece: &[u8], at: usize, end: bool) {
-        self.text(OnText::Mask, piece, at, end);
+        self.text(OnText::Mask, 0, piece, at, end);
     }
 
     fn number(&mut self, text: &[u8], _at: usize) {
         number(text, self.edit);
     }
 
-    fn dropped(&mut self, _from: usize, _to: usize) {
-        self.edit.out.extend_from_slice(b"null");
+    fn dropped(&mut self, with: &'static str, _from: usize, _to: usize) {
+        self.edit.out.extend_from_slice(with.as_bytes());
     }
 
     fn read(&mut self, fact: Fact, value: &[u8], _at: usize) {

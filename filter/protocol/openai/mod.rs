@@ -6,9 +6,13 @@
 mod operation;
 mod refusal;
 mod request;
+mod responses;
 mod table;
 
-pub use operation::{Operation, classify};
+pub use operation::Operation;
 pub use refusal::{CONTENT_TYPE, error_body, error_event};
 pub use request::{Part, RequestView, Role};
 pub use table::ANSWERS;
+
+#[cfg(test)]
+mod tests;

@@ -1,16 +1,29 @@
-//! Answers of chat completions, completions, embeddings and models: whole, streamed, and errors.
+//! Answers of chat completions, completions, embeddings, models, images and transcriptions: whole, streamed, and errors;
+//! and what compatible providers add to them. The Responses API's events and object: [`super::responses`].
 //!
-//! What is not named here is masked: unknown fields, error messages, annotations, names of tools.
+//! What is not named here is masked: unknown fields, error messages, annotations, citations and search results
+//! (Perplexity), filter results (Azure), names of tools. Unknown texts of a delta are followed over its events.
 
 use crate::protocol::json::table::{
-    DROP, Fact, Field, LABEL, MASK, MASKED, Mark, OnNumber, OnText, Part, Place, Table, fact,
+    COUNTS, DROP, Fact, Field, LABEL, LABELS, MASK, MASKED, Mark, OnNumber, Part, Place, RUNNING, SIGNATURE,
+    Table, array, drops, fact, json, marked, object, text,
 };
 
-/// Every answer of the API: its operations name different fields, so one table reads them all.
-pub static ANSWERS: Table = Table { root: &ANSWER };
+use super::responses::{CONVERSATION, INCOMPLETE, KIND, KINDS, OUTPUTS, OWN, SEGMENT_TEXT, SEQUENCE};
 
-static ANSWER: Place = Place {
+/// Every answer of the API: its operations name different fields, so one table reads them all.
+pub static ANSWERS: Table = Table { root: &ANSWER, event: &EVENT };
+
+/// Axes of the texts.
+const CHOICE_AXIS: usize = 0;
+const PART_AXIS: usize = 1;
+const TOOL_AXIS: usize = 2;
+
+static EVENT: Place = Place { kinds: KINDS, ..ANY };
+static ANSWER: Place = ANY;
+const ANY: Place = Place {
     fields: &[
+        ("type", &KIND),
         ("id", &ID),
         ("object", &OBJECT),
         ("created", &CREATED),
@@ -21,17 +34,61 @@ static ANSWER: Place = Place {
         ("service_tier", &LABEL),
         ("error", &FAILURE),
         ("data", &DATA),
-        ("obfuscation", &MASK),
+        ("x_groq", &X_GROQ),
+        // Token ids, log-probabilities and llama.cpp's debugging output say the text again.
+        ("prompt_logprobs", &DROP),
+        ("prompt_token_ids", &DROP),
+        ("__verbose", &DROP),
+        // The Responses API.
+        ("output", &OUTPUTS),
+        ("created_at", &LABEL),
+        ("completed_at", &LABEL),
+        ("status", &LABEL),
+        ("incomplete_details", &INCOMPLETE),
+        ("previous_response_id", &LABEL),
+        ("conversation", &CONVERSATION),
+        ("tool_choice", &LABEL),
+        ("truncation", &LABEL),
+        // Events of it that are not known.
+        ("delta", &RUNNING),
+        ("sequence_number", &SEQUENCE),
+        ("item_id", &OWN),
+        // Transcriptions: the text again, cut into pieces.
+        ("segments", &SEGMENTS),
+        ("words", &NO_PIECES),
+        ("logprobs", &NO_PIECES),
+        ("task", &LABEL),
+        ("language", &LABEL),
+        ("duration", &LABEL),
     ],
     ..MASKED
 };
 
-static ID: Place = fact(Fact::Id);
-static OBJECT: Place = fact(Fact::Object);
+pub(super) static ID: Place = fact(Fact::Id);
+pub(super) static OBJECT: Place = fact(Fact::Object);
 static CREATED: Place = fact(Fact::Created);
-static MODEL: Place = fact(Fact::Model);
+pub(super) static MODEL: Place = fact(Fact::Model);
 static FINISH: Place = fact(Fact::Finish);
-static FAILURE: Place = Place { mark: Some(Mark::Failure), ..MASKED };
+static FAILURE: Place = marked(Mark::Failure, &[]);
+pub(super) static FINISH_REASON: Place = fact(Fact::Reason);
+
+static X_GROQ: Place = object(&[("id", &LABEL), ("usage", &USAGE)]);
+
+/// Segments carry the text in pieces: in a document that is read at once they are one text.
+static SEGMENTS: Place = array(&SEGMENT);
+static SEGMENT: Place = object(&[
+    ("id", &LABEL),
+    ("seek", &LABEL),
+    ("start", &LABEL),
+    ("end", &LABEL),
+    ("text", &SEGMENT_TEXT),
+    ("tokens", &NO_PIECES),
+    ("temperature", &LABEL),
+    ("avg_logprob", &LABEL),
+    ("compression_ratio", &LABEL),
+    ("no_speech_prob", &LABEL),
+]);
+static NO_PIECES: Place = drops("[]");
 
 static CHOICES: Place = Place { items: &CHOICE, ..MASKED };
 static CHOICE: Place = Place {
@@ -40,13 +97,16 @@ static CHOICE: Place = Place {
         ("delta", &MESSAGE),
         ("finish_reason", &FINISH),
         ("logprobs", &DROP),
+        ("prompt_logprobs", &DROP),
+        ("token_ids", &DROP),
+        ("prompt_token_ids", &DROP),
         ("message", &MESSAGE),
         ("text", &COMPLETION_TEXT),
     ],
-    mark: Some(Mark::Choice),
+    mark: Some(Mark::Item(CHOICE_AXIS)),
     ..MASKED
 };
-static CHOICE_INDEX: Place = fact(Fact::Choice);
+static CHOICE_INDEX: Place = fact(Fact::Index(CHOICE_AXIS));
 
 static MESSAGE: Place = Place {
     fields: &[
@@ -59,25 +119,42 @@ static MESSAGE: Place = Place {
         ("function_call", &FUNCTION_CALL),
         ("audio", &AUDIO),
         ("reasoning_details", &REASONING_DETAILS),
+        ("thinking_blocks", &REASONING_DETAILS),
+        // What comes whole.
+        ("annotations", &ANNOTATIONS),
+        ("citations", &MASK),
+        ("images", &MASK),
+        ("executed_tools", &MASK),
+        ("name", &MASK),
+        ("tool_call_id", &LABEL),
     ],
+    other: &RUNNING,
     ..MASKED
 };
 
-/// OpenRouter's form of reasoning text.
+static ANNOTATIONS: Place = array(&ANNOTATION);
+static ANNOTATION: Place = object(&[("type", &LABEL), ("url_citation", &CITATION)]);
+static CITATION: Place = object(&[("start_index", &LABEL), ("end_index", &LABEL)]);
+
+/// OpenRouter's form of reasoning text, and LiteLLM's.
 static REASONING_DETAILS: Place = Place { items: &REASONING_DETAIL, ..MASKED };
 static REASONING_DETAIL: Place = Place {
     fields: &[
         ("type", &LABEL),
         ("id", &LABEL),
         ("format", &LABEL),
-        ("index", &LABEL),
+        ("index", &DETAIL_INDEX),
         ("text", &DETAIL_TEXT),
         ("summary", &SUMMARY_TEXT),
-        ("signature", &LABEL),
-        ("data", &LABEL),
+        ("thinking", &BLOCK_TEXT),
+        ("signature", &SIGNATURE),
+        ("data", &SIGNATURE),
     ],
+    mark: Some(Mark::Part(PART_AXIS)),
     ..MASKED
 };
+static DETAIL_INDEX: Place = fact(Fact::Index(PART_AXIS));
+static BLOCK_TEXT: Place = text(&BLOCK, &MASK);
 static DETAIL_TEXT: Place = text(&DETAIL, &MASK);
 static SUMMARY_TEXT: Place = text(&SUMMARY, &MASK);
 
@@ -90,10 +167,10 @@ static TOOL_CALL: Place = Place {
         ("function", &TOOL_FUNCTION),
         ("custom", &TOOL_CUSTOM),
     ],
-    mark: Some(Mark::Tool),
+    mark: Some(Mark::Item(TOOL_AXIS)),
     ..MASKED
 };
-static TOOL_INDEX: Place = fact(Fact::Tool);
+static TOOL_INDEX: Place = fact(Fact::Index(TOOL_AXIS));
 static TOOL_FUNCTION: Place = Place { fields: &[("arguments", &TOOL_ARGUMENTS)], ..MASKED };
 static TOOL_CUSTOM: Place = Place { fields: &[("input", &TOOL_INPUT)], ..MASKED };
 static FUNCTION_CALL: Place = Place { fields: &[("arguments", &CALL_ARGUMENTS)], ..MASKED };
@@ -103,21 +180,17 @@ static AUDIO: Place = Place {
     ..MASKED
 };
 
-/// A text of the message, or an array of parts each of which carries some of it.
-const fn text(field: &'static Field, items: &'static Place) -> Place {
-    Place { text: OnText::Text(field), items, ..MASKED }
-}
-
 static CONTENT_TEXT: Place = text(&CONTENT, &CONTENT_PART);
 static CONTENT_PART: Place = Place {
     fields: &[
         ("type", &LABEL),
-        ("text", &CONTENT_TEXT),
+        ("text", &PART_TEXT),
         ("refusal", &REFUSAL_TEXT),
         ("thinking", &THINKING_TEXT),
     ],
     ..MASKED
 };
+static PART_TEXT: Place = text(&PART, &MASK);
 static THINKING_TEXT: Place = text(&THINKING, &THINKING_PART);
 static THINKING_PART: Place = Place { fields: &[("type", &LABEL), ("text", &THINKING_TEXT)], ..MASKED };
 static REFUSAL_TEXT: Place = text(&REFUSAL, &MASK);
@@ -126,10 +199,10 @@ static REASONING_TEXT: Place = text(&REASONING, &MASK);
 static TRANSCRIPT_TEXT: Place = text(&TRANSCRIPT, &MASK);
 static COMPLETION_TEXT: Place = text(&COMPLETION, &MASK);
 static TOOL_INPUT: Place = text(&INPUT, &MASK);
-static TOOL_ARGUMENTS: Place = Place { text: OnText::Json(&ARGUMENTS), ..MASKED };
-static CALL_ARGUMENTS: Place = Place { text: OnText::Json(&FUNCTION_ARGUMENTS), ..MASKED };
+static TOOL_ARGUMENTS: Place = json(&ARGUMENTS);
+static CALL_ARGUMENTS: Place = json(&FUNCTION_ARGUMENTS);
 
-static USAGE: Place = Place {
+pub(super) static USAGE: Place = Place {
     number: OnNumber::Keep,
     fields: &[
         ("prompt_tokens", &PROMPT_TOKENS),
@@ -138,12 +211,14 @@ static USAGE: Place = Place {
         ("prompt_tokens_details", &PROMPT_DETAILS),
         ("completion_tokens_details", &COMPLETION_DETAILS),
         ("prompt_cache_hit_tokens", &CACHED_TOKENS),
+        ("input_tokens", &PROMPT_TOKENS),
+        ("output_tokens", &COMPLETION_TOKENS),
+        ("input_tokens_details", &PROMPT_DETAILS),
+        ("output_tokens_details", &COMPLETION_DETAILS),
     ],
     other: &COUNTS,
     ..MASKED
 };
-/// Numbers are kept, texts masked.
-static COUNTS: Place = Place { number: OnNumber::Keep, other: &COUNTS, items: &COUNTS, ..MASKED };
 static PROMPT_TOKENS: Place = fact(Fact::PromptTokens);
 static COMPLETION_TOKENS: Place = fact(Fact::CompletionTokens);
 static TOTAL_TOKENS: Place = fact(Fact::TotalTokens);
@@ -154,30 +229,31 @@ static PROMPT_DETAILS: Place =
 static COMPLETION_DETAILS: Place =
     Place { fields: &[("reasoning_tokens", &REASONING_TOKENS)], other: &COUNTS, ..MASKED };
 
-/// Embeddings and models.
+/// Embeddings, models and images.
 static DATA: Place = Place { items: &DATUM, ..MASKED };
 static DATUM: Place = Place {
     fields: &[
         ("object", &LABEL),
         ("index", &LABEL),
-        ("embedding", &EMBEDDING),
+        // Numbers, or all of them in one string of base64.
+        ("embedding", &LABELS),
         ("id", &LABEL),
         ("created", &LABEL),
         ("owned_by", &LABEL),
+        ("b64_json", &LABEL),
     ],
     ..MASKED
 };
 
-const HEAD: [Part; 3] = [Part::Envelope, Part::Literal(r#""choices":[{"index":"#), Part::Choice];
-
-/// Numbers, or all of them in one string of base64.
-static EMBEDDING: Place = Place { text: OnText::Keep, number: OnNumber::Keep, items: &LABEL, ..MASKED };
+const HEAD: [Part; 3] = [Part::Envelope, Part::Literal(r#""choices":[{"index":"#), Part::Index(CHOICE_AXIS)];
 
 /// The event of a text that is a field of the delta.
 macro_rules! delta {
-    ($id:literal, $before:literal, $after:literal) => {
+    ($id:literal, $before:literal, $after:literal $(, $thinking:literal)?) => {
         Field {
             id: $id,
+            name: "",
+            thinking: false $(|| $thinking)?,
             event: &[
                 HEAD[0],
                 HEAD[1],
@@ -190,17 +266,40 @@ macro_rules! delta {
     };
 }
 
+/// The event of a text of reasoning that is one of several.
+macro_rules! detail {
+    ($id:literal, $before:literal, $between:literal) => {
+        Field {
+            id: $id,
+            name: "",
+            thinking: true,
+            event: &[
+                HEAD[0],
+                HEAD[1],
+                HEAD[2],
+                Part::Literal(concat!(r#","delta":{"#, $before)),
+                Part::Indexed(PART_AXIS, r#","index":"#, ""),
+                Part::Literal($between),
+                Part::Text,
+                Part::Literal(r#""}]},"finish_reason":null}]"#),
+            ],
+        }
+    };
+}
+
 /// The event of a text that is a field of one of the delta's tool calls.
 macro_rules! tool_delta {
     ($id:literal, $before:literal) => {
         Field {
             id: $id,
+            name: "",
+            thinking: false,
             event: &[
                 HEAD[0],
                 HEAD[1],
                 HEAD[2],
                 Part::Literal(r#","delta":{"tool_calls":[{"index":"#),
-                Part::Tool,
+                Part::Index(TOOL_AXIS),
                 Part::Literal($before),
                 Part::Text,
                 Part::Literal(r#""}}]},"finish_reason":null}]"#),
@@ -211,14 +310,16 @@ macro_rules! tool_delta {
 
 static CONTENT: Field = delta!(0, r#""content":""#, "\"");
 static REFUSAL: Field = delta!(1, r#""refusal":""#, "\"");
-static REASONING_CONTENT: Field = delta!(2, r#""reasoning_content":""#, "\"");
-static REASONING: Field = delta!(3, r#""reasoning":""#, "\"");
+static REASONING_CONTENT: Field = delta!(2, r#""reasoning_content":""#, "\"", true);
+static REASONING: Field = delta!(3, r#""reasoning":""#, "\"", true);
 static TRANSCRIPT: Field = delta!(4, r#""audio":{"transcript":""#, "\"}");
 static FUNCTION_ARGUMENTS: Field = delta!(5, r#""function_call":{"arguments":""#, "\"}");
 static ARGUMENTS: Field = tool_delta!(6, r#","function":{"arguments":""#);
 static INPUT: Field = tool_delta!(7, r#","custom":{"input":""#);
 static COMPLETION: Field = Field {
     id: 8,
+    name: "",
+    thinking: false,
     event: &[
         HEAD[0],
         HEAD[1],
@@ -229,7 +330,9 @@ static COMPLETION: Field = Field {
     ],
 };
 /// Mistral's form: the content is an array of parts.
+static PART: Field = delta!(0, r#""content":[{"type":"text","text":""#, "\"}]");
 static THINKING: Field =
-    delta!(9, r#""content":[{"type":"thinking","thinking":[{"type":"text","text":""#, "\"}]}]");
-static DETAIL: Field = delta!(10, r#""reasoning_details":[{"type":"reasoning.text","text":""#, "\"}]");
-static SUMMARY: Field = delta!(11, r#""reasoning_details":[{"type":"reasoning.summary","summary":""#, "\"}]");
+    delta!(9, r#""content":[{"type":"thinking","thinking":[{"type":"text","text":""#, "\"}]}]", true);
+static DETAIL: Field = detail!(10, r#""reasoning_details":[{"type":"reasoning.text""#, r#","text":""#);
+static SUMMARY: Field = detail!(11, r#""reasoning_details":[{"type":"reasoning.summary""#, r#","summary":""#);
+static BLOCK: Field = detail!(12, r#""thinking_blocks":[{"type":"thinking""#, r#","thinking":""#);

@@ -2,12 +2,12 @@
 
 use crate::protocol::json::grammar::plain_len;
 
-use super::notes::Edited;
+use super::notes::{Edited, Site};
 
 /// The document of the event before.
 ///
 /// The events of a stream differ in little but their texts. One that differs from the event before in nothing but the
-/// insides of free strings means the same to the walk, which it is spared: its sites are those of the event before,
+/// insides of free strings and in its number means the same to the walk, which it is spared: its sites are those of the event before,
 /// moved. Escapes in such a string are left to the walk.
 #[derive(Debug, Default)]
 pub(super) struct Last {
@@ -50,7 +50,8 @@ impl Last {
         for site in sites {
             let same = site.from.saturating_sub(old);
             let from = new.saturating_add(same);
-            if !site.site.is_free() {
+            let number = matches!(site.site, Site::Sequence);
+            if !site.site.is_free() && !number {
                 let len = site.to.saturating_sub(site.from);
                 self.moved.push((from, from.saturating_add(len)));
                 continue;
@@ -59,10 +60,18 @@ impl Last {
                 return false;
             }
             // Should the string not end there, the closing quote that comes next in the last document will differ.
-            let to = from.saturating_add(plain_len(data.get(from..).unwrap_or_default()));
+            let rest = data.get(from..).unwrap_or_default();
+            let len = if number { number_len(rest) } else { plain_len(rest) };
+            let to = from.saturating_add(len);
             self.moved.push((from, to));
             (old, new) = (site.to, to);
         }
         self.data.get(old..) == data.get(new..)
     }
+}
+
+/// Length of the whole number that `bytes` begins with: up to 18 digits, so that it is the same number to everyone.
+fn number_len(bytes: &[u8]) -> usize {
+    let digits = bytes.iter().take(18).take_while(|byte| byte.is_ascii_digit()).count();
+    if digits > 1 && bytes.first() == Some(&b'0') { 0 } else { digits }
 }

@@ -1,35 +1,47 @@
-//! What the walk through one event notes: what is to be edited and where, and what the event says of its choices.
+//! What the walk through one event notes: what is to be edited and where, and what the event says of its texts.
 
 use crate::protocol::facts::{Facts, is_end};
-use crate::protocol::json::table::{Fact, Field, Mark, OnText};
+use crate::protocol::json::table::{AXES, Fact, Field, Mark, OnText};
 use crate::protocol::json::walk::Visit;
+
+use super::{Indexes, NO_INDEX};
 
 /// Most values to edit in one event, and most pieces of texts, choices or tool calls among them. What more costs grows
 /// with the square.
 pub(super) const MAX_SITES: usize = 16_384;
 pub(super) const MAX_PIECES: usize = 1024;
 
+/// Positions of a piece's items among those of the event.
+type Positions = [Option<u16>; AXES];
+
+/// Which text a piece belongs to, beside its indexes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Which {
+    Text(&'static Field),
+    Json(&'static Field),
+    /// The text at a path that the table does not know.
+    Path(u32),
+}
+
 /// What to do at a place of the event.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Site {
-    /// A piece of a text; the position of its choice and tool call among those of the event.
-    Piece {
-        field: &'static Field,
-        json: bool,
-        choice: Option<usize>,
-        tool: Option<usize>,
-    },
+    Piece { which: Which, at: Positions },
     Text,
+    Nested,
+    Thinking,
     Label,
     Key,
     Number,
-    Drop,
+    Sequence,
+    Signature { at: Positions },
+    Drop(&'static str),
 }
 
 impl Site {
     /// Whether any other string in its place leaves the document's meaning to the walk as it is.
     pub(super) fn is_free(self) -> bool {
-        matches!(self, Self::Piece { .. } | Self::Text)
+        matches!(self, Self::Piece { .. } | Self::Text | Self::Nested | Self::Thinking)
     }
 }
 
@@ -40,41 +52,143 @@ pub(super) struct Edited {
     pub(super) to: usize,
 }
 
-/// A choice or a tool call within an event.
+/// One of several within an event.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Item {
-    /// As the event says; else its position.
-    pub(super) index: u32,
-    pub(super) finished: bool,
+struct Item {
+    /// As the event says; else its position, or none.
+    index: u32,
+    finished: bool,
+}
+
+/// The texts that agree with these indexes.
+pub(super) type Pattern = [Option<u32>; AXES];
+
+pub(super) const ALL: Pattern = [None; AXES];
+
+/// Whether a text is one of the pattern's.
+pub(super) fn agrees(pattern: &Pattern, at: &Indexes) -> bool {
+    pattern.iter().zip(at).all(|(wanted, index)| wanted.is_none_or(|wanted| wanted == *index))
 }
 
 /// What the walk through one event noted.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     pub(super) sites: Vec<Edited>,
-    pub(super) choices: Vec<Item>,
-    pub(super) tools: Vec<Item>,
-    /// Tool calls of the choice under way begin here.
-    pub(super) first_tool: usize,
-    pub(super) pieces: usize,
-    pub(super) failed: bool,
+    items: [Vec<Item>; AXES],
+    /// The items under way on each axis begin here: those before belong to another item of a lower axis.
+    first: [usize; AXES],
+    root: [Option<u32>; AXES],
+    pieces: usize,
+    /// What the event ends.
+    pub(super) ends: Vec<Pattern>,
+    ends_all: bool,
+    ends_scope: bool,
     /// There is more in the event than may be.
     pub(super) full: bool,
+    /// An index is no index.
+    pub(super) astray: bool,
     /// Where the identifying values stand, quotes included.
     pub(super) envelope: [Option<(usize, usize)>; 4],
+    pub(super) own: Option<(usize, usize)>,
 }
 
 impl Notes {
     pub(super) fn clear(&mut self) {
         self.sites.clear();
         self.sites.shrink_to(64);
-        self.choices.clear();
-        self.tools.clear();
-        self.first_tool = 0;
+        self.items.iter_mut().for_each(Vec::clear);
+        self.first = [0; AXES];
+        self.root = [None; AXES];
         self.pieces = 0;
-        self.failed = false;
+        self.ends.clear();
+        self.ends_all = false;
+        self.ends_scope = false;
         self.full = false;
+        self.astray = false;
         self.envelope = [None; 4];
+        self.own = None;
+    }
+
+    /// The walk is over: what ends is known.
+    pub(super) fn finish(&mut self) {
+        if self.ends_all {
+            self.ends.push(ALL);
+        }
+        if self.ends_scope && self.root != ALL {
+            self.ends.push(self.root);
+        }
+        for (axis, items) in self.items.iter().enumerate() {
+            for item in items.iter().filter(|item| item.finished) {
+                let mut pattern = self.root;
+                if let Some(index) = pattern.get_mut(axis) {
+                    *index = Some(item.index);
+                }
+                self.ends.push(pattern);
+            }
+        }
+    }
+
+    /// Whether the event ends the texts of these indexes.
+    pub(super) fn ends(&self, at: &Indexes) -> bool {
+        self.ends.iter().any(|pattern| agrees(pattern, at))
+    }
+
+    /// The indexes of a piece.
+    pub(super) fn indexes(&self, at: &Positions) -> Indexes {
+        let mut indexes = [NO_INDEX; AXES];
+        let known = indexes.iter_mut().zip(at).zip(&self.items).zip(&self.root);
+        for (((index, position), items), root) in known {
+            let item = position.and_then(|position| items.get(usize::from(position)));
+            *index = item.map(|item| item.index).or(*root).unwrap_or(NO_INDEX);
+        }
+        indexes
+    }
+
+    /// The item under way on an axis.
+    fn item(&mut self, axis: usize) -> Option<&mut Item> {
+        let first = self.first.get(axis).copied()?;
+        let items = self.items.get_mut(axis)?;
+        if items.len() > first { items.last_mut() } else { None }
+    }
+
+    fn positions(&self) -> Positions {
+        let mut positions = [None; AXES];
+        for ((position, items), first) in positions.iter_mut().zip(&self.items).zip(&self.first) {
+            let last = items.len().checked_sub(1).filter(|last| last >= first);
+            *position = last.and_then(|last| u16::try_from(last).ok());
+        }
+        positions
+    }
+
+    fn begin_item(&mut self, axis: usize, by_position: bool) {
+        let first = self.first.get(axis).copied().unwrap_or_default();
+        let Some(items) = self.items.get_mut(axis) else { return };
+        if items.len() >= MAX_PIECES {
+            self.full = true;
+            return;
+        }
+        let position = u32::try_from(items.len().saturating_sub(first)).unwrap_or(NO_INDEX);
+        items.push(Item { index: if by_position { position } else { NO_INDEX }, finished: false });
+        for (first, items) in self.first.iter_mut().zip(&self.items).skip(axis.saturating_add(1)) {
+            *first = items.len();
+        }
+    }
+
+    fn set_index(&mut self, axis: usize, value: &[u8]) {
+        let index = match value {
+            b"true" => Some(1),
+            b"false" => return,
+            _ => std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()),
+        };
+        let Some(index) = index.filter(|index| *index != NO_INDEX) else {
+            self.astray = true;
+            return;
+        };
+        if let Some(item) = self.item(axis) {
+            item.index = index;
+        } else if let Some(root) = self.root.get_mut(axis) {
+            *root = Some(index);
+        }
     }
 
     fn push(&mut self, site: Site, from: usize, len: usize) {
@@ -100,32 +214,23 @@ impl Visit for Noter<'_> {
 
     fn enter(&mut self, mark: Mark) {
         self.facts.enter(mark);
-        if self.notes.choices.len().max(self.notes.tools.len()) >= MAX_PIECES {
-            self.notes.full = true;
-            return;
-        }
-        let item =
-            |position: usize| Item { index: u32::try_from(position).unwrap_or(u32::MAX), finished: false };
         match mark {
-            Mark::Failure => self.notes.failed = true,
-            Mark::Choice => {
-                self.notes.choices.push(item(self.notes.choices.len()));
-                self.notes.first_tool = self.notes.tools.len();
-            }
-            Mark::Tool => {
-                let position = self.notes.tools.len().saturating_sub(self.notes.first_tool);
-                self.notes.tools.push(item(position));
-            }
+            Mark::Failure | Mark::EndAll => self.notes.ends_all = true,
+            Mark::EndScope => self.notes.ends_scope = true,
+            Mark::Item(axis) => self.notes.begin_item(axis, true),
+            Mark::Part(axis) => self.notes.begin_item(axis, false),
         }
     }
 
-    fn text(&mut self, on: OnText, piece: &[u8], at: usize, _end: bool) {
-        let tool = self.notes.tools.len();
-        let tool = tool.checked_sub(1).filter(|_| tool > self.notes.first_tool);
-        let choice = self.notes.choices.len().checked_sub(1);
+    fn text(&mut self, on: OnText, path: u32, piece: &[u8], at: usize, _end: bool) {
+        let positions = self.notes.positions();
         let site = match on {
-            OnText::Text(field) => Site::Piece { field, json: false, choice, tool },
-            OnText::Json(field) => Site::Piece { field, json: true, choice, tool },
+            OnText::Text(field) => Site::Piece { which: Which::Text(field), at: positions },
+            OnText::Json(field) => Site::Piece { which: Which::Json(field), at: positions },
+            OnText::Running => Site::Piece { which: Which::Path(path), at: positions },
+            OnText::Nested => Site::Nested,
+            OnText::Thinking => Site::Thinking,
+            OnText::Signature => Site::Signature { at: positions },
             OnText::Keep | OnText::Read(_) | OnText::Mask => Site::Text,
         };
         self.notes.push(site, at, piece.len());
@@ -143,12 +248,11 @@ impl Visit for Noter<'_> {
         self.notes.push(Site::Number, at, text.len());
     }
 
-    fn dropped(&mut self, from: usize, to: usize) {
-        self.notes.push(Site::Drop, from, to.saturating_sub(from));
+    fn dropped(&mut self, with: &'static str, from: usize, to: usize) {
+        self.notes.push(Site::Drop(with), from, to.saturating_sub(from));
     }
 
     fn read(&mut self, fact: Fact, value: &[u8], at: usize) {
-        let index = || std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
         let to = at.saturating_add(value.len());
         let quoted = self.data.get(to) == Some(&b'"');
         let quote = usize::from(quoted);
@@ -159,22 +263,16 @@ impl Visit for Noter<'_> {
             Fact::Object => *object = span,
             Fact::Created => *created = span,
             Fact::Model => *model = span,
-            Fact::Choice => set_index(&mut self.notes.choices, index()),
-            Fact::Tool => set_index(&mut self.notes.tools, index()),
-            Fact::Finish if !is_end(value) => {}
-            Fact::Finish => {
-                if let Some(choice) = self.notes.choices.last_mut() {
-                    choice.finished = true;
-                }
-            }
+            Fact::Own => self.notes.own = span,
+            Fact::Index(axis) => self.notes.set_index(axis, value),
+            Fact::Sequence if !quoted => self.notes.push(Site::Sequence, at, value.len()),
+            Fact::Finish if is_end(value) => match self.notes.item(0) {
+                Some(item) => item.finished = true,
+                None => self.notes.ends_all = true,
+            },
+            Fact::Done => self.notes.ends_all |= value == b"true",
             _ => {}
         }
         self.facts.read(fact, value);
-    }
-}
-
-pub(super) fn set_index(items: &mut [Item], index: Option<u32>) {
-    if let (Some(item), Some(index)) = (items.last_mut(), index) {
-        item.index = index;
     }
 }
