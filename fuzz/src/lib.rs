@@ -2,7 +2,9 @@
 //!
 //! The first bytes of an input choose the cut, the rest is what is masked; so the fuzzer finds both.
 use portcullis::mask::text::{Entity, Masks, Sink, TextMask};
-use portcullis::mask::{Entities, Plan};
+use portcullis::mask::{Catalogue, Entities, Plan};
+use portcullis::protocol::api::APIS;
+use portcullis::protocol::coding::Coding;
 use portcullis::protocol::json::table::Table;
 use portcullis::protocol::rewrite::{BodyKind, ResponseRewriter};
 
@@ -31,11 +33,33 @@ pub fn pieces(mut seed: u64, payload: &[u8]) -> Vec<&[u8]> {
     pieces
 }
 
-thread_local!(static EVERYTHING: Plan = Plan::new(Entities::all(), vec![CREDENTIAL.to_vec()]));
+thread_local!(static EVERYTHING: Plan = {
+    let catalogue = Catalogue::built_in();
+    Plan::new(&catalogue, catalogue.all(), vec![CREDENTIAL.to_vec()])
+});
 
 /// Everything that can be masked.
 pub fn everything() -> Plan {
     EVERYTHING.with(Plan::clone)
+}
+
+/// Nothing that can be masked.
+fn nothing() -> Plan {
+    Plan::new(&Catalogue::built_in(), Entities::NONE, Vec::new())
+}
+
+/// The table of answers that a byte chooses, among those of all operations of all APIs.
+fn table(choice: u8) -> &'static Table {
+    let own = APIS.iter().map(|api| api.answers);
+    let tables =
+        own.chain(APIS.iter().flat_map(|api| api.operations).filter_map(|operation| operation.answers));
+    let mut distinct: Vec<&'static Table> = Vec::new();
+    for table in tables {
+        if !distinct.iter().any(|known| std::ptr::eq(*known, table)) {
+            distinct.push(table);
+        }
+    }
+    distinct[usize::from(choice) % distinct.len()]
 }
 
 /// What a masker decided, byte for byte.
@@ -98,29 +122,85 @@ fn rewrite(mut rewriter: ResponseRewriter<Plan>, pieces: &[&[u8]]) -> Option<Vec
     Some(out)
 }
 
-/// The laws of an answer: any cut gives the same bytes, and a policy that masks nothing gives the bytes that came.
-pub fn answer(kind: BodyKind, table: &'static Table, input: &[u8]) {
+/// The laws of an answer: any cut gives the same bytes, and a policy that masks nothing gives the bytes that came. The
+/// input's first byte chooses whose answer it is.
+pub fn answer(kind: BodyKind, input: &[u8]) {
+    let Some((&choice, input)) = input.split_first() else { return };
     let Some((seed, body)) = split(input) else { return };
-    let cut = pieces(seed, body);
+    let (table, cut) = (table(choice), pieces(seed, body));
     let masking = || ResponseRewriter::new(kind, table, everything());
     let whole = rewrite(masking(), &[body]);
     assert_eq!(rewrite(masking(), &cut), whole, "the cut shows");
-    let untouched = ResponseRewriter::new(kind, table, Plan::new(Entities::NONE, Vec::new())).without_drops();
+    let untouched = ResponseRewriter::new(kind, table, nothing()).without_drops();
     if let Some(out) = rewrite(untouched, &cut) {
         assert!(out == body, "a policy that masks nothing changes bytes");
     }
 }
 
 /// The same of an answer that comes in one piece.
-pub fn whole_answer(kind: BodyKind, table: &'static Table, body: &[u8]) {
-    let rewritten = |masks, drops| {
-        let rewriter = ResponseRewriter::new(kind, table, masks);
-        let mut rewriter = if drops { rewriter } else { rewriter.without_drops() };
-        let mut out = Vec::new();
+pub fn whole_answer(kind: BodyKind, input: &[u8]) {
+    let Some((&choice, body)) = input.split_first() else { return };
+    let rewritten = |rewriter: ResponseRewriter<Plan>| {
+        let (mut rewriter, mut out) = (rewriter, Vec::new());
         rewriter.push(body, true, &mut out).ok().map(|()| out)
     };
-    let _ = rewritten(everything(), true);
-    if let Some(out) = rewritten(Plan::new(Entities::NONE, Vec::new()), false) {
+    let _ = rewritten(ResponseRewriter::new(kind, table(choice), everything()));
+    let untouched = ResponseRewriter::new(kind, table(choice), nothing()).without_drops();
+    if let Some(out) = rewritten(untouched) {
         assert!(out == body, "a policy that masks nothing changes bytes");
     }
+}
+
+/// A compressed text: any cut gives the same.
+pub fn coded_answer(coding: Coding, input: &[u8]) {
+    let Some((seed, body)) = split(input) else { return };
+    let rewriter = || ResponseRewriter::new(BodyKind::Json, table(0), everything()).coded(Some(coding));
+    assert_eq!(rewrite(rewriter(), &pieces(seed, body)), rewrite(rewriter(), &[body]), "the cut shows");
+}
+
+/// AWS event frames of the pieces of an input between record separators, each with its event's type by its first byte:
+/// mutated bytes seldom have the right check sums.
+pub fn framed(input: &[u8]) -> Vec<u8> {
+    const KINDS: [&str; 8] = [
+        "messageStart",
+        "contentBlockStart",
+        "contentBlockDelta",
+        "contentBlockStop",
+        "messageStop",
+        "metadata",
+        "chunk",
+        "other",
+    ];
+    let mut out = Vec::new();
+    for record in input.split(|&byte| byte == 0x1e) {
+        let Some((&choice, payload)) = record.split_first() else { continue };
+        let mut headers = Vec::new();
+        let kind = KINDS[usize::from(choice) % KINDS.len()];
+        for (name, value) in
+            [(":event-type", kind), (":content-type", "application/json"), (":message-type", "event")]
+        {
+            headers.push(name.len() as u8);
+            headers.extend_from_slice(name.as_bytes());
+            headers.push(7);
+            headers.extend_from_slice(&(value.len() as u16).to_be_bytes());
+            headers.extend_from_slice(value.as_bytes());
+        }
+        let mut frame = ((16 + headers.len() + payload.len()) as u32).to_be_bytes().to_vec();
+        frame.extend_from_slice(&(headers.len() as u32).to_be_bytes());
+        frame.extend_from_slice(&crc32fast::hash(&frame).to_be_bytes());
+        frame.extend_from_slice(&headers);
+        frame.extend_from_slice(payload);
+        frame.extend_from_slice(&crc32fast::hash(&frame).to_be_bytes());
+        out.extend_from_slice(&frame);
+    }
+    out
+}
+
+/// A gzip member (RFC 1952) of a text.
+pub fn gzipped(text: &[u8]) -> Vec<u8> {
+    let mut out = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
+    out.extend(miniz_oxide::deflate::compress_to_vec(text, 6));
+    out.extend_from_slice(&crc32fast::hash(text).to_le_bytes());
+    out.extend_from_slice(&(text.len() as u32).to_le_bytes());
+    out
 }
