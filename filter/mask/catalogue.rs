@@ -74,12 +74,11 @@ impl Catalogue {
         self.entities().find(|&(_, known)| known == name).map(|(entity, _)| entity)
     }
 
-    /// The built-in entities and a policy set's own.
-    ///
-    /// # Errors
-    /// Everything that is wrong with the set's detectors.
-    pub fn with_own(detectors: &[OwnDetector]) -> Result<Self, Vec<OwnFault>> {
-        Own::compile(detectors).map(Self::of)
+    /// The built-in entities and a policy set's own, with everything that is wrong with the set's detectors. Where
+    /// something is, the catalogue knows the names that stand, so that what refers to them is not at fault too.
+    pub fn with_own(detectors: &[OwnDetector]) -> (Self, Vec<OwnFault>) {
+        let (own, faults) = Own::compile(detectors);
+        (Self::of(own), faults)
     }
 
     fn of(own: Own) -> Self {
@@ -146,6 +145,12 @@ impl Catalogue {
     /// The names of the sets.
     pub fn sets(&self) -> impl Iterator<Item = &str> {
         SETS.iter().map(|&(name, _)| name)
+    }
+
+    /// Bytes that a policy set's own detectors take.
+    pub fn own_bytes(&self) -> usize {
+        let groups = self.0.groups.iter().skip(GROUPS.len()).map(|group| group.tables.bytes());
+        groups.chain(self.0.lexicons.iter().map(|lexicon| lexicon.bytes())).fold(0, usize::saturating_add)
     }
 
     pub(super) fn groups(&self) -> &[AnyGroup] {
