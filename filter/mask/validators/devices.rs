@@ -25,11 +25,6 @@ pub fn iccid(value: &[u8]) -> bool {
     (19..=20).contains(&digits(value).count()) && digits(value).take(2).eq([8, 9]) && luhn(digits(value))
 }
 
-/// ITU-T E.212: a mobile country code first.
-pub fn imsi(value: &[u8]) -> bool {
-    (14..=15).contains(&digits(value).count()) && matches!(digits(value).next(), Some(2..=7))
-}
-
 /// 3GPP TS 23.003: fourteen digits and Luhn.
 pub fn imei(value: &[u8]) -> bool {
     digits(value).count() == 15 && luhn(digits(value)) && digits(value).any(|d| d != 0)
@@ -63,6 +58,5 @@ mod tests {
             &["490154203237518", "35-209900-176148-1"],
             &["490154203237519", "49015420323751", "000000000000000"],
         );
-        table(imsi, &["310150123456789"], &["910150123456789", "31015012345"]);
     }
 }

@@ -75,9 +75,6 @@ numbers! {
     /// Services Australia: Medicare number, perhaps with the person's own digit.
     au_medicare: Rule::between(10, 11).leading(1, &[(2, 6)])
         .checked(&[Check::last(&[1, 3, 7, 9, 1, 3, 7, 9], 10, b"0123456789").at(8)]);
-    /// New Zealand: health index number, first form.
-    nz_nhi: Rule::of(7).lettered(no_i_nor_o)
-        .checked(&[Check::last(&[7, 6, 5, 4, 3, 2], 11, b"-0987654321")]);
 
     // ---- Germany, Austria, Switzerland
 
@@ -112,14 +109,8 @@ numbers! {
         .checked(&[Check::last(&[9, 8, 7, 6, 5, 4, 3, 2], 11, ELEVENS_OR_ZERO)]);
     /// Burgerservicenummer: the eleven test.
     nl_bsn: Rule::of(9).checked(&[Check::last(&[9, 8, 7, 6, 5, 4, 3, 2], 11, SAME)]);
-    /// INSEE: SIREN of a company.
-    fr_siren: Rule::of(9).checked(&[luhn(&[1, 2, 1, 2, 1, 2, 1, 2])]);
-    /// INSEE: SIRET of an establishment.
-    fr_siret: Rule::of(14).checked(&[luhn(&[2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2])]);
     /// AMKA: social security number.
     gr_amka: Rule::of(11).dated(dmy(0)).checked(&[luhn(&[1, 2, 1, 2, 1, 2, 1, 2, 1, 2])]);
-    /// AFM: tax number.
-    gr_afm: Rule::of(9).checked(&[Check::last(&[256, 128, 64, 32, 16, 8, 4, 2], 11, SAME_OR_ZERO)]);
 
     // ---- the north
 
@@ -161,8 +152,6 @@ numbers! {
         .checked(&[Check::last(&[7, 6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2], 11, ELEVENS)]);
     /// TAJ: social insurance number.
     hu_taj: Rule::of(9).checked(&[Check::last(&[3, 7, 3, 7, 3, 7, 3, 7], 10, b"0123456789")]);
-    /// RNOKPP: tax number.
-    ua_rnokpp: Rule::of(10).checked(&[Check::last(&[10, 5, 7, 9, 4, 6, 10, 5, 7], 11, SAME_OR_ZERO)]);
     /// INN of a person (twelve digits).
     ru_inn: Rule::of(12).checked(&[
         Check::last(&[7, 2, 4, 10, 3, 5, 9, 4, 6, 8], 11, SAME_OR_ZERO).at(10),
@@ -180,11 +169,9 @@ numbers! {
     il_id: Rule::of(9).checked(&[luhn(&[1, 2, 1, 2, 1, 2, 1, 2])]);
     /// Emirates ID, under 784 and with the year of birth.
     ae_id: Rule::of(15).leading(7, &[(7_841_900, 7_842_099)])
-        .checked(&[luhn(&[2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1])]);
+        .checked(&[luhn(&[1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2])]);
     /// Saudi national id (1) and residence permit (2).
     sa_id: Rule::of(10).leading(1, &[(1, 2)]).checked(&[luhn(&[2, 1, 2, 1, 2, 1, 2, 1, 2])]);
-    /// Egypt: century, date, governorate.
-    eg_id: Rule::of(14).leading(1, &[(2, 3)]).dated(ymd(1));
     /// South Africa: date, sex, citizenship.
     za_id: Rule::of(13).dated(ymd(0)).checked(&[luhn(&[1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2])]);
     /// GB 11643: division, date, serial, ISO 7064 MOD 11-2.
@@ -226,22 +213,15 @@ numbers! {
     /// CUIT and CUIL.
     ar_cuit: Rule::of(11).leading(2, &[(20, 20), (23, 27), (30, 30), (33, 34)])
         .checked(&[Check::last(&[5, 4, 3, 2, 7, 6, 5, 4, 3, 2], 11, b"09987654321")]);
-    /// Cédula of Uruguay.
-    uy_ci: Rule::of(8).checked(&[Check::last(&[2, 9, 8, 7, 6, 3, 4], 10, TENS)]);
     /// NIT of Colombia.
     co_nit: Rule::of(10).checked(&[Check::last(&[41, 37, 29, 23, 19, 17, 13, 7, 3], 11, b"01987654321")]);
     /// Cédula of Ecuador, by province.
     ec_ci: Rule::of(10).leading(3, &[(10, 245), (300, 305)])
         .checked(&[luhn(&[2, 1, 2, 1, 2, 1, 2, 1, 2])]);
-    /// RUC of Peru.
-    pe_ruc: Rule::of(11).leading(2, &[(10, 10), (15, 17), (20, 20)])
-        .checked(&[Check::last(&[5, 4, 3, 2, 7, 6, 5, 4, 3, 2], 11, ELEVEN_LESS)]);
     /// CURP, whose letters after N count one more.
     mx_curp: Rule::of(18).lettered(with_enye).checked(&[Check::last(
         &[18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2], 10, TENS,
     )]);
-    /// NSS of the Instituto Mexicano del Seguro Social.
-    mx_nss: Rule::of(11).checked(&[luhn(&[1, 2, 1, 2, 1, 2, 1, 2, 1, 2])]);
 }
 
 /// X, Y and Z are 0, 1 and 2.
@@ -257,12 +237,6 @@ fn from_ascii_zero(letter: u8) -> u32 {
 /// An alphabet of A to N, one sign more, and O to Z.
 pub fn with_enye(letter: u8) -> u32 {
     super::rule::base_36(letter).wrapping_add((letter > b'N').into())
-}
-
-/// An alphabet from 1 on without I and O.
-fn no_i_nor_o(letter: u8) -> u32 {
-    let place = u32::from(letter.wrapping_sub(b'A').wrapping_add(1));
-    place.wrapping_sub((letter > b'I').into()).wrapping_sub((letter > b'O').into())
 }
 
 #[cfg(test)]
@@ -281,7 +255,6 @@ mod tests {
         ("au_tfn", &["123 456 782", "876543210"], &["123 456 783"]),
         ("au_acn", &["004 085 616"], &["004 085 617"]),
         ("au_medicare", &["2123 45670 1", "2123456701 1"], &["2123 45680 1", "7123 45670 1"]),
-        ("nz_nhi", &["ZZZ0016", "zzz0024"], &["ZZZ0017"]),
         ("de_id_card", &["T220001293", "L01X00T471"], &["T220001294"]),
         ("de_lanr", &["123456601", "444444401"], &["123456701"]),
         ("de_bsnr", &["021234568", "721111100"], &["991234568"]),
@@ -292,10 +265,7 @@ mod tests {
         ("it_vat", &["IT00743110157", "00743110157"], &["00743110158"]),
         ("pt_nif", &["501964843", "123456789"], &["501964842", "444444444"]),
         ("nl_bsn", &["111222333", "123456782"], &["111222334"]),
-        ("fr_siren", &["552 008 443", "732829320"], &["552 008 444"]),
-        ("fr_siret", &["73282932000074"], &["73282932000079"]),
         ("gr_amka", &["01013099997"], &["01013099999", "32013099997"]),
-        ("gr_afm", &["094259216"], &["094259217"]),
         ("no_fnr", &["15108695088"], &["15108695077", "15138695088"]),
         ("dk_cpr", &["211062-5629"], &["311362-5629"]),
         ("is_kennitala", &["120174-3399", "450401-3150"], &["120174-3389"]),
@@ -306,13 +276,11 @@ mod tests {
         ("lv_pk", &["161175-19997"], &["161375-19997"]),
         ("yu_jmbg", &["0101006500006"], &["0101006500007"]),
         ("hu_taj", &["123456788"], &["123456789"]),
-        ("ua_rnokpp", &["1759013776"], &["1759013770"]),
         ("ru_inn", &["500100732259", "123456789047"], &["500100732258"]),
         ("tr_id", &["17291716060", "10000000146"], &["17291716050", "07291716060"]),
         ("il_id", &["039337423"], &["039337422"]),
         ("ae_id", &["784-1968-6570305-0"], &["784-1968-6570305-1", "784-1768-6570305-6"]),
         ("sa_id", &["1000000008"], &["3000000004"]),
-        ("eg_id", &["29001012100013"], &["29013012100013", "19001012100013"]),
         ("za_id", &["8001015009087", "800101 5009 087"], &["8001015009088", "8013015009087"]),
         (
             "cn_id",
@@ -328,12 +296,9 @@ mod tests {
         ("br_cnpj", &["16.727.230/0001-97", "12.ABC.345/01DE-35"], &["16.727.230/0001-98"]),
         ("cl_rut", &["12.531.909-2", "76086428-5", "6265837-1"], &["12.531.909-3"]),
         ("ar_cuit", &["20-05536168-2"], &["20-05536168-3", "22-05536168-2"]),
-        ("uy_ci", &["1.234.567-2"], &["1.234.567-3"]),
         ("co_nit", &["213.123.432-1"], &["213.123.432-2"]),
         ("ec_ci", &["171430710-3"], &["171430710-4", "991430710-3"]),
-        ("pe_ruc", &["20512333797"], &["20512333798"]),
         ("mx_curp", &["BOXW310820HNERXN09"], &["BOXW310820HNERXN08"]),
-        ("mx_nss", &["12345678903"], &["12345678904"]),
     ];
 
     fn row(name: &str) -> fn(&[u8]) -> bool {
@@ -354,7 +319,7 @@ mod tests {
     }
 
     /// The rows without a check digit: only their dates and first digits are looked at.
-    const UNCHECKED: &[&str] = &["us_ein", "de_bsnr", "dk_cpr", "eg_id", "my_nric", "id_nik"];
+    const UNCHECKED: &[&str] = &["us_ein", "de_bsnr", "dk_cpr", "my_nric", "id_nik"];
 
     #[test]
     fn changing_one_digit_breaks_nearly_every_number() {

@@ -92,7 +92,8 @@ enum Trunk {
     None,
 }
 
-/// A number as it is dialled within a country.
+/// A number as it is dialled within a country. Not a date, nor a round number; where the trunk prefix may be missing,
+/// ten digits at least stand without it.
 fn national(value: &[u8], code: u32, trunk: Trunk) -> bool {
     let main = main_number(value);
     let Some(plan) = Plan::of(code) else { return false };
@@ -100,7 +101,8 @@ fn national(value: &[u8], code: u32, trunk: Trunk) -> bool {
     let led = trunk != Trunk::None && starts(all.clone(), plan.trunk);
     let rest = all.clone().skip(if led { plan.trunk.len() } else { 0 });
     let round = main.ends_with(b"000 000") || main.ends_with(b"00 00 00");
-    closed(main) && !round && (led || trunk != Trunk::Always) && plan.holds(rest)
+    let enough = led || trunk == Trunk::None || trunk == Trunk::Perhaps && all.count() >= 10;
+    closed(main) && !round && !super::date(main) && enough && plan.holds(rest)
 }
 
 macro_rules! national {
@@ -115,16 +117,12 @@ macro_rules! national {
 }
 
 national! {
-    phone_ru: 7 Perhaps;
     phone_za: 27 Always;
-    phone_gr: 30 None;
     phone_nl: 31 Always;
     phone_be: 32 Always;
     phone_fr: 33 Always;
     phone_es: 34 None;
-    phone_hu: 36 Perhaps;
     phone_it: 39 None;
-    phone_ro: 40 Always;
     phone_ch: 41 Always;
     phone_at: 43 Always;
     phone_gb: 44 Always;
@@ -147,7 +145,6 @@ national! {
     phone_ie: 353 Always;
     phone_fi: 358 Always;
     phone_cz: 420 None;
-    phone_ua: 380 Always;
     phone_il: 972 Always;
 }
 

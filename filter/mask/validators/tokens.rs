@@ -66,11 +66,6 @@ pub fn random(value: &[u8]) -> bool {
     mixed(value) && entropy(value) > 4.0
 }
 
-/// Thirty-two or more hex digits that are neither all digits nor all letters, with three bits each.
-pub fn random_hex(value: &[u8]) -> bool {
-    value.iter().any(u8::is_ascii_digit) && value.iter().any(u8::is_ascii_alphabetic) && entropy(value) > 3.0
-}
-
 /// A password in prose or configuration: not a stand-in, nor a reference to where it really stands.
 pub fn password(value: &[u8]) -> bool {
     let value =
@@ -123,11 +118,6 @@ mod tests {
             random,
             &["x8Kq0Zr3Lm5Tn7Vb9Wc2"],
             &["thisIsALongCamelCase1", "AAAAAAAAAAAAAAAAAAAAAAAa1", "20240131235959000000"],
-        );
-        table(
-            random_hex,
-            &["9f86d081884c7d659a2feaa0c55ad015"],
-            &["00000000000000000000000000000000", "1111111111111111111111111111111a"],
         );
         table(
             password,
