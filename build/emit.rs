@@ -2,7 +2,7 @@
 use std::fmt::{Debug, Write as _};
 
 use crate::buckets;
-use crate::grammar::{Set, Tables};
+use crate::grammar::Tables;
 use crate::table::{Detector, Group, Table, Tier};
 
 pub fn tables(table: &Table, groups: &[Group<'_>], tables: &[Tables]) -> String {
@@ -11,7 +11,6 @@ pub fn tables(table: &Table, groups: &[Group<'_>], tables: &[Tables]) -> String 
         tables.iter().flat_map(|tables| tables.beginnings.iter().flatten().copied()).collect();
     let (of, sets) = buckets::assign(&beginnings);
     let mut of = of.into_iter();
-    out.push_str("#[expect(dead_code, reason = \"for groups that are made later\")]\n");
     array(&mut out, "BUCKETS", "[[u64; 4]; 4]", &sets);
     let _ = writeln!(out, "pub static GROUPS: [Group; {}] = [", groups.len());
     for (group, tables) in groups.iter().zip(tables) {
@@ -67,7 +66,7 @@ fn detector(out: &mut String, table: &Table, at: usize, bucket: Option<usize>) {
     let entity = table.entities().iter().position(|&entity| entity == d.entity).unwrap_or(0);
     let _ = writeln!(
         out,
-        "Detector {{ entity: Entity({entity}), order: {at}, bucket: {}, validator: {}, context: {} }},",
+        "Detector {{ bucket: {}, validator: {}, finder: Finder {{ entity: Entity({entity}), order: {at}, context: {} }} }},",
         bucket.unwrap_or(0),
         validator(d),
         context(d)
@@ -95,13 +94,13 @@ fn entities(out: &mut String, table: &Table) {
     let names = table.entities();
     array(out, "ENTITIES", "&str", &names);
     let place = |entity: &str| names.iter().position(|&known| known == entity).unwrap_or(0);
-    let add = |set: &mut Set, entity: &str| set[place(entity) / 64] |= 1 << (place(entity) % 64);
-    let mut sets: Vec<(&str, Set)> = Vec::new();
-    let mut unasked = [0; 4];
+    let add = |set: &mut [u64; 8], entity: &str| set[place(entity) / 64] |= 1 << (place(entity) % 64);
+    let mut sets: Vec<(&str, [u64; 8])> = Vec::new();
+    let mut unasked = [0; 8];
     for d in &table.detectors {
         for set in &d.sets {
             let at = sets.iter().position(|(name, _)| name == set).unwrap_or_else(|| {
-                sets.push((set, [0; 4]));
+                sets.push((set, [0; 8]));
                 sets.len() - 1
             });
             add(&mut sets[at].1, &d.entity);
@@ -110,7 +109,7 @@ fn entities(out: &mut String, table: &Table) {
             add(&mut unasked, &d.entity);
         }
     }
-    array(out, "SETS", "(&str, [u64; 4])", &sets);
+    array(out, "SETS", "(&str, [u64; 8])", &sets);
     array(out, "USUAL", "u64", &unasked);
 }
 

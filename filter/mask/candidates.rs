@@ -8,12 +8,15 @@ use super::tables::START;
 const GLIMPSE: usize = 12;
 /// Anchors in one plan; build.rs sees to it that there are not more.
 const MOST_ANCHORS: usize = 8;
+/// Lexicons in one plan, as a policy set may have.
+pub(super) const MOST_LEXICONS: usize = 16;
 
 /// What is known of the places ahead in one stretch of text.
 #[derive(Default)]
 pub struct Ahead {
     plain: Next,
     anchored: [Next; MOST_ANCHORS],
+    words: [Next; MOST_LEXICONS],
 }
 
 /// The next place that one generator proposes.
@@ -59,16 +62,16 @@ impl Prepared {
         for ((index, anchor), next) in self.anchors.iter().zip(&mut ahead.anchored) {
             let found = next.from(at, || {
                 let at = anchor.next(self.groups.get(*index)?, text, at, before, end)?;
-                Some(Proposal { at, groups: bit(*index) })
+                Some(Proposal { at, groups: bit(*index), lexicons: 0 })
             });
-            let Some(found) = found else { continue };
-            first = match first {
-                Some(known) if known.at < found.at => Some(known),
-                Some(known) if known.at == found.at => {
-                    Some(Proposal { groups: known.groups | found.groups, ..known })
-                }
-                _ => Some(found),
-            };
+            first = earlier(first, found);
+        }
+        for ((lexicon, index), next) in self.lexicons.iter().zip(0..).zip(&mut ahead.words) {
+            let found = next.from(at, || {
+                let at = lexicon.next(text, at, before, end)?;
+                Some(Proposal { at, groups: 0, lexicons: bit(index) })
+            });
+            first = earlier(first, found);
         }
         first
     }
@@ -87,6 +90,21 @@ impl Prepared {
             }
         }
         survivors
+    }
+}
+
+/// The first of two proposals; both in one where they are for the same place.
+#[inline(always)]
+fn earlier(first: Option<Proposal>, found: Option<Proposal>) -> Option<Proposal> {
+    match (first, found) {
+        (Some(known), Some(found)) if known.at < found.at => Some(known),
+        (Some(known), Some(found)) if known.at == found.at => Some(Proposal {
+            at: known.at,
+            groups: known.groups | found.groups,
+            lexicons: known.lexicons | found.lexicons,
+        }),
+        (known, None) => known,
+        (_, found) => found,
     }
 }
 

@@ -39,6 +39,14 @@ struct Words {
     words: Vec<Range<usize>>,
 }
 
+impl Context {
+    /// The words of a phrase, in small letters: runs of ASCII letters and digits, and of what is beyond ASCII.
+    pub fn phrase(text: &str) -> Vec<Cow<'static, str>> {
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c.is_ascii());
+        words.filter(|word| !word.is_empty()).map(|word| word.to_ascii_lowercase().into()).collect()
+    }
+}
+
 impl Past {
     pub fn new() -> Self {
         Self { bytes: [0; KEPT], len: 0 }

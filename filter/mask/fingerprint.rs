@@ -16,6 +16,8 @@ pub struct Proposal {
     pub at: usize,
     /// The plan's groups, as bits.
     pub groups: u32,
+    /// The plan's lexicons, as bits.
+    pub lexicons: u32,
 }
 
 /// For each byte, the buckets it fits: the lowest eight bits as a value's fourth byte, the next as its third, and so
@@ -81,7 +83,7 @@ impl Fingerprints {
         }
         let propose = |at: usize, buckets: u64| {
             let groups = plausible(at, self.groups(buckets));
-            (groups != 0 || buckets & u64::from(LITERAL) != 0).then_some(Proposal { at, groups })
+            (groups != 0 || buckets & u64::from(LITERAL) != 0).then_some(Proposal { at, groups, lexicons: 0 })
         };
         let first = at.checked_sub(1).and_then(|at| text.get(at)).copied().unwrap_or(before);
         let mut fitting = self.of(first) & 0xff << 32;

@@ -106,7 +106,7 @@ impl Masker {
                 Doing::Seeking => match self.plan.candidate(&mut ahead, text, at, self.before, end) {
                     Some(candidate) => {
                         at = candidate.at;
-                        self.walks.restart(&self.plan, byte_before(text, at, self.before), candidate.groups);
+                        self.walks.restart(&self.plan, byte_before(text, at, self.before), candidate);
                         self.doing = Doing::Walking;
                     }
                     None => {

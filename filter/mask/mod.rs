@@ -39,8 +39,10 @@ mod entity;
 mod fingerprint;
 #[allow(dead_code, unreachable_pub, reason = "build.rs uses the rest")]
 mod grammar;
+mod lexicon;
 mod literals;
 mod masker;
+mod own;
 mod plan;
 mod swallow;
 mod tables;
@@ -54,5 +56,6 @@ mod whole;
 pub use catalogue::{Catalogue, UnknownEntity};
 pub use entity::{Entities, Found, UPSTREAM_CREDENTIAL};
 pub use masker::Masker;
+pub use own::{Finds, OwnDetector, OwnFault, Part};
 pub use plan::Plan;
 pub use whole::mask_whole;

@@ -2,9 +2,11 @@
 use std::cmp::Reverse;
 
 use super::context::Before;
+use super::fingerprint::Proposal;
+use super::lexicon::WordWalk;
 use super::plan::{Enabled, Prepared};
 use super::swallow::Swallow;
-use super::tables::START;
+use super::tables::{Finder, START};
 use super::text::Entity;
 
 /// Bytes after which a walk is decided, whatever may follow.
@@ -27,17 +29,25 @@ pub struct Walks {
     walks: Vec<Walk>,
     /// How many of them are under way; the others are kept for their memory.
     active: usize,
+    /// Those over words, each with its lexicon's place.
+    words: Vec<(usize, WordWalk)>,
 }
 
 impl Walks {
     pub fn new() -> Self {
-        Self { walks: Vec::new(), active: 0 }
+        Self { walks: Vec::new(), active: 0, words: Vec::new() }
     }
 
-    /// Starts afresh, after a byte, in some of the plan's groups.
-    pub fn restart(&mut self, plan: &Prepared, before: u8, groups: u32) {
+    /// Starts afresh, after a byte, in those of the plan's groups and lexicons that were proposed.
+    pub fn restart(&mut self, plan: &Prepared, before: u8, proposal: Proposal) {
         self.active = 0;
-        let mut left = groups;
+        self.words.clear();
+        if proposal.lexicons != 0 {
+            let lexicons = plan.lexicons.iter().enumerate().zip(0u32..);
+            let proposed = lexicons.filter(|(_, bit)| proposal.lexicons.wrapping_shr(*bit) & 1 == 1);
+            self.words.extend(proposed.map(|((index, lexicon), _)| (index, lexicon.walk())));
+        }
+        let mut left = proposal.groups;
         while left != 0 {
             let index = usize::try_from(left.trailing_zeros()).unwrap_or(0);
             left &= left.wrapping_sub(1);
@@ -61,6 +71,18 @@ impl Walks {
             match plan.groups.get(walk.group).and_then(|group| walk.go(group, text, end, before)) {
                 Some(other) if other.rank() > best.rank() => best = other,
                 Some(_) => {}
+                None => undecided = true,
+            }
+        }
+        for (index, walk) in &mut self.words {
+            let Some(lexicon) = plan.lexicons.get(*index) else { continue };
+            lexicon.go(walk, text, end);
+            match walk.found() {
+                Some(0) => {}
+                Some(len) => {
+                    let other = Best::of(&lexicon.finder, len, before);
+                    best = if other.rank() > best.rank() { other } else { best };
+                }
                 None => undecided = true,
             }
         }
@@ -103,6 +125,15 @@ struct Best {
 }
 
 impl Best {
+    /// A value of so many bytes, if it stands in the context that its finder asks for.
+    fn of(finder: &Finder, len: usize, before: &Before<'_>) -> Self {
+        if finder.context.as_ref().is_none_or(|context| before.holds(context)) {
+            Self { len, entity: Some(finder.entity), order: finder.order, swallow: None }
+        } else {
+            Self::default()
+        }
+    }
+
     /// A longer value goes first, then the detector that stands first in the table.
     fn rank(&self) -> (usize, Reverse<u32>) {
         (self.len, Reverse(self.order))
@@ -186,10 +217,11 @@ impl Walk {
                 open &= open.wrapping_sub(1);
                 let Some(detector) = group.detector(bit) else { continue };
                 let value = text.get(..end.len).unwrap_or_default();
-                let valid = detector.validator.is_none_or(|valid| valid(value));
-                if valid && detector.context.as_ref().is_none_or(|context| before.holds(context)) {
-                    let (entity, order) = (Some(detector.entity), detector.order);
-                    return Best { len: end.len, entity, order, swallow: None };
+                if detector.validator.is_none_or(|valid| valid(value)) {
+                    let best = Best::of(&detector.finder, end.len, before);
+                    if best.entity.is_some() {
+                        return best;
+                    }
                 }
             }
         }
@@ -202,10 +234,11 @@ impl Walk {
         let mut best = self.longest(group, text, before);
         let unclosed = going & group.tables.past_limit;
         if let Some(detector) = group.detector(unclosed.trailing_zeros()) {
-            (best.len, best.entity, best.order) = (LIMIT, Some(detector.entity), detector.order);
+            let Finder { entity, order, .. } = detector.finder;
+            (best.len, best.entity, best.order) = (LIMIT, Some(entity), order);
         }
         let detectors = group.detectors.iter().zip(0u32..);
-        let found = best.entity.and_then(|_| detectors.clone().find(|(d, _)| d.order == best.order));
+        let found = best.entity.and_then(|_| detectors.clone().find(|(d, _)| d.finder.order == best.order));
         best.swallow = found
             .map(|(_, bit)| bit)
             .filter(|bit| {
