@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::{Command, Output};
 
-use portcullis::config::set::Bundle;
+use portcullis::config::set::{Bundle, Protocol};
 use saphyr_parser::{Event, Parser};
 
 const SET: &str = "\
@@ -72,6 +72,18 @@ fn scalars(yaml: &str) -> Vec<String> {
 fn values(yaml: &str, key: &str) -> Vec<String> {
     let all = scalars(yaml);
     all.windows(2).filter(|pair| pair[0] == key).map(|pair| pair[1].clone()).collect()
+}
+
+#[test]
+fn every_protocol_is_rendered() {
+    for (protocol, _) in Protocol::ALL {
+        let set = match protocol {
+            "none" => continue, // `probes` is one
+            protocol => SET.replace("protocol: openai", &format!("protocol: {protocol}")),
+        };
+        let (yaml, written) = (rendered(&set, &GIVEN), format!("\"protocol\":\"{protocol}\""));
+        assert!(scalars(&yaml).iter().any(|scalar| scalar.contains(&written)), "{protocol}");
+    }
 }
 
 #[test]

@@ -5,15 +5,20 @@ use super::node::{Node, Value};
 use super::parse::Names;
 use super::problem::{Problem, elsewhere, near, one_of, shown};
 use super::read;
-use super::set::{Connection, Credential, Located, Match, Protocol, TokenHeader};
-
-const PROTOCOLS: &[(&str, Protocol)] = &[("openai", Protocol::OpenAi), ("none", Protocol::None)];
+use super::set::{Answers, Connection, Credential, Located, Match, Protocol, TokenHeader};
 
 pub(super) fn read(node: &Node, names: &Names<'_>, problems: &mut Vec<Problem>) -> Option<Connection> {
-    let protocol = read::choice(node, "protocol", PROTOCOLS);
+    let protocol = read::choice(node, "protocol", &Protocol::ALL);
     let matches = matches(node, problems);
     if protocol == Some(Protocol::None) {
         unguarded(node, problems);
+    }
+    if let (Some(protocol), Some(answers)) = (protocol, node.get("answers"))
+        && !matches!(protocol, Protocol::Http | Protocol::None)
+    {
+        let name = protocol.name();
+        let message = format!("goes with `protocol: http` only: what answers of `{name}` hold is known");
+        problems.push(Problem::error(&answers.place, message).help("take it out"));
     }
     let guarded = protocol != Some(Protocol::None);
     let issuers = if guarded { issuers(node, names, problems) } else { Vec::new() };
@@ -34,13 +39,14 @@ pub(super) fn read(node: &Node, names: &Names<'_>, problems: &mut Vec<Problem>) 
         policy,
         credential: node.get("credential").and_then(credential),
         token_headers: token_headers(node, problems),
+        answers: node.get("answers").map(answers).unwrap_or_default(),
     })
 }
 
 /// With `protocol: none` nobody looks at a request: what would guard it must not seem to.
 fn unguarded(node: &Node, problems: &mut Vec<Problem>) {
     for entry in node.entries() {
-        if matches!(entry.key.as_str(), "policy" | "issuers" | "credential" | "token") {
+        if matches!(entry.key.as_str(), "policy" | "issuers" | "credential" | "token" | "answers") {
             let message =
                 format!("`{}` has no effect with `protocol: none`, which passes untouched", entry.key);
             problems.push(Problem::error(&entry.place, message).help("take one of the two out"));
@@ -116,6 +122,10 @@ fn credential(node: &Node) -> Option<Credential> {
         header: grammar::header(node.get("header")?.text()?).ok()?,
         value: read::template(node.get("value")?)?,
     })
+}
+
+fn answers(node: &Node) -> Answers {
+    Answers { text: read::located_texts(node, "text"), keep: read::located_texts(node, "keep") }
 }
 
 fn token_headers(node: &Node, problems: &mut Vec<Problem>) -> Vec<TokenHeader> {

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::set::TemplatePart;
+use crate::protocol::json::paths;
 
 /// Why a value does not stand: what is wrong, and what to do where that is not plain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -364,6 +365,15 @@ pub(super) fn claim_path(text: &str) -> Result<Vec<String>, Fault> {
             .help("for a claim whose name has dots, write the path as a list of names"));
     }
     Ok(segments)
+}
+
+/// A path into a JSON answer.
+pub(super) fn json_path(text: &str) -> Result<(), Fault> {
+    match paths::parse(text) {
+        Ok(_) => Ok(()),
+        Err(reason) => Err(Fault::new(format!("is not a path: {reason}"))
+            .help("write `$`, then `.name`, `['any name']`, `.*` or `[*]`, such as `$.results[*].body`")),
+    }
 }
 
 /// Text before a token in its header.

@@ -15,18 +15,6 @@ const fn later(path: &'static str, what: &'static str) -> Later {
 /// All of them. Shorter lists are better lists: whoever builds one takes its line out.
 pub(super) const LATER: &[Later] = &[
     later("issuers[].verified_by", "tokens whose signature another filter has verified"),
-    later("connections[].protocol = anthropic", "Anthropic's API"),
-    later("connections[].protocol = gemini", "Google Gemini's API"),
-    later("connections[].protocol = cohere", "Cohere's API"),
-    later("connections[].protocol = bedrock", "Amazon Bedrock's API"),
-    later("connections[].protocol = ollama", "Ollama's own API"),
-    later("connections[].protocol = pinecone", "Pinecone's API"),
-    later("connections[].protocol = qdrant", "Qdrant's API"),
-    later("connections[].protocol = weaviate", "Weaviate's API"),
-    later("connections[].protocol = chroma", "Chroma's API"),
-    later("connections[].protocol = milvus", "Milvus's API"),
-    later("connections[].protocol = opensearch", "OpenSearch's API"),
-    later("connections[].protocol = http", "any other API over HTTP"),
     later("policies[].rules[].approve", "rules that ask a human"),
     later("policies[].llm", "the operations and references that are let through"),
     later("policies[].budgets", "token and request budgets"),

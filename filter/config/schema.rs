@@ -95,5 +95,6 @@ pub(super) const PATH_PREFIX: Form = form("a path", grammar::path_prefix);
 pub(super) const PATH: Form = form("a path", grammar::path);
 pub(super) const URI: Form = form("an absolute URI", |text| grammar::uri(text).map(drop));
 pub(super) const CLAIM: Form = form("a dotted path", |text| grammar::claim_path(text).map(drop));
+pub(super) const JSON_PATH: Form = form("a JSON path", grammar::json_path);
 pub(super) const ENTITY: Form = form("an entity", grammar::entity);
 pub(super) const REVISION: Form = form("a revision", grammar::revision);

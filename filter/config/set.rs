@@ -159,8 +159,57 @@ pub enum TemplatePart {
 pub enum Protocol {
     /// OpenAI's API and its dialects.
     OpenAi,
+    /// Anthropic's API.
+    Anthropic,
+    /// Google Gemini's API.
+    Gemini,
+    /// Cohere's API.
+    Cohere,
+    /// Amazon Bedrock's runtime API.
+    Bedrock,
+    /// Ollama's own API.
+    Ollama,
+    /// Pinecone's API.
+    Pinecone,
+    /// Qdrant's REST API.
+    Qdrant,
+    /// Weaviate's REST and GraphQL API.
+    Weaviate,
+    /// Chroma's API.
+    Chroma,
+    /// Milvus's REST API.
+    Milvus,
+    /// OpenSearch's API, and Elasticsearch's.
+    OpenSearch,
+    /// Any other API over HTTP.
+    Http,
     /// Not looked at: passes untouched and unrecorded.
     None,
+}
+
+impl Protocol {
+    /// Every protocol with the name that sets and records use.
+    pub const ALL: [(&'static str, Protocol); 14] = [
+        ("openai", Protocol::OpenAi),
+        ("anthropic", Protocol::Anthropic),
+        ("gemini", Protocol::Gemini),
+        ("cohere", Protocol::Cohere),
+        ("bedrock", Protocol::Bedrock),
+        ("ollama", Protocol::Ollama),
+        ("pinecone", Protocol::Pinecone),
+        ("qdrant", Protocol::Qdrant),
+        ("weaviate", Protocol::Weaviate),
+        ("chroma", Protocol::Chroma),
+        ("milvus", Protocol::Milvus),
+        ("opensearch", Protocol::OpenSearch),
+        ("http", Protocol::Http),
+        ("none", Protocol::None),
+    ];
+
+    /// The name that sets and records use.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, protocol)| *protocol == self).map_or("", |(name, _)| name)
+    }
 }
 
 /// A way to an upstream, and the policy that guards it.
@@ -180,6 +229,17 @@ pub struct Connection {
     pub credential: Option<Credential>,
     /// Headers in which a token may come, beside the protocol's own; empty: the protocol's own.
     pub token_headers: Vec<TokenHeader>,
+    /// Which of an answer's values are texts; only with [`Protocol::Http`].
+    pub answers: Answers,
+}
+
+/// Which values of a JSON answer are texts, by paths. The longest path that leads to a value decides.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answers {
+    /// What stands at these paths or below is masked; empty: everything is.
+    pub text: Vec<Located<String>>,
+    /// What stands at these paths or below is kept.
+    pub keep: Vec<Located<String>>,
 }
 
 /// A header that may hold the caller's token.

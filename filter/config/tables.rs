@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::schema::{
-    AUTHORITY, CLAIM, CONDITION, ENTITY, HEADER, Key, Kind, METHOD, NAME, Need, PATH, PATH_PREFIX, PREFIX,
-    REVISION, Section, TEMPLATE, TEXT, URI,
+    AUTHORITY, CLAIM, CONDITION, ENTITY, HEADER, JSON_PATH, Key, Kind, METHOD, NAME, Need, PATH, PATH_PREFIX,
+    PREFIX, REVISION, Section, TEMPLATE, TEXT, URI,
 };
-use super::set::Kind as Uninspected;
+use super::set::{Kind as Uninspected, Protocol};
 
 /// The version of the format.
 pub(super) const VERSION: i64 = 1;
@@ -162,8 +162,8 @@ pub(super) const CONNECTION: Section = Section {
         must("name", Kind::Text(&NAME), "Unique in the set."),
         must(
             "protocol",
-            Kind::Choice(&["openai", "none"]),
-            "The API spoken. `none` passes untouched and unrecorded: health checks, CORS preflight.",
+            Kind::Choice(PROTOCOLS),
+            "The API spoken (see [protocols.md](protocols.md)). `none` passes untouched and unrecorded: health checks, CORS preflight.",
         ),
         may(
             "match",
@@ -194,6 +194,30 @@ pub(super) const CONNECTION: Section = Section {
             Kind::Section(&TOKEN),
             "the protocol's own headers",
             "Where else the caller's token may come.",
+        ),
+        may(
+            "answers",
+            Kind::Section(&ANSWERS),
+            "every string is masked",
+            "Which values of JSON answers are texts. With `protocol: http` only.",
+        ),
+    ],
+};
+
+pub(super) const ANSWERS: Section = Section {
+    title: "Answers",
+    keys: &[
+        may(
+            "text",
+            Kind::List(&Kind::Text(&JSON_PATH)),
+            "everything",
+            "What stands at these paths, or below, is masked, and everything else is kept: name all that may hold text.",
+        ),
+        may(
+            "keep",
+            Kind::List(&Kind::Text(&JSON_PATH)),
+            "nothing",
+            "What stands at these paths, or below, is kept. The longest path that leads to a value decides.",
         ),
     ],
 };
@@ -309,6 +333,19 @@ pub(super) const MASK: Section = Section {
             "What stands in their place: `replace` puts `<EMAIL_ADDRESS>`.",
         ),
     ],
+};
+
+const PROTOCOLS: &[&str] = &{
+    let mut names = [""; Protocol::ALL.len()];
+    let mut at = 0;
+    while at < names.len() {
+        #[expect(clippy::indexing_slicing, reason = "at compile time, below the length of both")]
+        {
+            names[at] = Protocol::ALL[at].0;
+        }
+        at += 1;
+    }
+    names
 };
 
 const KINDS: &[&str] = &{

@@ -13,6 +13,10 @@ use crate::identity::bearer::TokenHeader;
 use crate::mask::{Entities, Plan};
 use crate::policy::rules::{self, Rule};
 use crate::policy::{Condition, ConditionError, Phase, Variable};
+use crate::protocol::answers::EVERYTHING;
+use crate::protocol::api::{APIS, Api, Family};
+use crate::protocol::json::paths::{self, PathsError};
+use crate::protocol::json::table::Table;
 
 /// A policy set, compiled.
 pub struct Guard {
@@ -40,6 +44,10 @@ pub struct Lane {
     pub policy: Option<Rc<Policy>>,
     /// Indexes of the issuers it accepts.
     pub issuers: Vec<usize>,
+    /// The API spoken; `None` for `protocol: none`.
+    pub api: Option<&'static Api>,
+    /// The table that reads answers of operations that have none of their own.
+    pub answers: &'static Table,
     /// Headers that may hold the caller's token.
     pub token_headers: Vec<TokenHeader>,
     /// What goes upstream in the token's stead.
@@ -84,6 +92,8 @@ pub struct Policy {
     pub reads_entities: bool,
     /// Whether any condition reads `request.headers`.
     pub reads_headers: bool,
+    /// Whether any condition reads what a request's body asks for.
+    pub reads_view: bool,
 }
 
 /// The proxy's environment: the value of a variable, where it is set and let through.
@@ -166,6 +176,7 @@ fn compile_policy(policy: &set::Policy, bundle: &Bundle, problems: &mut Vec<Prob
         return None;
     }
     let rules = rules::Policy::new(mode_of(mode), allow, compiled);
+    let reads_view = conditions(policy, &rules).any(|(_, condition)| view_read(condition).is_some());
     Some(Policy {
         name: policy.name.value.clone(),
         digest: bundle.policy_digests.get(&policy.name.value).cloned().unwrap_or_default(),
@@ -176,6 +187,7 @@ fn compile_policy(policy: &set::Policy, bundle: &Bundle, problems: &mut Vec<Prob
         max_request_bytes: usize::try_from(policy.max_request_bytes).unwrap_or(usize::MAX),
         reads_entities: rules.reads_entities(),
         reads_headers: rules.reads(Variable::RequestHeaders),
+        reads_view,
         rules,
     })
 }
@@ -251,6 +263,12 @@ fn compile_lane(
         // The policy itself did not compile, and said so.
         return None;
     }
+    let api = APIS.into_iter().find(|api| api.name == connection.protocol.name());
+    if let (Some(api), Some(compiled)) = (api, &policy) {
+        let written = set.policies.iter().find(|policy| policy.name.value == compiled.name);
+        written.into_iter().for_each(|written| check_reads(connection, api, written, compiled, problems));
+    }
+    let answers = answers(connection, api, problems);
     let mut secrets = Vec::new();
     let credential = match (&connection.credential, env) {
         (Some(credential), Some(env)) => {
@@ -267,12 +285,11 @@ fn compile_lane(
         .filter(|(_, issuer)| connection.issuers.iter().any(|name| name.value == issuer.name.value))
         .map(|(index, _)| index)
         .collect();
-    let configured = connection.token_headers.iter();
     Some(Lane {
         issuers,
-        token_headers: configured
-            .map(|header| TokenHeader { name: header.name.clone(), prefix: header.prefix.clone() })
-            .collect(),
+        api,
+        answers,
+        token_headers: token_headers(connection, api),
         credential,
         plan: Plan::new(entities, secrets.clone()),
         watch: Plan::new(entities, Vec::new()),
@@ -281,6 +298,80 @@ fn compile_lane(
         policy,
         connection: connection.clone(),
     })
+}
+
+/// Where a token may come: as the connection says, else in the API's own headers.
+fn token_headers(connection: &Connection, api: Option<&Api>) -> Vec<TokenHeader> {
+    let header = |name: &str, prefix: &str| TokenHeader { name: name.to_owned(), prefix: prefix.to_owned() };
+    if !connection.token_headers.is_empty() {
+        let configured = connection.token_headers.iter();
+        return configured.map(|configured| header(&configured.name, &configured.prefix)).collect();
+    }
+    api.into_iter().flat_map(|api| api.token_headers).map(|(name, prefix)| header(name, prefix)).collect()
+}
+
+/// The table for the connection's answers.
+fn answers(connection: &Connection, api: Option<&Api>, problems: &mut Vec<Problem>) -> &'static Table {
+    let written = &connection.answers;
+    if written.text.is_empty() && written.keep.is_empty() {
+        return api.map_or(&EVERYTHING, |api| api.answers);
+    }
+    let text = written.text.iter().map(|path| path.value.as_str());
+    let keep = written.keep.iter().map(|path| path.value.as_str());
+    paths::table(text, keep).unwrap_or_else(|error| {
+        let both = |path: &&Located<String>| matches!(&error, PathsError::Both(both) if *both == path.value);
+        let place = written.keep.iter().find(both).or(written.text.first()).or(written.keep.first());
+        let place = place.map(|path| path.place.clone()).unwrap_or_default();
+        problems.push(Problem::error(&place, error.to_string()));
+        &EVERYTHING
+    })
+}
+
+/// The conditions of a policy, each with its text as written.
+fn conditions<'c>(
+    written: &'c set::Policy,
+    compiled: &'c rules::Policy,
+) -> impl Iterator<Item = (&'c Located<String>, &'c Condition)> {
+    let rules = written.rules.iter().zip(compiled.rules());
+    std::iter::once((&written.allow, compiled.allow()))
+        .chain(rules.map(|(written, compiled)| (&written.condition, compiled.condition())))
+}
+
+/// The name by which a condition asks what a request's body says, if it does.
+fn view_read(condition: &Condition) -> Option<Variable> {
+    let asks =
+        |variable: &&Variable| ["llm.", "prompt."].iter().any(|root| variable.name().starts_with(root));
+    condition.reads().iter().find(asks).copied()
+}
+
+/// Conditions may ask only for what is read of a request on the connection.
+fn check_reads(
+    connection: &Connection,
+    api: &Api,
+    written: &set::Policy,
+    compiled: &Policy,
+    problems: &mut Vec<Problem>,
+) {
+    if api.has_views() {
+        return;
+    }
+    for (source, condition) in conditions(written, &compiled.rules) {
+        let Some(variable) = view_read(condition) else { continue };
+        let (read, name, protocol) = (variable.name(), &connection.name.value, api.name);
+        let message = match api.family {
+            Family::Model => format!(
+                "reads `{read}`, which is not yet supported with `protocol: {protocol}` (connection `{name}`)"
+            ),
+            Family::Store => format!(
+                "reads `{read}`, but the connection `{name}` leads to a vector store (`protocol: {protocol}`)"
+            ),
+            Family::Other => format!(
+                "reads `{read}`, but the connection `{name}` leads to no language model (`protocol: {protocol}`)"
+            ),
+        };
+        let help = "conditions on identity, source, request and target work there: give the connection a policy of its own";
+        problems.push(Problem::error(&source.place, message).help(help));
+    }
 }
 
 /// Puts the environment's values into a template; `secrets` takes each of them.

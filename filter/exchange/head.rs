@@ -94,27 +94,37 @@ impl Head {
         self.values("content-length").find_map(|value| std::str::from_utf8(value).ok()?.trim().parse().ok())
     }
 
-    /// Whether the request's body is one that can be read: JSON in UTF-8, not encoded.
-    pub fn body_kind(&self) -> Result<(), Kind> {
+    /// Whether the request's body is one that can be read: not encoded, and of a type that `is` accepts.
+    pub fn body_kind(&self, is: fn(&[u8]) -> Result<(), Kind>) -> Result<(), Kind> {
         if self.values("content-encoding").any(|value| !value.eq_ignore_ascii_case(b"identity")) {
             return Err(Kind::Encoding);
         }
         let mut types = self.values("content-type");
         let (Some(value), None) = (types.next(), types.next()) else { return Err(Kind::ContentType) };
-        json_type(value)
+        is(value)
     }
 }
 
 /// Whether a content type is JSON in UTF-8.
 pub fn json_type(value: &[u8]) -> Result<(), Kind> {
+    body_type(value, |media| media == "json" || media.ends_with("+json"))
+}
+
+/// Whether a content type is JSON in UTF-8, one document or documents in lines.
+pub fn lines_type(value: &[u8]) -> Result<(), Kind> {
+    let lines = |media: &str| matches!(media, "json" | "x-ndjson" | "ndjson" | "jsonl" | "x-jsonlines");
+    body_type(value, |media| lines(media) || media.ends_with("+json") || media.ends_with("+x-ndjson"))
+}
+
+/// Whether a content type is `application/…` in UTF-8 with a second half that `is` accepts.
+fn body_type(value: &[u8], is: impl Fn(&str) -> bool) -> Result<(), Kind> {
     let value = std::str::from_utf8(value).map_err(|_| Kind::ContentType)?;
     let mut parts = value.split(';');
     let media = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
     if media.starts_with("multipart/") {
         return Err(Kind::Multipart);
     }
-    let json = media == "application/json" || (media.starts_with("application/") && media.ends_with("+json"));
-    if !json || !utf8_charset(parts) {
+    if !media.strip_prefix("application/").is_some_and(is) || !utf8_charset(parts) {
         return Err(Kind::ContentType);
     }
     Ok(())
@@ -164,7 +174,7 @@ mod tests {
         let header = |value: &str| (b"content-type".to_vec(), value.as_bytes().to_vec());
         let head =
             Head { headers: vec![header("application/json"), header("text/plain")], ..Head::default() };
-        assert_eq!(head.body_kind(), Err(Kind::ContentType));
+        assert_eq!(head.body_kind(json_type), Err(Kind::ContentType));
     }
 
     #[test]

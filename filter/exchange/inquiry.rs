@@ -7,13 +7,14 @@ use super::Exchange;
 use super::head::Head;
 use super::path;
 use super::refusal::{Code, Refusal};
-use crate::config::set::{Kind, Protocol};
+use crate::config::set::Kind;
 use crate::host::Host;
 use crate::identity::{Identity, bearer};
 use crate::policy::decision::{Denial, Reason};
 use crate::policy::{Fact, Facts, Variable};
 use crate::protocol::RequestError;
-use crate::protocol::openai::{self, Operation, RequestView};
+use crate::protocol::api::{self, Api, Operation};
+use crate::protocol::openai::RequestView;
 
 /// What has been learnt of a request so far.
 #[derive(Default)]
@@ -30,7 +31,7 @@ pub(super) struct Inquiry {
     pub identity: Option<Arc<Identity>>,
     /// Whether `allow` held for a verified identity.
     pub allowed: bool,
-    pub operation: Option<Operation>,
+    pub operation: Option<&'static Operation>,
     /// Bytes of the request that the proxy had received with its head, where it counts them.
     pub received: Option<u64>,
     /// Body bytes seen.
@@ -96,7 +97,7 @@ impl Facts for RequestFacts<'_> {
             }
             Variable::TargetProtocol => Fact::Str(self.exchange.protocol_name()),
             Variable::TargetRoute => Fact::Str(&inquiry.head.route),
-            Variable::LlmOperation => Fact::Str(inquiry.operation.map_or("", Operation::name)),
+            Variable::LlmOperation => Fact::Str(inquiry.operation.map_or("", |operation| operation.name)),
             Variable::LlmModel => Fact::Str(view.map_or("", |view| &view.model)),
             Variable::LlmStream => Fact::Bool(view.is_some_and(|view| view.stream)),
             Variable::LlmMaxOutputTokens => {
@@ -121,17 +122,21 @@ impl Exchange {
     }
 
     pub(super) fn protocol_name(&self) -> &'static str {
-        match self.lane.as_ref().map(|lane| lane.connection.protocol) {
-            Some(Protocol::OpenAi) => "openai",
-            Some(Protocol::None) => "none",
-            None => "",
-        }
+        self.lane.as_ref().map_or("", |lane| lane.connection.protocol.name())
     }
 
     /// The operation, by method and path below the API's own root.
-    pub(super) fn operation(&self) -> Operation {
-        let query = path::split(&self.inquiry.head.path).1.unwrap_or_default();
-        openai::classify(&self.inquiry.head.method, &self.inquiry.path, query)
+    pub(super) fn operation(&self) -> &'static Operation {
+        let Some((lane, api)) = self.lane.as_ref().and_then(|lane| Some((lane, lane.api?))) else {
+            return &api::UNKNOWN;
+        };
+        let prefixes = lane.connection.matches.iter().filter_map(|one| one.path_prefix.as_deref());
+        api.operation(&self.inquiry.head.method, &self.inquiry.path, prefixes)
+    }
+
+    /// Whether requests on the connection are read.
+    pub(super) fn has_views(&self) -> bool {
+        self.lane.as_ref().and_then(|lane| lane.api).is_some_and(Api::has_views)
     }
 
     /// Whether headers are held until the body is whole.
@@ -203,14 +208,15 @@ impl Exchange {
     pub(super) fn read_view(&mut self) -> Result<(), Refusal> {
         let Some(operation) = self.inquiry.operation else { return Ok(()) };
         let body = std::mem::take(&mut self.inquiry.body);
-        if self.inquiry.unreadable {
+        if self.inquiry.unreadable || !self.has_views() {
             return Ok(());
         }
         if !operation.has_body() {
             // Where the API has no body, nobody knows what one would mean to the upstream.
             return if body.is_empty() { Ok(()) } else { self.uninspected(Kind::Schema) };
         }
-        let view = match RequestView::read(operation, &body) {
+        let Some(view) = operation.view else { return Ok(()) };
+        let view = match RequestView::read(view, &body) {
             Ok(view) => view,
             Err(error) => {
                 self.inquiry.unreadable = true;

@@ -78,7 +78,7 @@ impl Exchange {
             server_address: text(host_name),
             server_port: port.map(Into::into),
             request_bytes: (inquiry.size > 0).then(|| to_u64(inquiry.size).into()),
-            operation: inquiry.operation.map(|operation| Text::from(operation.name())),
+            operation: inquiry.operation.map(|operation| Text::from(operation.name)),
             decision: Some(self.decision()),
             reason: self.refusal.as_ref().map(|refusal| refusal.code.name()),
             rule: self.refusal.as_ref().and_then(|refusal| refusal.rule.as_deref()).map(Text::from),

@@ -1,7 +1,7 @@
 //! What a caller is told when a call does not go on.
 
-use crate::config::set::{Kind, Protocol};
-use crate::protocol::{openai, problem};
+use crate::config::set::Kind;
+use crate::protocol::api::{Api, HTTP, Told};
 
 /// Why an exchange was refused or broken off. The codes are part of the contract with callers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -112,14 +112,20 @@ impl Refusal {
     }
 }
 
-/// The body of a refusal, in the shape that the protocol's own SDK turns into its typed error.
-pub fn body(protocol: Option<Protocol>, refusal: &Refusal) -> (&'static str, Vec<u8>) {
-    let code = refusal.code;
-    match protocol {
-        Some(Protocol::OpenAi) => (openai::CONTENT_TYPE, openai::error_body(code.name(), &refusal.message)),
-        Some(Protocol::None) | None => {
-            (problem::CONTENT_TYPE, problem::body(code.status(), code.name(), &refusal.message))
-        }
+impl Refusal {
+    /// For the shapes of the APIs.
+    pub fn told(&self) -> Told<'_> {
+        Told { code: self.code.name(), status: self.code.status(), message: &self.message }
+    }
+
+    /// Headers and body, in the shape that the API's own SDK turns into its typed error; a problem document where no API
+    /// is known.
+    pub fn shaped(&self, api: Option<&Api>) -> (Vec<(String, Vec<u8>)>, Vec<u8>) {
+        let (shape, told) = (&api.unwrap_or(&HTTP).refusals, self.told());
+        let mut headers = vec![("content-type", shape.content_type)];
+        headers.extend(shape.header.map(|(name, value)| (name, value(&told))));
+        let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+        (headers.collect(), (shape.body)(&told))
     }
 }
 

@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use super::guard::Lane;
-use super::head::Head;
+use super::head::{self, Head};
 use super::inquiry::Inquiry;
 use super::refusal::{Code, Refusal};
 use super::worker::Refusal as IdentityRefusal;
@@ -15,6 +15,7 @@ use crate::config::set::{Kind, Mode, Protocol, Unmatched};
 use crate::host::{Flow, Host, Side};
 use crate::identity::bearer::{self, BearerError};
 use crate::identity::query::strip_query;
+use crate::protocol::api::Body;
 
 /// The realm of our challenges.
 const REALM: &str = "portcullis";
@@ -260,19 +261,28 @@ impl Exchange {
         }
         let operation = self.operation();
         self.inquiry.operation = Some(operation);
-        if let Some(kind) = operation.uninspected() {
+        if let Some(kind) = operation.uninspected {
             self.inquiry.unreadable = true;
             return self.uninspected(kind_named(kind));
+        }
+        // A condition would judge a request of which nothing is read.
+        let blind = operation.has_body() && operation.view.is_none();
+        if blind && self.policy().is_some_and(|policy| policy.reads_view) {
+            self.inquiry.unreadable = true;
+            return self.uninspected(Kind::Path);
         }
         if self.needs_body() && self.inquiry.head.content_length().is_some_and(|size| self.over_limit(size)) {
             self.inquiry.unreadable = true;
             return self.uninspected(Kind::Size);
         }
         let empty = self.inquiry.complete && self.inquiry.size == 0;
-        if empty || !operation.has_body() {
-            return Ok(());
-        }
-        let Err(kind) = self.inquiry.head.body_kind() else { return Ok(()) };
+        let kind = match operation.body {
+            _ if empty => return Ok(()),
+            Body::None | Body::Any => return Ok(()),
+            Body::Json => self.inquiry.head.body_kind(head::json_type),
+            Body::Lines => self.inquiry.head.body_kind(head::lines_type),
+        };
+        let Err(kind) = kind else { return Ok(()) };
         self.inquiry.unreadable = true;
         if self.policy().is_some_and(|policy| policy.holds_for_body) {
             return self.uninspected(kind);
@@ -292,7 +302,9 @@ impl Exchange {
             return Ok(Flow::Pause);
         }
         if end {
-            self.inquiry.body = host.body(Side::Request, size);
+            if self.has_views() {
+                self.inquiry.body = host.body(Side::Request, size);
+            }
             self.inquiry.complete = true;
             if self.stage == Stage::AwaitBody {
                 return self.conclude(host);
@@ -323,7 +335,7 @@ impl Exchange {
                 self.inquiry.unreadable = true;
                 self.inquiry.uninspected.insert(Kind::Size);
                 self.inquiry.body = Vec::new();
-            } else {
+            } else if self.has_views() {
                 self.inquiry.body.extend(host.body(Side::Request, size));
             }
         }

@@ -8,13 +8,14 @@
 //! trailers' event unless the last piece was paused): text is held whole while it is short, and where a cut-off
 //! JSON body or stream still holds bytes back when trailers come, the exchange is broken off rather than falsified.
 
-use super::refusal::{self, Code, Refusal};
+use super::guard::Lane;
+use super::refusal::{Code, Refusal};
 use super::{Exchange, Stage, answer, metrics};
 use crate::config::set::{Kind, Mode};
 use crate::host::{Flow, Header, Host, LocalAnswer, Side};
 use crate::mask::text::{Masks, Sink, TextMask};
 use crate::mask::{self, Masker, Plan};
-use crate::protocol::openai;
+use crate::protocol::json::table::Table;
 use crate::protocol::rewrite::{BodyKind, ResponseRewriter};
 
 /// A plain text answer up to this size is held whole, so that its end can be masked even before trailers.
@@ -135,7 +136,7 @@ impl Exchange {
         match answer::body_kind(self.answer.status, headers) {
             Ok(kind) => {
                 self.answer.kind = Some(kind);
-                let rewriter = ResponseRewriter::new(kind, &openai::ANSWERS, masks.clone());
+                let rewriter = ResponseRewriter::new(kind, self.answers(&lane), masks.clone());
                 // Where nothing but the credential is masked, nothing is dropped either.
                 let keeps_all = !self.masks_answer() || !lane.masks_entities;
                 let rewriter = if keeps_all { rewriter.without_drops() } else { rewriter };
@@ -164,6 +165,11 @@ impl Exchange {
             self.answer.cover = Some(lane.cover.begin());
         }
         Ok(())
+    }
+
+    /// The table that reads the answer.
+    fn answers(&self, lane: &Lane) -> &'static Table {
+        self.inquiry.operation.and_then(|operation| operation.answers).unwrap_or(lane.answers)
     }
 
     /// The route must still be the one that was judged: a header written since may have moved the request.
@@ -281,11 +287,11 @@ impl Exchange {
             crate::host::Level::Warn,
             &format!("exchange {}: the answer was broken off: {why}", self.name),
         );
-        if self.answer.kind == Some(BodyKind::EventStream) {
-            let code = Code::UpstreamUnreadable.name();
-            out.extend(openai::error_event(code, "the upstream's stream cannot be read further"));
-        } else {
-            host.reset();
+        let refusal = Refusal::new(Code::UpstreamUnreadable, "the upstream's stream cannot be read further");
+        let event = self.lane.as_ref().and_then(|lane| lane.api).and_then(|api| api.refusals.event);
+        match event.filter(|_| self.answer.kind == Some(BodyKind::EventStream)) {
+            Some(event) => out.extend(event(&refusal.told())),
+            None => host.reset(),
         }
     }
 
@@ -340,12 +346,8 @@ impl Exchange {
     pub(super) fn refuse(&mut self, host: &dyn Host, refusal: &Refusal) {
         self.stage = Stage::Refused;
         let code = refusal.code;
-        let protocol = self.lane.as_ref().map(|lane| lane.connection.protocol);
-        let (content_type, body) = refusal::body(protocol, refusal);
-        let mut headers: Vec<(String, Vec<u8>)> = vec![
-            ("content-type".to_owned(), content_type.as_bytes().to_vec()),
-            ("cache-control".to_owned(), b"no-store".to_vec()),
-        ];
+        let (mut headers, body) = refusal.shaped(self.lane.as_ref().and_then(|lane| lane.api));
+        headers.push(("cache-control".to_owned(), b"no-store".to_vec()));
         headers.extend(self.exposed().into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes())));
         if let Some(challenge) = &refusal.challenge {
             headers.push(("www-authenticate".to_owned(), challenge.clone().into_bytes()));

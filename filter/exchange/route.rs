@@ -60,6 +60,7 @@ mod tests {
             policy: None,
             credential: None,
             token_headers: vec![],
+            answers: Default::default(),
         }
     }
 

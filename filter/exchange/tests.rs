@@ -2,6 +2,7 @@
 
 mod answers;
 mod callers;
+mod protocols;
 mod records;
 
 use std::rc::Rc;

@@ -17,10 +17,11 @@ const SDK_HEADERS: [&str; 4] = ["x-api-key", "api-key", "x-goog-api-key", "x-chr
 
 /// Never sent upstream, whatever they hold: credentials, and what makes an upstream read another method or path
 /// than the policy did.
-const STRIPPED: [&str; 10] = [
+const STRIPPED: [&str; 11] = [
     "authorization",
     "proxy-authorization",
     "ocp-apim-subscription-key",
+    "x-amz-security-token",
     "x-http-method",
     "x-http-method-override",
     "x-method-override",
@@ -73,18 +74,20 @@ pub fn find<'h>(
     let mut other_scheme: Option<BearerError> = None;
     let mut schemes = Schemes::default();
     for (name, value) in headers {
-        for prefix in prefixes(name, configured) {
-            let read = read(value, prefix);
-            if name == b"authorization" {
-                schemes.note(&read);
-            }
-            match read {
-                Ok(None) => {}
-                Ok(Some(found)) if token.is_none_or(|known| known == found) => token = Some(found),
-                Ok(Some(_)) => return Err(BearerError::Conflict),
-                Err(BearerError::Scheme) => other_scheme = Some(BearerError::Scheme),
-                Err(error) => return Err(error),
-            }
+        let prefixes = prefixes(name, configured);
+        if prefixes.is_empty() {
+            continue;
+        }
+        let read = read_any(value, &prefixes);
+        if name == b"authorization" {
+            schemes.note(&read);
+        }
+        match read {
+            Ok(None) => {}
+            Ok(Some(found)) if token.is_none_or(|known| known == found) => token = Some(found),
+            Ok(Some(_)) => return Err(BearerError::Conflict),
+            Err(BearerError::Scheme) => other_scheme = Some(BearerError::Scheme),
+            Err(error) => return Err(error),
         }
     }
     if schemes.differ() {
@@ -128,6 +131,12 @@ fn prefixes<'p>(name: &[u8], configured: &'p [TokenHeader]) -> Vec<&'p str> {
         return vec!["Bearer "];
     }
     if SDK_HEADERS.iter().any(|known| known.as_bytes() == name) { vec![""] } else { Vec::new() }
+}
+
+/// Reads what stands behind the prefix that the value has.
+fn read_any<'v>(value: &'v [u8], prefixes: &[&str]) -> Result<Option<&'v str>, BearerError> {
+    let reads = prefixes.iter().map(|prefix| read(value, prefix));
+    reads.reduce(|one, other| if one == Err(BearerError::Scheme) { other } else { one }).unwrap_or(Ok(None))
 }
 
 /// Reads `prefix token`; `None`: empty. After a prefix that ends in a space more spaces may follow (RFC 9110

@@ -4,7 +4,9 @@
 //! rewritten as they come ([`rewrite`]): an API's answers are a table ([`json::table`]) that one engine reads, over two
 //! framings, a JSON document and server-sent events ([`sse`]).
 
+pub mod answers;
 pub mod anthropic;
+pub mod api;
 pub mod cohere;
 mod facts;
 pub mod json;

@@ -11,6 +11,7 @@
 
 pub(crate) mod grammar;
 pub(crate) mod nested;
+pub mod paths;
 pub(crate) mod queue;
 pub mod table;
 pub(crate) mod text;

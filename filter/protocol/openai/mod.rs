@@ -9,7 +9,7 @@ mod request;
 mod responses;
 mod table;
 
-pub use operation::{Operation, classify};
+pub use operation::Operation;
 pub use refusal::{CONTENT_TYPE, error_body, error_event};
 pub use request::{Part, RequestView, Role};
 pub use table::ANSWERS;

@@ -69,7 +69,7 @@ pub struct RequestView {
 }
 
 impl RequestView {
-    /// Reads the body of an operation that [`Operation::has_body`].
+    /// Reads the body of a request.
     ///
     /// # Errors
     /// [`RequestError`]: not strict JSON, or of a shape that is not the API's where text could hide.

@@ -1,0 +1,52 @@
+//! Amazon Bedrock's runtime API.
+//!
+//! Source: <https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html>. The SDKs read the kind of an
+//! error from the header `x-amzn-errortype`, before they look into the body. Callers bring their token where the SDKs
+//! put a Bedrock API key (`AWS_BEARER_TOKEN_BEDROCK`); signatures of requests (SigV4) are not made here.
+
+use super::refusal::{JSON, bytes};
+use super::{Api, Body, Family, GET, POST, Root, Shape, Told, row};
+use crate::protocol::answers;
+
+/// Bedrock's API.
+pub static BEDROCK: Api = Api {
+    name: "bedrock",
+    title: "Amazon Bedrock, with API keys",
+    family: Family::Model,
+    root: Root::Host,
+    token_headers: &[("authorization", "Bearer ")],
+    operations: &[
+        row("chat", POST, "model/{model}/converse", Body::Json),
+        row("chat", POST, "model/{model}/converse-stream", Body::Json),
+        row("invoke", POST, "model/{model}/invoke", Body::Json),
+        row("invoke", POST, "model/{model}/invoke-with-response-stream", Body::Json),
+        row("count_tokens", POST, "model/{model}/count-tokens", Body::Json),
+        row("models", GET, "foundation-models", Body::None),
+        row("models", GET, "foundation-models/{model}", Body::None),
+    ],
+    refusals: Shape {
+        content_type: JSON,
+        body,
+        header: Some(("x-amzn-errortype", |told: &Told<'_>| kind(told.code))),
+        event: None,
+        about: "`ClientError` with the code that Bedrock would give, such as `AccessDeniedException`",
+    },
+    answers: answers::BEDROCK,
+};
+
+fn body(told: &Told<'_>) -> Vec<u8> {
+    bytes([("message", told.message.into()), ("code", told.code.into())])
+}
+
+/// Bedrock's name for the kind of error that `code` is.
+fn kind(code: &str) -> &'static str {
+    match code {
+        "unauthenticated" => "UnrecognizedClientException",
+        "forbidden" | "policy_error" | "approval_denied" => "AccessDeniedException",
+        "invalid_request" | "too_large" | "uninspectable" => "ValidationException",
+        "rate_limited" => "ThrottlingException",
+        "approval_pending" => "ConflictException",
+        "guard_unavailable" => "ServiceUnavailableException",
+        _ => "InternalServerException",
+    }
+}

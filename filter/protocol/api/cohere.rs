@@ -1,0 +1,42 @@
+//! Cohere's API, version 2.
+//!
+//! Source: <https://docs.cohere.com/reference/chat>, <https://docs.cohere.com/reference/errors>. The clients choose the
+//! class of an error by its status; a stream that failed ends with `message-end` and the reason `ERROR`.
+
+use super::refusal::{JSON, bytes, event, object};
+use super::{Api, Body, Family, GET, POST, Root, Shape, Told, row};
+use crate::protocol::answers;
+
+/// Cohere's API.
+pub static COHERE: Api = Api {
+    name: "cohere",
+    title: "Cohere, version 2 of its API",
+    family: Family::Model,
+    root: Root::Host,
+    token_headers: &[("authorization", "Bearer ")],
+    operations: &[
+        row("chat", POST, "v2/chat", Body::Json),
+        row("embedding", POST, "v2/embed", Body::Json),
+        row("rerank", POST, "v2/rerank", Body::Json),
+        row("models", GET, "v1/models", Body::None),
+        row("models", GET, "v1/models/{model}", Body::None),
+        row("count_tokens", POST, "v1/tokenize", Body::Json),
+    ],
+    refusals: Shape {
+        content_type: JSON,
+        body,
+        header: None,
+        event: Some(ending),
+        about: "`ApiError` and its kinds, by status",
+    },
+    answers: answers::COHERE,
+};
+
+fn body(told: &Told<'_>) -> Vec<u8> {
+    bytes([("message", told.message.into()), ("code", told.code.into())])
+}
+
+fn ending(told: &Told<'_>) -> Vec<u8> {
+    let delta = object([("finish_reason", "ERROR".into()), ("error", told.message.into())]);
+    event(Some("message-end"), &bytes([("type", "message-end".into()), ("delta", delta)]))
+}

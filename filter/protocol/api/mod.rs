@@ -1,0 +1,229 @@
+//! The APIs that connections speak, as data: one file per provider, read by one small engine.
+//!
+//! An [`Api`] says which operations there are and by which methods and paths they are known, in which headers its SDKs
+//! put their key, in which shape a refusal becomes the SDK's own typed error, and which table reads an operation's
+//! answer. Operations that a row does not name are [`UNKNOWN`]: they are refused unless a policy lets `path` pass.
+//!
+//! An API stands at the root of its host, below a path prefix that its connection matches (Envoy then rewrites it), or,
+//! where [`Root::Version`] says so, behind any path that ends in a version. A path that could be two operations, one
+//! with the prefix and one without, is unknown.
+
+mod anthropic;
+mod bedrock;
+mod chroma;
+mod cohere;
+mod gemini;
+mod http;
+mod milvus;
+mod ollama;
+mod openai;
+mod opensearch;
+mod pattern;
+mod pinecone;
+mod qdrant;
+mod refusal;
+#[cfg(test)]
+mod tests;
+mod weaviate;
+
+pub use anthropic::ANTHROPIC;
+pub use bedrock::BEDROCK;
+pub use chroma::CHROMA;
+pub use cohere::COHERE;
+pub use gemini::GEMINI;
+pub use http::HTTP;
+pub use milvus::MILVUS;
+pub use ollama::OLLAMA;
+pub use openai::OPENAI;
+pub use opensearch::OPENSEARCH;
+pub use pinecone::PINECONE;
+pub use qdrant::QDRANT;
+pub use refusal::{Shape, Told};
+pub use weaviate::WEAVIATE;
+
+use super::json::table::Table;
+use super::openai::Operation as View;
+
+/// What kind of service an API is of: which of a condition's names mean something on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// Language models.
+    Model,
+    /// Vector stores.
+    Store,
+    /// Anything else.
+    Other,
+}
+
+/// Where an API's paths begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Root {
+    /// At the root of the host, or below the connection's path prefix.
+    Host,
+    /// Behind any path that ends in a version or a word that stands for one: `/v1`, `/api/v1`, `/v1beta/openai`.
+    Version,
+}
+
+/// The body of an operation's request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Body {
+    /// None, or none that says anything.
+    None,
+    /// A JSON document.
+    Json,
+    /// JSON documents in lines.
+    Lines,
+    /// Anything.
+    Any,
+}
+
+/// An operation of an API.
+#[derive(Debug)]
+pub struct Operation {
+    /// As policies and records call it.
+    pub name: &'static str,
+    /// Its methods; none: any.
+    pub methods: &'static [&'static str],
+    /// Its path: see the module `pattern`.
+    pub path: &'static str,
+    /// The body of its request.
+    pub body: Body,
+    /// The kind of `uninspected` that it is; `None`: it is inspected.
+    pub uninspected: Option<&'static str>,
+    /// How its request is read; `None`: it is not.
+    pub view: Option<View>,
+    /// The table that reads its answer; `None`: that of its API.
+    pub answers: Option<&'static Table>,
+}
+
+/// An API.
+#[derive(Debug)]
+pub struct Api {
+    /// The protocol's name in policy sets.
+    pub name: &'static str,
+    /// Whose it is, for people.
+    pub title: &'static str,
+    /// What kind of service it is of.
+    pub family: Family,
+    /// Where its paths begin.
+    pub root: Root,
+    /// Headers in which its SDKs put their key, each with the text before it; `authorization: Bearer` always counts.
+    pub token_headers: &'static [(&'static str, &'static str)],
+    /// What it does.
+    pub operations: &'static [Operation],
+    /// The shape of refusals.
+    pub refusals: Shape,
+    /// The table that reads its answers, those of unknown operations too.
+    pub answers: &'static Table,
+}
+
+/// What no row names.
+pub static UNKNOWN: Operation = Operation {
+    name: "unknown",
+    methods: &[],
+    path: "",
+    body: Body::Any,
+    uninspected: Some("path"),
+    view: None,
+    answers: None,
+};
+
+/// All of them, in the order of the documentation.
+pub static APIS: [&Api; 13] = [
+    &OPENAI,
+    &ANTHROPIC,
+    &GEMINI,
+    &COHERE,
+    &BEDROCK,
+    &OLLAMA,
+    &PINECONE,
+    &QDRANT,
+    &WEAVIATE,
+    &CHROMA,
+    &MILVUS,
+    &OPENSEARCH,
+    &HTTP,
+];
+
+impl Api {
+    /// Tells the operation from a request's head. `path` is without its query and free of dot segments, empty segments
+    /// and encoded slashes; what is spelled otherwise than the API spells it (letter case, percent-encoding, a slash at
+    /// the end) is [`UNKNOWN`]. `prefixes` are the path prefixes below which the connection has the API.
+    pub fn operation<'p>(
+        &self,
+        method: &str,
+        path: &str,
+        prefixes: impl Iterator<Item = &'p str>,
+    ) -> &'static Operation
+    where
+        Self: 'static,
+    {
+        if self.root == Root::Version {
+            return pattern::behind_version(path).map_or(&UNKNOWN, |rest| self.find(method, &rest));
+        }
+        let mut found = self.find(method, &segments(path));
+        for rest in prefixes.filter_map(|prefix| below(path, prefix)) {
+            let other = self.find(method, &segments(rest));
+            found = match (found.is_unknown(), other.is_unknown()) {
+                (true, _) => other,
+                (false, true) => found,
+                (false, false) if std::ptr::eq(found, other) => found,
+                (false, false) => return &UNKNOWN,
+            };
+        }
+        found
+    }
+
+    /// The most specific path decides; a method that this path has not is not looked for on another.
+    fn find(&self, method: &str, path: &[&str]) -> &'static Operation {
+        let operations: &'static [Operation] = self.operations;
+        let ranked = || operations.iter().filter_map(|row| Some((pattern::rank(row.path, path)?, row)));
+        let Some(best) = ranked().map(|(rank, _)| rank).max() else { return &UNKNOWN };
+        let takes = |row: &Operation| row.methods.is_empty() || row.methods.contains(&method);
+        ranked().find(|(rank, row)| *rank == best && takes(row)).map_or(&UNKNOWN, |(_, row)| row)
+    }
+
+    /// Whether requests are read, so that conditions can ask what they say.
+    pub fn has_views(&self) -> bool {
+        self.operations.iter().any(|operation| operation.view.is_some())
+    }
+}
+
+impl Operation {
+    fn is_unknown(&self) -> bool {
+        std::ptr::eq(self, &UNKNOWN)
+    }
+
+    /// Whether its request has a body that says something.
+    pub fn has_body(&self) -> bool {
+        self.body != Body::None
+    }
+}
+
+fn segments(path: &str) -> Vec<&str> {
+    path.split('/').skip(1).collect()
+}
+
+/// What of a path stands below a prefix, which ends at a segment.
+fn below<'p>(path: &'p str, prefix: &str) -> Option<&'p str> {
+    let rest = path.strip_prefix(prefix.strip_suffix('/').unwrap_or(prefix))?;
+    (rest.len() < path.len() && rest.starts_with('/')).then_some(rest)
+}
+
+/// A row of an API's operations, without what few have.
+const fn row(
+    name: &'static str,
+    methods: &'static [&'static str],
+    path: &'static str,
+    body: Body,
+) -> Operation {
+    Operation { name, methods, path, body, uninspected: None, view: None, answers: None }
+}
+
+const GET: &[&str] = &["GET"];
+const READ: &[&str] = &["GET", "HEAD"];
+const POST: &[&str] = &["POST"];
+const PUT: &[&str] = &["PUT"];
+const PATCH: &[&str] = &["PATCH"];
+const DELETE: &[&str] = &["DELETE"];
+const ANY: &[&str] = &[];

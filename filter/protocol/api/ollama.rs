@@ -1,0 +1,38 @@
+//! Ollama's own API. Its copy of OpenAI's, below `/v1`, is `protocol: openai`.
+//!
+//! Source: <https://github.com/ollama/ollama/blob/main/docs/api.md>. Errors are `{"error": "…"}`, within a stream too.
+
+use super::refusal::{JSON, bytes};
+use super::{Api, Body, Family, GET, POST, Root, Shape, Told, row};
+use crate::protocol::answers;
+
+/// Ollama's API.
+pub static OLLAMA: Api = Api {
+    name: "ollama",
+    title: "Ollama's own API",
+    family: Family::Model,
+    root: Root::Host,
+    token_headers: &[("authorization", "Bearer ")],
+    operations: &[
+        row("chat", POST, "api/chat", Body::Json),
+        row("completions", POST, "api/generate", Body::Json),
+        row("embedding", POST, "api/embed", Body::Json),
+        row("embedding", POST, "api/embeddings", Body::Json),
+        row("models", GET, "api/tags", Body::None),
+        row("models", GET, "api/ps", Body::None),
+        row("models", GET, "api/version", Body::None),
+        row("models", POST, "api/show", Body::Json),
+    ],
+    refusals: Shape {
+        content_type: JSON,
+        body,
+        header: None,
+        event: None,
+        about: "`ResponseError`, with the status",
+    },
+    answers: answers::OLLAMA,
+};
+
+fn body(told: &Told<'_>) -> Vec<u8> {
+    bytes([("error", told.message.into()), ("code", told.code.into())])
+}

@@ -1,0 +1,129 @@
+//! Pinecone's API, of indexes (data plane) and of the project (control plane).
+//!
+//! Source: <https://docs.pinecone.io/reference/api/errors> and the official Python and TypeScript clients, which choose
+//! the class of an error by its status.
+
+use super::refusal::{JSON, bytes, object, rpc_status};
+use super::{ANY, Api, Body, DELETE, Family, GET, Operation, PATCH, POST, Root, Shape, Told, row};
+use crate::protocol::answers::documents;
+use crate::protocol::json::table::{self, COUNTS, LABEL, MASK, MASKED, Place, Table, array};
+
+/// Pinecone's API.
+pub static PINECONE: Api = Api {
+    name: "pinecone",
+    title: "Pinecone",
+    family: Family::Store,
+    root: Root::Host,
+    token_headers: &[("api-key", ""), ("authorization", "Bearer ")],
+    operations: OPERATIONS,
+    refusals: Shape {
+        content_type: JSON,
+        body,
+        header: None,
+        event: None,
+        about: "`PineconeApiException` and its kinds, by status",
+    },
+    answers: &ANSWERS,
+};
+
+const OPERATIONS: &[Operation] = &[
+    row("query", POST, "query", Body::Json),
+    row("query", POST, "records/namespaces/{namespace}/search", Body::Json),
+    row("query", POST, "rerank", Body::Json),
+    row("query", POST, "embed", Body::Json),
+    row("fetch", GET, "vectors/fetch", Body::None),
+    row("fetch", POST, "vectors/fetch_by_metadata", Body::Json),
+    row("fetch", GET, "vectors/list", Body::None),
+    row("fetch", &["GET", "POST"], "describe_index_stats", Body::Json),
+    row("fetch", GET, "namespaces", Body::None),
+    row("fetch", GET, "namespaces/{namespace}", Body::None),
+    row("fetch", GET, "indexes", Body::None),
+    row("fetch", GET, "indexes/{index}", Body::None),
+    row("fetch", GET, "models", Body::None),
+    row("fetch", GET, "models/{model}", Body::None),
+    row("upsert", POST, "vectors/upsert", Body::Json),
+    row("upsert", POST, "vectors/update", Body::Json),
+    row("upsert", POST, "records/namespaces/{namespace}/upsert", Body::Lines),
+    row("delete", POST, "vectors/delete", Body::Json),
+    row("delete", DELETE, "namespaces/{namespace}", Body::None),
+    row("admin", POST, "namespaces", Body::Json),
+    row("admin", POST, "indexes", Body::Json),
+    row("admin", POST, "indexes/create-for-model", Body::Json),
+    row("admin", PATCH, "indexes/{index}", Body::Json),
+    row("admin", DELETE, "indexes/{index}", Body::None),
+    row("admin", ANY, "indexes/{index}/backups", Body::Any),
+    row("admin", ANY, "backups", Body::Any),
+    row("admin", ANY, "backups/**", Body::Any),
+    row("admin", ANY, "restore-jobs", Body::Any),
+    row("admin", ANY, "restore-jobs/**", Body::Any),
+    row("admin", ANY, "collections", Body::Any),
+    row("admin", ANY, "collections/{collection}", Body::Any),
+    row("admin", ANY, "bulk/imports", Body::Any),
+    row("admin", ANY, "bulk/imports/{import}", Body::Any),
+];
+
+/// What indexes and the project answer. Ids, names of indexes and namespaces, and page tokens are kept.
+static ANSWERS: Table = documents(&ANSWER);
+static ANSWER: Place = table::object(&[
+    ("matches", &RECORDS),
+    ("results", &RESULTS),
+    ("vectors", &VECTORS),
+    ("result", &RESULT),
+    ("namespace", &LABEL),
+    ("namespaces", &NAMESPACES),
+    ("pagination", &PAGINATION),
+    ("usage", &COUNTS),
+    ("data", &DATA),
+    ("model", &LABEL),
+    ("indexes", &INDEXES),
+    ("name", &LABEL),
+    ("host", &LABEL),
+    ("id", &LABEL),
+    ("dimension", &COUNTS),
+    ("totalVectorCount", &COUNTS),
+    ("indexFullness", &COUNTS),
+]);
+static RECORDS: Place = array(&RECORD);
+static RECORD: Place = table::object(&[
+    ("id", &LABEL),
+    ("score", &COUNTS),
+    ("values", &COUNTS),
+    ("sparseValues", &COUNTS),
+    ("sparse_values", &COUNTS),
+    ("metadata", &MASK),
+]);
+/// Of queries with several vectors, as older indexes answer them.
+static RESULTS: Place = array(&QUERY_RESULT);
+static QUERY_RESULT: Place = table::object(&[("matches", &RECORDS), ("namespace", &LABEL)]);
+/// A list of ids, or records by their ids.
+static VECTORS: Place = Place { items: &RECORD, other: &RECORD, mask_keys: false, ..MASKED };
+/// Of records whose text Pinecone embeds itself.
+static RESULT: Place = table::object(&[("hits", &HITS)]);
+static HITS: Place = array(&HIT);
+static HIT: Place = table::object(&[("_id", &LABEL), ("_score", &COUNTS), ("fields", &MASK)]);
+/// Counts by name, or a list.
+static NAMESPACES: Place = Place { items: &NAMESPACE, other: &COUNTS, mask_keys: false, ..MASKED };
+static NAMESPACE: Place = table::object(&[("name", &LABEL), ("record_count", &COUNTS)]);
+static PAGINATION: Place = table::object(&[("next", &LABEL)]);
+/// Of `embed` and `rerank`.
+static DATA: Place = array(&DATUM);
+static DATUM: Place = table::object(&[
+    ("index", &COUNTS),
+    ("score", &COUNTS),
+    ("values", &COUNTS),
+    ("sparse_values", &COUNTS),
+    ("sparse_indices", &COUNTS),
+    ("document", &MASK),
+]);
+static INDEXES: Place = array(&INDEX);
+static INDEX: Place = table::object(&[("name", &LABEL), ("host", &LABEL), ("dimension", &COUNTS)]);
+
+fn body(told: &Told<'_>) -> Vec<u8> {
+    let details = object([("code", told.code.into())]);
+    let error = object([
+        ("code", rpc_status(told.code).into()),
+        ("message", told.message.into()),
+        ("details", details),
+    ]);
+    bytes([("error", error), ("status", told.status.into())])
+}

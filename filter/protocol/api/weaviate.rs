@@ -1,0 +1,129 @@
+//! Weaviate's REST and GraphQL API. Its gRPC API cannot be looked into.
+//!
+//! Source: <https://docs.weaviate.io/weaviate/api/rest>. Errors of REST are `{"error": [{"message": "…"}]}`; the clients
+//! raise by status and show the body.
+
+use serde_json::Value;
+
+use super::refusal::{JSON, bytes, object};
+use super::{ANY, Api, Body, DELETE, Family, GET, Operation, PATCH, POST, PUT, READ, Root, Shape, Told, row};
+use crate::protocol::answers::documents;
+use crate::protocol::json::table::{self, COUNTS, LABEL, MASKED, Place, Table, array};
+
+/// Weaviate's API.
+pub static WEAVIATE: Api = Api {
+    name: "weaviate",
+    title: "Weaviate, REST and GraphQL",
+    family: Family::Store,
+    root: Root::Host,
+    token_headers: &[("authorization", "Bearer ")],
+    operations: OPERATIONS,
+    refusals: Shape {
+        content_type: JSON,
+        body,
+        header: None,
+        event: None,
+        about: "`UnexpectedStatusCodeError` and its kinds, with the body",
+    },
+    answers: &ANSWERS,
+};
+
+const OPERATIONS: &[Operation] = &[
+    row("query", POST, "v1/graphql", Body::Json),
+    row("query", POST, "v1/graphql/batch", Body::Json),
+    row("fetch", GET, "v1/objects", Body::None),
+    row("fetch", READ, "v1/objects/{id}", Body::None),
+    row("fetch", READ, "v1/objects/{class}/{id}", Body::None),
+    row("fetch", GET, "v1/schema", Body::None),
+    row("fetch", GET, "v1/schema/{class}", Body::None),
+    row("fetch", GET, "v1/schema/{class}/tenants", Body::None),
+    row("fetch", READ, "v1/schema/{class}/tenants/{tenant}", Body::None),
+    row("fetch", GET, "v1/meta", Body::None),
+    row("fetch", READ, "v1/.well-known/live", Body::None),
+    row("fetch", READ, "v1/.well-known/ready", Body::None),
+    row("fetch", GET, "v1/.well-known/openid-configuration", Body::None),
+    row("upsert", POST, "v1/objects", Body::Json),
+    row("upsert", POST, "v1/objects/validate", Body::Json),
+    row("upsert", PUT, "v1/objects/{id}", Body::Json),
+    row("upsert", PATCH, "v1/objects/{id}", Body::Json),
+    row("upsert", PUT, "v1/objects/{class}/{id}", Body::Json),
+    row("upsert", PATCH, "v1/objects/{class}/{id}", Body::Json),
+    row("upsert", &["POST", "PUT"], "v1/objects/{class}/{id}/references/{property}", Body::Json),
+    row("upsert", POST, "v1/batch/objects", Body::Json),
+    row("upsert", POST, "v1/batch/references", Body::Json),
+    row("delete", DELETE, "v1/objects/{id}", Body::None),
+    row("delete", DELETE, "v1/objects/{class}/{id}", Body::None),
+    row("delete", DELETE, "v1/objects/{class}/{id}/references/{property}", Body::Json),
+    row("delete", DELETE, "v1/batch/objects", Body::Json),
+    row("admin", POST, "v1/schema", Body::Json),
+    row("admin", PUT, "v1/schema/{class}", Body::Json),
+    row("admin", DELETE, "v1/schema/{class}", Body::None),
+    row("admin", POST, "v1/schema/{class}/properties", Body::Json),
+    row("admin", &["POST", "PUT", "DELETE"], "v1/schema/{class}/tenants", Body::Json),
+    row("admin", GET, "v1/schema/{class}/shards", Body::None),
+    row("admin", PUT, "v1/schema/{class}/shards/{shard}", Body::Json),
+    row("admin", GET, "v1/nodes", Body::None),
+    row("admin", GET, "v1/nodes/{class}", Body::None),
+    row("admin", ANY, "v1/backups/**", Body::Any),
+    row("admin", ANY, "v1/authz/**", Body::Any),
+    row("admin", ANY, "v1/users/**", Body::Any),
+    row("admin", ANY, "v1/aliases", Body::Any),
+    row("admin", ANY, "v1/aliases/{alias}", Body::Any),
+    row("admin", ANY, "v1/cluster/**", Body::Any),
+    row("admin", ANY, "v1/replication/**", Body::Any),
+];
+
+/// What REST and GraphQL answer. Ids, names of classes and tenants, and scores are kept. Where a query renames `Get`,
+/// nothing below it is known, and everything is masked.
+static ANSWERS: Table = documents(&ANSWER);
+/// An object, an object that holds some, or an array of these, as batches are answered.
+static ANSWER: Place = Place {
+    fields: &[
+        ("data", &DATA),
+        ("objects", &ANSWER),
+        ("results", &RESULTS),
+        ("totalResults", &COUNTS),
+        ("class", &LABEL),
+        ("id", &LABEL),
+        ("tenant", &LABEL),
+        ("name", &LABEL),
+        ("properties", &PROPERTIES),
+        ("vector", &COUNTS),
+        ("vectors", &COUNTS),
+        ("creationTimeUnix", &COUNTS),
+        ("lastUpdateTimeUnix", &COUNTS),
+        ("additional", &ADDITIONAL),
+    ],
+    items: &ANSWER,
+    ..MASKED
+};
+/// Of a batch of deletions.
+static RESULTS: Place = table::object(&[
+    ("objects", &ANSWER),
+    ("matches", &COUNTS),
+    ("limit", &COUNTS),
+    ("successful", &COUNTS),
+    ("failed", &COUNTS),
+]);
+static DATA: Place = table::object(&[("Get", &CLASSES), ("Explore", &HITS)]);
+static CLASSES: Place = Place { other: &HITS, ..MASKED };
+static HITS: Place = array(&PROPERTIES);
+/// What an object holds. References lead to other objects, which may carry `_additional` too; no property can be called so.
+static PROPERTIES: Place =
+    Place { fields: &[("_additional", &ADDITIONAL)], other: &PROPERTIES, items: &PROPERTIES, ..MASKED };
+static ADDITIONAL: Place = table::object(&[
+    ("id", &LABEL),
+    ("vector", &COUNTS),
+    ("vectors", &COUNTS),
+    ("distance", &LABEL),
+    ("certainty", &LABEL),
+    ("score", &LABEL),
+    ("creationTimeUnix", &LABEL),
+    ("lastUpdateTimeUnix", &LABEL),
+    ("featureProjection", &COUNTS),
+]);
+
+fn body(told: &Told<'_>) -> Vec<u8> {
+    let error = object([("message", told.message.into()), ("code", told.code.into())]);
+    bytes([("error", Value::Array(vec![error]))])
+}
