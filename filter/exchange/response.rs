@@ -139,6 +139,8 @@ impl Exchange {
                 let rewriter = ResponseRewriter::new(kind, self.answers(&lane), masks.clone());
                 // Where nothing but the credential is masked, nothing is dropped either.
                 let keeps_all = !self.masks_answer() || !lane.masks_entities;
+                let thinking = self.policy().map(|policy| policy.thinking).unwrap_or_default();
+                let rewriter = rewriter.with_thinking(thinking);
                 let rewriter = if keeps_all { rewriter.without_drops() } else { rewriter };
                 self.answer.rewriter = Some(Box::new(rewriter));
             }

@@ -7,6 +7,7 @@
 pub mod answers;
 pub mod anthropic;
 pub mod api;
+pub mod cohere;
 mod facts;
 pub mod json;
 pub mod openai;

@@ -93,7 +93,15 @@ impl<M: Masks> ResponseRewriter<M> {
     /// A rewriter for a response of `kind`. Values that `table` drops (log-probabilities) are written `null`.
     pub fn new(kind: BodyKind, table: &'static Table, masks: M) -> Self {
         let body = Self::body(kind, table, &masks);
-        Self { masks, table, body, ledger: Ledger::default(), drops: true, thinking: Thinking::default(), fresh: true }
+        Self {
+            masks,
+            table,
+            body,
+            ledger: Ledger::default(),
+            drops: true,
+            thinking: Thinking::default(),
+            fresh: true,
+        }
     }
 
     fn body(kind: BodyKind, table: &'static Table, masks: &M) -> Body<M> {
@@ -257,7 +265,8 @@ impl<M: Masks> Events<M> {
         out: &mut Vec<u8>,
     ) -> Result<(), Unreadable> {
         let Self { framer, stream, named, head, data, edited } = self;
-        let mut writer = Writer { stream, named: *named, head, data, edited, masks, ledger, out, last: false };
+        let mut writer =
+            Writer { stream, named: *named, head, data, edited, masks, ledger, out, last: false };
         framer.push(bytes, |frame| writer.frame(frame))?;
         if end {
             writer.last = true;

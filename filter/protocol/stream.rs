@@ -380,6 +380,11 @@ impl<M: Masks> Stream<M> {
             if channel.own != self.own {
                 channel.own.clone_from(&self.own);
             }
+            if let (Carrier::Field(field), Which::Text(last) | Which::Json(last)) =
+                (&mut channel.carrier, which)
+            {
+                *field = last;
+            }
             if let (Some(at), End::Text) = (open, end) {
                 self.channels.swap_remove(at);
             }

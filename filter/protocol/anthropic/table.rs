@@ -4,8 +4,8 @@
 //! titles, names of tools, stop sequences, error messages. Offsets in citations are those of the caller's documents.
 
 use crate::protocol::json::table::{
-    COUNTS, Fact, Field, LABEL, MASKED, Mark, Part, Place, RUNNING, SIGNATURE, Table, array, fact, json, marked,
-    object, text,
+    COUNTS, Fact, Field, LABEL, MASKED, Mark, Part, Place, RUNNING, SIGNATURE, Table, array, fact, json,
+    marked, object, text,
 };
 
 /// Every answer of the API.
@@ -36,7 +36,8 @@ static KIND: Place = fact(Fact::Kind);
 static BLOCK_INDEX: Place = fact(Fact::Index(BLOCK));
 
 static BLOCK_DELTA: Place = object(&[("type", &KIND), ("index", &BLOCK_INDEX), ("delta", &DELTA)]);
-static BLOCK_START: Place = object(&[("type", &KIND), ("index", &BLOCK_INDEX), ("content_block", &CONTENT_BLOCK)]);
+static BLOCK_START: Place =
+    object(&[("type", &KIND), ("index", &BLOCK_INDEX), ("content_block", &CONTENT_BLOCK)]);
 static BLOCK_STOP: Place = marked(Mark::EndScope, &[("type", &KIND), ("index", &BLOCK_INDEX)]);
 static MESSAGE_START: Place = object(&[("type", &KIND), ("message", &MESSAGE)]);
 static MESSAGE_DELTA: Place = object(&[("type", &KIND), ("delta", &ENDING), ("usage", &USAGE)]);
@@ -151,11 +152,8 @@ static RESULT: Place = Place {
     ..MASKED
 };
 /// A document's: text, unless it says before that it is none.
-static SOURCE: Place = Place {
-    fields: &[("type", &KIND), ("media_type", &LABEL)],
-    kinds: &[("base64", &BINARY)],
-    ..MASKED
-};
+static SOURCE: Place =
+    Place { fields: &[("type", &KIND), ("media_type", &LABEL)], kinds: &[("base64", &BINARY)], ..MASKED };
 static BINARY: Place = object(&[("type", &KIND), ("media_type", &LABEL), ("data", &LABEL)]);
 
 static USAGE: Place = Place {

@@ -150,7 +150,7 @@ pub enum Mark {
 /// A text that streams in pieces.
 #[derive(Debug)]
 pub struct Field {
-    /// Distinct within its table.
+    /// Distinct within its table, but for fields that are forms of one text.
     pub id: u8,
     /// Name of the event that carries a piece of this text (SSE's `event:`, AWS's `:event-type`); empty: it has none.
     pub name: &'static str,

@@ -1,8 +1,8 @@
 //! A document that is written as it is read: every string of it is a whole text.
 
 use crate::mask::text::Masks;
-use crate::protocol::{Thinking, Unreadable};
 use crate::protocol::facts::Facts;
+use crate::protocol::{Thinking, Unreadable};
 
 use super::nested::Nested;
 use super::table::{Fact, Mark, OnText, Place};
@@ -45,7 +45,14 @@ struct Signed {
 
 impl<M: Masks> Whole<M> {
     pub(crate) fn new(root: &'static Place) -> Self {
-        Self { walk: Walk::new(root), open: Open::None, spare: None, cut: Vec::new(), empty: true, signed: Signed::default() }
+        Self {
+            walk: Walk::new(root),
+            open: Open::None,
+            spare: None,
+            cut: Vec::new(),
+            empty: true,
+            signed: Signed::default(),
+        }
     }
 
     pub(crate) fn set_thinking(&mut self, thinking: Thinking) {

@@ -13,3 +13,6 @@ pub use operation::Operation;
 pub use refusal::{CONTENT_TYPE, error_body, error_event};
 pub use request::{Part, RequestView, Role};
 pub use table::ANSWERS;
+
+#[cfg(test)]
+mod tests;

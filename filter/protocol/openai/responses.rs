@@ -4,8 +4,8 @@
 //! There it is a whole text, so that it equals the joined pieces. Source: the official clients' types.
 
 use crate::protocol::json::table::{
-    Fact, Field, LABEL, MASK, MASKED, Mark, NESTED, Part, Place, RUNNING, THINKING, array, drops, fact, json, marked,
-    object, text,
+    Fact, Field, LABEL, MASK, MASKED, Mark, NESTED, Part, Place, RUNNING, THINKING, array, drops, fact, json,
+    marked, object, text,
 };
 
 use super::table::{FINISH_REASON, ID, MODEL, OBJECT, USAGE};
@@ -260,11 +260,13 @@ const OF_COMMAND: Part = Part::Indexed(CONTENT, r#","command_index":"#, "");
 static TEXT: Field = delta!(32, "response.output_text.delta", OF_CONTENT, false, "\"", "\",\"logprobs\":[]");
 static REFUSAL: Field = delta!(33, "response.refusal.delta", OF_CONTENT, false, "\"", "\"");
 static REASONING_TEXT: Field = delta!(34, "response.reasoning_text.delta", OF_CONTENT, true, "\"", "\"");
-static SUMMARY_TEXT: Field = delta!(35, "response.reasoning_summary_text.delta", OF_SUMMARY, true, "\"", "\"");
+static SUMMARY_TEXT: Field =
+    delta!(35, "response.reasoning_summary_text.delta", OF_SUMMARY, true, "\"", "\"");
 static ARGUMENTS: Field = delta!(36, "response.function_call_arguments.delta", OF_CONTENT, false, "\"", "\"");
 static INPUT: Field = delta!(37, "response.custom_tool_call_input.delta", OF_CONTENT, false, "\"", "\"");
 static MCP_ARGUMENTS: Field = delta!(38, "response.mcp_call_arguments.delta", OF_CONTENT, false, "\"", "\"");
-static CODE_TEXT: Field = delta!(39, "response.code_interpreter_call_code.delta", OF_CONTENT, false, "\"", "\"");
+static CODE_TEXT: Field =
+    delta!(39, "response.code_interpreter_call_code.delta", OF_CONTENT, false, "\"", "\"");
 static COMMAND: Field = delta!(40, "response.shell_call_command.delta", OF_COMMAND, false, "\"", "\"");
 static STDOUT: Field =
     delta!(41, "response.shell_call_output_content.delta", OF_COMMAND, false, "{\"stdout\":\"", "\"}");
@@ -274,7 +276,8 @@ static AUDIO_TEXT: Field = delta!(43, "response.audio.transcript.delta", OF_CONT
 
 // Transcriptions.
 
-static TRANSCRIPT: Place = object(&[("type", &KIND), ("delta", &TRANSCRIPT_DELTA), ("logprobs", &NO_LOGPROBS)]);
+static TRANSCRIPT: Place =
+    object(&[("type", &KIND), ("delta", &TRANSCRIPT_DELTA), ("logprobs", &NO_LOGPROBS)]);
 static TRANSCRIPT_SEGMENT: Place = object(&[
     ("type", &KIND),
     ("id", &LABEL),
@@ -287,7 +290,7 @@ static TRANSCRIPT_SEGMENT: Place = object(&[
 static TRANSCRIPT_DONE: Place =
     marked(Mark::EndAll, &[("type", &KIND), ("logprobs", &NO_LOGPROBS), ("usage", &USAGE)]);
 static TRANSCRIPT_DELTA: Place = text(&TRANSCRIPT_TEXT, &RUNNING);
-pub(super) static SEGMENT_TEXT: Place = text(&SEGMENT, &RUNNING);
+static SEGMENT_TEXT: Place = text(&SEGMENT, &RUNNING);
 static TRANSCRIPT_TEXT: Field = Field {
     id: 44,
     name: "",

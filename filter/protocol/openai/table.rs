@@ -5,11 +5,11 @@
 //! (Perplexity), filter results (Azure), names of tools. Unknown texts of a delta are followed over its events.
 
 use crate::protocol::json::table::{
-    COUNTS, DROP, Fact, Field, LABEL, LABELS, MASK, MASKED, Mark, OnNumber, Part, Place, RUNNING, SIGNATURE, Table,
-    array, drops, fact, json, marked, object, text,
+    COUNTS, DROP, Fact, Field, LABEL, LABELS, MASK, MASKED, Mark, OnNumber, Part, Place, RUNNING, SIGNATURE,
+    Table, array, drops, fact, json, marked, object, text,
 };
 
-use super::responses::{CONVERSATION, INCOMPLETE, KIND, KINDS, OUTPUTS, OWN, SEGMENT_TEXT, SEQUENCE};
+use super::responses::{CONVERSATION, INCOMPLETE, KIND, KINDS, OUTPUTS, OWN, SEQUENCE};
 
 /// Every answer of the API: its operations name different fields, so one table reads them all.
 pub static ANSWERS: Table = Table { root: &ANSWER, event: &EVENT };
@@ -53,8 +53,8 @@ const ANY: Place = Place {
         ("delta", &RUNNING),
         ("sequence_number", &SEQUENCE),
         ("item_id", &OWN),
-        // Transcriptions: the text again, cut into pieces.
-        ("segments", &SEGMENTS),
+        // Transcriptions: the text again, cut into pieces, so that a value may be cut too.
+        ("segments", &NO_PIECES),
         ("words", &NO_PIECES),
         ("logprobs", &NO_PIECES),
         ("task", &LABEL),
@@ -74,20 +74,6 @@ pub(super) static FINISH_REASON: Place = fact(Fact::Reason);
 
 static X_GROQ: Place = object(&[("id", &LABEL), ("usage", &USAGE)]);
 
-/// Segments carry the text in pieces: in a document that is read at once they are one text.
-static SEGMENTS: Place = array(&SEGMENT);
-static SEGMENT: Place = object(&[
-    ("id", &LABEL),
-    ("seek", &LABEL),
-    ("start", &LABEL),
-    ("end", &LABEL),
-    ("text", &SEGMENT_TEXT),
-    ("tokens", &NO_PIECES),
-    ("temperature", &LABEL),
-    ("avg_logprob", &LABEL),
-    ("compression_ratio", &LABEL),
-    ("no_speech_prob", &LABEL),
-]);
 static NO_PIECES: Place = drops("[]");
 
 static CHOICES: Place = Place { items: &CHOICE, ..MASKED };
@@ -184,12 +170,13 @@ static CONTENT_TEXT: Place = text(&CONTENT, &CONTENT_PART);
 static CONTENT_PART: Place = Place {
     fields: &[
         ("type", &LABEL),
-        ("text", &CONTENT_TEXT),
+        ("text", &PART_TEXT),
         ("refusal", &REFUSAL_TEXT),
         ("thinking", &THINKING_TEXT),
     ],
     ..MASKED
 };
+static PART_TEXT: Place = text(&PART, &MASK);
 static THINKING_TEXT: Place = text(&THINKING, &THINKING_PART);
 static THINKING_PART: Place = Place { fields: &[("type", &LABEL), ("text", &THINKING_TEXT)], ..MASKED };
 static REFUSAL_TEXT: Place = text(&REFUSAL, &MASK);
@@ -329,6 +316,7 @@ static COMPLETION: Field = Field {
     ],
 };
 /// Mistral's form: the content is an array of parts.
+static PART: Field = delta!(0, r#""content":[{"type":"text","text":""#, "\"}]");
 static THINKING: Field =
     delta!(9, r#""content":[{"type":"thinking","thinking":[{"type":"text","text":""#, "\"}]}]", true);
 static DETAIL: Field = detail!(10, r#""reasoning_details":[{"type":"reasoning.text""#, r#","text":""#);

@@ -62,7 +62,8 @@ impl<M: Masks> Stream<M> {
                 document.splice(kept.text..kept.text, tail);
                 if let Some(at) = kept.sequence {
                     let number = self.count.next().to_string();
-                    let shift = if at > kept.text { document.len().saturating_sub(kept.document.len()) } else { 0 };
+                    let shift =
+                        if at > kept.text { document.len().saturating_sub(kept.document.len()) } else { 0 };
                     let at = at.saturating_add(shift);
                     document.splice(at..at, number.into_bytes());
                 }
@@ -121,7 +122,8 @@ impl<M: Masks> Stream<M> {
             let Site::Piece { which: Which::Path(_), .. } = site.site else { continue };
             let key = self.site_key(site);
             let open = self.channels.iter().position(|channel| Some(channel.key) == key);
-            let Some(open) = open.filter(|at| self.channels.get(*at).is_some_and(|c| c.lane.held() > 0)) else {
+            let Some(open) = open.filter(|at| self.channels.get(*at).is_some_and(|c| c.lane.held() > 0))
+            else {
                 continue;
             };
             let kept = self.strip(data, sites, position, masks)?;

@@ -120,7 +120,8 @@ impl Recorded {
         let added = seen.len() - events.len();
         assert!(added <= 1, "{text:?} {pieces:?}: {shown}");
         let tail = seen.len() - self.tail.len();
-        let delta: Value = serde_json::from_str(&self.events(text, &[String::new()])[self.head.len()].1).unwrap();
+        let delta: Value =
+            serde_json::from_str(&self.events(text, &[String::new()])[self.head.len()].1).unwrap();
         let mut joined = String::new();
         for (name, document) in &seen[self.head.len()..tail] {
             assert_eq!(name, self.delta.0, "{shown}");
@@ -155,7 +156,8 @@ impl Recorded {
 
     fn every_cut_of_the_wire(&self) {
         let text = if self.json { DOCUMENTS[0] } else { TEXTS[3] };
-        let pieces: Vec<String> = text.chars().collect::<Vec<_>>().chunks(6).map(|piece| piece.iter().collect()).collect();
+        let pieces: Vec<String> =
+            text.chars().collect::<Vec<_>>().chunks(6).map(|piece| piece.iter().collect()).collect();
         let input = (self.wire.write)(&self.events(text, &pieces));
         let whole = self.run(Simple, &input, usize::MAX).unwrap();
         for cut in 0..=input.len() {

@@ -1,0 +1,246 @@
+//! Recorded streams: of chat with the fields of its dialects, and of responses.
+
+use super::ANSWERS;
+use crate::protocol::rewrite::{BodyKind, ResponseRewriter};
+use crate::protocol::testing::Simple;
+use crate::protocol::testing::doors::kept;
+use crate::protocol::testing::recorded::{Recorded, SSE};
+
+fn chat(delta: &'static str, at: &'static str, json: bool) {
+    Recorded {
+        table: &ANSWERS,
+        wire: SSE,
+        head: &[(
+            "",
+            r#"{"id":"chatcmpl-1","object":"chat.completion.chunk","created":12,"model":"gpt-4o","choices":[{"index":1,"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#,
+        )],
+        delta: ("", delta),
+        tail: &[
+            (
+                "",
+                r#"{"id":"chatcmpl-1","object":"chat.completion.chunk","created":12,"model":"gpt-4o","choices":[{"index":1,"delta":{},"finish_reason":"stop"}]}"#,
+            ),
+            (
+                "",
+                r#"{"id":"chatcmpl-1","object":"chat.completion.chunk","created":12,"model":"gpt-4o","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}"#,
+            ),
+        ],
+        at,
+        json,
+    }
+    .laws();
+}
+
+macro_rules! event {
+    ($delta:literal) => {
+        concat!(
+            r#"{"id":"chatcmpl-1","object":"chat.completion.chunk","created":12,"model":"gpt-4o","choices":[{"index":1,"delta":{"#,
+            $delta,
+            r#"},"finish_reason":null}],"obfuscation":"xYz"}"#
+        )
+    };
+}
+
+#[test]
+fn the_texts_of_chat_obey_the_laws() {
+    chat(event!(r#""content":"?""#), "/choices/0/delta/content", false);
+    chat(event!(r#""reasoning_content":"?""#), "/choices/0/delta/reasoning_content", false);
+    chat(event!(r#""content":[{"type":"text","text":"?"}]"#), "/choices/0/delta/content/0/text", false);
+}
+
+#[test]
+fn the_texts_of_dialects_obey_the_laws() {
+    chat(
+        event!(r#""reasoning_details":[{"type":"reasoning.text","index":2,"text":"?"}]"#),
+        "/choices/0/delta/reasoning_details/0/text",
+        false,
+    );
+    chat(event!(r#""new_reasoning":"?""#), "/choices/0/delta/new_reasoning", false);
+    chat(event!(r#""new":[{"said":"?"}]"#), "/choices/0/delta/new/0/said", false);
+    chat(
+        event!(r#""tool_calls":[{"index":3,"function":{"arguments":"?"}}]"#),
+        "/choices/0/delta/tool_calls/0/function/arguments",
+        true,
+    );
+}
+
+const CREATED: (&str, &str) = (
+    "response.created",
+    r#"{"type":"response.created","sequence_number":#,"response":{"id":"resp_1","object":"response","created_at":12,"status":"in_progress","error":null,"incomplete_details":null,"instructions":null,"model":"gpt-4o","output":[],"usage":null,"metadata":{}}}"#,
+);
+
+struct Response {
+    head: &'static [(&'static str, &'static str)],
+    delta: (&'static str, &'static str),
+    tail: &'static [(&'static str, &'static str)],
+    at: &'static str,
+    json: bool,
+}
+
+impl Response {
+    fn laws(self) {
+        let Self { head, delta, tail, at, json } = self;
+        Recorded { table: &ANSWERS, wire: SSE, head, delta, tail, at, json }.laws();
+    }
+}
+
+#[test]
+fn output_text_and_all_its_repeats_obey_the_laws() {
+    Response {
+        head: &[
+            CREATED,
+            ("response.output_item.added", r#"{"type":"response.output_item.added","sequence_number":#,"output_index":1,"item":{"id":"msg_1","type":"message","status":"in_progress","role":"assistant","content":[]}}"#),
+            ("response.content_part.added", r#"{"type":"response.content_part.added","sequence_number":#,"item_id":"msg_1","output_index":1,"content_index":0,"part":{"type":"output_text","text":"","annotations":[],"logprobs":[]}}"#),
+        ],
+        delta: ("response.output_text.delta", r#"{"type":"response.output_text.delta","sequence_number":#,"item_id":"msg_1","output_index":1,"content_index":0,"delta":"?","logprobs":[],"obfuscation":"aBc"}"#),
+        tail: &[
+            ("response.output_text.done", r#"{"type":"response.output_text.done","sequence_number":#,"item_id":"msg_1","output_index":1,"content_index":0,"text":"?","logprobs":[]}"#),
+            ("response.content_part.done", r#"{"type":"response.content_part.done","sequence_number":#,"item_id":"msg_1","output_index":1,"content_index":0,"part":{"type":"output_text","text":"?","annotations":[],"logprobs":[]}}"#),
+            ("response.output_item.done", r#"{"type":"response.output_item.done","sequence_number":#,"output_index":1,"item":{"id":"msg_1","type":"message","status":"completed","role":"assistant","content":[{"type":"output_text","text":"?","annotations":[],"logprobs":[]}]}}"#),
+            ("response.completed", r#"{"type":"response.completed","sequence_number":#,"response":{"id":"resp_1","object":"response","status":"completed","model":"gpt-4o","output":[{"id":"msg_1","type":"message","status":"completed","role":"assistant","content":[{"type":"output_text","annotations":[],"logprobs":[],"text":"?"}]}],"usage":{"input_tokens":1,"output_tokens":2,"total_tokens":3}}}"#),
+        ],
+        at: "/delta",
+        json: false,
+    }
+    .laws();
+}
+
+#[test]
+fn arguments_of_functions_and_their_repeats_obey_the_laws() {
+    Response {
+        head: &[CREATED],
+        delta: ("response.function_call_arguments.delta", r#"{"type":"response.function_call_arguments.delta","sequence_number":#,"item_id":"fc_1","output_index":0,"delta":"?"}"#),
+        tail: &[
+            ("response.function_call_arguments.done", r#"{"type":"response.function_call_arguments.done","sequence_number":#,"item_id":"fc_1","output_index":0,"arguments":"?"}"#),
+            ("response.output_item.done", r#"{"type":"response.output_item.done","sequence_number":#,"output_index":0,"item":{"type":"function_call","id":"fc_1","call_id":"call_1","name":"f","arguments":"?","status":"completed"}}"#),
+        ],
+        at: "/delta",
+        json: true,
+    }
+    .laws();
+}
+
+#[test]
+fn reasoning_code_refusals_and_shells_obey_the_laws() {
+    let all: [(&str, &str, &str); 5] = [
+        (
+            "response.reasoning_summary_text.delta",
+            r#"{"delta":"?","type":"response.reasoning_summary_text.delta","sequence_number":#,"item_id":"rs_1","output_index":0,"summary_index":2}"#,
+            "/delta",
+        ),
+        (
+            "response.refusal.delta",
+            r#"{"type":"response.refusal.delta","sequence_number":#,"item_id":"m","output_index":0,"content_index":0,"delta":"?"}"#,
+            "/delta",
+        ),
+        (
+            "response.code_interpreter_call_code.delta",
+            r#"{"type":"response.code_interpreter_call_code.delta","sequence_number":#,"item_id":"ci","output_index":0,"delta":"?"}"#,
+            "/delta",
+        ),
+        (
+            "response.shell_call_output_content.delta",
+            r#"{"type":"response.shell_call_output_content.delta","sequence_number":#,"item_id":"sh","output_index":0,"command_index":4,"delta":{"stdout":"?"}}"#,
+            "/delta/stdout",
+        ),
+        (
+            "response.of_a_new_kind.delta",
+            r#"{"type":"response.of_a_new_kind.delta","sequence_number":#,"item_id":"sh","output_index":0,"delta":"?"}"#,
+            "/delta",
+        ),
+    ];
+    for (name, delta, at) in all {
+        let tail = &[(
+            "response.incomplete",
+            r#"{"type":"response.incomplete","sequence_number":#,"response":{"id":"resp_1","status":"incomplete","incomplete_details":{"reason":"max_output_tokens"},"output":[]}}"#,
+        )];
+        Response { head: &[CREATED], delta: (name, delta), tail, at, json: false }.laws();
+    }
+}
+
+const CHAT: &str = r#"{"id":"c","object":"chat.completion","created":1,"model":"m","system_fingerprint":"f","service_tier":"s","provider":"x",
+"choices":[{"index":0,"finish_reason":"stop","native_finish_reason":"x","stop_reason":"x","token_ids":[1234567],"prompt_logprobs":[{"1234567":{"decoded_token":"SECRET"}}],
+"logprobs":{"content":[{"token":"SECRET","bytes":[83],"top_logprobs":[]}]},"content_filter_results":{"hate":{"severity":"x"}},
+"message":{"role":"assistant","content":"x","refusal":"x","reasoning":"x","reasoning_content":"x","name":"x","tool_call_id":"t",
+"annotations":[{"type":"url_citation","url_citation":{"start_index":0,"end_index":1,"title":"x","url":"x","content":"x"}}],
+"audio":{"id":"a","data":"b","expires_at":1,"transcript":"x"},"function_call":{"name":"x","arguments":"\"x\""},
+"tool_calls":[{"id":"t","type":"function","function":{"name":"x","arguments":"\"x\""}},{"id":"t","type":"custom","custom":{"name":"x","input":"x"}}],
+"reasoning_details":[{"type":"t","id":"i","format":"f","index":0,"text":"x","summary":"x","signature":"s","data":"d"}],
+"thinking_blocks":[{"type":"thinking","thinking":"x","signature":"s"}],"images":[{"type":"image_url","image_url":{"url":"x"}}],
+"executed_tools":[{"type":"x","arguments":"x","output":"x","search_results":{"results":[{"title":"x","url":"x","content":"x"}]}}],"new":{"x":["x",1]}}}],
+"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":1,"new_tokens":1,"note":"x","prompt_tokens_details":{"cached_tokens":1},"completion_tokens_details":{"reasoning_tokens":1}},
+"citations":["x"],"search_results":[{"title":"x","url":"x","date":"x","snippet":"x"}],"related_questions":["x"],
+"prompt_filter_results":[{"prompt_index":0,"content_filter_results":{"custom_blocklists":{"details":[{"id":"x"}]}}}],
+"x_groq":{"id":"r","error":"x","usage":{"queue_time":1}},"obfuscation":"x","__verbose":{"content":"SECRET"},"prompt_token_ids":[1234567],
+"text":"x","segments":[{"text":"SECRET","tokens":[1234567]}],"words":[{"word":"SECRET"}],"language":"en","duration":1,
+"data":[{"revised_prompt":"x","b64_json":"b","url":"x","new":"x"}]}"#;
+
+const RESPONSE: &str = r#"{"id":"r","object":"response","created_at":1,"completed_at":1,"status":"completed","model":"m","instructions":"x","metadata":{"x":"x"},"user":"x","prompt_cache_key":"x","safety_identifier":"x",
+"previous_response_id":"p","conversation":{"id":"c"},"truncation":"t","tool_choice":"auto","service_tier":"s","temperature":1,"top_p":1,"tools":[{"type":"function","name":"x","description":"x"}],"text":{"format":{"type":"x"}},
+"incomplete_details":{"reason":"r"},"error":{"code":"c","message":"x"},"usage":{"input_tokens":1,"output_tokens":1,"input_tokens_details":{"cached_tokens":1}},
+"output":[{"type":"message","id":"m","status":"s","role":"assistant","content":[{"type":"output_text","text":"x","logprobs":[{"token":"SECRET"}],"annotations":[{"type":"url_citation","start_index":0,"end_index":1,"title":"x","url":"x"},{"type":"file_citation","file_id":"f","index":0,"filename":"x"},{"type":"container_file_citation","container_id":"c","file_id":"f","filename":"x"}]},{"type":"refusal","refusal":"x"}]},
+{"type":"reasoning","id":"i","summary":[{"type":"summary_text","text":"x"}],"content":[{"type":"reasoning_text","text":"x"}],"encrypted_content":"e"},
+{"type":"function_call","id":"i","call_id":"c","name":"x","arguments":"\"x\""},{"type":"custom_tool_call","call_id":"c","name":"x","input":"x"},
+{"type":"file_search_call","queries":["x"],"results":[{"file_id":"f","filename":"x","score":1,"text":"x","attributes":{"x":"x"}}]},
+{"type":"web_search_call","action":{"type":"search","query":"x","sources":[{"url":"x"}]}},
+{"type":"code_interpreter_call","code":"x","container_id":"c","outputs":[{"type":"logs","logs":"x"},{"type":"image","url":"x"}]},
+{"type":"mcp_call","approval_request_id":"a","server_label":"x","name":"x","arguments":"\"x\"","output":"x","error":"x"},
+{"type":"shell_call_output","output":[{"stdout":"x","stderr":"x"}]},
+{"type":"image_generation_call","id":"i","status":"s","result":"b","revised_prompt":"x","size":"s","quality":"q","background":"b","output_format":"o"},
+{"type":"program_output","result":"x"},{"type":"of_a_new_kind","said":"x"}]}"#;
+
+const KEPT: &[&str] = &[
+    "approval_request_id", "b64_json", "background", "call_id", "code", "container_id", "data", "encrypted_content",
+    "file_id", "finish_reason", "format", "id", "language", "model", "object", "output_format",
+    "previous_response_id", "quality", "reason", "result", "role", "service_tier", "signature", "size", "status",
+    "system_fingerprint", "tool_call_id", "tool_choice", "truncation", "type",
+];
+
+#[test]
+fn an_answer_keeps_labels_and_nothing_else() {
+    let (strings, numbers) = kept(&ANSWERS, BodyKind::Json, &[CHAT, RESPONSE]);
+    assert_eq!(strings, KEPT);
+    let times = [
+        "cached_tokens", "completed_at", "completion_tokens", "created", "created_at", "duration", "end_index",
+        "expires_at", "index", "input_tokens", "new_tokens", "output_tokens", "prompt_tokens", "queue_time",
+        "reasoning_tokens", "score", "start_index", "temperature", "top_p", "total_tokens",
+    ];
+    assert_eq!(numbers, times);
+}
+
+#[test]
+fn an_event_keeps_labels_and_nothing_else() {
+    let wrapped = |kind: &str| format!(r#"{{"type":"{kind}","sequence_number":1,"response":{RESPONSE}}}"#);
+    let events = [
+        wrapped("response.created"),
+        wrapped("response.completed"),
+        wrapped("response.of_a_new_kind"),
+        r#"{"type":"response.output_text.delta","sequence_number":1,"item_id":"m","output_index":0,"content_index":0,"delta":"x","logprobs":[{"token":"SECRET","bytes":[83]}],"obfuscation":"x"}"#.to_owned(),
+        r#"{"type":"response.output_text.annotation.added","item_id":"m","output_index":0,"content_index":0,"annotation_index":0,"annotation":{"type":"url_citation","start_index":0,"end_index":1,"title":"x","url":"x"}}"#.to_owned(),
+        r#"{"type":"response.image_generation_call.partial_image","item_id":"i","output_index":0,"partial_image_b64":"b","partial_image_index":0}"#.to_owned(),
+        r#"{"type":"response.audio.delta","delta":"base64"}"#.to_owned(),
+        r#"{"type":"response.shell_call_output_content.done","item_id":"s","output_index":0,"command_index":0,"output":[{"stdout":"x","stderr":"x"}]}"#.to_owned(),
+        r#"{"type":"error","code":"c","message":"x","param":"x"}"#.to_owned(),
+        r#"{"type":"transcript.text.done","text":"x","logprobs":[{"token":"SECRET"}]}"#.to_owned(),
+        r#"{"type":"image_generation.completed","b64_json":"b","new":"x"}"#.to_owned(),
+    ];
+    let events: Vec<&str> = events.iter().map(String::as_str).collect();
+    let (strings, _) = kept(&ANSWERS, BodyKind::EventStream, &events);
+    let also = ["delta", "item_id", "partial_image_b64"];
+    let known = |key: &&String| !KEPT.contains(&key.as_str()) && !also.contains(&key.as_str());
+    assert_eq!(strings.iter().filter(known).count(), 0, "{strings:?}");
+    assert!(also.iter().all(|key| strings.iter().any(|kept| kept == key)), "{strings:?}");
+    // Of deltas, only sound.
+    let (strings, _) = kept(&ANSWERS, BodyKind::EventStream, &events[..6]);
+    assert!(!strings.contains(&"delta".to_owned()), "{strings:?}");
+}
+
+#[test]
+fn log_probabilities_and_other_repeats_are_gone() {
+    for (kind, body) in [(BodyKind::Json, CHAT.to_owned()), (BodyKind::EventStream, format!("data: {}\n\n", CHAT.replace('\n', "")))] {
+        let mut out = Vec::new();
+        ResponseRewriter::new(kind, &ANSWERS, Simple).push(body.as_bytes(), true, &mut out).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert!(!out.contains("SECRET") && !out.contains("1234567"), "{out}");
+    }
+}
