@@ -3,11 +3,20 @@
 use super::head::utf8_charset;
 use crate::config::set::Kind;
 use crate::host::Header;
+use crate::protocol::coding::{self, Coding};
 use crate::protocol::rewrite::BodyKind;
 
-/// Headers of an answer that speak of bytes we may change: length, digests, validators, ranges.
-pub const STALE: [&str; 7] =
-    ["accept-ranges", "content-digest", "content-length", "content-md5", "digest", "etag", "repr-digest"];
+/// Headers of an answer that speak of bytes we may change: coding, length, digests, validators, ranges.
+pub const STALE: [&str; 8] = [
+    "accept-ranges",
+    "content-digest",
+    "content-encoding",
+    "content-length",
+    "content-md5",
+    "digest",
+    "etag",
+    "repr-digest",
+];
 
 /// Headers of a request that ask for an answer we could not read, or for a part of one.
 pub const ASKS: [&str; 6] = ["accept-encoding", "if-match", "if-none-match", "if-range", "range", "te"];
@@ -20,6 +29,13 @@ pub fn is_searched(name: &[u8]) -> bool {
     !name.starts_with(b":") && !FRAMING.iter().any(|framing| framing.as_bytes() == name)
 }
 
+/// The coding that must be undone before an answer can be read.
+pub fn coding(headers: &[Header]) -> Result<Option<Coding>, Kind> {
+    let values =
+        headers.iter().filter(|(name, _)| name == b"content-encoding").map(|(_, value)| value.as_slice());
+    coding::named(values).map_err(|coding::Unknown| Kind::Encoding)
+}
+
 /// The kind of body by which an answer can be read, or the kind of thing that cannot be.
 pub fn body_kind(status: u16, headers: &[Header]) -> Result<BodyKind, Kind> {
     if status == 206 {
@@ -28,9 +44,7 @@ pub fn body_kind(status: u16, headers: &[Header]) -> Result<BodyKind, Kind> {
     let values = |name: &'static str| {
         headers.iter().filter(move |(key, _)| key == name.as_bytes()).map(|(_, value)| value.as_slice())
     };
-    if values("content-encoding").any(|value| !value.eq_ignore_ascii_case(b"identity")) {
-        return Err(Kind::Encoding);
-    }
+    coding(headers)?;
     let mut types = values("content-type");
     // Without a type there is nothing to go by but the bytes: they are read as text, whose beginning may tell more.
     let Some(value) = types.next() else { return Ok(BodyKind::Text) };
@@ -48,12 +62,20 @@ pub fn body_kind(status: u16, headers: &[Header]) -> Result<BodyKind, Kind> {
         Some(("text", _)) => Ok(BodyKind::Text),
         Some(("application", "json")) => Ok(BodyKind::Json),
         Some(("application", sub)) if sub.ends_with("+json") => Ok(BodyKind::Json),
+        Some(("application", sub)) if is_lines(sub) => Ok(BodyKind::JsonLines),
+        Some(("application", "vnd.amazon.eventstream")) => Ok(BodyKind::AwsFrames),
         Some(("application", sub)) if sub.starts_with("grpc") => Err(Kind::Grpc),
         Some(("multipart", _)) => Err(Kind::Multipart),
         Some(("audio", _)) => Err(Kind::Audio),
         Some(("image", _)) => Err(Kind::Image),
         _ => Err(Kind::ContentType),
     }
+}
+
+/// The names under which documents go, one a line.
+fn is_lines(sub: &str) -> bool {
+    let name = sub.strip_prefix("x-").unwrap_or(sub);
+    matches!(name, "ndjson" | "jsonl" | "jsonlines" | "json-lines" | "json-seq") || sub.ends_with("+json-seq")
 }
 
 #[cfg(test)]
@@ -71,6 +93,16 @@ mod tests {
         assert_eq!(kind("Text/Event-Stream"), Ok(BodyKind::EventStream));
         assert_eq!(kind("text/html; charset=UTF-8"), Ok(BodyKind::Text));
         assert_eq!(kind("text/plain; charset=utf-16"), Err(Kind::ContentType));
+        for lines in [
+            "application/x-ndjson",
+            "application/NDJSON; charset=utf-8",
+            "application/jsonl",
+            "application/json-seq",
+        ] {
+            assert_eq!(kind(lines), Ok(BodyKind::JsonLines), "{lines}");
+        }
+        assert_eq!(kind("application/vnd.amazon.eventstream"), Ok(BodyKind::AwsFrames));
+        assert_eq!(kind("multipart/x-mixed-replace; boundary=x"), Err(Kind::Multipart));
         assert_eq!(kind("audio/mpeg"), Err(Kind::Audio));
         assert_eq!(kind("application/octet-stream"), Err(Kind::ContentType));
         assert_eq!(kind("application/grpc"), Err(Kind::Grpc));
@@ -79,10 +111,19 @@ mod tests {
     }
 
     #[test]
-    fn an_encoded_body_is_not_read() {
+    fn one_known_coding_is_undone_and_no_other_is_read() {
         let header = |name: &str, value: &str| (name.as_bytes().to_vec(), value.as_bytes().to_vec());
-        let headers = [header("content-type", "application/json"), header("content-encoding", "gzip")];
-        assert_eq!(body_kind(200, &headers), Err(Kind::Encoding));
+        let read = |codings: &[&str]| {
+            let mut headers = vec![header("content-type", "application/json")];
+            headers.extend(codings.iter().map(|coding| header("content-encoding", coding)));
+            body_kind(200, &headers).and_then(|_| coding(&headers))
+        };
+        assert_eq!(read(&["identity"]), Ok(None));
+        assert_eq!(read(&["identity", "GZIP"]), Ok(Some(Coding::Gzip)));
+        assert_eq!(read(&["deflate"]), Ok(Some(Coding::Deflate)));
+        for unread in [&["br"][..], &["zstd"], &["gzip", "br"], &["gzip, gzip"]] {
+            assert_eq!(read(unread), Err(Kind::Encoding), "{unread:?}");
+        }
         let headers = [header("content-type", "application/json"), header("content-type", "text/plain")];
         assert_eq!(body_kind(200, &headers), Err(Kind::ContentType));
     }

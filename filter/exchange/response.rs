@@ -15,6 +15,7 @@ use crate::config::set::{Kind, Mode};
 use crate::host::{Flow, Header, Host, LocalAnswer, Side};
 use crate::mask::text::{Masks, Sink, TextMask};
 use crate::mask::{self, Masker, Plan};
+use crate::protocol::api::{self, Api};
 use crate::protocol::json::table::Table;
 use crate::protocol::rewrite::{BodyKind, ResponseRewriter};
 
@@ -135,8 +136,10 @@ impl Exchange {
         }
         match answer::body_kind(self.answer.status, headers) {
             Ok(kind) => {
+                let kind = framing(kind, lane.api);
                 self.answer.kind = Some(kind);
-                let rewriter = ResponseRewriter::new(kind, self.answers(&lane), masks.clone());
+                let coding = answer::coding(headers).unwrap_or_default();
+                let rewriter = ResponseRewriter::new(kind, self.answers(&lane), masks.clone()).coded(coding);
                 // Where nothing but the credential is masked, nothing is dropped either.
                 let keeps_all = !self.masks_answer() || !lane.masks_entities;
                 let thinking = self.policy().map(|policy| policy.thinking).unwrap_or_default();
@@ -290,9 +293,9 @@ impl Exchange {
             &format!("exchange {}: the answer was broken off: {why}", self.name),
         );
         let refusal = Refusal::new(Code::UpstreamUnreadable, "the upstream's stream cannot be read further");
-        let event = self.lane.as_ref().and_then(|lane| lane.api).and_then(|api| api.refusals.event);
-        match event.filter(|_| self.answer.kind == Some(BodyKind::EventStream)) {
-            Some(event) => out.extend(event(&refusal.told())),
+        let ending = self.lane.as_ref().and_then(|lane| lane.api).and_then(|api| api.refusals.ending);
+        match ending.filter(|ending| self.answer.kind == Some(ending.framing)) {
+            Some(ending) => out.extend((ending.event)(&refusal.told())),
             None => host.reset(),
         }
     }
@@ -400,6 +403,15 @@ impl Sink for Stars {
 
     fn swallow(&mut self, len: usize) {
         self.replace(len, mask::text::Entity(0), &[]);
+    }
+}
+
+/// How an API's events are framed in a body of this kind.
+fn framing(kind: BodyKind, api: Option<&Api>) -> BodyKind {
+    match (kind, api) {
+        // Unless it is asked for events, a stream is one array of them.
+        (BodyKind::Json, Some(api)) if api.name == api::GEMINI.name => BodyKind::JsonArray,
+        _ => kind,
     }
 }
 

@@ -1,15 +1,29 @@
 //! What the bytes of each API mean, and the framings they share.
 //!
 //! Requests are read whole and strictly ([`openai`]): what a rule judges must be what the upstream reads. Responses are
-//! rewritten as they come ([`rewrite`]): an API's answers are a table ([`json::table`]) that one engine reads, over two
-//! framings, a JSON document and server-sent events ([`sse`]).
+//! rewritten as they come ([`rewrite`]): an API's answers are a table ([`json::table`]) that one engine reads, over
+//! these framings:
+//!
+//! | framing | media type | file |
+//! |---|---|---|
+//! | one document | `application/json`, `…+json` | [`json`] |
+//! | server-sent events | `text/event-stream` | [`sse`] |
+//! | a document a line, JSON text sequences | `application/x-ndjson`, `application/jsonl`, `application/json-seq` | `json_lines` |
+//! | an array whose items are events | `application/json`, by protocol | `json_array` |
+//! | AWS event stream | `application/vnd.amazon.eventstream` | [`aws_frames`] |
+//!
+//! What comes compressed all the same is unpacked first ([`coding`]).
 
 pub mod answers;
 pub mod anthropic;
 pub mod api;
+pub mod aws_frames;
+pub mod coding;
 pub mod cohere;
 mod facts;
 pub mod json;
+mod json_array;
+mod json_lines;
 pub mod openai;
 pub mod problem;
 pub mod rewrite;
@@ -44,6 +58,18 @@ pub enum Unreadable {
     EventTooLong {
         /// The bound.
         limit: usize,
+    },
+    /// Compressed bytes that are damaged, end early or expand too far.
+    #[error("the answer's content coding cannot be undone: {reason}")]
+    Coding {
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// A binary frame that is damaged, or that two readers may read differently.
+    #[error("a frame of the answer is not readable: {reason}")]
+    Frame {
+        /// What is wrong.
+        reason: &'static str,
     },
     /// Text of a choice behind the event that ended it: what was held of the text is gone by then, so that a value cut
     /// there could not be masked.

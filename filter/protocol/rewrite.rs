@@ -8,10 +8,13 @@
 //! * the output is valid JSON, event by event;
 //! * after [`Unreadable`] nothing more goes out.
 
+mod documents;
+mod frames;
 mod sniff;
 
 use crate::mask::text::{Entity, Masks};
 
+use super::coding::{Coding, Decoder};
 use super::facts::Facts;
 use super::json::table::Table;
 use super::json::text::{End, Text};
@@ -20,6 +23,7 @@ use super::json::{Edit, Tally};
 use super::sse::{Event, Frame, Framer, Lines, data_value, field_value};
 use super::stream::{Frames, Stream};
 use super::{Thinking, Unreadable, Usage};
+use documents::{Documents, Framing};
 
 /// What a response's bytes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,13 +32,32 @@ pub enum BodyKind {
     Json,
     /// Server-sent events with a JSON document each.
     EventStream,
+    /// A JSON document a line.
+    JsonLines,
+    /// A JSON array whose items are events; a body that is no array is [`BodyKind::Json`].
+    JsonArray,
+    /// AWS event stream: binary frames with a JSON document each.
+    AwsFrames,
     /// Text that has no structure.
     Text,
+}
+
+impl BodyKind {
+    /// How its documents are framed, where they are and it is not by server-sent events.
+    fn framing(self) -> Option<Framing> {
+        match self {
+            Self::JsonLines => Some(Framing::Lines(Default::default())),
+            Self::JsonArray => Some(Framing::Array(Default::default())),
+            Self::AwsFrames => Some(Framing::Frames(Default::default())),
+            Self::Json | Self::EventStream | Self::Text => None,
+        }
+    }
 }
 
 enum Body<M: Masks> {
     Json(Box<Whole<M>>),
     Events(Box<Events<M>>),
+    Documents(Box<Documents<M>>),
     Text(Box<Text<M::Text>>),
     /// Unreadable: nothing more goes out.
     Broken(Unreadable),
@@ -81,6 +104,7 @@ struct Ledger {
 pub struct ResponseRewriter<M: Masks> {
     masks: M,
     table: &'static Table,
+    decoder: Option<Box<Decoder>>,
     body: Body<M>,
     ledger: Ledger,
     drops: bool,
@@ -93,20 +117,24 @@ impl<M: Masks> ResponseRewriter<M> {
     /// A rewriter for a response of `kind`. Values that `table` drops (log-probabilities) are written `null`.
     pub fn new(kind: BodyKind, table: &'static Table, masks: M) -> Self {
         let body = Self::body(kind, table, &masks);
-        Self {
-            masks,
-            table,
-            body,
-            ledger: Ledger::default(),
-            drops: true,
-            thinking: Thinking::default(),
-            fresh: true,
-        }
+        let ledger = Ledger::default();
+        let thinking = Thinking::default();
+        Self { masks, table, decoder: None, body, ledger, drops: true, thinking, fresh: true }
+    }
+
+    /// For a response whose bytes come compressed: they are unpacked, and go out as they are then.
+    #[must_use]
+    pub fn coded(mut self, coding: Option<Coding>) -> Self {
+        self.decoder = coding.map(|coding| Box::new(Decoder::new(coding)));
+        self
     }
 
     fn body(kind: BodyKind, table: &'static Table, masks: &M) -> Body<M> {
+        if let Some(framing) = kind.framing() {
+            return Body::Documents(Box::new(Documents::new(framing, table)));
+        }
         match kind {
-            BodyKind::Json => Body::Json(Box::new(Whole::new(table.root))),
+            BodyKind::Text => Body::Text(Box::new(Text::bare(masks.begin()))),
             BodyKind::EventStream => Body::Events(Box::new(Events {
                 framer: Framer::default(),
                 stream: Stream::new(table),
@@ -115,7 +143,7 @@ impl<M: Masks> ResponseRewriter<M> {
                 data: Vec::new(),
                 edited: Vec::new(),
             })),
-            BodyKind::Text => Body::Text(Box::new(Text::bare(masks.begin()))),
+            _ => Body::Json(Box::new(Whole::new(table.root))),
         }
     }
 
@@ -146,6 +174,10 @@ impl<M: Masks> ResponseRewriter<M> {
                 events.stream.set_thinking(self.thinking);
                 events.stream.walk()
             }
+            Body::Documents(documents) => {
+                documents.stream().set_thinking(self.thinking);
+                documents.stream().walk()
+            }
             Body::Text(_) | Body::Broken(_) => return,
         };
         if !self.drops {
@@ -159,13 +191,51 @@ impl<M: Masks> ResponseRewriter<M> {
     /// A text is read as what its first bytes show: servers label JSON and streams as plain text, or not at all, and
     /// their readers do not mind. Give it as many bytes at first as there are.
     pub fn push(&mut self, bytes: &[u8], end: bool, out: &mut Vec<u8>) -> Result<(), Unreadable> {
-        if std::mem::take(&mut self.fresh) && matches!(self.body, Body::Text(_)) {
-            self.fresh = bytes.is_empty() && !end;
-            if let Some(kind) = sniff::kind(bytes) {
+        if let Body::Broken(why) = &self.body {
+            return Err(why.clone());
+        }
+        let Some(mut decoder) = self.decoder.take() else { return self.plain(bytes, end, out) };
+        let mut text = Vec::new();
+        let mut unpacked = decoder.push(bytes, &mut |part| {
+            text.extend_from_slice(part);
+            Ok(())
+        });
+        if end {
+            unpacked = unpacked.and_then(|()| decoder.finish());
+        }
+        self.decoder = Some(decoder);
+        // What came before the damage is not given out either: it may be damaged as well.
+        unpacked.map_err(|why| self.fail(why))?;
+        self.plain(&text, end, out)
+    }
+
+    /// Takes bytes that are not compressed.
+    fn plain(&mut self, bytes: &[u8], end: bool, out: &mut Vec<u8>) -> Result<(), Unreadable> {
+        if std::mem::take(&mut self.fresh) {
+            let array = matches!(&self.body, Body::Documents(documents) if documents.is_array());
+            let blank = if array { bytes.trim_ascii().is_empty() } else { bytes.is_empty() };
+            self.fresh = blank && !end;
+            if let Some(kind) = self.sniff(bytes).filter(|_| !self.fresh) {
                 return self.push_as(kind, bytes, end, out);
             }
         }
         self.step(bytes, end, out)
+    }
+
+    /// What the first bytes show the body to be, where that is not what it was said to be.
+    fn sniff(&self, bytes: &[u8]) -> Option<BodyKind> {
+        match &self.body {
+            Body::Text(_) => sniff::kind(bytes),
+            Body::Documents(documents) if documents.is_array() => {
+                (bytes.trim_ascii_start().first() != Some(&b'[')).then_some(BodyKind::Json)
+            }
+            _ => None,
+        }
+    }
+
+    fn fail(&mut self, why: Unreadable) -> Unreadable {
+        self.body = Body::Broken(why.clone());
+        why
     }
 
     /// Takes the first bytes of a text that looks like something else; if the whole is none after all, it is text.
@@ -177,10 +247,11 @@ impl<M: Masks> ResponseRewriter<M> {
         out: &mut Vec<u8>,
     ) -> Result<(), Unreadable> {
         let before = out.len();
+        let text = matches!(self.body, Body::Text(_));
         self.body = Self::body(kind, self.table, &self.masks);
         self.configure();
         let result = self.step(bytes, end, out);
-        if result.is_ok() || !end {
+        if result.is_ok() || !end || !text {
             return result;
         }
         out.truncate(before);
@@ -202,21 +273,23 @@ impl<M: Masks> ResponseRewriter<M> {
                 Ok(())
             }
             Body::Events(events) => events.push(bytes, end, &self.masks, &mut self.ledger, out),
+            Body::Documents(documents) => documents.push(bytes, end, &self.masks, &mut self.ledger, out),
         };
-        if let Err(why) = &result {
-            self.body = Body::Broken(why.clone());
-        }
-        result
+        result.map_err(|why| self.fail(why))
     }
 
     /// Bytes taken and not given out: text that is not yet safe, and an event or number that is not yet whole.
     pub fn held(&self) -> usize {
-        match &self.body {
+        let packed = self.decoder.as_ref().is_some_and(|decoder| !decoder.is_whole());
+        let held = match &self.body {
             Body::Json(whole) => whole.held(),
             Body::Events(events) => events.framer.held().saturating_add(events.stream.held()),
+            Body::Documents(documents) => documents.held(),
             Body::Text(text) => text.held(),
             Body::Broken(_) => 0,
-        }
+        };
+        // Of compressed bytes the end is still to come, and with it their check sum.
+        held.saturating_add(usize::from(packed))
     }
 
     /// Masked values so far, by entity.

@@ -63,7 +63,7 @@ fn an_upstream_that_refuses_our_credential_is_our_fault_not_the_callers() {
 #[test]
 fn an_answer_that_cannot_be_read_does_not_go_out() {
     for headers in [
-        &[("content-type", "application/json"), ("content-encoding", "gzip")][..],
+        &[("content-type", "application/json"), ("content-encoding", "br")][..],
         &[("content-type", "application/octet-stream")],
         &[("content-type", "text/plain; charset=utf-16")],
     ] {

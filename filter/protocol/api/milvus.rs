@@ -21,7 +21,7 @@ pub static MILVUS: Api = Api {
         content_type: JSON,
         body,
         header: None,
-        event: None,
+        ending: None,
         about: "a `code` that is not 0, and the HTTP status",
     },
     answers: &ANSWERS,

@@ -1,6 +1,7 @@
 //! What a body is that calls itself text, or nothing at all.
 
 use super::BodyKind;
+use crate::protocol::json_array::is_object;
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
@@ -10,7 +11,15 @@ pub(super) fn kind(bytes: &[u8]) -> Option<BodyKind> {
     if is_stream(bytes) {
         return Some(BodyKind::EventStream);
     }
-    is_document(bytes.trim_ascii_start()).then_some(BodyKind::Json)
+    let lines = is_lines(bytes).then_some(BodyKind::JsonLines);
+    lines.or_else(|| is_document(bytes.trim_ascii_start()).then_some(BodyKind::Json))
+}
+
+/// Lines each of which is an object, as far as the first two can tell.
+fn is_lines(bytes: &[u8]) -> bool {
+    let mut lines =
+        bytes.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    lines.next().is_some_and(is_object) && lines.next().is_some_and(|line| line.starts_with(b"{"))
 }
 
 /// An object or an array, as far as two bytes can tell: `[INFO] ready` is none.
@@ -46,6 +55,9 @@ mod tests {
             ("{\"a\":1}", Some(BodyKind::Json)),
             ("\u{feff} \n[ {}]", Some(BodyKind::Json)),
             ("\"a text\"", Some(BodyKind::Json)),
+            ("{\"a\":1}\n\n{\"a\"", Some(BodyKind::JsonLines)),
+            ("{\"a\":1}\n", Some(BodyKind::Json)),
+            ("{\"a\":\n{\"b\":1}}", Some(BodyKind::Json)),
             ("data: {}\n\n", Some(BodyKind::EventStream)),
             (": wait\n\nevent: x\r\ndata:{\"a\":1}", Some(BodyKind::EventStream)),
             ("", None),

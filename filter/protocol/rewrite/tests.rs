@@ -116,6 +116,7 @@ fn content(text: &str) -> String {
 
 mod arguments;
 mod bounds;
+mod framings;
 mod laws;
 mod stream;
 mod whole;
