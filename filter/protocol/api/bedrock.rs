@@ -29,7 +29,10 @@ pub static BEDROCK: Api = Api {
         content_type: JSON,
         body,
         header: Some(("x-amzn-errortype", |told: &Told<'_>| kind(told.code))),
-        ending: Some(Ending { framing: BodyKind::AwsFrames, event: |told| aws_frames::exception(told.message) }),
+        ending: Some(Ending {
+            framing: BodyKind::AwsFrames,
+            event: |told| aws_frames::exception(told.message),
+        }),
         about: "`ClientError` with the code that Bedrock would give, such as `AccessDeniedException`",
     },
     answers: answers::BEDROCK,

@@ -1,7 +1,7 @@
 //! OpenAI's API: see [`crate::protocol::openai`], which reads its requests and answers.
 
-use super::{Api, Body, Family, GET, Operation, POST, Root, Shape, row};
 use super::refusal::events;
+use super::{Api, Body, Family, GET, Operation, POST, Root, Shape, row};
 use crate::protocol::openai::{self, Operation as View};
 
 /// OpenAI's API, and the many that copy it.

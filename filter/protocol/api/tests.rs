@@ -6,6 +6,7 @@ use crate::config::set::{Kind, Protocol};
 use crate::pages;
 use crate::protocol::rewrite::BodyKind;
 
+mod answers;
 mod stores;
 
 fn name(api: &'static Api, method: &str, path: &str) -> &'static str {
