@@ -152,6 +152,8 @@ impl Exchange {
                 let rewriter = ResponseRewriter::new(kind, self.answers(&lane), masks.clone()).coded(coding);
                 // Where nothing but the credential is masked, nothing is dropped either.
                 let keeps_all = !self.masks_answer() || !lane.masks_entities;
+                let thinking = self.policy().map(|policy| policy.thinking).unwrap_or_default();
+                let rewriter = rewriter.with_thinking(thinking);
                 let rewriter = if keeps_all { rewriter.without_drops() } else { rewriter };
                 self.answer.rewriter = Some(Box::new(rewriter));
             }
@@ -305,12 +307,10 @@ impl Exchange {
             &format!("exchange {}: the answer was broken off: {why}", self.name),
         );
         let refusal = Refusal::new(Code::UpstreamUnreadable, "the upstream's stream cannot be read further");
-        let told = refusal.told();
-        let shape = self.lane.as_ref().and_then(|lane| lane.api).map(|api| &api.refusals);
-        match (self.answer.kind, shape.and_then(|shape| shape.event)) {
-            (Some(BodyKind::EventStream), Some(event)) => out.extend(event(&told)),
-            (Some(BodyKind::AwsFrames), _) => out.extend(aws_frames::exception(told.message)),
-            _ => host.reset(),
+        let ending = self.lane.as_ref().and_then(|lane| lane.api).and_then(|api| api.refusals.ending);
+        match ending.filter(|ending| self.answer.kind == Some(ending.framing)) {
+            Some(ending) => out.extend((ending.event)(&refusal.told())),
+            None => host.reset(),
         }
     }
 

@@ -15,7 +15,7 @@ pub const ANTHROPIC: &Table = &super::anthropic::ANSWERS;
 /// Gemini's.
 pub const GEMINI: &Table = &EVERYTHING;
 /// Cohere's.
-pub const COHERE: &Table = &EVERYTHING;
+pub const COHERE: &Table = &super::cohere::ANSWERS;
 /// Bedrock's.
 pub const BEDROCK: &Table = &EVERYTHING;
 /// Ollama's.
