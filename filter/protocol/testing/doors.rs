@@ -13,7 +13,8 @@ use crate::protocol::rewrite::{BodyKind, ResponseRewriter};
 pub fn kept(table: &'static Table, kind: BodyKind, documents: &[&str]) -> (Vec<String>, Vec<String>) {
     let (mut strings, mut numbers) = (BTreeSet::new(), BTreeSet::new());
     for document in documents {
-        let document: Value = serde_json::from_str(document).unwrap_or_else(|error| panic!("{error}: {document}"));
+        let document: Value =
+            serde_json::from_str(document).unwrap_or_else(|error| panic!("{error}: {document}"));
         let mut places = Vec::new();
         leaves(&document, "", &mut places);
         for (pointer, key) in places {
@@ -26,7 +27,11 @@ pub fn kept(table: &'static Table, kind: BodyKind, documents: &[&str]) -> (Vec<S
             }
             *place = value;
             if leaks(table, kind, &changed) {
-                if string { strings.insert(key) } else { numbers.insert(key) };
+                if string {
+                    strings.insert(key)
+                } else {
+                    numbers.insert(key)
+                };
             }
         }
     }
@@ -35,8 +40,8 @@ pub fn kept(table: &'static Table, kind: BodyKind, documents: &[&str]) -> (Vec<S
 
 fn leaks(table: &'static Table, kind: BodyKind, document: &Value) -> bool {
     let input = match kind {
-        BodyKind::EventStream => format!("data: {document}\n\n"),
-        _ => document.to_string(),
+        BodyKind::EventStream => format!("data: {}\n\n", written(document)),
+        _ => written(document),
     };
     let mut out = Vec::new();
     // What cannot be read does not go out either.
@@ -45,10 +50,30 @@ fn leaks(table: &'static Table, kind: BodyKind, document: &Value) -> bool {
     out.contains("SECRET") || out.contains("123456")
 }
 
+/// The document with the type of each object in front, as providers write it.
+fn written(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            let (first, rest): (Vec<_>, Vec<_>) = fields.iter().partition(|(key, _)| *key == "type");
+            let fields = first.into_iter().chain(rest);
+            let fields: Vec<String> = fields
+                .map(|(key, value)| format!("{}:{}", Value::from(key.as_str()), written(value)))
+                .collect();
+            format!("{{{}}}", fields.join(","))
+        }
+        Value::Array(items) => {
+            format!("[{}]", items.iter().map(written).collect::<Vec<_>>().join(","))
+        }
+        other => other.to_string(),
+    }
+}
+
 fn leaves(value: &Value, pointer: &str, into: &mut Vec<(String, String)>) {
     match value {
         Value::Object(fields) => {
-            fields.iter().for_each(|(key, value)| leaves(value, &format!("{pointer}/{}", key.replace('/', "~1")), into));
+            fields.iter().for_each(|(key, value)| {
+                leaves(value, &format!("{pointer}/{}", key.replace('/', "~1")), into)
+            });
         }
         Value::Array(items) => {
             items.iter().enumerate().for_each(|(at, item)| leaves(item, &format!("{pointer}/{at}"), into));
