@@ -293,10 +293,16 @@ impl Exchange {
         );
         let refusal = Refusal::new(Code::UpstreamUnreadable, "the upstream's stream cannot be read further");
         let told = refusal.told();
-        let shape = self.lane.as_ref().and_then(|lane| lane.api).map(|api| &api.refusals);
-        match (self.answer.kind, shape.and_then(|shape| shape.event)) {
-            (Some(BodyKind::EventStream), Some(event)) => out.extend(event(&told)),
-            (Some(BodyKind::AwsFrames), _) => out.extend(aws_frames::exception(told.message)),
+        let api = self.lane.as_ref().and_then(|lane| lane.api);
+        let event = api.and_then(|api| api.refusals.event);
+        match (self.answer.kind, event, api) {
+            (Some(BodyKind::EventStream), Some(event), _) => out.extend(event(&told)),
+            (Some(BodyKind::AwsFrames), ..) => out.extend(aws_frames::exception(told.message)),
+            // Its clients raise what a line has as `error`.
+            (Some(BodyKind::JsonLines), _, Some(api)) if api.name == api::OLLAMA.name => {
+                out.extend((api.refusals.body)(&told));
+                out.push(b'\n');
+            }
             _ => host.reset(),
         }
     }

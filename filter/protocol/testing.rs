@@ -1,6 +1,7 @@
 //! Maskers small enough to be seen through, for tests.
 
 pub mod recorded;
+pub mod wires;
 
 use serde_json::Value;
 

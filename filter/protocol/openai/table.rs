@@ -90,7 +90,7 @@ static SEGMENT: Place = object(&[
 ]);
 static NO_PIECES: Place = drops("[]");
 
-static CHOICES: Place = Place { items: &CHOICE, ..MASKED };
+pub(in crate::protocol) static CHOICES: Place = Place { items: &CHOICE, ..MASKED };
 static CHOICE: Place = Place {
     fields: &[
         ("index", &CHOICE_INDEX),
