@@ -4,7 +4,7 @@ use super::node::{Node, Value};
 use super::parse::unique;
 use super::problem::{Problem, shown};
 use super::read;
-use super::set::{Effect, Kind, Mask, Mode, Operator, Policy, Rule, Uninspected};
+use super::set::{Effect, Kind, Mask, Mode, Operator, Policy, Rule, Thinking, Uninspected};
 use super::tables;
 
 pub(super) const MODES: &[(&str, Mode)] = &[("enforce", Mode::Enforce), ("monitor", Mode::Monitor)];
@@ -64,7 +64,12 @@ fn rule(node: &Node, problems: &mut Vec<Problem>) -> Option<Rule> {
 
 fn mask(node: &Node) -> Mask {
     let operator = read::choice(node, "operator", &[("replace", Operator::Replace)]);
-    Mask { entities: read::located_texts(node, "entities"), operator: operator.unwrap_or_default() }
+    let thinking = [("mask", Thinking::Mask), ("exempt", Thinking::Exempt), ("drop", Thinking::Drop)];
+    Mask {
+        entities: read::located_texts(node, "entities"),
+        operator: operator.unwrap_or_default(),
+        thinking: read::choice(node, "thinking", &thinking).unwrap_or_default(),
+    }
 }
 
 fn uninspected(node: &Node, problems: &mut Vec<Problem>) -> Uninspected {

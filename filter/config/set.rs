@@ -327,6 +327,20 @@ pub struct Mask {
     pub entities: Vec<Located<String>>,
     /// What is put in an entity's place.
     pub operator: Operator,
+    /// What becomes of a model's thinking.
+    pub thinking: Thinking,
+}
+
+/// What becomes of a model's thinking.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Thinking {
+    /// Masked; its signature goes where that changed something.
+    #[default]
+    Mask,
+    /// Kept, with its signature.
+    Exempt,
+    /// Neither is given out.
+    Drop,
 }
 
 /// What is put in an entity's place.

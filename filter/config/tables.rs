@@ -332,6 +332,14 @@ pub(super) const MASK: Section = Section {
             "`replace`",
             "What stands in their place: `replace` puts `<EMAIL_ADDRESS>`.",
         ),
+        may(
+            "thinking",
+            Kind::Choice(&["mask", "exempt", "drop"]),
+            "`mask`",
+            "What becomes of a model's thinking. Providers sign it, and take back only what they signed: `mask` masks it and \
+             leaves the signature empty where that changed something, `exempt` keeps both as they came, `drop` leaves \
+             both empty.",
+        ),
     ],
 };
 

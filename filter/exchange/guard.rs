@@ -13,6 +13,7 @@ use crate::identity::bearer::TokenHeader;
 use crate::mask::{Entities, Plan};
 use crate::policy::rules::{self, Rule};
 use crate::policy::{Condition, ConditionError, Phase, Variable};
+use crate::protocol::Thinking;
 use crate::protocol::answers::EVERYTHING;
 use crate::protocol::api::{APIS, Api, Family};
 use crate::protocol::json::paths::{self, PathsError};
@@ -84,6 +85,8 @@ pub struct Policy {
     pub holds_for_body: bool,
     /// What is masked in answers.
     pub entities: Entities,
+    /// What becomes of a model's thinking in answers.
+    pub thinking: Thinking,
     /// What may pass without being looked at.
     pub uninspected: set::Uninspected,
     /// Largest request body, in bytes.
@@ -183,6 +186,7 @@ fn compile_policy(policy: &set::Policy, bundle: &Bundle, problems: &mut Vec<Prob
         mode,
         holds_for_body,
         entities,
+        thinking: thinking_of(policy),
         uninspected: policy.uninspected.clone(),
         max_request_bytes: usize::try_from(policy.max_request_bytes).unwrap_or(usize::MAX),
         reads_entities: rules.reads_entities(),
@@ -190,6 +194,14 @@ fn compile_policy(policy: &set::Policy, bundle: &Bundle, problems: &mut Vec<Prob
         reads_view,
         rules,
     })
+}
+
+fn thinking_of(policy: &set::Policy) -> Thinking {
+    match policy.mask_response.as_ref().map(|mask| mask.thinking).unwrap_or_default() {
+        set::Thinking::Mask => Thinking::Mask,
+        set::Thinking::Exempt => Thinking::Exempt,
+        set::Thinking::Drop => Thinking::Drop,
+    }
 }
 
 fn compile_rule(rule: &set::Rule, problems: &mut Vec<Problem>) -> Option<Rule> {

@@ -16,7 +16,6 @@ use crate::host::{Flow, Header, Host, LocalAnswer, Side};
 use crate::mask::text::{Masks, Sink, TextMask};
 use crate::mask::{self, Masker, Plan};
 use crate::protocol::api::{self, Api};
-use crate::protocol::aws_frames;
 use crate::protocol::json::table::Table;
 use crate::protocol::rewrite::{BodyKind, ResponseRewriter};
 
@@ -143,6 +142,8 @@ impl Exchange {
                 let rewriter = ResponseRewriter::new(kind, self.answers(&lane), masks.clone()).coded(coding);
                 // Where nothing but the credential is masked, nothing is dropped either.
                 let keeps_all = !self.masks_answer() || !lane.masks_entities;
+                let thinking = self.policy().map(|policy| policy.thinking).unwrap_or_default();
+                let rewriter = rewriter.with_thinking(thinking);
                 let rewriter = if keeps_all { rewriter.without_drops() } else { rewriter };
                 self.answer.rewriter = Some(Box::new(rewriter));
             }
@@ -292,18 +293,10 @@ impl Exchange {
             &format!("exchange {}: the answer was broken off: {why}", self.name),
         );
         let refusal = Refusal::new(Code::UpstreamUnreadable, "the upstream's stream cannot be read further");
-        let told = refusal.told();
-        let api = self.lane.as_ref().and_then(|lane| lane.api);
-        let event = api.and_then(|api| api.refusals.event);
-        match (self.answer.kind, event, api) {
-            (Some(BodyKind::EventStream), Some(event), _) => out.extend(event(&told)),
-            (Some(BodyKind::AwsFrames), ..) => out.extend(aws_frames::exception(told.message)),
-            // Its clients raise what a line has as `error`.
-            (Some(BodyKind::JsonLines), _, Some(api)) if api.name == api::OLLAMA.name => {
-                out.extend((api.refusals.body)(&told));
-                out.push(b'\n');
-            }
-            _ => host.reset(),
+        let ending = self.lane.as_ref().and_then(|lane| lane.api).and_then(|api| api.refusals.ending);
+        match ending.filter(|ending| self.answer.kind == Some(ending.framing)) {
+            Some(ending) => out.extend((ending.event)(&refusal.told())),
+            None => host.reset(),
         }
     }
 

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::refusal::{JSON, bytes, event, object};
+use super::refusal::{JSON, bytes, event, events, object};
 use super::{Api, Body, Family, GET, POST, Root, Shape, Told, row};
 use crate::protocol::answers;
 
@@ -26,7 +26,7 @@ pub static ANTHROPIC: Api = Api {
         content_type: JSON,
         body,
         header: None,
-        event: Some(|told: &Told<'_>| event(Some("error"), &body(told))),
+        ending: events(|told| event(Some("error"), &body(told))),
         about: "`APIStatusError` and its kinds, by status",
     },
     answers: answers::ANTHROPIC,

@@ -4,9 +4,10 @@
 //! error from the header `x-amzn-errortype`, before they look into the body. Callers bring their token where the SDKs
 //! put a Bedrock API key (`AWS_BEARER_TOKEN_BEDROCK`); signatures of requests (SigV4) are not made here.
 
-use super::refusal::{JSON, bytes};
+use super::refusal::{Ending, JSON, bytes};
 use super::{Api, Body, Family, GET, POST, Root, Shape, Told, row};
-use crate::protocol::answers;
+use crate::protocol::rewrite::BodyKind;
+use crate::protocol::{answers, aws_frames};
 
 /// Bedrock's API.
 pub static BEDROCK: Api = Api {
@@ -28,7 +29,10 @@ pub static BEDROCK: Api = Api {
         content_type: JSON,
         body,
         header: Some(("x-amzn-errortype", |told: &Told<'_>| kind(told.code))),
-        event: None,
+        ending: Some(Ending {
+            framing: BodyKind::AwsFrames,
+            event: |told| aws_frames::exception(told.message),
+        }),
         about: "`ClientError` with the code that Bedrock would give, such as `AccessDeniedException`",
     },
     answers: answers::BEDROCK,

@@ -19,7 +19,7 @@ pub static CHROMA: Api = Api {
         content_type: JSON,
         body,
         header: None,
-        event: None,
+        ending: None,
         about: "`ChromaError` and its kinds, such as `AuthorizationError`",
     },
     answers: &ANSWERS,

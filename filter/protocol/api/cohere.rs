@@ -3,7 +3,7 @@
 //! Source: <https://docs.cohere.com/reference/chat>, <https://docs.cohere.com/reference/errors>. The clients choose the
 //! class of an error by its status; a stream that failed ends with `message-end` and the reason `ERROR`.
 
-use super::refusal::{JSON, bytes, event, object};
+use super::refusal::{JSON, bytes, event, events, object};
 use super::{Api, Body, Family, GET, POST, Root, Shape, Told, row};
 use crate::protocol::answers;
 
@@ -26,7 +26,7 @@ pub static COHERE: Api = Api {
         content_type: JSON,
         body,
         header: None,
-        event: Some(ending),
+        ending: events(ending),
         about: "`ApiError` and its kinds, by status",
     },
     answers: answers::COHERE,

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::refusal::{JSON, bytes, event, object, rpc_status};
+use super::refusal::{JSON, bytes, event, events, object, rpc_status};
 use super::{Api, Body, Family, GET, Operation, POST, Root, Shape, Told, row};
 use crate::protocol::answers;
 
@@ -21,7 +21,7 @@ pub static GEMINI: Api = Api {
         content_type: JSON,
         body,
         header: None,
-        event: Some(|told: &Told<'_>| event(None, &body(told))),
+        ending: events(|told| event(None, &body(told))),
         about: "`ClientError` and `ServerError`, with Google's name of the status",
     },
     answers: answers::GEMINI,

@@ -15,7 +15,7 @@ pub static HTTP: Api = Api {
         content_type: problem::CONTENT_TYPE,
         body: |told| problem::body(told.status, told.code, told.message),
         header: None,
-        event: None,
+        ending: None,
         about: "problem details (RFC 9457)",
     },
     answers: &answers::EVERYTHING,

@@ -21,7 +21,7 @@ pub static MILVUS: Api = Api {
         content_type: JSON,
         body,
         header: None,
-        event: None,
+        ending: None,
         about: "a `code` that is not 0, and the HTTP status",
     },
     answers: &ANSWERS,
@@ -47,8 +47,8 @@ const OPERATIONS: &[Operation] = &[
     row("fetch", POST, "v2/vectordb/aliases/describe", Body::Json),
     row("fetch", POST, "v2/vectordb/databases/list", Body::Json),
     row("fetch", POST, "v2/vectordb/databases/describe", Body::Json),
-    row("upsert", POST, "v2/vectordb/entities/insert", Body::Json),
-    row("upsert", POST, "v2/vectordb/entities/upsert", Body::Json),
+    write("v2/vectordb/entities/insert"),
+    write("v2/vectordb/entities/upsert"),
     row("delete", POST, "v2/vectordb/entities/delete", Body::Json),
     row("admin", POST, "v2/vectordb/collections/**", Body::Json),
     row("admin", POST, "v2/vectordb/partitions/**", Body::Json),
@@ -61,6 +61,20 @@ const OPERATIONS: &[Operation] = &[
     row("admin", POST, "v2/vectordb/resource_groups/**", Body::Json),
     row("admin", POST, "v2/vectordb/jobs/**", Body::Json),
 ];
+
+const fn write(path: &'static str) -> Operation {
+    Operation { answers: Some(&WRITTEN), ..row("upsert", POST, path, Body::Json) }
+}
+
+/// What is answered to new entities.
+static WRITTEN: Table = documents(&WRITE_ANSWER);
+static WRITE_ANSWER: Place = table::object(&[("code", &COUNTS), ("cost", &COUNTS), ("data", &WRITE_DATA)]);
+static WRITE_DATA: Place = table::object(&[
+    ("insertIds", &LABELS),
+    ("upsertIds", &LABELS),
+    ("insertCount", &COUNTS),
+    ("upsertCount", &COUNTS),
+]);
 
 /// What collections answer. A hit is one flat object: its id and distance are kept, and the numbers of vectors where they
 /// stand in a field called `vector`, `embedding` or alike; any other field is text, and its numbers too.
@@ -82,12 +96,6 @@ static DATA: Place = Place {
         ("vectors", &COUNTS),
         ("embedding", &COUNTS),
         ("embeddings", &COUNTS),
-        ("insertIds", &LABELS),
-        ("upsertIds", &LABELS),
-        ("insertCount", &COUNTS),
-        ("upsertCount", &COUNTS),
-        ("collectionID", &LABEL),
-        ("collectionName", &LABEL),
     ],
     items: &DATA,
     ..MASKED

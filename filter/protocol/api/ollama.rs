@@ -2,9 +2,10 @@
 //!
 //! Source: <https://github.com/ollama/ollama/blob/main/docs/api.md>. Errors are `{"error": "…"}`, within a stream too.
 
-use super::refusal::{JSON, bytes};
+use super::refusal::{Ending, JSON, bytes};
 use super::{Api, Body, Family, GET, POST, Root, Shape, Told, row};
 use crate::protocol::answers;
+use crate::protocol::rewrite::BodyKind;
 
 /// Ollama's API.
 pub static OLLAMA: Api = Api {
@@ -27,7 +28,7 @@ pub static OLLAMA: Api = Api {
         content_type: JSON,
         body,
         header: None,
-        event: None,
+        ending: Some(Ending { framing: BodyKind::JsonLines, event: line }),
         about: "`ResponseError`, with the status",
     },
     answers: answers::OLLAMA,
@@ -35,4 +36,10 @@ pub static OLLAMA: Api = Api {
 
 fn body(told: &Told<'_>) -> Vec<u8> {
     bytes([("error", told.message.into()), ("code", told.code.into())])
+}
+
+fn line(told: &Told<'_>) -> Vec<u8> {
+    let mut line = body(told);
+    line.push(b'\n');
+    line
 }

@@ -1,6 +1,7 @@
 //! OpenAI's API: see [`crate::protocol::openai`], which reads its requests and answers.
 
-use super::{Api, Body, Family, GET, Operation, POST, Root, Shape, Told, row};
+use super::refusal::events;
+use super::{Api, Body, Family, GET, Operation, POST, Root, Shape, row};
 use crate::protocol::openai::{self, Operation as View};
 
 /// OpenAI's API, and the many that copy it.
@@ -15,7 +16,7 @@ pub static OPENAI: Api = Api {
         content_type: openai::CONTENT_TYPE,
         body: |told| openai::error_body(told.code, told.message),
         header: None,
-        event: Some(|told: &Told<'_>| openai::error_event(told.code, told.message)),
+        ending: events(|told| openai::error_event(told.code, told.message)),
         about: "`APIStatusError` and its kinds, by status",
     },
     answers: &openai::ANSWERS,

@@ -22,7 +22,7 @@ pub static OPENSEARCH: Api = Api {
         content_type: JSON,
         body,
         header: None,
-        event: None,
+        ending: None,
         about: "`TransportError` (`ApiError`) and its kinds, by status",
     },
     answers: &ANSWERS,

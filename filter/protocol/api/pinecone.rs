@@ -20,7 +20,7 @@ pub static PINECONE: Api = Api {
         content_type: JSON,
         body,
         header: None,
-        event: None,
+        ending: None,
         about: "`PineconeApiException` and its kinds, by status",
     },
     answers: &ANSWERS,

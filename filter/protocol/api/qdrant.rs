@@ -21,7 +21,7 @@ pub static QDRANT: Api = Api {
         content_type: JSON,
         body,
         header: None,
-        event: None,
+        ending: None,
         about: "`UnexpectedResponse`, with status and body",
     },
     answers: &ANSWERS,

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::protocol::rewrite::BodyKind;
+
 /// What a caller is told, before it takes a shape.
 #[derive(Debug, Clone, Copy)]
 pub struct Told<'a> {
@@ -16,6 +18,20 @@ pub struct Told<'a> {
 /// The word for a refusal in an API's own header.
 pub type Word = fn(&Told<'_>) -> &'static str;
 
+/// The end of a broken stream.
+#[derive(Debug, Clone, Copy)]
+pub struct Ending {
+    /// The framing of the API's streams.
+    pub framing: BodyKind,
+    /// The event that says what happened, in that framing.
+    pub event: fn(&Told<'_>) -> Vec<u8>,
+}
+
+/// One in server-sent events.
+pub(super) const fn events(event: fn(&Told<'_>) -> Vec<u8>) -> Option<Ending> {
+    Some(Ending { framing: BodyKind::EventStream, event })
+}
+
 /// The shape of an API's refusals.
 #[derive(Debug)]
 pub struct Shape {
@@ -25,8 +41,8 @@ pub struct Shape {
     pub body: fn(&Told<'_>) -> Vec<u8>,
     /// A header that goes with it: its name, and its value.
     pub header: Option<(&'static str, Word)>,
-    /// The event that ends a stream of server-sent events that we break off; `None`: the API has no such streams.
-    pub event: Option<fn(&Told<'_>) -> Vec<u8>>,
+    /// What ends a stream that we break off; `None`: the API has no streams in which that could be said.
+    pub ending: Option<Ending>,
     /// What the SDKs make of it, for the documentation.
     pub about: &'static str,
 }

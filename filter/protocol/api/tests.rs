@@ -4,7 +4,9 @@ use serde_json::Value;
 use super::*;
 use crate::config::set::{Kind, Protocol};
 use crate::pages;
+use crate::protocol::rewrite::BodyKind;
 
+mod answers;
 mod stores;
 
 fn name(api: &'static Api, method: &str, path: &str) -> &'static str {
@@ -174,8 +176,9 @@ fn a_refusal_is_json_that_says_message_and_code_whatever_they_hold() {
             let written = body.to_string().to_lowercase();
             assert!(written.contains(r#"rule \"x\"\n"#), "{}: {written}", api.name);
             assert!(written.contains(code), "{}: {written}", api.name);
-            if let Some(event) = api.refusals.event {
-                let event = String::from_utf8(event(&told)).unwrap();
+            let ending = api.refusals.ending.filter(|ending| ending.framing == BodyKind::EventStream);
+            if let Some(ending) = ending {
+                let event = String::from_utf8((ending.event)(&told)).unwrap();
                 let data = event.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
                 assert!(serde_json::from_str::<Value>(data).is_ok(), "{}: {event}", api.name);
                 assert!(event.ends_with("\n\n") && event.matches("\n\n").count() == 1, "{event}");
@@ -190,7 +193,9 @@ fn a_refusal_has_the_shape_that_the_protocols_sdk_reads() {
     let body = |api: &Api| -> Value { serde_json::from_slice(&(api.refusals.body)(&told)).unwrap() };
     assert_eq!(body(&ANTHROPIC)["type"], "error");
     assert_eq!(body(&ANTHROPIC)["error"]["type"], "permission_error");
-    assert!(ANTHROPIC.refusals.event.unwrap()(&told).starts_with(b"event: error\ndata: {"));
+    assert!((ANTHROPIC.refusals.ending.unwrap().event)(&told).starts_with(b"event: error\ndata: {"));
+    let line = (OLLAMA.refusals.ending.unwrap().event)(&told);
+    assert_eq!(serde_json::from_slice::<Value>(line.strip_suffix(b"\n").unwrap()).unwrap()["error"], "no");
     assert_eq!(body(&GEMINI)["error"]["code"], 403);
     assert_eq!(body(&GEMINI)["error"]["status"], "PERMISSION_DENIED");
     assert_eq!(body(&GEMINI)["error"]["details"][0]["reason"], "FORBIDDEN");

@@ -22,7 +22,7 @@ pub static WEAVIATE: Api = Api {
         content_type: JSON,
         body,
         header: None,
-        event: None,
+        ending: None,
         about: "`UnexpectedStatusCodeError` and its kinds, with the body",
     },
     answers: &ANSWERS,

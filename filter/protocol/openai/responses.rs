@@ -290,7 +290,7 @@ static TRANSCRIPT_SEGMENT: Place = object(&[
 static TRANSCRIPT_DONE: Place =
     marked(Mark::EndAll, &[("type", &KIND), ("logprobs", &NO_LOGPROBS), ("usage", &USAGE)]);
 static TRANSCRIPT_DELTA: Place = text(&TRANSCRIPT_TEXT, &RUNNING);
-pub(super) static SEGMENT_TEXT: Place = text(&SEGMENT, &RUNNING);
+static SEGMENT_TEXT: Place = text(&SEGMENT, &RUNNING);
 static TRANSCRIPT_TEXT: Field = Field {
     id: 44,
     name: "",

@@ -9,7 +9,7 @@ use crate::protocol::json::table::{
     Table, array, drops, fact, json, marked, object, text,
 };
 
-use super::responses::{CONVERSATION, INCOMPLETE, KIND, KINDS, OUTPUTS, OWN, SEGMENT_TEXT, SEQUENCE};
+use super::responses::{CONVERSATION, INCOMPLETE, KIND, KINDS, OUTPUTS, OWN, SEQUENCE};
 
 /// Every answer of the API: its operations name different fields, so one table reads them all.
 pub static ANSWERS: Table = Table { root: &ANSWER, event: &EVENT };
@@ -53,8 +53,8 @@ const ANY: Place = Place {
         ("delta", &RUNNING),
         ("sequence_number", &SEQUENCE),
         ("item_id", &OWN),
-        // Transcriptions: the text again, cut into pieces.
-        ("segments", &SEGMENTS),
+        // Transcriptions: the text again, cut into pieces, so that a value may be cut too.
+        ("segments", &NO_PIECES),
         ("words", &NO_PIECES),
         ("logprobs", &NO_PIECES),
         ("task", &LABEL),
@@ -74,20 +74,6 @@ pub(super) static FINISH_REASON: Place = fact(Fact::Reason);
 
 static X_GROQ: Place = object(&[("id", &LABEL), ("usage", &USAGE)]);
 
-/// Segments carry the text in pieces: in a document that is read at once they are one text.
-static SEGMENTS: Place = array(&SEGMENT);
-static SEGMENT: Place = object(&[
-    ("id", &LABEL),
-    ("seek", &LABEL),
-    ("start", &LABEL),
-    ("end", &LABEL),
-    ("text", &SEGMENT_TEXT),
-    ("tokens", &NO_PIECES),
-    ("temperature", &LABEL),
-    ("avg_logprob", &LABEL),
-    ("compression_ratio", &LABEL),
-    ("no_speech_prob", &LABEL),
-]);
 static NO_PIECES: Place = drops("[]");
 
 pub(in crate::protocol) static CHOICES: Place = Place { items: &CHOICE, ..MASKED };

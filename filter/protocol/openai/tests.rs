@@ -1,6 +1,9 @@
 //! Recorded streams: of chat with the fields of its dialects, and of responses.
 
 use super::ANSWERS;
+use crate::protocol::rewrite::{BodyKind, ResponseRewriter};
+use crate::protocol::testing::Simple;
+use crate::protocol::testing::doors::kept;
 use crate::protocol::testing::recorded::{Recorded, SSE};
 
 fn chat(delta: &'static str, at: &'static str, json: bool) {
@@ -152,5 +155,138 @@ fn reasoning_code_refusals_and_shells_obey_the_laws() {
             r#"{"type":"response.incomplete","sequence_number":#,"response":{"id":"resp_1","status":"incomplete","incomplete_details":{"reason":"max_output_tokens"},"output":[]}}"#,
         )];
         Response { head: &[CREATED], delta: (name, delta), tail, at, json: false }.laws();
+    }
+}
+
+const CHAT: &str = r#"{"id":"c","object":"chat.completion","created":1,"model":"m","system_fingerprint":"f","service_tier":"s","provider":"x",
+"choices":[{"index":0,"finish_reason":"stop","native_finish_reason":"x","stop_reason":"x","token_ids":[1234567],"prompt_logprobs":[{"1234567":{"decoded_token":"SECRET"}}],
+"logprobs":{"content":[{"token":"SECRET","bytes":[83],"top_logprobs":[]}]},"content_filter_results":{"hate":{"severity":"x"}},
+"message":{"role":"assistant","content":"x","refusal":"x","reasoning":"x","reasoning_content":"x","name":"x","tool_call_id":"t",
+"annotations":[{"type":"url_citation","url_citation":{"start_index":0,"end_index":1,"title":"x","url":"x","content":"x"}}],
+"audio":{"id":"a","data":"b","expires_at":1,"transcript":"x"},"function_call":{"name":"x","arguments":"\"x\""},
+"tool_calls":[{"id":"t","type":"function","function":{"name":"x","arguments":"\"x\""}},{"id":"t","type":"custom","custom":{"name":"x","input":"x"}}],
+"reasoning_details":[{"type":"t","id":"i","format":"f","index":0,"text":"x","summary":"x","signature":"s","data":"d"}],
+"thinking_blocks":[{"type":"thinking","thinking":"x","signature":"s"}],"images":[{"type":"image_url","image_url":{"url":"x"}}],
+"executed_tools":[{"type":"x","arguments":"x","output":"x","search_results":{"results":[{"title":"x","url":"x","content":"x"}]}}],"new":{"x":["x",1]}}}],
+"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":1,"new_tokens":1,"note":"x","prompt_tokens_details":{"cached_tokens":1},"completion_tokens_details":{"reasoning_tokens":1}},
+"citations":["x"],"search_results":[{"title":"x","url":"x","date":"x","snippet":"x"}],"related_questions":["x"],
+"prompt_filter_results":[{"prompt_index":0,"content_filter_results":{"custom_blocklists":{"details":[{"id":"x"}]}}}],
+"x_groq":{"id":"r","error":"x","usage":{"queue_time":1}},"obfuscation":"x","__verbose":{"content":"SECRET"},"prompt_token_ids":[1234567],
+"text":"x","segments":[{"text":"SECRET","tokens":[1234567]}],"words":[{"word":"SECRET"}],"language":"en","duration":1,
+"data":[{"revised_prompt":"x","b64_json":"b","url":"x","new":"x"}]}"#;
+
+const RESPONSE: &str = r#"{"id":"r","object":"response","created_at":1,"completed_at":1,"status":"completed","model":"m","instructions":"x","metadata":{"x":"x"},"user":"x","prompt_cache_key":"x","safety_identifier":"x",
+"previous_response_id":"p","conversation":{"id":"c"},"truncation":"t","tool_choice":"auto","service_tier":"s","temperature":1,"top_p":1,"tools":[{"type":"function","name":"x","description":"x"}],"text":{"format":{"type":"x"}},
+"incomplete_details":{"reason":"r"},"error":{"code":"c","message":"x"},"usage":{"input_tokens":1,"output_tokens":1,"input_tokens_details":{"cached_tokens":1}},
+"output":[{"type":"message","id":"m","status":"s","role":"assistant","content":[{"type":"output_text","text":"x","logprobs":[{"token":"SECRET"}],"annotations":[{"type":"url_citation","start_index":0,"end_index":1,"title":"x","url":"x"},{"type":"file_citation","file_id":"f","index":0,"filename":"x"},{"type":"container_file_citation","container_id":"c","file_id":"f","filename":"x"}]},{"type":"refusal","refusal":"x"}]},
+{"type":"reasoning","id":"i","summary":[{"type":"summary_text","text":"x"}],"content":[{"type":"reasoning_text","text":"x"}],"encrypted_content":"e"},
+{"type":"function_call","id":"i","call_id":"c","name":"x","arguments":"\"x\""},{"type":"custom_tool_call","call_id":"c","name":"x","input":"x"},
+{"type":"file_search_call","queries":["x"],"results":[{"file_id":"f","filename":"x","score":1,"text":"x","attributes":{"x":"x"}}]},
+{"type":"web_search_call","action":{"type":"search","query":"x","sources":[{"url":"x"}]}},
+{"type":"code_interpreter_call","code":"x","container_id":"c","outputs":[{"type":"logs","logs":"x"},{"type":"image","url":"x"}]},
+{"type":"mcp_call","approval_request_id":"a","server_label":"x","name":"x","arguments":"\"x\"","output":"x","error":"x"},
+{"type":"shell_call_output","output":[{"stdout":"x","stderr":"x"}]},
+{"type":"image_generation_call","id":"i","status":"s","result":"b","revised_prompt":"x","size":"s","quality":"q","background":"b","output_format":"o"},
+{"type":"program_output","result":"x"},{"type":"of_a_new_kind","said":"x"}]}"#;
+
+const KEPT: &[&str] = &[
+    "approval_request_id",
+    "b64_json",
+    "background",
+    "call_id",
+    "code",
+    "container_id",
+    "data",
+    "encrypted_content",
+    "file_id",
+    "finish_reason",
+    "format",
+    "id",
+    "language",
+    "model",
+    "object",
+    "output_format",
+    "previous_response_id",
+    "quality",
+    "reason",
+    "result",
+    "role",
+    "service_tier",
+    "signature",
+    "size",
+    "status",
+    "system_fingerprint",
+    "tool_call_id",
+    "tool_choice",
+    "truncation",
+    "type",
+];
+
+#[test]
+fn an_answer_keeps_labels_and_nothing_else() {
+    let (strings, numbers) = kept(&ANSWERS, BodyKind::Json, &[CHAT, RESPONSE]);
+    assert_eq!(strings, KEPT);
+    let times = [
+        "cached_tokens",
+        "completed_at",
+        "completion_tokens",
+        "created",
+        "created_at",
+        "duration",
+        "end_index",
+        "expires_at",
+        "index",
+        "input_tokens",
+        "new_tokens",
+        "output_tokens",
+        "prompt_tokens",
+        "queue_time",
+        "reasoning_tokens",
+        "score",
+        "start_index",
+        "temperature",
+        "top_p",
+        "total_tokens",
+    ];
+    assert_eq!(numbers, times);
+}
+
+#[test]
+fn an_event_keeps_labels_and_nothing_else() {
+    let wrapped = |kind: &str| format!(r#"{{"type":"{kind}","sequence_number":1,"response":{RESPONSE}}}"#);
+    let events = [
+        wrapped("response.created"),
+        wrapped("response.completed"),
+        wrapped("response.of_a_new_kind"),
+        r#"{"type":"response.output_text.delta","sequence_number":1,"item_id":"m","output_index":0,"content_index":0,"delta":"x","logprobs":[{"token":"SECRET","bytes":[83]}],"obfuscation":"x"}"#.to_owned(),
+        r#"{"type":"response.output_text.annotation.added","item_id":"m","output_index":0,"content_index":0,"annotation_index":0,"annotation":{"type":"url_citation","start_index":0,"end_index":1,"title":"x","url":"x"}}"#.to_owned(),
+        r#"{"type":"response.image_generation_call.partial_image","item_id":"i","output_index":0,"partial_image_b64":"b","partial_image_index":0}"#.to_owned(),
+        r#"{"type":"response.audio.delta","delta":"base64"}"#.to_owned(),
+        r#"{"type":"response.shell_call_output_content.done","item_id":"s","output_index":0,"command_index":0,"output":[{"stdout":"x","stderr":"x"}]}"#.to_owned(),
+        r#"{"type":"error","code":"c","message":"x","param":"x"}"#.to_owned(),
+        r#"{"type":"transcript.text.done","text":"x","logprobs":[{"token":"SECRET"}]}"#.to_owned(),
+        r#"{"type":"image_generation.completed","b64_json":"b","new":"x"}"#.to_owned(),
+    ];
+    let events: Vec<&str> = events.iter().map(String::as_str).collect();
+    let (strings, _) = kept(&ANSWERS, BodyKind::EventStream, &events);
+    let also = ["delta", "item_id", "partial_image_b64"];
+    let known = |key: &&String| !KEPT.contains(&key.as_str()) && !also.contains(&key.as_str());
+    assert_eq!(strings.iter().filter(known).count(), 0, "{strings:?}");
+    assert!(also.iter().all(|key| strings.iter().any(|kept| kept == key)), "{strings:?}");
+    // Of deltas, only sound.
+    let (strings, _) = kept(&ANSWERS, BodyKind::EventStream, &events[..6]);
+    assert!(!strings.contains(&"delta".to_owned()), "{strings:?}");
+}
+
+#[test]
+fn log_probabilities_and_other_repeats_are_gone() {
+    for (kind, body) in [
+        (BodyKind::Json, CHAT.to_owned()),
+        (BodyKind::EventStream, format!("data: {}\n\n", CHAT.replace('\n', ""))),
+    ] {
+        let mut out = Vec::new();
+        ResponseRewriter::new(kind, &ANSWERS, Simple).push(body.as_bytes(), true, &mut out).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert!(!out.contains("SECRET") && !out.contains("1234567"), "{out}");
     }
 }
