@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::candidates::Ahead;
 use super::entity::UPSTREAM_CREDENTIAL;
 use super::literals::Literal;
+use super::operators::Operating;
 use super::plan::Prepared;
 use super::swallow::Swallow;
 use super::tables;
@@ -23,6 +24,7 @@ pub struct Masker {
     held: Vec<u8>,
     doing: Doing,
     walks: Walks,
+    operating: Operating,
 }
 
 enum Doing {
@@ -53,8 +55,8 @@ impl TextMask for Masker {
 }
 
 impl Masker {
-    pub(super) fn new(plan: Rc<Prepared>) -> Self {
-        Self { plan, before: b'\n', held: Vec::new(), doing: Doing::Seeking, walks: Walks::new() }
+    pub(super) fn new(plan: Rc<Prepared>, operating: Operating) -> Self {
+        Self { plan, before: b'\n', held: Vec::new(), doing: Doing::Seeking, walks: Walks::new(), operating }
     }
 
     /// Decides what is held with the help of the text's first bytes. Gives back what was not touched: when something
@@ -117,7 +119,9 @@ impl Masker {
                         Verdict::Long { len, entity, swallow } => (len, entity, Doing::Swallowing(swallow)),
                     };
                     keep(sink, at.saturating_sub(kept));
-                    sink.replace(len, entity, self.plan.replacement(entity));
+                    let value = rest.get(..len).unwrap_or_default();
+                    let long = matches!(then, Doing::Swallowing(_));
+                    self.operating.value(value, long, entity, self.plan.replacement(entity), sink);
                     at = at.saturating_add(len);
                     kept = at;
                     self.doing = then;
@@ -125,7 +129,7 @@ impl Masker {
                 Doing::Swallowing(swallow) => {
                     let (gone, over) = swallow.go(rest, end);
                     if gone > 0 {
-                        sink.swallow(gone);
+                        self.operating.rest(gone, sink);
                     }
                     at = at.saturating_add(gone);
                     kept = at;

@@ -16,6 +16,8 @@
 //! longest end first. [`Plan`] restricts the automaton to the entities asked for, so that the others neither match nor
 //! hold. Plausible places are proposed cheaply (`candidates`); the automaton alone decides.
 //!
+//! What becomes of a value is its entity's operator ([`operators`]); the engine only says where it is.
+//!
 //! # Limits, in the open
 //!
 //! - A walk is decided after 320 bytes. A value that is longer (a key's body, a long token) is replaced once it is
@@ -36,6 +38,7 @@ mod entity;
 mod fingerprint;
 mod literals;
 mod masker;
+pub mod operators;
 mod plan;
 mod swallow;
 mod tables;

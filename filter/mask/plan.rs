@@ -5,13 +5,14 @@ use super::entity::{Entities, UPSTREAM_CREDENTIAL};
 use super::fingerprint::Fingerprints;
 use super::literals::Literals;
 use super::masker::Masker;
+use super::operators::{Form, Operating, Operator, Operators};
 use super::tables::{self, DETECTORS, SIGNATURES, STATES};
 use super::text::{Entity, Masks};
 
 /// What to look for: entities, and secrets known by their very bytes; behind it the same for labels, which are searched
-/// for the latter alone. Clones are cheap.
+/// for the latter alone; and what is done with what is found. Clones are cheap.
 #[derive(Clone)]
-pub struct Plan(Rc<Prepared>, Option<Rc<Prepared>>);
+pub struct Plan(Rc<Prepared>, Option<Rc<Prepared>>, Rc<Operators>);
 
 /// The automaton restricted to what a plan looks for.
 pub(super) struct Prepared {
@@ -36,7 +37,33 @@ impl Plan {
             false if entities.is_empty() => Some(Rc::clone(&whole)),
             false => Some(Rc::new(Prepared::new(Entities::NONE, literals))),
         };
-        Self(whole, labels)
+        Self(whole, labels, Rc::default())
+    }
+
+    /// The same search, with these operators instead of [`Operator::Replace`] alone.
+    #[must_use]
+    pub fn with_operators(&self, operators: Rc<Operators>) -> Self {
+        Self(Rc::clone(&self.0), self.1.clone(), operators)
+    }
+
+    /// An entity's name in brackets, as it stands for values.
+    pub(super) fn name(&self, entity: Entity) -> &[u8] {
+        self.0.replacement(entity)
+    }
+
+    /// What is done with what is found.
+    pub fn operators(&self) -> &Operators {
+        &self.2
+    }
+
+    /// Whether a value may end the whole text.
+    pub fn blocks(&self) -> bool {
+        self.entities().iter().any(|entity| matches!(self.2.of(entity), Operator::Block))
+    }
+
+    /// Whether a text may come out other than it came in.
+    pub fn alters(&self) -> bool {
+        self.entities().iter().any(|entity| !matches!(self.2.of(entity), Operator::Flag))
     }
 
     /// Whether there is nothing to look for.
@@ -57,11 +84,16 @@ impl Masks for Plan {
     type Text = Masker;
 
     fn begin(&self) -> Masker {
-        Masker::new(Rc::clone(&self.0))
+        Masker::new(Rc::clone(&self.0), Operating::new(Rc::clone(&self.2), Form::Text))
+    }
+
+    fn begin_number(&self) -> Masker {
+        Masker::new(Rc::clone(&self.0), Operating::new(Rc::clone(&self.2), Form::Number))
     }
 
     fn begin_label(&self) -> Option<Masker> {
-        self.1.as_ref().map(|labels| Masker::new(Rc::clone(labels)))
+        let labels = self.1.as_ref()?;
+        Some(Masker::new(Rc::clone(labels), Operating::new(Rc::default(), Form::Text)))
     }
 
     fn may_hold(&self, label: &[u8]) -> bool {
