@@ -15,6 +15,7 @@ pub mod strict;
 #[cfg(test)]
 mod testing;
 
+use crate::mask::text::Entity;
 pub use facts::Usage;
 pub use strict::RequestError;
 
@@ -45,6 +46,12 @@ pub enum Unreadable {
     /// there could not be masked.
     #[error("the answer goes on behind its end")]
     TextAfterEnd,
+    /// A value with which an answer may not go on: it is not in what went out, nor is anything after it.
+    #[error("the policy lets no answer through that holds such a value")]
+    Blocked {
+        /// What it is.
+        entity: Entity,
+    },
     /// More texts at once, or in one event, than are followed.
     #[error("the answer carries more than {limit} texts at once")]
     TooManyTexts {

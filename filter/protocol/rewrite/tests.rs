@@ -117,5 +117,6 @@ fn content(text: &str) -> String {
 mod arguments;
 mod bounds;
 mod laws;
+mod operators;
 mod stream;
 mod whole;
