@@ -54,6 +54,8 @@ impl Check<'_> {
             Kind::Text(form) => self.text(node, form),
             Kind::Duration(least, most) => self.duration(node, *least, *most),
             Kind::Size(least, most) => self.size(node, *least, *most),
+            Kind::Count(least, most) => self.count(node, *least, *most),
+            Kind::Named(form, section) => self.named(node, form, section, path),
             Kind::Version => match &node.value {
                 Value::Integer(_) => {}
                 _ => self.wrong(node, "a whole number"),
@@ -159,6 +161,32 @@ impl Check<'_> {
                 self.problems.push(Problem::error(&node.place, message));
             }
             Err(fault) => self.problems.push(told(&node.place, &text, fault)),
+        }
+    }
+
+    fn count(&mut self, node: &Node, least: u64, most: u64) {
+        let Value::Integer(number) = node.value else {
+            return self.wrong(node, "a whole number");
+        };
+        if !u64::try_from(number).is_ok_and(|number| (least..=most).contains(&number)) {
+            let message = format!("`{number}` is not between {least} and {most}");
+            self.problems.push(Problem::error(&node.place, message));
+        }
+    }
+
+    fn named(&mut self, node: &Node, form: &Form, section: &Section, path: &str) {
+        let Value::Map(entries) = &node.value else {
+            return self.wrong(node, "a map");
+        };
+        if entries.is_empty() {
+            let problem = Problem::error(&node.place, "is an empty map");
+            self.problems.push(problem.help("leave the key out, or fill it"));
+        }
+        for entry in entries {
+            if let Err(fault) = (form.check)(&entry.key) {
+                self.problems.push(told(&entry.place, &entry.key, fault));
+            }
+            self.section(&entry.value, section, &format!("{path}[]"));
         }
     }
 

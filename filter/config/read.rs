@@ -54,6 +54,14 @@ pub(super) fn size(node: &Node, key: &str, default: u64) -> u64 {
     node.get(key).and_then(|node| read(&node.value)).unwrap_or(default)
 }
 
+/// A whole number that is not negative.
+pub(super) fn count(node: &Node, key: &str) -> Option<usize> {
+    match node.get(key)?.value {
+        Value::Integer(number) => usize::try_from(number).ok(),
+        _ => None,
+    }
+}
+
 /// The word under a key, looked up in a table.
 pub(super) fn choice<T: Copy>(node: &Node, key: &str, words: &[(&str, T)]) -> Option<T> {
     word(node.get(key)?, words)

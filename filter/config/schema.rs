@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::grammar::{self, Fault};
+use super::masks;
 
 /// A map with known keys.
 pub(super) struct Section {
@@ -48,6 +49,8 @@ pub(super) enum Kind {
     Duration(Duration, Duration),
     /// A size within bounds, in bytes.
     Size(u64, u64),
+    /// A whole number within bounds.
+    Count(u64, u64),
     /// One of some words.
     Choice(&'static [&'static str]),
     /// A map from header names to templates.
@@ -62,6 +65,8 @@ pub(super) enum Kind {
     OneOrMany(&'static Kind),
     /// One of some words, or a map.
     ChoiceOr(&'static [&'static str], &'static Section),
+    /// A map from names to maps.
+    Named(&'static Form, &'static Section),
     /// A map that is judged elsewhere.
     Map,
     /// A map.
@@ -96,4 +101,6 @@ pub(super) const PATH: Form = form("a path", grammar::path);
 pub(super) const URI: Form = form("an absolute URI", |text| grammar::uri(text).map(drop));
 pub(super) const CLAIM: Form = form("a dotted path", |text| grammar::claim_path(text).map(drop));
 pub(super) const ENTITY: Form = form("an entity", grammar::entity);
+pub(super) const CHARACTER: Form = form("a character", masks::character);
+pub(super) const SCOPE: Form = form("text with `${identity.…}`", |text| masks::scope(text).map(drop));
 pub(super) const REVISION: Form = form("a revision", grammar::revision);
