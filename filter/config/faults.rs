@@ -323,7 +323,10 @@ fn values_are_read_as_written_and_defaults_are_the_documented_ones() {
     assert_eq!(set.connections[1].token_headers[0].name, "x-token");
     assert_eq!(set.policies[0].max_request_bytes, 1 << 20);
     assert_eq!(set.audit.as_ref().unwrap().cluster.timeout.as_secs(), 2);
-    assert_eq!(set.env_names().into_iter().collect::<Vec<_>>(), ["AUDIT_KEY", "OPENAI_API_KEY", "PSEUDONYMS"]);
+    assert_eq!(
+        set.env_names().into_iter().collect::<Vec<_>>(),
+        ["AUDIT_KEY", "OPENAI_API_KEY", "PSEUDONYMS"]
+    );
     assert_eq!(set.clusters().iter().map(|name| name.value.as_str()).collect::<Vec<_>>(), ["idp", "audit"]);
 
     let claim = with("/issuers/0/groups_claim", json!(["https://example.com/groups"]));

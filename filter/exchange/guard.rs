@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::masks::Masking;
 use crate::config::Problem;
 use crate::config::set::{
     self, Bundle, Connection, Effect, Expose, JwksSource, Located, Mode, Place, Protocol, Template,
@@ -50,7 +51,7 @@ pub struct Lane {
     pub watch: Plan,
     /// The credential alone, which is covered in every mode.
     pub cover: Plan,
-    /// Whether the policy masks entities, beside the credential.
+    /// Whether the policy changes values in answers, beside the credential.
     pub masks_entities: bool,
 }
 
@@ -74,8 +75,10 @@ pub struct Policy {
     pub rules: rules::Policy,
     /// Whether a rule that can refuse reads the body, so that headers are held until it is whole.
     pub holds_for_body: bool,
+    /// What is masked in what is asked.
+    pub prompt: Option<Masking>,
     /// What is masked in answers.
-    pub entities: Entities,
+    pub response: Option<Masking>,
     /// What may pass without being looked at.
     pub uninspected: set::Uninspected,
     /// Largest request body, in bytes.
@@ -97,7 +100,7 @@ impl Guard {
         let set = &bundle.set;
         let mut policies = BTreeMap::new();
         for policy in &set.policies {
-            if let Some(compiled) = compile_policy(policy, bundle, &mut problems) {
+            if let Some(compiled) = compile_policy(policy, bundle, env, &mut problems) {
                 policies.insert(policy.name.value.clone(), Rc::new(compiled));
             }
         }
@@ -134,14 +137,19 @@ fn check_keys(issuer: &set::Issuer, problems: &mut Vec<Problem>) {
     }
 }
 
-fn compile_policy(policy: &set::Policy, bundle: &Bundle, problems: &mut Vec<Problem>) -> Option<Policy> {
+fn compile_policy(
+    policy: &set::Policy,
+    bundle: &Bundle,
+    env: Option<&Env<'_>>,
+    problems: &mut Vec<Problem>,
+) -> Option<Policy> {
     let before = problems.len();
     let mode = policy.mode.unwrap_or(bundle.set.mode);
     let allow =
         condition_problem(&policy.allow, Condition::compile(&policy.allow.value, Phase::Body), problems);
     let compiled: Vec<Rule> = policy.rules.iter().filter_map(|rule| compile_rule(rule, problems)).collect();
-    let entities =
-        policy.mask_response.as_ref().map_or(Entities::NONE, |mask| resolve(&mask.entities, problems));
+    let prompt = policy.mask_prompt.as_ref().and_then(|mask| Masking::compile(mask, env, problems));
+    let response = policy.mask_response.as_ref().and_then(|mask| Masking::compile(mask, env, problems));
     if problems.len() > before {
         return None;
     }
@@ -150,15 +158,19 @@ fn compile_policy(policy: &set::Policy, bundle: &Bundle, problems: &mut Vec<Prob
         rule.effect() == rules::Effect::Deny && rule.mode(mode_of(mode)) == rules::Mode::Enforce
     };
     // A rule may enforce within a policy that only watches.
+    let masks_prompt = mode == Mode::Enforce && prompt.as_ref().is_some_and(Masking::alters);
     let holds_for_body = mode == Mode::Enforce && allow.reads_body()
+        || masks_prompt
         || compiled.iter().any(|rule| acts(rule) && rule.condition().reads_body());
-    if holds_for_body && !bundle.host.body_before_headers {
+    let blocks_answers = mode == Mode::Enforce && response.as_ref().is_some_and(Masking::blocks);
+    if (holds_for_body || blocks_answers) && !bundle.host.body_before_headers {
+        let what = match holds_for_body {
+            true => "must read the body before a call goes on",
+            false => "must read answers before they go out, for it blocks values in them",
+        };
         let problem = Problem::error(
             &policy.name.place,
-            format!(
-                "the policy `{}` must read the body before a call goes on, and this proxy does not hold headers back",
-                policy.name.value
-            ),
+            format!("the policy `{}` {what}, and this proxy does not hold headers back", policy.name.value),
         );
         problems.push(problem.help(
             "set allow_on_headers_stop_iteration on Envoy's plugin and bundle with --body-before-headers true",
@@ -171,7 +183,8 @@ fn compile_policy(policy: &set::Policy, bundle: &Bundle, problems: &mut Vec<Prob
         digest: bundle.policy_digests.get(&policy.name.value).cloned().unwrap_or_default(),
         mode,
         holds_for_body,
-        entities,
+        prompt,
+        response,
         uninspected: policy.uninspected.clone(),
         max_request_bytes: usize::try_from(policy.max_request_bytes).unwrap_or(usize::MAX),
         reads_entities: rules.reads_entities(),
@@ -229,16 +242,6 @@ fn caret(source: &str, offset: usize, len: usize) -> String {
     format!("    {head}{tail}\n    {indent}{}", "^".repeat(width))
 }
 
-fn resolve(names: &[Located<String>], problems: &mut Vec<Problem>) -> Entities {
-    names.iter().fold(Entities::NONE, |all, name| match Entities::resolve(&name.value) {
-        Ok(found) => all.union(found),
-        Err(error) => {
-            problems.push(Problem::error(&name.place, error.to_string()));
-            all
-        }
-    })
-}
-
 fn compile_lane(
     connection: &Connection,
     set: &set::PolicySet,
@@ -259,7 +262,8 @@ fn compile_lane(
         }
         _ => None,
     };
-    let entities = policy.as_ref().map_or(Entities::NONE, |policy| policy.entities);
+    let response = policy.as_ref().and_then(|policy| policy.response.as_ref());
+    let entities = response.map_or(Entities::NONE, Masking::entities);
     let issuers = set
         .issuers
         .iter()
@@ -277,7 +281,7 @@ fn compile_lane(
         plan: Plan::new(entities, secrets.clone()),
         watch: Plan::new(entities, Vec::new()),
         cover: Plan::new(Entities::NONE, secrets),
-        masks_entities: !entities.is_empty(),
+        masks_entities: response.is_some_and(Masking::alters),
         policy,
         connection: connection.clone(),
     })

@@ -11,13 +11,16 @@
 //! | [`worker`] | keys, records and waits of one worker |
 //! | [`head`], [`path`], [`route`] | reading a request's head, and which connection it is on |
 //! | [`request`] | the request's half, in order |
-//! | [`response`], [`answer`] | the response's half |
+//! | [`prompt`] | what is asked, masked |
+//! | [`response`], [`answer`], [`blocked`] | the response's half |
+//! | [`masks`] | a policy's masks, compiled |
 //! | [`inquiry`] | what has been learnt of a request, and the facts that conditions read of it |
 //! | [`ledger`] | the records of an exchange |
 //! | [`refusal`] | what a caller is told |
 //! | [`metrics`] | the table of metrics |
 
 pub mod answer;
+mod blocked;
 #[cfg(test)]
 mod fake;
 pub mod guard;
@@ -25,8 +28,10 @@ pub mod head;
 mod inquiry;
 mod keys;
 mod ledger;
+pub mod masks;
 pub mod metrics;
 pub mod path;
+mod prompt;
 pub mod refusal;
 mod request;
 mod response;
@@ -39,7 +44,8 @@ use std::rc::Rc;
 
 use crate::config::set::{Expose, Mode};
 use crate::host::Host;
-use crate::mask::Found;
+use crate::mask::operators::restore::Restoration;
+use crate::mask::{Found, Plan};
 use guard::{Lane, Policy};
 use inquiry::Inquiry;
 use refusal::Refusal;
@@ -77,6 +83,10 @@ pub struct Exchange {
     inquiry: Inquiry,
     answer: Answer,
     refusal: Option<Refusal>,
+    /// What is masked in the answer; `None`: the lane's plan holds.
+    plan: Option<Plan>,
+    /// What stood for values in the prompt, and is taken back.
+    names: Rc<Restoration>,
     /// Whether the connection's credential went upstream.
     credentialed: bool,
     /// Bytes taken by the credential's cover and not yet sent.
@@ -100,6 +110,8 @@ impl Exchange {
             inquiry: Inquiry::default(),
             answer: Answer::default(),
             refusal: None,
+            plan: None,
+            names: Rc::default(),
             credentialed: false,
             covered: Vec::new(),
             found: Found::default(),
@@ -139,8 +151,15 @@ impl Exchange {
         self.policy().map_or(self.worker.guard.mode, |policy| policy.mode)
     }
 
+    /// Whether the answer may come out other than it comes in.
     fn masks_answer(&self) -> bool {
-        self.mode() == Mode::Enforce && self.lane.as_ref().is_some_and(|lane| !lane.plan.is_empty())
+        let masks = |lane: &Rc<Lane>| lane.masks_entities || !lane.cover.is_empty();
+        self.mode() == Mode::Enforce && (self.lane.as_ref().is_some_and(masks) || !self.names.is_empty())
+    }
+
+    /// What is looked for in the answer, and what becomes of it.
+    fn answer_plan(&self, lane: &Lane) -> Plan {
+        self.plan.as_ref().unwrap_or(&lane.plan).clone()
     }
 
     /// Our headers on answers, as the set exposes them.

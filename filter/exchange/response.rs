@@ -9,13 +9,14 @@
 //! JSON body or stream still holds bytes back when trailers come, the exchange is broken off rather than falsified.
 
 use super::refusal::{self, Code, Refusal};
-use super::{Exchange, Stage, answer, metrics};
+use super::{Exchange, Stage, answer, blocked, metrics};
 use crate::config::set::{Kind, Mode};
 use crate::host::{Flow, Header, Host, LocalAnswer, Side};
+use crate::mask::operators::restore::Restoring;
 use crate::mask::text::{Masks, Sink, TextMask};
-use crate::mask::{self, Masker, Plan};
-use crate::protocol::openai;
+use crate::mask::{self, Found, Masker, Plan};
 use crate::protocol::rewrite::{BodyKind, ResponseRewriter};
+use crate::protocol::{Unreadable, openai};
 
 /// A plain text answer up to this size is held whole, so that its end can be masked even before trailers.
 const WHOLE_TEXT: usize = 64 * 1024;
@@ -37,7 +38,9 @@ enum Act {
 pub(super) struct Answer {
     act: Act,
     /// Reads the answer; `None`: it cannot be read, and passes.
-    pub(super) rewriter: Option<Box<ResponseRewriter<Plan>>>,
+    pub(super) rewriter: Option<Box<ResponseRewriter<Restoring>>>,
+    /// What it gave of an answer that goes out whole or not at all.
+    pub(super) whole: Option<Vec<u8>>,
     /// Covers the credential where nothing else is changed.
     cover: Option<Masker>,
     kind: Option<BodyKind>,
@@ -56,6 +59,11 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// Nothing more of it goes out.
+    pub(super) fn cut(&mut self, why: String) {
+        (self.act, self.cut, self.whole) = (Act::Cut, Some(why), None);
+    }
+
     fn holds(&self) -> bool {
         let held = self.rewriter.as_ref().map_or(0, |rewriter| rewriter.held());
         let covered = self.cover.as_ref().map_or(0, TextMask::held);
@@ -74,10 +82,10 @@ impl Exchange {
         let status = status_of(&headers);
         self.answer = Answer { status, first_byte: host.now(), ended: end, ..Answer::default() };
         match self.read_answer(host, &headers, end) {
+            Ok(()) if self.answer.whole.is_some() => Flow::Pause,
             Ok(()) => Flow::Continue,
             Err(refusal) => {
-                self.answer.act = Act::Cut;
-                self.answer.cut = Some(refusal.reason.clone());
+                self.answer.cut(refusal.reason.clone());
                 self.refuse(host, &refusal);
                 Flow::Pause
             }
@@ -120,22 +128,24 @@ impl Exchange {
                 "the upstream refused the connection's credential",
             ));
         }
+        let plan = self.answer_plan(&lane);
         if self.masks_answer() && !self.inquiry.tunnel {
-            self.cover_headers(host, headers, &lane.plan);
+            self.cover_headers(host, headers, &plan)?;
         } else if self.credentialed {
-            self.cover_headers(host, headers, &lane.cover);
+            self.cover_headers(host, headers, &lane.cover)?;
         }
         if self.inquiry.tunnel {
             return Ok(());
         }
-        let masks = if self.masks_answer() { &lane.plan } else { &lane.watch };
+        let masks = if self.masks_answer() { &plan } else { &lane.watch };
         if end {
             return Ok(());
         }
         match answer::body_kind(self.answer.status, headers) {
             Ok(kind) => {
                 self.answer.kind = Some(kind);
-                let rewriter = ResponseRewriter::new(kind, &openai::ANSWERS, masks.clone());
+                let masks = Restoring::new(masks.clone(), std::rc::Rc::clone(&self.names));
+                let rewriter = ResponseRewriter::new(kind, &openai::ANSWERS, masks);
                 // Where nothing but the credential is masked, nothing is dropped either.
                 let keeps_all = !self.masks_answer() || !lane.masks_entities;
                 let rewriter = if keeps_all { rewriter.without_drops() } else { rewriter };
@@ -156,6 +166,9 @@ impl Exchange {
         }
         if self.masks_answer() && self.answer.rewriter.is_some() {
             self.answer.act = Act::Rewrite;
+            if plan.blocks() && self.answer.kind != Some(BodyKind::EventStream) {
+                self.answer.whole = Some(Vec::new());
+            }
             for name in answer::STALE {
                 host.remove_header(Side::Response, name);
             }
@@ -181,11 +194,14 @@ impl Exchange {
     }
 
     /// Masks what an answer's headers hold. A name may come several times, and its values keep their order.
-    fn cover_headers(&mut self, host: &dyn Host, headers: &[Header], plan: &Plan) {
+    fn cover_headers(&mut self, host: &dyn Host, headers: &[Header], plan: &Plan) -> Result<(), Refusal> {
         let mut masked: Vec<Option<Vec<u8>>> = Vec::with_capacity(headers.len());
         for (name, value) in headers {
             let searched = answer::is_searched(name);
             masked.push(if searched { mask::mask_whole(plan, value, &mut self.found) } else { None });
+        }
+        if let Some(entity) = plan.blocking(&self.found) {
+            return Err(blocked::blocked(entity));
         }
         let values = || headers.iter().zip(&masked);
         for (at, ((name, _), changed)) in values().enumerate() {
@@ -197,6 +213,7 @@ impl Exchange {
                 host.add_header(Side::Response, text, changed.as_deref().unwrap_or(value));
             }
         }
+        Ok(())
     }
 
     /// A piece of the answer came; `size` bytes are buffered.
@@ -211,6 +228,7 @@ impl Exchange {
                 Flow::Continue
             }
             Act::Pass => self.pass(host, size, end),
+            Act::Rewrite if self.answer.whole.is_some() => self.gather(host, size, end),
             Act::Rewrite => {
                 let short_text = self.answer.kind == Some(BodyKind::Text) && self.answer.sent == 0;
                 if short_text && !end && size <= WHOLE_TEXT {
@@ -260,7 +278,7 @@ impl Exchange {
             None => Ok(()),
         };
         if let Err(error) = outcome {
-            self.cut(host, &error.to_string(), &mut out);
+            self.cut(host, &error, &mut out);
         }
         let added = u64::try_from(out.len()).unwrap_or(u64::MAX);
         self.answer.sent = self.answer.sent.saturating_add(added);
@@ -273,19 +291,24 @@ impl Exchange {
 
     /// Ends an answer that cannot be read further: a stream with the protocol's own error event, anything else by
     /// breaking the connection, for half a JSON document must not look like a whole one.
-    fn cut(&mut self, host: &dyn Host, why: &str, out: &mut Vec<u8>) {
-        self.answer.act = Act::Cut;
-        self.answer.cut = Some(why.to_owned());
-        host.count(&metrics::error("upstream_unreadable"), 1);
-        host.log(
-            crate::host::Level::Warn,
-            &format!("exchange {}: the answer was broken off: {why}", self.name),
-        );
+    fn cut(&mut self, host: &dyn Host, why: &Unreadable, out: &mut Vec<u8>) {
+        let refusal = blocked::refusal(why);
+        self.answer.cut(refusal.reason.clone());
+        if refusal.code == Code::UpstreamUnreadable {
+            host.count(&metrics::error("upstream_unreadable"), 1);
+            host.log(
+                crate::host::Level::Warn,
+                &format!("exchange {}: the answer was broken off: {why}", self.name),
+            );
+        }
         if self.answer.kind == Some(BodyKind::EventStream) {
-            let code = Code::UpstreamUnreadable.name();
-            out.extend(openai::error_event(code, "the upstream's stream cannot be read further"));
+            out.extend(openai::error_event(refusal.code.name(), &refusal.message));
         } else {
             host.reset();
+        }
+        if refusal.code != Code::UpstreamUnreadable {
+            self.note_state(host, super::ledger::decision_of(refusal.code).name());
+            self.refusal = Some(refusal);
         }
     }
 
@@ -297,6 +320,9 @@ impl Exchange {
         self.answer.ended = true;
         let Some(lane) = self.lane.clone() else { return Flow::Continue };
         self.finish_text(host);
+        if self.stage != Stage::Forwarded {
+            return Flow::Pause;
+        }
         if self.answer.holds() {
             self.answer.ended = false;
             self.answer.cut = Some("trailers".to_owned());
@@ -304,18 +330,28 @@ impl Exchange {
             host.reset();
             return Flow::Pause;
         }
-        let plan = if self.masks_answer() { &lane.plan } else { &lane.cover };
+        let plan = if self.masks_answer() { self.answer_plan(&lane) } else { lane.cover.clone() };
         for (name, value) in host.trailers(Side::Response) {
-            let masked = mask::mask_whole(plan, &value, &mut self.found);
+            let mut found = Found::default();
+            let masked = mask::mask_whole(&plan, &value, &mut found);
             if let (Some(masked), Ok(name)) = (masked, std::str::from_utf8(&name)) {
-                host.set_trailer(Side::Response, name, &masked);
+                match plan.blocking(&found) {
+                    // The answer is out already; of this nothing goes.
+                    Some(_) => host.remove_trailer(Side::Response, name),
+                    None => host.set_trailer(Side::Response, name, &masked),
+                }
             }
+            self.found.merge(&found);
         }
         Flow::Continue
     }
 
     /// A short text was held whole; now that it is whole it can be masked and go.
     fn finish_text(&mut self, host: &dyn Host) {
+        if self.answer.whole.is_some() {
+            self.gather(host, WHOLE_TEXT, true);
+            return;
+        }
         let waiting = matches!(self.answer.act, Act::Rewrite)
             && self.answer.kind == Some(BodyKind::Text)
             && self.answer.sent == 0;

@@ -1,7 +1,7 @@
 //! What to look for, prepared once for many texts.
 use std::rc::Rc;
 
-use super::entity::{Entities, UPSTREAM_CREDENTIAL};
+use super::entity::{Entities, Found, UPSTREAM_CREDENTIAL};
 use super::fingerprint::Fingerprints;
 use super::literals::Literals;
 use super::masker::Masker;
@@ -59,6 +59,12 @@ impl Plan {
     /// Whether a value may end the whole text.
     pub fn blocks(&self) -> bool {
         self.entities().iter().any(|entity| matches!(self.2.of(entity), Operator::Block))
+    }
+
+    /// The first of what was found that ends the whole text.
+    pub fn blocking(&self, found: &Found) -> Option<Entity> {
+        let mut found = found.iter().map(|(entity, _)| entity);
+        found.find(|entity| matches!(self.2.of(*entity), Operator::Block))
     }
 
     /// Whether a text may come out other than it came in.

@@ -4,7 +4,7 @@ use super::*;
 use crate::host::Reply;
 
 /// Lets time pass until the collector is called; the records it is given.
-fn delivered(rig: &Rig) -> Vec<Value> {
+pub(super) fn delivered(rig: &Rig) -> Vec<Value> {
     rig.pass(1);
     rig.worker.tick(&rig.host);
     let calls = rig.host.calls.borrow();

@@ -4,11 +4,13 @@
 //! compatible providers add (reasoning text of DeepSeek, xAI, Mistral, OpenRouter).
 
 mod operation;
+mod prompt;
 mod refusal;
 mod request;
 mod table;
 
 pub use operation::{Operation, classify};
+pub use prompt::{MaskedPrompt, mask_prompt};
 pub use refusal::{CONTENT_TYPE, error_body, error_event};
 pub use request::{Part, RequestView, Role};
 pub use table::ANSWERS;
