@@ -2,7 +2,8 @@
 //!
 //! A stream goes out as it comes, and ends with the protocol's error event where a blocked value begins. Anything else
 //! is held, head and body, until it is whole: then it goes out, or a refusal does in its stead. The bytes are held by
-//! the module, rewritten as they come, so that the proxy's buffer stays empty.
+//! the module, rewritten as they come. At the end they go through the proxy's buffer, and no more may than it takes:
+//! filled beyond, it would answer by itself, from within our own call.
 
 use super::refusal::{Code, Refusal};
 use super::{Exchange, metrics};
@@ -10,8 +11,9 @@ use crate::host::{Flow, Host, Side};
 use crate::mask::text::Entity;
 use crate::protocol::Unreadable;
 
-/// Most bytes of an answer that are held.
-const MOST: usize = 8 << 20;
+/// Most bytes of an answer that are held: what Envoy's buffers take by default, and those that `render envoy` sets at
+/// least.
+const MOST: usize = (1 << 20) - (4 << 10);
 
 /// Why an answer that cannot go on is refused.
 pub(super) fn refusal(why: &Unreadable) -> Refusal {
@@ -41,7 +43,9 @@ impl Exchange {
         let outcome = outcome.map_err(|why| refusal(&why)).and_then(|()| match whole.len() > MOST {
             true => Err(Refusal::new(
                 Code::UpstreamUnreadable,
-                format!("the answer is larger than {MOST} bytes, which is all that is held to look for blocked values"),
+                format!(
+                    "the answer is larger than {MOST} bytes, the most that is held to look for blocked values"
+                ),
             )
             .because("upstream_size")),
             false => Ok(()),

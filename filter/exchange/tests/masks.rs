@@ -61,6 +61,26 @@ fn the_model_sees_the_masked_prompt_and_rules_the_one_that_came() {
 }
 
 #[test]
+fn a_prompt_that_grows_beyond_the_proxys_buffer_is_refused() {
+    let rig = Rig::with(|set| {
+        set["policies"][0]["mask"] = json!({"prompt": {"entities": ["PII"]}});
+        set["policies"][0]["limits"] = json!({"max_request_bytes": "64Ki"});
+    });
+    let body = question(&"a@b.co ".repeat(9000));
+    assert!(body.len() < 64 << 10);
+    let (_, flow) = asked(&rig, &body, &[]);
+    assert_eq!(flow, Flow::Continue);
+    assert!(upstream(&rig).len() > 128 << 10);
+    let rig = Rig::with(|set| {
+        set["policies"][0]["mask"] =
+            json!({"prompt": {"entities": ["PII"], "operator": "pseudonym", "key": "${env:PSEUDONYMS}"}});
+        set["policies"][0]["limits"] = json!({"max_request_bytes": "64Ki"});
+    });
+    let (_, flow) = asked(&rig, &body, &[]);
+    assert_eq!((flow, rig.refusal().status, rig.code().as_str()), (Flow::Pause, 413, "too_large"));
+}
+
+#[test]
 fn a_prompt_without_values_goes_on_untouched() {
     let rig = masked("prompt", json!({"entities": ["PII"], "restore": true}));
     let (mut exchange, _) = asked(&rig, QUESTION, &[("content-digest", "sha-256=:x:")]);
@@ -262,7 +282,7 @@ fn held_answers_go_out_before_trailers_are_bounded_and_must_be_readable() {
             pieces += 1;
         }
         assert_eq!((rig.refusal().status, rig.code().as_str()), (502, code));
-        assert!(pieces < 9);
+        assert!(pieces < 3);
     }
 }
 
