@@ -254,6 +254,19 @@ fn compile_lane(
         // The policy itself did not compile, and said so.
         return None;
     }
+    if let Some(policy) = policy.as_ref().filter(|policy| policy.prompt.is_some())
+        && connection.protocol != Protocol::OpenAi
+    {
+        // Its requests are not read, so the mask would leave them as they are.
+        let message = format!(
+            "the policy `{}` masks prompts, which is not yet supported for this protocol",
+            policy.name
+        );
+        let place = connection.policy.as_ref().map_or(&connection.name.place, |name| &name.place);
+        problems
+            .push(Problem::error(place, message).help("give the connection a policy without `mask.prompt`"));
+        return None;
+    }
     let mut secrets = Vec::new();
     let credential = match (&connection.credential, env) {
         (Some(credential), Some(env)) => {

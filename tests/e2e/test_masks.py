@@ -62,7 +62,11 @@ def policy_set(issuer: str) -> sets.Set:
     made = sets.chat(issuer)
     chat, usual = sets.connection(made), sets.policy(made)
     connections = []
-    for name, mask in [*MASKS.items(), ("growing", {"prompt": PSEUDONYM}), ("watching", MASKS["prompts"] | MASKS["blocking"])]:
+    for name, mask in [
+        *MASKS.items(),
+        ("growing", {"prompt": PSEUDONYM}),
+        ("watching", MASKS["prompts"] | MASKS["blocking"]),
+    ]:
         mode = "monitor" if name == "watching" else "enforce"
         rules = [] if name == "growing" else usual["rules"]
         policy = deepcopy(usual) | {"name": name, "mask": mask, "mode": mode, "rules": rules}
