@@ -24,7 +24,8 @@ pub struct Names {
     given: HashMap<(Entity, Vec<u8>), Vec<u8>>,
     /// Names that are not free: given, or written by the caller.
     taken: HashSet<Vec<u8>>,
-    counts: HashMap<Entity, u64>,
+    /// The last number given behind each name: a prompt full of names must not be tried from the first on each time.
+    numbers: HashMap<String, u64>,
 }
 
 impl Names {
@@ -46,22 +47,19 @@ impl Names {
         if let Some(name) = self.given.get(&key) {
             return name.clone();
         }
-        let mut number = pseudonym.map_or_else(|| self.counts.get(&entity).copied().unwrap_or(0), |_| 0);
+        let base = pseudonym.unwrap_or(kind);
+        let number = self.numbers.entry(base.to_owned()).or_default();
         let name = loop {
-            number = number.saturating_add(1);
-            let name = match pseudonym {
-                None => format!("<{kind}_{number}>"),
-                Some(name) if number == 1 => format!("<{name}>"),
-                Some(name) => format!("<{name}_{number}>"),
+            *number = number.saturating_add(1);
+            let name = match (pseudonym, *number) {
+                (Some(name), 1) => format!("<{name}>"),
+                (_, number) => format!("<{base}_{number}>"),
             };
-            // As many tries as there are names that are taken, at most.
+            // Tried again only past a name that the caller wrote.
             if self.taken.insert(name.clone().into_bytes()) {
                 break name.into_bytes();
             }
         };
-        if pseudonym.is_none() {
-            self.counts.insert(entity, number);
-        }
         self.given.insert(key, name.clone());
         name
     }

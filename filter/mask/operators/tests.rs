@@ -173,6 +173,25 @@ fn two_spellings_of_one_value_have_two_names_where_they_are_taken_back() {
     assert_eq!(streamed(&back, masked[0].as_bytes(), &[]).text, texts[0].as_bytes());
 }
 
+#[test]
+fn a_prompt_full_of_spellings_and_taken_names_is_named_in_one_go() {
+    // Tried from the first on for each, this would take as many tries as there are spellings, squared.
+    let spellings = (0..4_000u32).map(|spelling| {
+        let domain: String = "examplecorporat"
+            .char_indices()
+            .map(|(at, c)| if spelling >> at & 1 == 1 { c.to_ascii_uppercase() } else { c })
+            .collect();
+        format!("a@{domain}{}.org ", if spelling >> 15 & 1 == 1 { "X" } else { "x" })
+    });
+    let taken = (0..4_000).map(|number| format!("<EMAIL_ADDRESS_{number}> "));
+    let text: String = taken.chain(spellings).collect();
+    for operator in [Operator::Replace, pseudonym()] {
+        let (masked, restoration) = prompt(&plan(Operators::default()), &operator, &[&text]);
+        let back = Restoring::new(Plan::new(Entities::NONE, Vec::new()), Rc::new(restoration));
+        assert!(streamed(&back, masked[0].as_bytes(), &[]).text == text.as_bytes());
+    }
+}
+
 fn restoring(text_mask: Operators) -> Restoring {
     let names = [("<EMAIL_ADDRESS_1>", "jane@example.com"), ("<EMAIL_ADDRESS_12>", "joe@example.com")];
     let names = names.map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()));
