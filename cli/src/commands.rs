@@ -13,7 +13,7 @@ use portcullis::exchange::guard::Guard;
 
 use crate::report::{self, Format};
 use crate::source::{self, Source};
-use crate::{envoy, revision};
+use crate::{envoy, mask, revision};
 
 /// Checks, bundles and renders Portcullis policy sets.
 #[derive(Debug, Parser)]
@@ -40,6 +40,11 @@ enum Command {
         #[command(flatten)]
         bundle: BundleArguments,
     },
+    /// Print the standard input as a policy would mask it.
+    #[command(
+        after_help = "Exit codes: 0 masked, 1 the set or a name is wrong, 2 wrong arguments, 3 the text holds a value that the policy blocks."
+    )]
+    Mask(mask::Options),
     /// Print a configuration that loads the module with a policy set.
     Render {
         #[command(subcommand)]
@@ -84,6 +89,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Bundle { set, bundle } => {
             output(&set.dir, &bundle, |bundle, root| Ok(format!("{}\n", bundle.encode(root)?)))
         }
+        Command::Mask(options) => mask::run(&options),
         Command::Render { target: Target::Envoy { set, bundle, envoy } } => {
             output(&set.dir, &bundle, |bundle, root| envoy::render(bundle, root, &envoy))
         }

@@ -44,8 +44,19 @@ pub struct Options {
 }
 
 /// Labels of the module's metrics. They travel in the name of a stat, as `name;label=value;label=value`.
-const LABELS: [&str; 9] =
-    ["connection", "policy", "decision", "reason", "rule", "entity", "issuer", "outcome", "kind"];
+const LABELS: [&str; 11] = [
+    "connection",
+    "policy",
+    "decision",
+    "reason",
+    "rule",
+    "side",
+    "entity",
+    "operator",
+    "issuer",
+    "outcome",
+    "kind",
+];
 
 /// Room above the largest request body, so that it is the module that refuses larger ones, not Envoy's buffer.
 const SLACK: u64 = 256 << 10;

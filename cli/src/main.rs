@@ -2,6 +2,7 @@
 
 mod commands;
 mod envoy;
+mod mask;
 mod report;
 mod revision;
 mod source;

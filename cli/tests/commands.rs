@@ -266,8 +266,10 @@ fn module_and_command_tell_a_fault_in_the_same_words() {
 }
 
 #[test]
-fn the_example_set_is_good() {
+fn the_example_sets_are_good() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
     let output = run(&examples, &["check", "rag-chat"]);
     assert_eq!(text(&output.stdout), "rag-chat: ok: 2 connections, 1 policy, 3 rules, 0 warnings\n");
+    let output = run(&examples, &["check", "private-prompts"]);
+    assert_eq!(text(&output.stdout), "private-prompts: ok: 1 connection, 1 policy, 0 rules, 0 warnings\n");
 }

@@ -154,6 +154,8 @@ record! {
         "portcullis.rule_errors" rule_errors: Texts,
         /// Entities found in the prompt, with counts.
         "portcullis.prompt.entities" prompt_entities: Tally,
+        /// What became of the values that the mask found there: operators with counts, `none` in monitor.
+        "portcullis.prompt.operators" prompt_operators: Tally,
         /// Kinds of traffic that passed without being looked at.
         "portcullis.uninspected" uninspected: Vec<Name>,
         /// Claims that rules read, with their values.
@@ -180,8 +182,12 @@ record! {
         "http.response.status_code" status: Option<Count>,
         /// Status that the upstream gave.
         "portcullis.upstream_status" upstream_status: Option<Count>,
-        /// Entities masked in the answer, with counts.
+        /// Entities found in the answer, with counts.
         "portcullis.response.entities" response_entities: Tally,
+        /// What became of them: operators with counts, `none` in monitor.
+        "portcullis.response.operators" response_operators: Tally,
+        /// Names of the prompt in whose place the answer got the values back: how many.
+        "portcullis.response.restored" response_restored: Option<Count>,
         /// Bytes of the answer's body, as the caller got them.
         "http.response.body.size" response_bytes: Option<Count>,
         /// Tokens of the prompt, as the provider counts.

@@ -28,6 +28,8 @@ pub fn facts() -> Facts {
     claims.insert("level", &serde_json::json!(3));
     let mut prompt_entities = Tally::default();
     prompt_entities.add("EMAIL_ADDRESS", 1);
+    let mut prompt_operators = Tally::default();
+    prompt_operators.add("pseudonym", 1);
     Facts {
         exchange: Text::from("018f3c1e6b7a4d21"),
         user_id: text("https://idp.example.com#alice"),
@@ -57,6 +59,7 @@ pub fn facts() -> Facts {
         decision: Some(Decision::Allow),
         flags: ["injection"].into_iter().collect(),
         prompt_entities,
+        prompt_operators,
         claims,
         revision: text("3f2a9c1b7d5e4f60718293a4b5c6d7e8f9012345"),
         digest: text("sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"),
@@ -75,11 +78,16 @@ pub fn end() -> Record {
     let mut response_entities = Tally::default();
     response_entities.add("EMAIL_ADDRESS", 2);
     response_entities.add("CREDIT_CARD", 1);
+    let mut response_operators = Tally::default();
+    response_operators.add("replace", 2);
+    response_operators.add("mask", 1);
     let answered = Answered {
         outcome: Some(Outcome::Complete),
         status: Some(200.into()),
         upstream_status: Some(200.into()),
         response_entities,
+        response_operators,
+        response_restored: Some(1.into()),
         response_bytes: Some(4096.into()),
         input_tokens: Some(118.into()),
         output_tokens: Some(64.into()),

@@ -113,10 +113,12 @@ fn monitors(set: &PolicySet, root: &Node, warnings: &mut Vec<Problem>) {
 
 /// A secret in a set is in every copy of it: the repository, the proxy's configuration, its dump.
 fn literal_credentials(set: &PolicySet, warnings: &mut Vec<Problem>) {
-    for credential in set.connections.iter().filter_map(|connection| connection.credential.as_ref()) {
-        if !credential.value.parts.iter().any(|part| matches!(part, TemplatePart::Env(_))) {
-            let message = "the credential is written in the set itself";
-            let problem = Problem::warning(&credential.value.place, message);
+    let credentials = set.connections.iter().filter_map(|connection| connection.credential.as_ref());
+    let credentials = credentials.map(|credential| ("the credential", &credential.value));
+    let keys = set.pseudonym_keys().map(|key| ("the key of pseudonyms", key));
+    for (what, template) in credentials.chain(keys) {
+        if !template.parts.iter().any(|part| matches!(part, TemplatePart::Env(_))) {
+            let problem = Problem::warning(&template.place, format!("{what} is written in the set itself"));
             warnings.push(problem.help("take it from the environment of Envoy: `${env:NAME}`"));
         }
     }

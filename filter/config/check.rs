@@ -59,6 +59,8 @@ impl Check<'_> {
                 Value::Float(share) if (0.0..=1.0).contains(&share) => {}
                 _ => self.wrong(node, "a number between 0 and 1"),
             },
+            Kind::Count(least, most) => self.count(node, *least, *most),
+            Kind::Named(form, section) => self.named(node, form, section, path),
             Kind::Version => match &node.value {
                 Value::Integer(_) => {}
                 _ => self.wrong(node, "a whole number"),
@@ -164,6 +166,32 @@ impl Check<'_> {
                 self.problems.push(Problem::error(&node.place, message));
             }
             Err(fault) => self.problems.push(told(&node.place, &text, fault)),
+        }
+    }
+
+    fn count(&mut self, node: &Node, least: u64, most: u64) {
+        let Value::Integer(number) = node.value else {
+            return self.wrong(node, "a whole number");
+        };
+        if !u64::try_from(number).is_ok_and(|number| (least..=most).contains(&number)) {
+            let message = format!("`{number}` is not between {least} and {most}");
+            self.problems.push(Problem::error(&node.place, message));
+        }
+    }
+
+    fn named(&mut self, node: &Node, form: &Form, section: &Section, path: &str) {
+        let Value::Map(entries) = &node.value else {
+            return self.wrong(node, "a map");
+        };
+        if entries.is_empty() {
+            let problem = Problem::error(&node.place, "is an empty map");
+            self.problems.push(problem.help("leave the key out, or fill it"));
+        }
+        for entry in entries {
+            if let Err(fault) = (form.check)(&entry.key) {
+                self.problems.push(told(&entry.place, &entry.key, fault));
+            }
+            self.section(&entry.value, section, &format!("{path}[]"));
         }
     }
 

@@ -31,7 +31,12 @@ fn whole() -> Value {
             { "name": "rag-chat", "allow": "true",
               "rules": [{ "name": "models", "deny": "true", "message": "No." }, { "name": "seen", "flag": "true" }],
               "limits": { "max_request_bytes": "1Mi" },
-              "mask": { "response": { "entities": ["PII", "SECRETS"], "operator": "replace" } },
+              "mask": {
+                  "prompt": { "entities": ["SECRETS", "PII"], "operator": "pseudonym", "key": "${env:PSEUDONYMS}",
+                      "scope": "t-${identity.claims.tenant}", "restore": true, "overrides": { "SECRETS": { "operator": "block" } } },
+                  "response": { "entities": ["PII", "SECRETS"], "operator": "replace", "overrides": {
+                      "CREDIT_CARD": { "operator": "mask", "keep_first": 2, "keep_last": 4, "character": "#" },
+                      "EMAIL_ADDRESS": { "operator": "pseudonym", "key": "${env:PSEUDONYMS}" } } } },
               "uninspected": { "default": "deny", "allow": ["audio"], "deny": ["image"] } },
         ],
         "detectors": [
@@ -100,7 +105,7 @@ fn each_fault_is_told_at_its_place() {
         ("/issuers/0/audiences", json!(null), "issuers[0]: needs the key `audiences`\n  help: The token's `aud` must hold one of them."),
         ("/issuers/0/audiences", json!(["a", "a"]), "issuers[0].audiences[1]: `a` stands in the list twice"),
         ("/issuers/0/audiences/0", json!(" "), "issuers[0].audiences[0]: ` ` is empty"),
-        ("/issuers/0/audiences/0", json!("${env:AUD}"), "issuers[0].audiences[0]: `${env:AUD}` holds `${env:…}` where no secret belongs\n  help: it stands in the value of a credential and in the headers of a cluster only"),
+        ("/issuers/0/audiences/0", json!("${env:AUD}"), "issuers[0].audiences[0]: `${env:AUD}` holds `${env:…}` where no secret belongs\n  help: it stands in the value of a credential, in the headers of a cluster and in the key of pseudonyms only"),
         ("/issuers/0/jwks", json!({}), "issuers[0].jwks: does not say where the keys come from\n  help: give `cluster` (OIDC discovery), `cluster` and `uri`, or `inline`"),
         ("/issuers/0/jwks/uri", json!("/keys"), "issuers[0].jwks.uri: `/keys` is not an absolute URI\n  help: write `https://host/path`"),
         ("/issuers/0/jwks/uri", json!("https://"), "issuers[0].jwks.uri: `https://` is not an absolute URI\n  help: write `https://host/path`"),
@@ -168,6 +173,25 @@ fn each_fault_is_told_at_its_place() {
         ("/policies/0/limits/max_request_bytes", json!(1.5), "policies[0].limits.max_request_bytes: expected a size such as `1Mi`, found `1.5`"),
         ("/policies/0/mask/response/entities/0", json!("pii"), "policies[0].mask.response.entities[0]: `pii` is not the name of an entity\n  help: did you mean `PII`?"),
         ("/policies/0/mask/response/operator", json!("replaces"), "policies[0].mask.response.operator: `replaces` is not known here\n  help: did you mean `replace`?"),
+        ("/policies/0/mask/response/overrides/CREDIT_CARD/keep_last", json!(17), "policies[0].mask.response.overrides.CREDIT_CARD.keep_last: `17` is not between 0 and 16"),
+        ("/policies/0/mask/response/overrides/CREDIT_CARD/keep_last", json!("4"), "policies[0].mask.response.overrides.CREDIT_CARD.keep_last: expected a whole number, found `4`"),
+        ("/policies/0/mask/response/overrides/CREDIT_CARD/character", json!("**"), "policies[0].mask.response.overrides.CREDIT_CARD.character: `**` is not one character that covers\n  help: write one printable ASCII character that is no digit, such as `*`, `#` or `X`"),
+        ("/policies/0/mask/response/overrides/CREDIT_CARD/key", json!("${env:K}"), "policies[0].mask.response.overrides.CREDIT_CARD.key: has no effect with `operator: mask`\n  help: it goes with `operator: pseudonym`"),
+        ("/policies/0/mask/response/overrides/CREDIT_CARD/keep", json!(4), "policies[0].mask.response.overrides.CREDIT_CARD.keep: `keep` is not a key here\n  help: use `operator`, `keep_first`, `keep_last`, `character`, `key` or `scope`"),
+        ("/policies/0/mask/response/overrides/EMAIL_ADDRESS", json!({ "operator": "pseudonym" }), "policies[0].mask.response.overrides.EMAIL_ADDRESS: needs the key `key`\n  help: pseudonyms are made under a secret: `key: ${env:NAME}`, of 16 bytes or more"),
+        ("/policies/0/mask/response/overrides/EMAIL_ADDRESS", json!({}), "policies[0].mask.response.overrides.EMAIL_ADDRESS: needs the key `operator`\n  help: What becomes of a value, as above."),
+        ("/policies/0/mask/response/overrides/email", json!({ "operator": "redact" }), "policies[0].mask.response.overrides.email: `email` is not the name of an entity\n  help: did you mean `EMAIL`?"),
+        ("/policies/0/mask/response/overrides", json!({}), "policies[0].mask.response.overrides: is an empty map\n  help: leave the key out, or fill it"),
+        ("/policies/0/mask/response/overrides", json!([]), "policies[0].mask.response.overrides: expected a map, found a list"),
+        ("/policies/0/mask/response/operator", json!("hash"), "policies[0].mask.response.operator: `hash` is not known here\n  help: use `replace`, `mask`, `pseudonym`, `redact`, `block` or `flag`"),
+        ("/policies/0/mask/response/keep_last", json!(4), "policies[0].mask.response.keep_last: has no effect with `operator: replace`\n  help: it goes with `operator: mask`"),
+        ("/policies/0/mask/response/restore", json!(true), "policies[0].mask.response.restore: `restore` is not a key here\n  help: use `entities`, `operator`, `keep_first`, `keep_last`, `character`, `key`, `scope` or `overrides`"),
+        ("/policies/0/mask/prompt/key", json!(null), "policies[0].mask.prompt: needs the key `key`\n  help: pseudonyms are made under a secret: `key: ${env:NAME}`, of 16 bytes or more"),
+        ("/policies/0/mask/prompt/key", json!("s3cret ${env:1X}"), "policies[0].mask.prompt.key: does not name an environment variable in `${env:…}`\n  help: a name is letters, digits and `_`, and does not start with a digit"),
+        ("/policies/0/mask/prompt/scope", json!("${env:X}"), "policies[0].mask.prompt.scope: `${env:X}` holds `${env:…}` where no secret belongs\n  help: a scope is no secret: the key is, and stands in `key`"),
+        ("/policies/0/mask/prompt/scope", json!("${prompt.text}"), "policies[0].mask.prompt.scope: `${prompt.text}` holds a `${…}` that no scope knows\n  help: write `${identity.claims.NAME}`, `${identity.subject}`, `${identity.issuer}` or `${identity.id}`"),
+        ("/policies/0/mask/prompt", json!({ "entities": ["PII"], "operator": "redact", "restore": true }), "policies[0].mask.prompt.restore: has nothing that could be put back\n  help: values come back where the operator is `replace` or `pseudonym`"),
+        ("/policies/0/mask/prompt/restore", json!("yes"), "policies[0].mask.prompt.restore: expected `true` or `false`, found `yes`"),
         ("/policies/0/uninspected", json!("pass"), "policies[0].uninspected: `pass` is not known here\n  help: use `deny` or `allow`"),
         ("/policies/0/uninspected/allow/0", json!("audoi"), "policies[0].uninspected.allow[0]: `audoi` is not known here\n  help: did you mean `audio`?"),
         ("/policies/0/uninspected/deny/0", json!("audio"), "policies[0].uninspected.deny[0]: `audio` is both allowed and denied"),
@@ -272,6 +296,10 @@ fn what_works_but_may_not_be_meant_is_a_warning() {
         warned(with("/connections/1/credential/value", json!("Bearer x"))),
         ["connections[1].credential.value: the credential is written in the set itself"]
     );
+    assert_eq!(
+        warned(with("/policies/0/mask/prompt/key", json!("0123456789abcdef"))),
+        ["policies[0].mask.prompt.key: the key of pseudonyms is written in the set itself"]
+    );
 }
 
 #[test]
@@ -317,7 +345,10 @@ fn values_are_read_as_written_and_defaults_are_the_documented_ones() {
     assert_eq!(set.connections[1].token_headers[0].name, "x-token");
     assert_eq!(set.policies[0].max_request_bytes, 1 << 20);
     assert_eq!(set.audit.as_ref().unwrap().cluster.timeout.as_secs(), 2);
-    assert_eq!(set.env_names().into_iter().collect::<Vec<_>>(), ["AUDIT_KEY", "OPENAI_API_KEY"]);
+    assert_eq!(
+        set.env_names().into_iter().collect::<Vec<_>>(),
+        ["AUDIT_KEY", "OPENAI_API_KEY", "PSEUDONYMS"]
+    );
     assert_eq!(set.clusters().iter().map(|name| name.value.as_str()).collect::<Vec<_>>(), ["idp", "audit"]);
 
     let claim = with("/issuers/0/groups_claim", json!(["https://example.com/groups"]));

@@ -18,11 +18,11 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    fn new(message: impl Into<String>) -> Self {
+    pub(super) fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), help: None }
     }
 
-    fn help(self, help: impl Into<String>) -> Self {
+    pub(super) fn help(self, help: impl Into<String>) -> Self {
         Self { help: Some(help.into()), ..self }
     }
 }
@@ -72,7 +72,7 @@ pub(super) fn literal(text: &str) -> Result<String, Fault> {
             Piece::Text(text) => plain.push_str(&text),
             Piece::Expression(inner) if inner.starts_with("env:") => {
                 return Err(Fault::new("holds `${env:…}` where no secret belongs")
-                    .help("it stands in the value of a credential and in the headers of a cluster only"));
+                    .help("it stands in the value of a credential, in the headers of a cluster and in the key of pseudonyms only"));
             }
             Piece::Expression(_) => {
                 return Err(Fault::new("holds `${…}`, which is not yet supported here")
@@ -93,13 +93,13 @@ pub(super) fn condition(text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-enum Piece {
+pub(super) enum Piece {
     Text(String),
     Expression(String),
 }
 
 /// Cuts text at `${…}`; `$${` is a literal `${`.
-fn split_template(text: &str) -> Result<Vec<Piece>, Fault> {
+pub(super) fn split_template(text: &str) -> Result<Vec<Piece>, Fault> {
     let mut pieces = Vec::new();
     let mut plain = String::new();
     let mut rest = text;

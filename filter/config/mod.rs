@@ -18,6 +18,7 @@ mod grammar;
 mod issuers;
 pub mod json;
 mod later;
+mod masks;
 pub mod node;
 pub mod parse;
 mod policies;

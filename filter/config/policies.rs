@@ -3,9 +3,8 @@
 use super::node::{Node, Value};
 use super::parse::unique;
 use super::problem::{Problem, shown};
-use super::read;
-use super::set::{Effect, Kind, Mask, Mode, Operator, Policy, Rule, Thinking, Uninspected};
-use super::tables;
+use super::set::{Effect, Kind, Mode, Policy, Rule, Uninspected};
+use super::{masks, read, tables};
 
 pub(super) const MODES: &[(&str, Mode)] = &[("enforce", Mode::Enforce), ("monitor", Mode::Monitor)];
 const PASS: &[(&str, bool)] = &[("deny", false), ("allow", true)];
@@ -16,12 +15,14 @@ pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Policy> {
     let rules = rules.iter().filter_map(|node| rule(node, problems)).collect();
     let uninspected = node.get("uninspected").map(|node| uninspected(node, problems)).unwrap_or_default();
     let limits = node.get("limits");
+    let masked = |side: &str| node.get("mask").and_then(|mask| mask.get(side));
     Some(Policy {
         name: read::located(node, "name")?,
         mode: read::choice(node, "mode", MODES),
         allow: read::verbatim(node, "allow")?,
         rules,
-        mask_response: node.get("mask").and_then(|mask| mask.get("response")).map(mask),
+        mask_prompt: masked("prompt").map(|node| masks::read(node, problems)),
+        mask_response: masked("response").map(|node| masks::read(node, problems)),
         uninspected,
         max_request_bytes: limits
             .map_or(tables::MAX_REQUEST, |node| read::size(node, "max_request_bytes", tables::MAX_REQUEST)),
@@ -60,16 +61,6 @@ fn rule(node: &Node, problems: &mut Vec<Problem>) -> Option<Rule> {
         message: read::located(node, "message"),
         mode: read::choice(node, "mode", MODES),
     })
-}
-
-fn mask(node: &Node) -> Mask {
-    let operator = read::choice(node, "operator", &[("replace", Operator::Replace)]);
-    let thinking = [("mask", Thinking::Mask), ("exempt", Thinking::Exempt), ("drop", Thinking::Drop)];
-    Mask {
-        entities: read::located_texts(node, "entities"),
-        operator: operator.unwrap_or_default(),
-        thinking: read::choice(node, "thinking", &thinking).unwrap_or_default(),
-    }
 }
 
 fn uninspected(node: &Node, problems: &mut Vec<Problem>) -> Uninspected {

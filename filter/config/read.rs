@@ -64,6 +64,14 @@ pub(super) fn share(node: &Node, key: &str, default: f64) -> f64 {
     }
 }
 
+/// A whole number that is not negative.
+pub(super) fn count(node: &Node, key: &str) -> Option<usize> {
+    match node.get(key)?.value {
+        Value::Integer(number) => usize::try_from(number).ok(),
+        _ => None,
+    }
+}
+
 /// The word under a key, looked up in a table.
 pub(super) fn choice<T: Copy>(node: &Node, key: &str, words: &[(&str, T)]) -> Option<T> {
     word(node.get(key)?, words)

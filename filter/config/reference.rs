@@ -22,8 +22,8 @@ their names and put together: lists are joined, everything else stands once. `ve
 
 Unknown keys are errors. Tags, anchors, aliases and keys given twice are refused. Durations are whole numbers with `ms`, `s`, `m` or
 `h`; sizes are bytes, or whole numbers with `Ki`, `Mi`, `Gi`, `k`, `M` or `G`. A name is 1 to 64 letters, digits, `-`, `_` or `.`.
-`${env:NAME}` is replaced by a variable of Envoy's environment, in the value of a credential and in the headers of a cluster only; `$${` is a
-literal `${`. Header names are tokens (RFC 9110), neither pseudo-headers nor headers of the connection itself.
+`${env:NAME}` is replaced by a variable of Envoy's environment, in the value of a credential, in the headers of a cluster and in the key of
+pseudonyms only; `${identity.…}` stands in their scope only; `$${` is a literal `${`. Header names are tokens (RFC 9110), neither pseudo-headers nor headers of the connection itself.
 ";
 
 const LATER_HEADING: &str = "
@@ -49,7 +49,12 @@ fn page() -> String {
 
 /// One table, then those of the maps in it.
 fn section(page: &mut String, section: &Section, path: &str) {
-    let _ = write!(page, "\n## {}\n\n", section.title);
+    let title = format!("\n## {}\n\n", section.title);
+    // What several keys have is told where it comes first.
+    if page.contains(&title) {
+        return;
+    }
+    page.push_str(&title);
     if !path.is_empty() {
         let _ = write!(page, "`{path}`\n\n");
     }
@@ -69,6 +74,7 @@ fn inner(kind: &Kind) -> Option<(&'static Section, &'static str)> {
     match kind {
         Kind::Section(section) | Kind::ChoiceOr(_, section) => Some((section, "")),
         Kind::List(item) | Kind::OneOrMany(item) => inner(item).map(|(section, _)| (section, "[]")),
+        Kind::Named(_, section) => Some((section, ".NAME")),
         _ => None,
     }
 }
@@ -91,6 +97,10 @@ fn kind(kind: &Kind) -> String {
         Kind::Size(least, most) => format!("size, {} to {}", write_size(*least), write_size(*most)),
         Kind::Share => "a number between 0 and 1".to_owned(),
         Kind::Choice(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
+        Kind::Count(least, most) => format!("a whole number, {least} to {most}"),
+        Kind::Named(form, section) => {
+            format!("map from {} to {}", form.name, self::kind(&Kind::Section(section)))
+        }
         Kind::Headers => "header names with values".to_owned(),
         Kind::Digests | Kind::Map => "a map".to_owned(),
         Kind::KeySet => "a JSON Web Key Set".to_owned(),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::grammar::{self, Fault};
+use super::masks;
 
 /// A map with known keys.
 pub(super) struct Section {
@@ -50,6 +51,8 @@ pub(super) enum Kind {
     Size(u64, u64),
     /// A number between 0 and 1.
     Share,
+    /// A whole number within bounds.
+    Count(u64, u64),
     /// One of some words.
     Choice(&'static [&'static str]),
     /// A map from header names to templates.
@@ -64,6 +67,8 @@ pub(super) enum Kind {
     OneOrMany(&'static Kind),
     /// One of some words, or a map.
     ChoiceOr(&'static [&'static str], &'static Section),
+    /// A map from names to maps.
+    Named(&'static Form, &'static Section),
     /// A map that is judged elsewhere.
     Map,
     /// A map.
@@ -102,4 +107,6 @@ pub(super) const ENTITY: Form = form("an entity", grammar::entity);
 pub(super) const PATTERN: Form = form("a pattern", |text| grammar::filled(text, "pattern"));
 pub(super) const CLASS: Form = form("a class of bytes such as `[0-9]`, or nothing", |_| Ok(()));
 pub(super) const WORD: Form = form("a word", |text| grammar::filled(text, "word"));
+pub(super) const CHARACTER: Form = form("a character", masks::character);
+pub(super) const SCOPE: Form = form("text with `${identity.…}`", |text| masks::scope(text).map(drop));
 pub(super) const REVISION: Form = form("a revision", grammar::revision);

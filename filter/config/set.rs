@@ -292,6 +292,8 @@ pub struct Policy {
     pub allow: Located<String>,
     /// In the order written.
     pub rules: Vec<Rule>,
+    /// What is masked in what is asked.
+    pub mask_prompt: Option<Mask>,
     /// What is masked in answers.
     pub mask_response: Option<Mask>,
     /// What may pass without being looked at.
@@ -329,10 +331,14 @@ pub struct Rule {
 pub struct Mask {
     /// Entities and sets of entities, by name; not empty.
     pub entities: Vec<Located<String>>,
-    /// What is put in an entity's place.
+    /// What becomes of a value.
     pub operator: Operator,
     /// What becomes of a model's thinking.
     pub thinking: Thinking,
+    /// Entities, and sets of them, of which something else becomes.
+    pub overrides: Vec<(Located<String>, Operator)>,
+    /// In prompts: whether what stands for a value is taken back in the answer.
+    pub restore: bool,
 }
 
 /// What becomes of a model's thinking.
@@ -347,12 +353,56 @@ pub enum Thinking {
     Drop,
 }
 
-/// What is put in an entity's place.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What becomes of a value.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Operator {
-    /// `<EMAIL_ADDRESS>`.
+    /// `<EMAIL_ADDRESS>` stands for it.
     #[default]
     Replace,
+    /// It is covered in part.
+    Mask {
+        /// Letters and digits that stay at its start.
+        keep_first: usize,
+        /// The same at its end.
+        keep_last: usize,
+        /// What covers the others: printable ASCII.
+        character: u8,
+    },
+    /// A name of its own stands for it.
+    Pseudonym {
+        /// The secret under which names are made.
+        key: Template,
+        /// Where a name holds; without parts: the whole set.
+        scope: Scope,
+    },
+    /// Nothing stands for it.
+    Redact,
+    /// The text ends before it.
+    Block,
+    /// It stays, and is counted.
+    Flag,
+}
+
+/// Text in which `${identity.…}` may stand; `$${` is a literal `${`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// The parts, in order.
+    pub parts: Vec<ScopePart>,
+}
+
+/// A part of a [`Scope`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScopePart {
+    /// Text as it stands.
+    Text(String),
+    /// `identity.id`.
+    Id,
+    /// `identity.subject`.
+    Subject,
+    /// `identity.issuer`.
+    Issuer,
+    /// `identity.claims.…`: the names on the way.
+    Claim(Vec<String>),
 }
 
 /// A detector beside the built-in ones.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::schema::{
-    AUTHORITY, CLAIM, CLASS, CONDITION, ENTITY, HEADER, JSON_PATH, Key, Kind, METHOD, NAME, Need, PATH,
-    PATH_PREFIX, PATTERN, PREFIX, REVISION, Section, TEMPLATE, TEXT, URI, WORD,
+    AUTHORITY, CHARACTER, CLAIM, CLASS, CONDITION, ENTITY, HEADER, JSON_PATH, Key, Kind, METHOD, NAME, Need,
+    PATH, PATH_PREFIX, PATTERN, PREFIX, REVISION, SCOPE, Section, TEMPLATE, TEXT, URI, WORD,
 };
 use super::set::{Kind as Uninspected, Protocol};
 
@@ -291,7 +291,12 @@ pub(super) const POLICY: Section = Section {
         ),
         may("rules", Kind::List(&Kind::Section(&RULE)), "none", "Each has exactly one of `deny` and `flag`."),
         may("limits", Kind::Section(&LIMITS), "", "Bounds."),
-        may("mask", Kind::Section(&MASKS), "nothing is masked", "What callers do not get to see."),
+        may(
+            "mask",
+            Kind::Section(&MASKS),
+            "nothing is masked",
+            "What models do not get to see of prompts, and callers of answers.",
+        ),
         may(
             "uninspected",
             Kind::ChoiceOr(PASS, &UNINSPECTED),
@@ -329,23 +334,91 @@ pub(super) const LIMITS: Section = Section {
 
 pub(super) const MASKS: Section = Section {
     title: "Masks",
-    keys: &[may("response", Kind::Section(&MASK), "nothing", "What is masked in answers.")],
+    keys: &[
+        may(
+            "prompt",
+            Kind::Section(&PROMPT),
+            "nothing",
+            "What is masked in what is asked, before it goes upstream.",
+        ),
+        may("response", Kind::Section(&RESPONSE), "nothing", "What is masked in answers."),
+    ],
 };
 
-pub(super) const MASK: Section = Section {
-    title: "A mask",
+/// What can become of a value.
+const OPERATORS: &[&str] = &["replace", "mask", "pseudonym", "redact", "block", "flag"];
+
+const ENTITIES: Key = must(
+    "entities",
+    Kind::List(&Kind::Text(&ENTITY)),
+    "Entities, and sets of them such as `PII` and `SECRETS`.",
+);
+const OPERATOR: Key = may(
+    "operator",
+    Kind::Choice(OPERATORS),
+    "`replace`",
+    "What becomes of a value: `replace` puts `<EMAIL_ADDRESS>`, `mask` covers it, `pseudonym` puts `<EMAIL_ADDRESS_7f3a9c12ab34>`, `redact` leaves nothing, `block` refuses or ends the whole, `flag` counts it.",
+);
+const KEEP_FIRST: Key = may(
+    "keep_first",
+    Kind::Count(0, 16),
+    "`0`",
+    "With `mask`: letters and digits that stay at the value's start.",
+);
+const KEEP_LAST: Key =
+    may("keep_last", Kind::Count(0, 16), "`0`", "With `mask`: letters and digits that stay at its end.");
+const COVER: Key =
+    may("character", Kind::Text(&CHARACTER), "`*`", "With `mask`: what stands for each that does not.");
+const PSEUDONYM_KEY: Key = may(
+    "key",
+    Kind::Text(&TEMPLATE),
+    "",
+    "With `pseudonym`, and required there: the secret under which names are made, `${env:NAME}`; 16 bytes or more.",
+);
+const PSEUDONYM_SCOPE: Key = may(
+    "scope",
+    Kind::Text(&SCOPE),
+    "the whole set",
+    "With `pseudonym`: where a name holds, such as `${identity.claims.tenant}`. In another scope a value has another name.",
+);
+const OVERRIDES: Key = may(
+    "overrides",
+    Kind::Named(&ENTITY, &OVERRIDE),
+    "none",
+    "Other operators for some of the entities, or for sets of them; an entity's own goes before its set's.",
+);
+
+pub(super) const PROMPT: Section = Section {
+    title: "A mask of prompts",
     keys: &[
-        must(
-            "entities",
-            Kind::List(&Kind::Text(&ENTITY)),
-            "Entities, and sets of them such as `PII` and `SECRETS`.",
-        ),
+        ENTITIES,
+        OPERATOR,
+        KEEP_FIRST,
+        KEEP_LAST,
+        COVER,
+        PSEUDONYM_KEY,
+        PSEUDONYM_SCOPE,
+        OVERRIDES,
         may(
-            "operator",
-            Kind::Choice(&["replace"]),
-            "`replace`",
-            "What stands in their place: `replace` puts `<EMAIL_ADDRESS>`.",
+            "restore",
+            Kind::Flag,
+            "`false`",
+            "Whether values that were replaced (`replace`, `pseudonym`) are put back in what the model answers, within that exchange.",
         ),
+    ],
+};
+
+pub(super) const RESPONSE: Section = Section {
+    title: "A mask of answers",
+    keys: &[
+        ENTITIES,
+        OPERATOR,
+        KEEP_FIRST,
+        KEEP_LAST,
+        COVER,
+        PSEUDONYM_KEY,
+        PSEUDONYM_SCOPE,
+        OVERRIDES,
         may(
             "thinking",
             Kind::Choice(&["mask", "exempt", "drop"]),
@@ -354,6 +427,18 @@ pub(super) const MASK: Section = Section {
              leaves the signature empty where that changed something, `exempt` keeps both as they came, `drop` leaves \
              both empty.",
         ),
+    ],
+};
+
+const OVERRIDE: Section = Section {
+    title: "An override",
+    keys: &[
+        must("operator", Kind::Choice(OPERATORS), "What becomes of a value, as above."),
+        KEEP_FIRST,
+        KEEP_LAST,
+        COVER,
+        may("key", Kind::Text(&TEMPLATE), "the mask's", "With `pseudonym`."),
+        may("scope", Kind::Text(&SCOPE), "the mask's", "With `pseudonym`."),
     ],
 };
 

@@ -2,14 +2,28 @@
 
 use std::collections::BTreeSet;
 
-use super::set::{ClusterRef, JwksSource, Located, PolicySet, Template, TemplatePart};
+use super::set::{ClusterRef, JwksSource, Located, Operator, PolicySet, Template, TemplatePart};
 
 impl PolicySet {
     /// Names of the environment variables that the set reads, in order of the alphabet.
     pub fn env_names(&self) -> BTreeSet<&str> {
         let credentials = self.connections.iter().filter_map(|connection| connection.credential.as_ref());
         let headers = self.cluster_refs().flat_map(|cluster| cluster.headers.iter().map(|(_, value)| value));
-        credentials.map(|credential| &credential.value).chain(headers).flat_map(names).collect()
+        let credentials = credentials.map(|credential| &credential.value);
+        credentials.chain(headers).chain(self.pseudonym_keys()).flat_map(names).collect()
+    }
+
+    /// The keys under which pseudonyms are made.
+    pub fn pseudonym_keys(&self) -> impl Iterator<Item = &Template> {
+        let masks =
+            self.policies.iter().flat_map(|policy| policy.mask_prompt.iter().chain(&policy.mask_response));
+        let operators = masks.flat_map(|mask| {
+            std::iter::once(&mask.operator).chain(mask.overrides.iter().map(|(_, operator)| operator))
+        });
+        operators.filter_map(|operator| match operator {
+            Operator::Pseudonym { key, .. } => Some(key),
+            _ => None,
+        })
     }
 
     /// The clusters that the module itself calls, each once, where the set first names it.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::detectors;
+use super::masks::Masking;
 use super::recogniser::Recogniser;
 use crate::config::Problem;
 use crate::config::set::{
@@ -63,7 +64,7 @@ pub struct Lane {
     pub watch: Plan,
     /// The credential alone, which is covered in every mode.
     pub cover: Plan,
-    /// Whether the policy masks entities, beside the credential.
+    /// Whether the policy changes values in answers, beside the credential.
     pub masks_entities: bool,
 }
 
@@ -87,8 +88,10 @@ pub struct Policy {
     pub rules: rules::Policy,
     /// Whether a rule that can refuse reads the body, so that headers are held until it is whole.
     pub holds_for_body: bool,
+    /// What is masked in what is asked.
+    pub prompt: Option<Masking>,
     /// What is masked in answers.
-    pub entities: Entities,
+    pub response: Option<Masking>,
     /// Finds those of the entities that no pattern can.
     pub recogniser: Option<Rc<Recogniser>>,
     /// What becomes of a model's thinking in answers.
@@ -103,6 +106,13 @@ pub struct Policy {
     pub reads_headers: bool,
     /// Whether any condition reads what a request's body asks for.
     pub reads_view: bool,
+}
+
+impl Policy {
+    /// The entities that are masked in answers.
+    pub fn masked_in_answers(&self) -> Entities {
+        self.response.as_ref().map_or(Entities::NONE, Masking::entities)
+    }
 }
 
 /// The proxy's environment: the value of a variable, where it is set and let through.
@@ -122,7 +132,8 @@ impl Guard {
         let recognisers: Vec<Rc<Recogniser>> = set.recognisers.iter().filter_map(compiled).collect();
         let mut policies = BTreeMap::new();
         for policy in &set.policies {
-            if let Some(compiled) = compile_policy(policy, bundle, &catalogue, &recognisers, &mut problems) {
+            let compiled = compile_policy(policy, bundle, &catalogue, &recognisers, env, &mut problems);
+            if let Some(compiled) = compiled {
                 policies.insert(policy.name.value.clone(), Rc::new(compiled));
             }
         }
@@ -200,6 +211,7 @@ fn compile_policy(
     bundle: &Bundle,
     catalogue: &Catalogue,
     recognisers: &[Rc<Recogniser>],
+    env: Option<&Env<'_>>,
     problems: &mut Vec<Problem>,
 ) -> Option<Policy> {
     let before = problems.len();
@@ -207,8 +219,11 @@ fn compile_policy(
     let allow =
         condition_problem(&policy.allow, Condition::compile(&policy.allow.value, Phase::Body), problems);
     let compiled: Vec<Rule> = policy.rules.iter().filter_map(|rule| compile_rule(rule, problems)).collect();
-    let masked = |mask: &set::Mask| resolve(&mask.entities, catalogue, problems);
-    let entities = policy.mask_response.as_ref().map_or(Entities::NONE, masked);
+    let prompt =
+        policy.mask_prompt.as_ref().and_then(|mask| Masking::compile(mask, catalogue, env, problems));
+    let response =
+        policy.mask_response.as_ref().and_then(|mask| Masking::compile(mask, catalogue, env, problems));
+    let entities = response.as_ref().map_or(Entities::NONE, Masking::entities);
     let recogniser = recogniser_of(policy, entities, recognisers, problems);
     if problems.len() > before {
         return None;
@@ -218,15 +233,19 @@ fn compile_policy(
         rule.effect() == rules::Effect::Deny && rule.mode(mode_of(mode)) == rules::Mode::Enforce
     };
     // A rule may enforce within a policy that only watches.
+    let masks_prompt = mode == Mode::Enforce && prompt.as_ref().is_some_and(Masking::alters);
     let holds_for_body = mode == Mode::Enforce && allow.reads_body()
+        || masks_prompt
         || compiled.iter().any(|rule| acts(rule) && rule.condition().reads_body());
-    if holds_for_body && !bundle.host.body_before_headers {
+    let blocks_answers = mode == Mode::Enforce && response.as_ref().is_some_and(Masking::blocks);
+    if (holds_for_body || blocks_answers) && !bundle.host.body_before_headers {
+        let what = match holds_for_body {
+            true => "must read the body before a call goes on",
+            false => "must read answers before they go out, for it blocks values in them",
+        };
         let problem = Problem::error(
             &policy.name.place,
-            format!(
-                "the policy `{}` must read the body before a call goes on, and this proxy does not hold headers back",
-                policy.name.value
-            ),
+            format!("the policy `{}` {what}, and this proxy does not hold headers back", policy.name.value),
         );
         problems.push(problem.help(HOLD_HEADERS));
         return None;
@@ -249,7 +268,8 @@ fn compile_policy(
         digest: bundle.policy_digests.get(&policy.name.value).cloned().unwrap_or_default(),
         mode,
         holds_for_body,
-        entities,
+        prompt,
+        response,
         recogniser,
         thinking: thinking_of(policy),
         uninspected: policy.uninspected.clone(),
@@ -318,16 +338,6 @@ fn caret(source: &str, offset: usize, len: usize) -> String {
     format!("    {head}{tail}\n    {indent}{}", "^".repeat(width))
 }
 
-fn resolve(names: &[Located<String>], catalogue: &Catalogue, problems: &mut Vec<Problem>) -> Entities {
-    names.iter().fold(Entities::NONE, |all, name| match catalogue.resolve(&name.value) {
-        Ok(found) => all.union(found),
-        Err(error) => {
-            problems.push(Problem::error(&name.place, error.to_string()));
-            all
-        }
-    })
-}
-
 fn compile_lane(
     connection: &Connection,
     set: &set::PolicySet,
@@ -347,6 +357,19 @@ fn compile_lane(
         written.into_iter().for_each(|written| check_reads(connection, api, written, compiled, problems));
     }
     let answers = answers(connection, api, problems);
+    if let Some(policy) = policy.as_ref().filter(|policy| policy.prompt.is_some())
+        && connection.protocol != Protocol::OpenAi
+    {
+        // Its requests are not read, so the mask would leave them as they are.
+        let message = format!(
+            "the policy `{}` masks prompts, which is not yet supported for this protocol",
+            policy.name
+        );
+        let place = connection.policy.as_ref().map_or(&connection.name.place, |name| &name.place);
+        problems
+            .push(Problem::error(place, message).help("give the connection a policy without `mask.prompt`"));
+        return None;
+    }
     let mut secrets = Vec::new();
     let credential = match (&connection.credential, env) {
         (Some(credential), Some(env)) => {
@@ -355,7 +378,8 @@ fn compile_lane(
         }
         _ => None,
     };
-    let entities = policy.as_ref().map_or(Entities::NONE, |policy| policy.entities);
+    let response = policy.as_ref().and_then(|policy| policy.response.as_ref());
+    let entities = response.map_or(Entities::NONE, Masking::entities);
     let issuers = set
         .issuers
         .iter()
@@ -372,7 +396,7 @@ fn compile_lane(
         plan: Plan::new(catalogue, entities, secrets.clone()),
         watch: Plan::new(catalogue, entities, Vec::new()),
         cover: Plan::new(catalogue, Entities::NONE, secrets),
-        masks_entities: !entities.is_empty(),
+        masks_entities: response.is_some_and(Masking::alters),
         policy,
         connection: connection.clone(),
     })

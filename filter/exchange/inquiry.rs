@@ -10,6 +10,7 @@ use super::refusal::{Code, Refusal};
 use crate::config::set::Kind;
 use crate::host::Host;
 use crate::identity::{Identity, bearer};
+use crate::mask::Found;
 use crate::policy::decision::{Denial, Reason};
 use crate::policy::{Fact, Facts, Variable};
 use crate::protocol::RequestError;
@@ -47,6 +48,8 @@ pub(super) struct Inquiry {
     pub prompt: String,
     /// Entities of the prompt, where a condition asks.
     pub entities: Vec<String>,
+    /// What the policy's mask found in the prompt.
+    pub found: Found,
     pub uninspected: BTreeSet<Kind>,
     /// What enforce would have answered.
     pub would: Option<Refusal>,
@@ -230,6 +233,9 @@ impl Exchange {
         ];
         self.inquiry.prompt = view.text();
         self.inquiry.view = Some(view);
+        if self.policy().is_some_and(|policy| policy.prompt.is_some()) {
+            self.inquiry.body = body;
+        }
         for (present, kind) in found {
             if present {
                 self.uninspected(kind)?;

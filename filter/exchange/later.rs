@@ -67,7 +67,8 @@ impl Worker {
                 for finding in &findings {
                     let name = self.guard.catalogue.name(finding.entity);
                     question.record.answered.response_entities.add(name, 1);
-                    host.count(&metrics::masked(&question.policy, name), 1);
+                    question.record.answered.response_operators.add("none", 1);
+                    host.count(&metrics::masked(&question.policy, "response", name, "none"), 1);
                 }
                 self.record(host, &Record::End(question.record));
             }

@@ -3,15 +3,18 @@
 //! A start record is written when an exchange goes upstream, an end record when it is over, however. A refusal before
 //! identity has an end record alone, in a queue of its own: a flood of bad tokens must evict nobody's record.
 
+use super::guard::Policy;
 use super::later::Question;
+use super::masks::Masking;
 use super::refusal::Code;
 use super::{Exchange, Stage, metrics};
 use crate::audit::record::{Answered, Facts};
 use crate::audit::{
-    Claims, Decision, EndRecord, Outcome, Path, Record, Seconds, StartRecord, Tally, Text, Texts, TraceParent,
+    Claims, Decision, EndRecord, Outcome, Path, Record, Seconds, StartRecord, Text, Texts, TraceParent,
 };
 use crate::config::set::Mode;
 use crate::host::Host;
+use crate::mask::text::Entity;
 use crate::mask::{self, Found};
 use crate::policy::Variable;
 
@@ -42,7 +45,7 @@ impl Exchange {
             self.stage == Stage::Refused && self.inquiry.identity.is_none() && !self.start_recorded;
         if let Some((recogniser, text)) = self.question() {
             let policy = self.policy().map(|policy| policy.name.clone()).unwrap_or_default();
-            let wanted = self.policy().map(|policy| policy.entities).unwrap_or_default();
+            let wanted = self.policy().map(Policy::masked_in_answers).unwrap_or_default();
             return self
                 .worker
                 .record_later(host, Question { recogniser, wanted, text, policy, record: end });
@@ -122,8 +125,16 @@ impl Exchange {
         for (rule, error) in &inquiry.errors {
             facts.rule_errors.push(format!("{rule}: {error}"));
         }
+        let (masked, catalogue) = (self.prompt_found(), &self.worker.guard.catalogue);
         for entity in &inquiry.entities {
-            facts.prompt_entities.add(entity, 1);
+            // The mask counts; a condition only asks.
+            if !masked.iter().any(|seen| catalogue.name(seen.entity) == entity) {
+                facts.prompt_entities.add(entity, 1);
+            }
+        }
+        for seen in &masked {
+            facts.prompt_entities.add(catalogue.name(seen.entity), seen.count);
+            facts.prompt_operators.add(seen.operator, seen.count);
         }
         facts
     }
@@ -151,9 +162,17 @@ impl Exchange {
             response_bytes: self.start_recorded.then(|| answer.sent.into()),
             duration: Some(since(now)),
             first_byte: (answer.first_byte > 0).then(|| since(answer.first_byte)),
-            response_entities: self.entities(),
+            response_restored: self
+                .answer
+                .rewriter
+                .as_ref()
+                .and_then(|rewriter| (rewriter.restored() > 0).then(|| rewriter.restored().into())),
             ..Answered::default()
         };
+        for seen in self.response_found() {
+            answered.response_entities.add(self.worker.guard.catalogue.name(seen.entity), seen.count);
+            answered.response_operators.add(seen.operator, seen.count);
+        }
         if let Some(rewriter) = &answer.rewriter {
             let usage = rewriter.usage();
             // An upstream may write anything where an identifier belongs.
@@ -178,23 +197,38 @@ impl Exchange {
         }
     }
 
-    fn entities(&self) -> Tally {
-        let catalogue = &self.worker.guard.catalogue;
-        let mut tally = Tally::default();
-        for (entity, count) in self.found.iter() {
-            tally.add(catalogue.name(entity), count);
-        }
+    /// What the policy's mask found in the prompt.
+    fn prompt_found(&self) -> Vec<Seen> {
+        let masking = self.policy().and_then(|policy| policy.prompt.as_ref());
+        self.seen(&self.inquiry.found, masking)
+    }
+
+    /// What was found in the answer: head, body and trailers.
+    fn response_found(&self) -> Vec<Seen> {
+        let mut found = self.found.clone();
         for (entity, count) in self.answer.rewriter.iter().flat_map(|rewriter| rewriter.found()) {
-            tally.add(catalogue.name(*entity), *count);
+            found.add_many(*entity, *count);
         }
-        tally
+        self.seen(&found, self.policy().and_then(|policy| policy.response.as_ref()))
+    }
+
+    fn seen(&self, found: &Found, masking: Option<&Masking>) -> Vec<Seen> {
+        let enforce = self.mode() == Mode::Enforce;
+        let operator = |entity| match masking {
+            Some(masking) if enforce => masking.operator_name(entity),
+            // The credential is covered in every mode, with or without a mask.
+            _ if entity == mask::UPSTREAM_CREDENTIAL => "replace",
+            _ => "none",
+        };
+        found.iter().map(|(entity, count)| Seen { entity, count, operator: operator(entity) }).collect()
     }
 
     /// The status that the caller got; `None` where none went out.
     fn status(&self) -> Option<u16> {
         match &self.refusal {
-            Some(refusal) => Some(refusal.code.status()),
-            None => (self.answer.status > 0).then_some(self.answer.status),
+            // Where a stream was broken off, its head was out already.
+            Some(refusal) if self.stage == Stage::Refused => Some(refusal.code.status()),
+            _ => (self.answer.status > 0).then_some(self.answer.status),
         }
     }
 
@@ -247,8 +281,11 @@ impl Exchange {
         for (rule, _) in &self.inquiry.errors {
             host.count(&metrics::rule(policy, rule, "error"), 1);
         }
-        for (entity, count) in self.entities().iter() {
-            host.count(&metrics::masked(policy, entity), count.get());
+        for (side, found) in [("prompt", self.prompt_found()), ("response", self.response_found())] {
+            for seen in found {
+                let name = self.worker.guard.catalogue.name(seen.entity);
+                host.count(&metrics::masked(policy, side, name, seen.operator), seen.count);
+            }
         }
         for kind in &self.inquiry.uninspected {
             host.count(&metrics::uninspected(policy, kind.name()), 1);
@@ -257,6 +294,13 @@ impl Exchange {
             host.record(&metrics::held(policy), to_u64(self.answer.peak_held));
         }
     }
+}
+
+/// How often an entity was found, and what became of it.
+struct Seen {
+    entity: Entity,
+    count: u64,
+    operator: &'static str,
 }
 
 /// Whether a refusal lays the fault with the caller or with the guard and its surroundings.

@@ -10,7 +10,11 @@ pub const METRICS: [(&str, &[&str], &str); 10] = [
         &["policy", "rule", "outcome"],
         "Rules (and allow) that held or failed: deny, flag, would_deny, error.",
     ),
-    ("portcullis_masked_total", &["policy", "entity"], "Entities masked in answers (in monitor: found)."),
+    (
+        "portcullis_masked_total",
+        &["policy", "side", "entity", "operator"],
+        "Values found in prompts and answers (`side`: prompt, response), and what became of them: the operator, or `none` in monitor.",
+    ),
     (
         "portcullis_held_bytes",
         &["policy"],
@@ -57,9 +61,9 @@ pub fn rule(policy: &str, rule: &str, outcome: &str) -> Metric {
     metric(1, &[policy, rule, outcome])
 }
 
-/// Entities were masked.
-pub fn masked(policy: &str, entity: &str) -> Metric {
-    metric(2, &[policy, entity])
+/// Values were found.
+pub fn masked(policy: &str, side: &str, entity: &str, operator: &str) -> Metric {
+    metric(2, &[policy, side, entity, operator])
 }
 
 /// Bytes held back.

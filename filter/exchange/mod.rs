@@ -11,25 +11,30 @@
 //! | [`worker`] | keys, records and waits of one worker |
 //! | [`head`], [`path`], [`route`] | reading a request's head, and which connection it is on |
 //! | [`request`] | the request's half, in order |
-//! | [`response`], [`answer`] | the response's half |
+//! | [`prompt`] | what is asked, masked |
+//! | [`response`], [`answer`], [`blocked`] | the response's half |
 //! | [`recogniser`], [`recognition`], [`later`] | asking a service for what no pattern finds; the answer, or in monitor the record, that waits for it |
+//! | [`masks`] | a policy's masks, compiled |
 //! | [`inquiry`] | what has been learnt of a request, and the facts that conditions read of it |
 //! | [`ledger`] | the records of an exchange |
 //! | [`refusal`] | what a caller is told |
 //! | [`metrics`] | the table of metrics |
 
 pub mod answer;
+mod blocked;
 pub mod detectors;
 #[cfg(test)]
 mod fake;
-mod guard;
+pub mod guard;
 pub mod head;
 mod inquiry;
 mod keys;
 mod later;
 mod ledger;
+pub mod masks;
 pub mod metrics;
 pub mod path;
+mod prompt;
 mod recogniser;
 mod recognition;
 pub mod refusal;
@@ -44,7 +49,8 @@ use std::rc::Rc;
 
 use crate::config::set::{Expose, Mode};
 use crate::host::Host;
-use crate::mask::Found;
+use crate::mask::operators::restore::Restoration;
+use crate::mask::{Found, Plan};
 use guard::{Lane, Policy};
 use inquiry::Inquiry;
 use refusal::Refusal;
@@ -82,6 +88,10 @@ pub struct Exchange {
     inquiry: Inquiry,
     answer: Answer,
     refusal: Option<Refusal>,
+    /// What is masked in the answer; `None`: the lane's plan holds.
+    plan: Option<Plan>,
+    /// What stood for values in the prompt, and is taken back.
+    names: Rc<Restoration>,
     /// Whether the connection's credential went upstream.
     credentialed: bool,
     /// Bytes taken by the credential's cover and not yet sent.
@@ -105,6 +115,8 @@ impl Exchange {
             inquiry: Inquiry::default(),
             answer: Answer::default(),
             refusal: None,
+            plan: None,
+            names: Rc::default(),
             credentialed: false,
             covered: Vec::new(),
             found: Found::default(),
@@ -144,8 +156,15 @@ impl Exchange {
         self.policy().map_or(self.worker.guard.mode, |policy| policy.mode)
     }
 
+    /// Whether the answer may come out other than it comes in.
     fn masks_answer(&self) -> bool {
-        self.mode() == Mode::Enforce && self.lane.as_ref().is_some_and(|lane| !lane.plan.is_empty())
+        let masks = |lane: &Rc<Lane>| lane.masks_entities || !lane.cover.is_empty();
+        self.mode() == Mode::Enforce && (self.lane.as_ref().is_some_and(masks) || !self.names.is_empty())
+    }
+
+    /// What is looked for in the answer, and what becomes of it.
+    fn answer_plan(&self, lane: &Lane) -> Plan {
+        self.plan.as_ref().unwrap_or(&lane.plan).clone()
     }
 
     /// Our headers on answers, as the set exposes them.

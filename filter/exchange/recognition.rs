@@ -6,9 +6,10 @@
 
 use std::rc::Rc;
 
+use super::guard::Policy;
 use super::recogniser::Recogniser;
 use super::refusal::{Code, Refusal};
-use super::{Exchange, metrics};
+use super::{Exchange, blocked, metrics};
 use crate::config::set::{Kind, Mode};
 use crate::host::{CallId, Flow, Host, Reply, Side};
 use crate::mask::recognised::{Recognised, Texts};
@@ -36,7 +37,7 @@ impl Exchange {
     }
 
     fn wanted(&self) -> impl Fn(Entity) -> bool + 'static {
-        let entities = self.policy().map(|policy| policy.entities).unwrap_or_default();
+        let entities = self.policy().map(Policy::masked_in_answers).unwrap_or_default();
         move |entity| entities.contains(entity)
     }
 
@@ -53,6 +54,8 @@ impl Exchange {
         match self.answer.kind {
             Some(BodyKind::Json | BodyKind::Text) if enforce => {
                 self.answer.reading = Reading::Gathering(0);
+                // It is held here already, and what blocks is seen before anything goes out.
+                self.answer.whole = None;
                 Ok(Flow::Pause)
             }
             Some(BodyKind::Json | BodyKind::Text) => {
@@ -85,7 +88,7 @@ impl Exchange {
     }
 
     /// A piece of an answer that is held came, or its end.
-    pub(super) fn gather(&mut self, host: &dyn Host, size: usize, end: bool) -> Flow {
+    pub(super) fn hold_for_reading(&mut self, host: &dyn Host, size: usize, end: bool) -> Flow {
         if matches!(self.answer.reading, Reading::Asked { .. }) {
             return Flow::Pause;
         }
@@ -119,9 +122,12 @@ impl Exchange {
         let body = host.body(Side::Response, size);
         let mut masked = Vec::with_capacity(body.len());
         if let Some(rewriter) = &mut self.answer.rewriter {
-            rewriter.push(&body, true, &mut masked).map_err(|error| {
-                host.count(&metrics::error("upstream_unreadable"), 1);
-                Refusal::new(Code::UpstreamUnreadable, error.to_string()).because("upstream_schema")
+            rewriter.push(&body, true, &mut masked).map_err(|why| {
+                let refusal = blocked::refusal(&self.worker.guard.catalogue, &why);
+                if refusal.code == Code::UpstreamUnreadable {
+                    host.count(&metrics::error("upstream_unreadable"), 1);
+                }
+                refusal
             })?;
         }
         let texts = Texts::default();
@@ -166,11 +172,15 @@ impl Exchange {
         for finding in &findings {
             self.found.add(finding.entity);
         }
-        let catalogue = self.worker.guard.catalogue.clone();
-        let replacement = Rc::new(move |entity| catalogue.replacement(entity).to_vec());
+        let plan = self.lane.clone().map(|lane| self.answer_plan(&lane));
+        let Some(plan) = plan else { return };
+        if let Some(entity) = plan.blocking(&self.found) {
+            let refusal = blocked::blocked(&self.worker.guard.catalogue, entity);
+            return self.reading_failed(host, &refusal);
+        }
         let out = match findings.is_empty() {
             true => masked,
-            false => read_again(kind, table, &masked, Recognised::new(texts.spans(&findings), replacement)),
+            false => read_again(kind, table, &masked, Recognised::new(&texts, &findings, &plan)),
         };
         self.release(host, size, &out);
         if self.answer.trailers {

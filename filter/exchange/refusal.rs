@@ -154,11 +154,15 @@ mod tests {
             Code::Unauthenticated => {
                 "No token, two that differ, or one that does not hold. With `www-authenticate`."
             }
-            Code::Forbidden => "`allow` or a rule says no, or no connection is open for the request.",
+            Code::Forbidden => {
+                "`allow` or a rule says no, prompt or answer holds a value that the policy blocks, or no connection is open for the request."
+            }
             Code::InvalidRequest => {
                 "A path or a body that two readers could read differently, or a body that is no JSON."
             }
-            Code::TooLarge => "The body is above the policy's `limits.max_request_bytes`.",
+            Code::TooLarge => {
+                "The body is above the policy's `limits.max_request_bytes`, or masking made it much larger."
+            }
             Code::Uninspectable => {
                 "The request is of a kind that cannot be looked into, and `uninspected` does not let it pass."
             }

@@ -324,6 +324,10 @@ impl Exchange {
         }
         // A body that goes by unheld is judged again at its end, by what only watches.
         self.judge(self.inquiry.complete)?;
+        self.settle_masks()?;
+        if self.inquiry.complete {
+            self.mask_prompt(host, true)?;
+        }
         self.forward(host);
         Ok(Flow::Continue)
     }
@@ -346,7 +350,8 @@ impl Exchange {
         if end {
             self.inquiry.complete = true;
             // It went upstream already: what is objected to now can only be written down.
-            let _too_late = self.read_view().and_then(|()| self.judge(true));
+            let _too_late =
+                self.read_view().and_then(|()| self.judge(true)).and_then(|()| self.mask_prompt(host, false));
             self.record_start(host);
         }
     }

@@ -11,11 +11,13 @@
 use super::guard::Lane;
 use super::recognition::Reading;
 use super::refusal::{Code, Refusal};
-use super::{Exchange, Stage, answer, metrics};
+use super::{Exchange, Stage, answer, blocked, metrics};
 use crate::config::set::{Kind, Mode};
 use crate::host::{Flow, Header, Host, LocalAnswer, Side};
+use crate::mask::operators::restore::Restoring;
 use crate::mask::text::{Masks, Sink, TextMask};
-use crate::mask::{self, Masker, Plan};
+use crate::mask::{self, Found, Masker, Plan};
+use crate::protocol::Unreadable;
 use crate::protocol::api::{self, Api};
 use crate::protocol::aws_frames;
 use crate::protocol::coding::Coding;
@@ -42,7 +44,9 @@ enum Act {
 pub(super) struct Answer {
     act: Act,
     /// Reads the answer; `None`: it cannot be read, and passes.
-    pub(super) rewriter: Option<Box<ResponseRewriter<Plan>>>,
+    pub(super) rewriter: Option<Box<ResponseRewriter<Restoring>>>,
+    /// What it gave of an answer that goes out whole or not at all.
+    pub(super) whole: Option<Vec<u8>>,
     /// Covers the credential where nothing else is changed.
     cover: Option<Masker>,
     pub(super) kind: Option<BodyKind>,
@@ -67,6 +71,11 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// Nothing more of it goes out.
+    pub(super) fn cut(&mut self, why: String) {
+        (self.act, self.cut, self.whole) = (Act::Cut, Some(why), None);
+    }
+
     fn holds(&self) -> bool {
         let held = self.rewriter.as_ref().map_or(0, |rewriter| rewriter.held());
         let covered = self.cover.as_ref().map_or(0, TextMask::held);
@@ -85,10 +94,10 @@ impl Exchange {
         let status = status_of(&headers);
         self.answer = Answer { status, first_byte: host.now(), ended: end, ..Answer::default() };
         match self.read_answer(host, &headers, end).and_then(|()| self.begin_reading()) {
-            Ok(flow) => flow,
+            Ok(flow) if self.answer.whole.is_none() => flow,
+            Ok(_) => Flow::Pause,
             Err(refusal) => {
-                self.answer.act = Act::Cut;
-                self.answer.cut = Some(refusal.reason.clone());
+                self.answer.cut(refusal.reason.clone());
                 self.refuse(host, &refusal);
                 Flow::Pause
             }
@@ -131,15 +140,16 @@ impl Exchange {
                 "the upstream refused the connection's credential",
             ));
         }
+        let plan = self.answer_plan(&lane);
         if self.masks_answer() && !self.inquiry.tunnel {
-            self.cover_headers(host, headers, &lane.plan);
+            self.cover_headers(host, headers, &plan)?;
         } else if self.credentialed {
-            self.cover_headers(host, headers, &lane.cover);
+            self.cover_headers(host, headers, &lane.cover)?;
         }
         if self.inquiry.tunnel {
             return Ok(());
         }
-        let masks = if self.masks_answer() { &lane.plan } else { &lane.watch };
+        let masks = if self.masks_answer() { &plan } else { &lane.watch };
         if end {
             return Ok(());
         }
@@ -149,7 +159,8 @@ impl Exchange {
                 self.answer.kind = Some(kind);
                 let coding = answer::coding(headers).unwrap_or_default();
                 self.answer.coding = coding;
-                let rewriter = ResponseRewriter::new(kind, self.answers(&lane), masks.clone()).coded(coding);
+                let masks = Restoring::new(masks.clone(), std::rc::Rc::clone(&self.names));
+                let rewriter = ResponseRewriter::new(kind, self.answers(&lane), masks).coded(coding);
                 // Where nothing but the credential is masked, nothing is dropped either.
                 let keeps_all = !self.masks_answer() || !lane.masks_entities;
                 let thinking = self.policy().map(|policy| policy.thinking).unwrap_or_default();
@@ -172,6 +183,9 @@ impl Exchange {
         }
         if self.masks_answer() && self.answer.rewriter.is_some() {
             self.answer.act = Act::Rewrite;
+            if plan.blocks() && self.answer.kind != Some(BodyKind::EventStream) {
+                self.answer.whole = Some(Vec::new());
+            }
             for name in answer::STALE {
                 host.remove_header(Side::Response, name);
             }
@@ -202,11 +216,14 @@ impl Exchange {
     }
 
     /// Masks what an answer's headers hold. A name may come several times, and its values keep their order.
-    fn cover_headers(&mut self, host: &dyn Host, headers: &[Header], plan: &Plan) {
+    fn cover_headers(&mut self, host: &dyn Host, headers: &[Header], plan: &Plan) -> Result<(), Refusal> {
         let mut masked: Vec<Option<Vec<u8>>> = Vec::with_capacity(headers.len());
         for (name, value) in headers {
             let searched = answer::is_searched(name);
             masked.push(if searched { mask::mask_whole(plan, value, &mut self.found) } else { None });
+        }
+        if let Some(entity) = plan.blocking(&self.found) {
+            return Err(blocked::blocked(&self.worker.guard.catalogue, entity));
         }
         let values = || headers.iter().zip(&masked);
         for (at, ((name, _), changed)) in values().enumerate() {
@@ -218,6 +235,7 @@ impl Exchange {
                 host.add_header(Side::Response, text, changed.as_deref().unwrap_or(value));
             }
         }
+        Ok(())
     }
 
     /// A piece of the answer came; `size` bytes are buffered.
@@ -227,7 +245,7 @@ impl Exchange {
         }
         self.answer.ended |= end;
         if self.is_held_for_reading() {
-            return self.gather(host, size, end);
+            return self.hold_for_reading(host, size, end);
         }
         match self.answer.act {
             Act::Cut => {
@@ -235,6 +253,7 @@ impl Exchange {
                 Flow::Continue
             }
             Act::Pass => self.pass(host, size, end),
+            Act::Rewrite if self.answer.whole.is_some() => self.gather(host, size, end),
             Act::Rewrite => {
                 let short_text = self.answer.kind == Some(BodyKind::Text) && self.answer.sent == 0;
                 if short_text && !end && size <= WHOLE_TEXT {
@@ -285,7 +304,7 @@ impl Exchange {
             None => Ok(()),
         };
         if let Err(error) = outcome {
-            self.cut(host, &error.to_string(), &mut out);
+            self.cut(host, &error, &mut out);
         }
         let added = u64::try_from(out.len()).unwrap_or(u64::MAX);
         self.answer.sent = self.answer.sent.saturating_add(added);
@@ -298,19 +317,24 @@ impl Exchange {
 
     /// Ends an answer that cannot be read further: a stream with the protocol's own error event, anything else by
     /// breaking the connection, for half a JSON document must not look like a whole one.
-    fn cut(&mut self, host: &dyn Host, why: &str, out: &mut Vec<u8>) {
-        self.answer.act = Act::Cut;
-        self.answer.cut = Some(why.to_owned());
-        host.count(&metrics::error("upstream_unreadable"), 1);
-        host.log(
-            crate::host::Level::Warn,
-            &format!("exchange {}: the answer was broken off: {why}", self.name),
-        );
-        let refusal = Refusal::new(Code::UpstreamUnreadable, "the upstream's stream cannot be read further");
+    fn cut(&mut self, host: &dyn Host, why: &Unreadable, out: &mut Vec<u8>) {
+        let refusal = blocked::refusal(&self.worker.guard.catalogue, why);
+        self.answer.cut(refusal.reason.clone());
+        if refusal.code == Code::UpstreamUnreadable {
+            host.count(&metrics::error("upstream_unreadable"), 1);
+            host.log(
+                crate::host::Level::Warn,
+                &format!("exchange {}: the answer was broken off: {why}", self.name),
+            );
+        }
         let ending = self.lane.as_ref().and_then(|lane| lane.api).and_then(|api| api.refusals.ending);
         match ending.filter(|ending| self.answer.kind == Some(ending.framing)) {
             Some(ending) => out.extend((ending.event)(&refusal.told())),
             None => host.reset(),
+        }
+        if refusal.code != Code::UpstreamUnreadable {
+            self.note_state(host, super::ledger::decision_of(refusal.code).name());
+            self.refusal = Some(refusal);
         }
     }
 
@@ -325,11 +349,14 @@ impl Exchange {
             return Flow::Continue;
         }
         if let Reading::Gathering(size) = self.answer.reading
-            && self.gather(host, size, true) == Flow::Pause
+            && self.hold_for_reading(host, size, true) == Flow::Pause
         {
             return Flow::Pause;
         }
         self.finish_text(host);
+        if self.stage != Stage::Forwarded {
+            return Flow::Pause;
+        }
         if self.answer.holds() {
             self.answer.ended = false;
             self.answer.cut = Some("trailers".to_owned());
@@ -343,17 +370,27 @@ impl Exchange {
 
     pub(super) fn mask_trailers(&mut self, host: &dyn Host) {
         let Some(lane) = self.lane.clone() else { return };
-        let plan = if self.masks_answer() { &lane.plan } else { &lane.cover };
+        let plan = if self.masks_answer() { self.answer_plan(&lane) } else { lane.cover.clone() };
         for (name, value) in host.trailers(Side::Response) {
-            let masked = mask::mask_whole(plan, &value, &mut self.found);
+            let mut found = Found::default();
+            let masked = mask::mask_whole(&plan, &value, &mut found);
             if let (Some(masked), Ok(name)) = (masked, std::str::from_utf8(&name)) {
-                host.set_trailer(Side::Response, name, &masked);
+                match plan.blocking(&found) {
+                    // The answer is out already; of this nothing goes.
+                    Some(_) => host.remove_trailer(Side::Response, name),
+                    None => host.set_trailer(Side::Response, name, &masked),
+                }
             }
+            self.found.merge(&found);
         }
     }
 
     /// A short text was held whole; now that it is whole it can be masked and go.
     fn finish_text(&mut self, host: &dyn Host) {
+        if self.answer.whole.is_some() {
+            self.gather(host, WHOLE_TEXT, true);
+            return;
+        }
         let waiting = matches!(self.answer.act, Act::Rewrite)
             && self.answer.kind == Some(BodyKind::Text)
             && self.answer.sent == 0;

@@ -2,6 +2,7 @@
 
 mod answers;
 mod callers;
+mod masks;
 mod protocols;
 mod recognised;
 mod records;
@@ -22,6 +23,7 @@ use crate::host::{Flow, Header, LocalAnswer, Side};
 
 const ISSUER: &str = "https://idp.example.com";
 const CREDENTIAL: &str = "sk-upstream-0123456789";
+const PSEUDONYMS: &str = "0123456789abcdef0123456789abcdef";
 const QUESTION: &str = r#"{"model":"gpt-4o","messages":[{"role":"user","content":"Hello"}]}"#;
 
 /// A worker on a fake proxy, and the key that signs its callers' tokens.
@@ -78,7 +80,9 @@ impl Rig {
         let key = Ed25519KeyPair::generate().with_key_id("k1");
         let mut set = set(&key);
         change(&mut set);
-        let host = Fake { env: [("KEY".to_owned(), CREDENTIAL.to_owned())].into(), ..Fake::default() };
+        let env = [("KEY", CREDENTIAL), ("PSEUDONYMS", PSEUDONYMS), ("SHORT", "short")];
+        let env = env.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let host = Fake { env: env.into(), ..Fake::default() };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         host.now.set(u64::try_from(now.as_nanos()).unwrap());
         let worker =

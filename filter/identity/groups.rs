@@ -30,7 +30,7 @@ pub(super) fn read(claims: &Map<String, Value>, path: &[String]) -> Groups {
 
 /// Follows a dotted path. Names may hold dots themselves, as `https://example.com/groups` does, so at each level
 /// the longest name that is there wins.
-fn find<'c>(claims: &'c Map<String, Value>, path: &[String]) -> Option<&'c Value> {
+pub(super) fn find<'c>(claims: &'c Map<String, Value>, path: &[String]) -> Option<&'c Value> {
     (1..=path.len()).rev().find_map(|take| {
         let (name, rest) = path.split_at_checked(take)?;
         let value = claims.get(&name.join("."))?;

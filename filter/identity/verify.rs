@@ -47,6 +47,13 @@ pub struct Identity {
     pub expires: u64,
 }
 
+impl Identity {
+    /// The claim at a path of names, where it is there.
+    pub fn claim(&self, path: &[String]) -> Option<&Value> {
+        groups::find(&self.claims, path)
+    }
+}
+
 /// Why there is no identity. The index is the issuer's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {

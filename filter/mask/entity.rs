@@ -89,19 +89,21 @@ pub struct Found(Vec<(Entity, u64)>);
 impl Found {
     /// Counts one more value.
     pub fn add(&mut self, entity: Entity) {
+        self.add_many(entity, 1);
+    }
+
+    /// Counts more values of one entity.
+    pub fn add_many(&mut self, entity: Entity, more: u64) {
         match self.0.iter_mut().find(|(known, _)| *known == entity) {
-            Some((_, count)) => *count = count.saturating_add(1),
-            None => self.0.push((entity, 1)),
+            Some((_, count)) => *count = count.saturating_add(more),
+            None => self.0.push((entity, more)),
         }
     }
 
     /// Counts all that another has found.
     pub fn merge(&mut self, other: &Self) {
         for &(entity, count) in &other.0 {
-            match self.0.iter_mut().find(|(known, _)| *known == entity) {
-                Some((_, sum)) => *sum = sum.saturating_add(count),
-                None => self.0.push((entity, count)),
-            }
+            self.add_many(entity, count);
         }
     }
 

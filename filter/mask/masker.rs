@@ -6,6 +6,7 @@ use super::candidates::Ahead;
 use super::context::{Before, Past};
 use super::entity::UPSTREAM_CREDENTIAL;
 use super::literals::Literal;
+use super::operators::Operating;
 use super::plan::Prepared;
 use super::swallow::Swallow;
 use super::text::{Sink, TextMask};
@@ -25,6 +26,7 @@ pub struct Masker {
     held: Vec<u8>,
     doing: Doing,
     walks: Walks,
+    operating: Operating,
 }
 
 enum Doing {
@@ -56,7 +58,7 @@ impl TextMask for Masker {
 }
 
 impl Masker {
-    pub(super) fn new(plan: Rc<Prepared>) -> Self {
+    pub(super) fn new(plan: Rc<Prepared>, operating: Operating) -> Self {
         Self {
             plan,
             before: b'\n',
@@ -64,6 +66,7 @@ impl Masker {
             held: Vec::new(),
             doing: Doing::Seeking,
             walks: Walks::new(),
+            operating,
         }
     }
 
@@ -126,7 +129,9 @@ impl Masker {
                         Verdict::Long { len, entity, swallow } => (len, entity, Doing::Swallowing(swallow)),
                     };
                     keep(sink, at.saturating_sub(kept));
-                    sink.replace(len, entity, self.plan.catalogue.replacement(entity));
+                    let value = text.get(at..).and_then(|rest| rest.get(..len)).unwrap_or_default();
+                    let long = matches!(then, Doing::Swallowing(_));
+                    self.operating.value(value, long, entity, self.plan.catalogue.replacement(entity), sink);
                     at = at.saturating_add(len);
                     kept = at;
                     self.doing = then;
@@ -134,7 +139,7 @@ impl Masker {
                 Doing::Swallowing(swallow) => {
                     let (gone, over) = swallow.go(&self.plan, text.get(at..).unwrap_or_default(), end);
                     if gone > 0 {
-                        sink.swallow(gone);
+                        self.operating.rest(gone, sink);
                     }
                     at = at.saturating_add(gone);
                     kept = at;

@@ -16,6 +16,8 @@
 //! longest end first, and after them the words before the value. A [`Catalogue`] knows the entities by name; a [`Plan`] restricts the automata to
 //! the entities asked for, so that the others neither match nor hold. Plausible places are proposed cheaply (`candidates`); the automata alone decide.
 //!
+//! What becomes of a value is its entity's operator ([`operators`]); the engine only says where it is.
+//!
 //! # Limits, in the open
 //!
 //! - A walk is decided after 320 bytes. A value that is longer (a key's body, a long token) is replaced once it is
@@ -42,6 +44,7 @@ mod grammar;
 mod lexicon;
 mod literals;
 mod masker;
+pub mod operators;
 mod own;
 mod plan;
 pub mod recognised;

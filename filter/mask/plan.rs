@@ -3,12 +3,13 @@ use std::ops::Deref;
 use std::rc::Rc;
 
 use super::catalogue::Catalogue;
-use super::entity::{Entities, UPSTREAM_CREDENTIAL};
+use super::entity::{Entities, Found, UPSTREAM_CREDENTIAL};
 use super::fingerprint::Fingerprints;
 use super::grammar::Anchor;
 use super::lexicon::Lexicon;
 use super::literals::Literals;
 use super::masker::Masker;
+use super::operators::{Form, Operating, Operator, Operators};
 use super::tables::{AnyGroup, Group};
 use super::text::{Entity, Masks};
 
@@ -16,11 +17,12 @@ use super::text::{Entity, Masks};
 pub(super) const MOST_GROUPS: usize = 32;
 
 /// What to look for: entities, and secrets known by their very bytes; behind it the same for labels, which are searched
-/// for the latter alone. Clones are cheap.
+/// for the latter alone; and what is done with what is found. Clones are cheap.
 #[derive(Clone)]
 pub struct Plan {
     whole: Rc<Prepared>,
     labels: Option<Rc<Prepared>>,
+    operators: Rc<Operators>,
 }
 
 /// The automata restricted to what a plan looks for.
@@ -58,7 +60,44 @@ impl Plan {
             false if entities.is_empty() => Some(Rc::clone(&whole)),
             false => Some(Rc::new(Prepared::new(catalogue, Entities::NONE, literals))),
         };
-        Self { whole, labels }
+        Self { whole, labels, operators: Rc::default() }
+    }
+
+    /// The same search, with these operators instead of [`Operator::Replace`] alone.
+    #[must_use]
+    pub fn with_operators(&self, operators: Rc<Operators>) -> Self {
+        Self { operators, ..self.clone() }
+    }
+
+    /// An entity's name in brackets, as it stands for values.
+    pub(super) fn name(&self, entity: Entity) -> &[u8] {
+        self.whole.catalogue.replacement(entity)
+    }
+
+    /// What stands for one value of a text; `None`: it stays.
+    pub fn instead(&self, entity: Entity, value: &[u8]) -> Option<Vec<u8>> {
+        Operating::new(Rc::clone(&self.operators), Form::Text).instead(value, entity, self.name(entity))
+    }
+
+    /// What is done with what is found.
+    pub fn operators(&self) -> &Operators {
+        &self.operators
+    }
+
+    /// Whether a value may end the whole text.
+    pub fn blocks(&self) -> bool {
+        self.entities().iter().any(|entity| matches!(self.operators.of(entity), Operator::Block))
+    }
+
+    /// The first of what was found that ends the whole text.
+    pub fn blocking(&self, found: &Found) -> Option<Entity> {
+        let mut found = found.iter().map(|(entity, _)| entity);
+        found.find(|entity| matches!(self.operators.of(*entity), Operator::Block))
+    }
+
+    /// Whether a text may come out other than it came in.
+    pub fn alters(&self) -> bool {
+        self.entities().iter().any(|entity| !matches!(self.operators.of(entity), Operator::Flag))
     }
 
     /// Whether there is nothing to look for.
@@ -83,7 +122,11 @@ impl Masks for Plan {
     type Text = Masker;
 
     fn begin(&self) -> Masker {
-        Masker::new(Rc::clone(&self.whole))
+        Masker::new(Rc::clone(&self.whole), Operating::new(Rc::clone(&self.operators), Form::Text))
+    }
+
+    fn begin_number(&self) -> Masker {
+        Masker::new(Rc::clone(&self.whole), Operating::new(Rc::clone(&self.operators), Form::Number))
     }
 
     fn finds_nothing(&self) -> bool {
@@ -95,7 +138,8 @@ impl Masks for Plan {
     }
 
     fn begin_label(&self) -> Option<Masker> {
-        self.labels.as_ref().map(|labels| Masker::new(Rc::clone(labels)))
+        let labels = self.labels.as_ref()?;
+        Some(Masker::new(Rc::clone(labels), Operating::new(Rc::default(), Form::Text)))
     }
 
     fn may_hold(&self, label: &[u8]) -> bool {

@@ -10,6 +10,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use super::plan::Plan;
 use super::text::{Entity, Masks, Sink, TextMask};
 
 /// What stands between two texts when they are read as one: a paragraph's end, so that no name reaches over it.
@@ -156,9 +157,14 @@ impl Places {
 /// Masks the spans of each text, in the order of the texts.
 #[derive(Clone)]
 pub struct Recognised {
-    spans: Rc<Vec<Vec<Span>>>,
-    replacements: Rc<dyn Fn(Entity) -> Vec<u8>>,
+    values: Rc<Vec<Vec<Value>>>,
     next: Rc<Cell<usize>>,
+}
+
+/// A value and what stands for it; `None`: it stays.
+struct Value {
+    span: Span,
+    with: Option<Vec<u8>>,
 }
 
 /// One text whose spans are known.
@@ -171,9 +177,18 @@ pub struct Spanned {
 }
 
 impl Recognised {
-    /// Masks these spans, each by what `replacements` gives for its entity.
-    pub fn new(spans: Vec<Vec<Span>>, replacements: Rc<dyn Fn(Entity) -> Vec<u8>>) -> Self {
-        Self { spans: Rc::new(spans), replacements, next: Rc::default() }
+    /// Masks what was found in the texts, as the plan's operators have it.
+    pub fn new(texts: &Texts, findings: &[Finding], plan: &Plan) -> Self {
+        let spans = texts.spans(findings);
+        let texts = texts.0.borrow();
+        let valued = texts.iter().zip(spans).map(|(text, spans)| {
+            let value = |span: Span| {
+                let bytes = text.get(span.from..span.to).unwrap_or_default();
+                Value { span, with: plan.instead(span.entity, bytes) }
+            };
+            spans.into_iter().map(value).collect()
+        });
+        Self { values: Rc::new(valued.collect()), next: Rc::default() }
     }
 }
 
@@ -191,8 +206,8 @@ impl TextMask for Spanned {
     fn push<S: Sink>(&mut self, text: &[u8], _end: bool, sink: &mut S) {
         let end = self.at.saturating_add(text.len());
         while self.at < end {
-            let span = self.of.spans.get(self.text).and_then(|spans| spans.get(self.span)).copied();
-            let Some(span) = span.filter(|span| span.from < end) else {
+            let value = self.of.values.get(self.text).and_then(|values| values.get(self.span));
+            let Some(Value { span, with }) = value.filter(|value| value.span.from < end) else {
                 sink.keep(end.saturating_sub(self.at));
                 self.at = end;
                 return;
@@ -203,10 +218,10 @@ impl TextMask for Spanned {
             }
             let to = span.to.min(end);
             let len = to.saturating_sub(self.at);
-            if self.at == span.from {
-                sink.replace(len, span.entity, &(self.of.replacements)(span.entity));
-            } else {
-                sink.swallow(len);
+            match with {
+                None => sink.keep(len),
+                Some(with) if self.at == span.from => sink.replace(len, span.entity, with),
+                Some(_) => sink.swallow(len),
             }
             self.at = to;
             if to == span.to {
@@ -225,6 +240,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::mask::Catalogue;
 
     struct Out(Vec<u8>, Vec<u8>);
 
@@ -251,7 +267,11 @@ mod tests {
 
     fn masked(texts: &[&str], findings: &[Finding], piece: usize) -> Vec<String> {
         let all = collected(&texts.iter().map(|text| text.as_bytes()).collect::<Vec<_>>());
-        let masks = Recognised::new(all.spans(findings), Rc::new(|_| b"<PERSON>".to_vec()));
+        let catalogue = Catalogue::built_in().naming(["PERSON"].into_iter());
+        let person = catalogue.number("PERSON").unwrap();
+        let findings: Vec<_> = findings.iter().map(|found| Finding { entity: person, ..*found }).collect();
+        let plan = Plan::new(&catalogue, person.into(), Vec::new());
+        let masks = Recognised::new(&all, &findings, &plan);
         let mask = |text: &&str| {
             let mut out = Out(text.as_bytes().to_vec(), Vec::new());
             let mut mask = masks.begin();

@@ -19,6 +19,21 @@ pub trait Sink {
     fn replace(&mut self, len: usize, entity: Entity, with: &[u8]);
     /// The next `len` bytes belong to the entity replaced last and vanish with it.
     fn swallow(&mut self, len: usize);
+    /// The next `len` bytes are a value that is counted and goes out as it came. What more a long one has comes with
+    /// [`Sink::keep`].
+    fn flag(&mut self, len: usize, _entity: Entity) {
+        self.keep(len);
+    }
+    /// The next `len` bytes are a value with which the text ends for whoever reads it: neither it nor anything after
+    /// it may go out. Decisions still come, up to the end of what was pushed.
+    fn block(&mut self, len: usize, entity: Entity) {
+        self.replace(len, entity, &[]);
+    }
+    /// The next `len` bytes are a name that stood for a value of the reader's own: `with` goes out in its stead. Only a
+    /// masker that restores says so (see [`super::operators::restore`]).
+    fn restore(&mut self, len: usize, _with: &[u8]) {
+        self.keep(len);
+    }
 }
 
 /// One text, masked as it comes.
@@ -43,6 +58,11 @@ pub trait Masks {
     /// Whether numbers may be masked. If not, bare numbers in tool arguments are given out as they come.
     fn masks_numbers(&self) -> bool {
         true
+    }
+    /// Begins a bare number of JSON: what stands in a value's place is digits, or nothing where the whole number is to
+    /// become zero.
+    fn begin_number(&self) -> Self::Text {
+        self.begin()
     }
     /// Begins a label: an identifier that clients and providers read, and that is kept but for secrets known by their
     /// very bytes. `None`: there are none.

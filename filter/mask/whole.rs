@@ -50,6 +50,11 @@ impl Sink for Copy<'_> {
         self.at = self.at.saturating_add(len);
         self.copied = self.at;
     }
+
+    fn flag(&mut self, len: usize, entity: Entity) {
+        self.found.add(entity);
+        self.keep(len);
+    }
 }
 
 struct Seen(Entities);
@@ -58,6 +63,10 @@ impl Sink for Seen {
     fn keep(&mut self, _: usize) {}
 
     fn replace(&mut self, _: usize, entity: Entity, _: &[u8]) {
+        self.0 = self.0.union(entity.into());
+    }
+
+    fn flag(&mut self, _: usize, entity: Entity) {
         self.0 = self.0.union(entity.into());
     }
 

@@ -36,6 +36,7 @@ pub mod strict;
 #[cfg(test)]
 mod testing;
 
+use crate::mask::text::Entity;
 pub use facts::Usage;
 pub use strict::RequestError;
 
@@ -81,6 +82,12 @@ pub enum Unreadable {
     /// An event whose name and whose document's kind are not the same: readers go by the one or the other.
     #[error("an event is called one thing by its framing and another by its document")]
     TwoNames,
+    /// A value with which an answer may not go on: it is not in what went out, nor is anything after it.
+    #[error("the policy lets no answer through that holds such a value")]
+    Blocked {
+        /// What it is.
+        entity: Entity,
+    },
     /// More texts at once, or in one event, than are followed.
     #[error("the answer carries more than {limit} texts at once")]
     TooManyTexts {

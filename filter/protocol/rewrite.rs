@@ -6,7 +6,7 @@
 //! * bytes outside edited strings are the bytes that came; an answer in which nothing is found goes out unchanged,
 //!   but for values that the table drops and for where a text is cut between events;
 //! * the output is valid JSON, event by event;
-//! * after [`Unreadable`] nothing more goes out.
+//! * after [`Unreadable`] nothing more goes out: of a stream, what went out before ends with a whole event.
 
 mod documents;
 mod frames;
@@ -253,7 +253,7 @@ impl<M: Masks> ResponseRewriter<M> {
         self.body = Self::body(kind, self.table, &self.masks);
         self.configure();
         let result = self.step(bytes, end, out);
-        if result.is_ok() || !end || !text {
+        if result.is_ok() || !end || !text || matches!(result, Err(Unreadable::Blocked { .. })) {
             return result;
         }
         out.truncate(before);
@@ -277,6 +277,7 @@ impl<M: Masks> ResponseRewriter<M> {
             Body::Events(events) => events.push(bytes, end, &self.masks, &mut self.ledger, out),
             Body::Documents(documents) => documents.push(bytes, end, &self.masks, &mut self.ledger, out),
         };
+        let result = result.and_then(|()| unblocked(&self.ledger.tally));
         result.map_err(|why| self.fail(why))
     }
 
@@ -297,6 +298,11 @@ impl<M: Masks> ResponseRewriter<M> {
     /// Masked values so far, by entity.
     pub fn found(&self) -> &[(Entity, u64)] {
         self.ledger.tally.found()
+    }
+
+    /// Names of the prompt that were taken back.
+    pub fn restored(&self) -> u64 {
+        self.ledger.tally.restored()
     }
 
     /// Bytes of text that went out, in UTF-8, masks included: strings and keys that the table does not keep.
@@ -347,12 +353,19 @@ impl<M: Masks> Events<M> {
         if end {
             writer.last = true;
             framer.finish(|frame| writer.frame(frame))?;
-            let Ledger { tally, .. } = writer.ledger;
-            writer.stream.flush(&mut Sse, &mut Edit::new(masks, writer.out, tally));
-            writer.release()?;
+            writer.whole_or_nothing(|writer| {
+                let Ledger { tally, .. } = writer.ledger;
+                writer.stream.flush(&mut Sse, &mut Edit::new(masks, writer.out, tally));
+                writer.release()
+            })?;
         }
         Ok(())
     }
+}
+
+/// Whether nothing was found so far with which the answer must end.
+fn unblocked(tally: &Tally) -> Result<(), Unreadable> {
+    tally.blocked().map_or(Ok(()), |entity| Err(Unreadable::Blocked { entity }))
 }
 
 struct Writer<'a, M: Masks> {
@@ -372,13 +385,27 @@ struct Writer<'a, M: Masks> {
 
 impl<M: Masks> Writer<'_, M> {
     fn frame(&mut self, frame: Frame<'_>) -> Result<(), Unreadable> {
-        match frame {
+        self.whole_or_nothing(|writer| match frame {
             Frame::Pass(bytes) => {
-                self.lines(bytes);
+                writer.lines(bytes);
                 Ok(())
             }
-            Frame::Event(event) => self.event(&event),
+            Frame::Event(event) => writer.event(&event),
+        })
+    }
+
+    /// Writes what it is told to, or where that cannot be done to its end nothing: half an event would swallow the one
+    /// that ends the stream.
+    fn whole_or_nothing(
+        &mut self,
+        write: impl FnOnce(&mut Self) -> Result<(), Unreadable>,
+    ) -> Result<(), Unreadable> {
+        let before = self.out.len();
+        let result = write(self).and_then(|()| unblocked(&self.ledger.tally));
+        if result.is_err() {
+            self.out.truncate(before);
         }
+        result
     }
 
     fn event(&mut self, event: &Event<'_>) -> Result<(), Unreadable> {

@@ -2,14 +2,14 @@
 
 use super::*;
 
-const EVENT: &str = "text/event-stream";
+pub(super) const EVENT: &str = "text/event-stream";
 
-fn delta(text: &str) -> String {
+pub(super) fn delta(text: &str) -> String {
     format!("data: {{\"id\":\"c\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n")
 }
 
 /// The text of all deltas, joined.
-fn text_of(stream: &str) -> String {
+pub(super) fn text_of(stream: &str) -> String {
     let events =
         stream.lines().filter_map(|line| line.strip_prefix("data: ")).filter(|data| *data != "[DONE]");
     events
@@ -212,7 +212,7 @@ fn json_under_a_wrong_label_is_read_as_json_and_prose_stays_text() {
 }
 
 #[test]
-fn text_of_wide_characters_is_not_let_through() {
+pub(super) fn text_of_wide_characters_is_not_let_through() {
     let rig = Rig::new();
     let mut exchange = rig.allowed();
     rig.answer(&mut exchange, "500", &[("content-type", "text/plain")]);

@@ -11,6 +11,7 @@
 
 pub(crate) mod grammar;
 pub(crate) mod nested;
+pub(crate) mod number;
 pub mod paths;
 pub(crate) mod queue;
 pub(crate) mod spans;
@@ -20,13 +21,15 @@ pub(crate) mod unescape;
 pub(crate) mod walk;
 pub(crate) mod whole;
 
-use crate::mask::text::{Entity, Masks, Sink};
+use crate::mask::text::{Entity, Masks};
 
 /// What was found and delivered.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Tally {
     found: Vec<(Entity, u64)>,
     delivered: u64,
+    restored: u64,
+    blocked: Option<Entity>,
 }
 
 impl Tally {
@@ -36,6 +39,17 @@ impl Tally {
             Some((_, count)) => *count = count.saturating_add(1),
             None => self.found.push((entity, 1)),
         }
+    }
+
+    /// Counts a value with which nothing may go out any more.
+    pub(crate) fn block(&mut self, entity: Entity) {
+        self.find(entity);
+        self.blocked.get_or_insert(entity);
+    }
+
+    /// Counts a name that was taken back.
+    pub(crate) fn restore(&mut self) {
+        self.restored = self.restored.saturating_add(1);
     }
 
     /// Counts bytes of text on their way to the caller.
@@ -55,6 +69,14 @@ impl Tally {
     pub(crate) fn delivered(&self) -> u64 {
         self.delivered
     }
+
+    pub(crate) fn restored(&self) -> u64 {
+        self.restored
+    }
+
+    pub(crate) fn blocked(&self) -> Option<Entity> {
+        self.blocked
+    }
 }
 
 /// What an edit needs beside its text.
@@ -64,37 +86,10 @@ pub(crate) struct Edit<'a, M> {
     pub(crate) tally: &'a mut Tally,
 }
 
-/// Counts what a masker would replace, and writes nothing.
-struct Probe<'a> {
-    tally: &'a mut Tally,
-    replaced: bool,
-}
-
-impl Sink for Probe<'_> {
-    fn keep(&mut self, _len: usize) {}
-
-    fn replace(&mut self, _len: usize, entity: Entity, _with: &[u8]) {
-        self.replaced = true;
-        self.tally.find(entity);
+/// Writes a number, or what stands in the place of one in which something is masked (see [`number::masked`]).
+pub(crate) fn number<M: Masks>(raw: &[u8], edit: &mut Edit<'_, M>) {
+    match number::masked(raw, edit.masks, edit.tally) {
+        Some(masked) => edit.out.extend_from_slice(&masked),
+        None => edit.out.extend_from_slice(raw),
     }
-
-    fn swallow(&mut self, _len: usize) {}
-}
-
-/// Writes a number, or in the place of one in which something is to be masked a zero of the same length: `0` and
-/// spaces. That is a whole number for every reader, where `0000` would not be JSON and `0.00` no integer.
-pub(crate) fn number<M: Masks>(number: &[u8], edit: &mut Edit<'_, M>) {
-    use crate::mask::text::TextMask;
-    let mut probe = Probe { tally: edit.tally, replaced: false };
-    edit.masks.begin().push(number, true, &mut probe);
-    if probe.replaced {
-        zero(number.len(), edit.out);
-    } else {
-        edit.out.extend_from_slice(number);
-    }
-}
-
-fn zero(len: usize, out: &mut Vec<u8>) {
-    out.push(b'0');
-    out.extend(std::iter::repeat_n(b' ', len.saturating_sub(1)));
 }

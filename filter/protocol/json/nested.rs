@@ -15,7 +15,7 @@ use super::grammar::{Grammar, Scalar, Token};
 use super::queue::{Drain, Level, Queue};
 use super::text::{End, Windows};
 use super::unescape::{Step, Unescape};
-use super::{Edit, Probe, zero};
+use super::{Edit, number};
 
 /// Longest number or word, with the spaces behind it, that is still read as one.
 const MAX_SCALAR: usize = 512;
@@ -243,14 +243,12 @@ impl<T: TextMask> Nested<T> {
 
     /// What is in `word` was a scalar.
     fn settle_scalar<M: Masks<Text = T>>(&mut self, edit: &mut Edit<'_, M>) {
-        let mut probe = Probe { tally: edit.tally, replaced: false };
-        if self.scalar.is_number() {
-            let number = self.word.get(..self.word_len).unwrap_or(&self.word);
-            edit.masks.begin().push(number, true, &mut probe);
-        }
         let raw = self.queue.raw();
-        if probe.replaced {
-            zero(self.word_len, edit.out);
+        let word = self.word.get(..self.word_len).unwrap_or(&self.word);
+        let masked =
+            if self.scalar.is_number() { number::masked(word, edit.masks, edit.tally) } else { None };
+        if let Some(masked) = masked {
+            edit.out.extend_from_slice(&masked);
             edit.out.extend_from_slice(raw.get(self.word_raw..).unwrap_or_default());
         } else {
             edit.out.extend_from_slice(raw);

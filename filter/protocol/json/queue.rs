@@ -236,6 +236,23 @@ impl Sink for Drain<'_> {
     fn swallow(&mut self, len: usize) {
         self.queue.decide(len, false, self.out);
     }
+
+    fn flag(&mut self, len: usize, entity: Entity) {
+        self.tally.find(entity);
+        self.keep(len);
+    }
+
+    fn block(&mut self, len: usize, entity: Entity) {
+        self.tally.block(entity);
+        self.swallow(len);
+    }
+
+    fn restore(&mut self, len: usize, with: &[u8]) {
+        self.tally.restore();
+        self.tally.deliver(with.len());
+        write(self.level, with, self.out);
+        self.queue.decide(len, false, self.out);
+    }
 }
 
 /// Writes a replacement so that it stays one piece of the string around it.

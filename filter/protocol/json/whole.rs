@@ -276,5 +276,8 @@ impl<'e, M> Edit<'e, M> {
         for &(entity, count) in aside.found() {
             (0..count).for_each(|_| self.tally.find(entity));
         }
+        if let Some(entity) = aside.blocked() {
+            self.tally.blocked.get_or_insert(entity);
+        }
     }
 }

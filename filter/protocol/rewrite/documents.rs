@@ -11,7 +11,7 @@ use crate::protocol::json::table::Table;
 use crate::protocol::stream::{Frames, Stream};
 use crate::protocol::{aws_frames, json_array, json_lines};
 
-use super::Ledger;
+use super::{Ledger, unblocked};
 
 /// How documents follow each other.
 pub(super) enum Framing {
@@ -137,8 +137,14 @@ impl<M: Masks> Writer<'_, M> {
     /// A whole document. `last`: the stream ends with it.
     fn document(&mut self, data: &[u8], last: bool, frames: &mut dyn Frames) -> Result<(), Unreadable> {
         self.read(b"", data, last, frames)?;
+        let before = self.out.len();
         let mut edit = Edit::new(self.masks, self.out, &mut self.ledger.tally);
-        self.stream.edit(data, last, &mut edit)
+        let result = self.stream.edit(data, last, &mut edit).and_then(|()| unblocked(&self.ledger.tally));
+        if result.is_err() {
+            // Half a document would swallow the one that ends the answer.
+            self.out.truncate(before);
+        }
+        result
     }
 
     /// Reads a document and writes what must come before it.

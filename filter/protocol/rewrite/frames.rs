@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::mask::text::Masks;
 use crate::protocol::Unreadable;
 use crate::protocol::aws_frames::{self, Frame, Framer, Header, Value};
-use crate::protocol::json::table::{Fact, LABEL, MASKED, Mark, OnText, Place};
+use crate::protocol::json::table::{Fact, LABEL, MASKED, Mark, Offset, OnText, Place};
 use crate::protocol::json::text::{End, Text};
 use crate::protocol::json::walk::{Visit, Walk};
 use crate::protocol::json::{Edit, number};
@@ -20,6 +20,7 @@ use crate::protocol::json_array::is_object;
 use crate::protocol::stream::Frames;
 
 use super::documents::Writer;
+use super::unblocked;
 
 /// The kind of a frame that carries its document in base64.
 const CHUNK: &str = "chunk";
@@ -53,6 +54,7 @@ impl<M: Masks> Writer<'_, M> {
         let masked: Vec<_> =
             headers.iter().map(|header| (self.text(header.name), self.header(header))).collect();
         let payload = self.payload(kind, frame.payload)?;
+        unblocked(&self.ledger.tally)?;
         if payload.is_none() && masked.iter().all(|(name, value)| name.is_none() && value.is_none()) {
             self.out.extend_from_slice(frame.raw);
             return Ok(());
@@ -243,6 +245,10 @@ impl Visit for Parts {
 
     fn number(&mut self, number: &[u8], at: usize) {
         self.note(Part::Number, at, number);
+    }
+
+    fn offset(&mut self, _offset: &'static Offset, number: &[u8], at: usize) {
+        self.number(number, at);
     }
 
     fn dropped(&mut self, _with: &'static str, _from: usize, _to: usize) {}

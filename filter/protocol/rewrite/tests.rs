@@ -118,5 +118,6 @@ mod arguments;
 mod bounds;
 mod framings;
 mod laws;
+mod operators;
 mod stream;
 mod whole;

@@ -1,0 +1,141 @@
+//! Values as they are compared: two spellings of one thing are one value.
+//!
+//! Which parts of a spelling mean nothing depends on the entity, and is a table: what is not in it is compared letter by
+//! letter. Too little is safe (one thing then has two names), too much is not (two things would share one).
+use std::net::IpAddr;
+
+/// How an entity's values are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    /// Letter by letter.
+    Exact,
+    /// Without separators, letters in capitals: card and account numbers, identifiers of states.
+    Compact,
+    /// The domain in small letters (RFC 5321, 2.4: the part before it is the host's own affair).
+    Email,
+    /// Digits with their country code.
+    Phone,
+    /// The address that the text means (RFC 4291, RFC 5952).
+    Ip,
+    /// Hex digits alone, small.
+    Hex,
+    /// In small letters.
+    Lower,
+}
+
+/// Entities and their rules. An entity of a state, `XX_…`, is [`Rule::Compact`] unless it stands here.
+const RULES: &[(&str, Rule)] = &[
+    ("EMAIL_ADDRESS", Rule::Email),
+    ("IBAN_CODE", Rule::Compact),
+    ("CREDIT_CARD", Rule::Compact),
+    ("VIN", Rule::Compact),
+    ("SWIFT_CODE", Rule::Compact),
+    ("BIC_CODE", Rule::Compact),
+    ("ABA_ROUTING_NUMBER", Rule::Compact),
+    ("IMEI", Rule::Compact),
+    ("ICCID", Rule::Compact),
+    ("PHONE_NUMBER", Rule::Phone),
+    ("PHONE_NUMBER_US", Rule::Phone),
+    ("IP_ADDRESS", Rule::Ip),
+    ("MAC_ADDRESS", Rule::Hex),
+    ("DOMAIN_NAME", Rule::Lower),
+];
+
+fn rule(entity: &str) -> Rule {
+    let listed = RULES.iter().find(|(name, _)| *name == entity).map(|(_, rule)| *rule);
+    let state = || match entity.as_bytes() {
+        [a, b, b'_', ..] => a.is_ascii_uppercase() && b.is_ascii_uppercase(),
+        _ => false,
+    };
+    listed.unwrap_or_else(|| if state() { Rule::Compact } else { Rule::Exact })
+}
+
+/// A value as its entity's values are compared.
+pub(super) fn normal(entity: &str, value: &[u8]) -> Vec<u8> {
+    let text: String = String::from_utf8_lossy(value).chars().filter_map(plain).collect();
+    let normal = match rule(entity) {
+        Rule::Exact => return value.to_vec(),
+        Rule::Compact => compact(&text),
+        Rule::Email => match text.rsplit_once('@') {
+            Some((local, domain)) => format!("{local}@{}", domain.to_ascii_lowercase()),
+            None => text,
+        },
+        Rule::Phone => phone(&text),
+        Rule::Ip => text.parse::<IpAddr>().map_or(text, |address| address.to_string()),
+        Rule::Hex => text.chars().filter(char::is_ascii_hexdigit).collect::<String>().to_ascii_lowercase(),
+        Rule::Lower => text.to_ascii_lowercase(),
+    };
+    normal.into_bytes()
+}
+
+/// Without what only parts a value. A plus stays: in some states' identifiers it tells the century.
+fn compact(text: &str) -> String {
+    let kept = text.chars().filter(|c| !matches!(c, ' ' | '-' | '.' | '/' | '(' | ')'));
+    kept.map(|c| c.to_ascii_uppercase()).collect()
+}
+
+/// A telephone number's digits behind a plus. Numbers without a plus are of the North American plan: the country code
+/// is theirs. An extension stays.
+fn phone(text: &str) -> String {
+    let (number, extension) = match text.find(['x', 'X', 'e', 'E']) {
+        Some(at) => text.split_at_checked(at).unwrap_or((text, "")),
+        None => (text, ""),
+    };
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    let (plus, number, extension) = (number.trim_start().starts_with('+'), digits(number), digits(extension));
+    let country = if !plus && number.len() == 10 { "1" } else { "" };
+    let mark = if extension.is_empty() { "" } else { "x" };
+    format!("+{country}{number}{mark}{extension}")
+}
+
+/// A character without its disguise: full-width forms (U+FF01 and on) are the ASCII they look like, dashes and spaces of
+/// all kinds are the plain ones, and what nobody sees is not there.
+fn plain(c: char) -> Option<char> {
+    match c {
+        '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}' | '\u{ad}' => None,
+        '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' => Some('-'),
+        '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => Some(' '),
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c).saturating_sub(0xfee0)),
+        _ => Some(c),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn same(entity: &str, values: &[&str]) {
+        let all: Vec<_> = values.iter().map(|value| normal(entity, value.as_bytes())).collect();
+        assert!(all.windows(2).all(|pair| pair[0] == pair[1]), "{entity}: {values:?} {all:?}");
+    }
+
+    fn different(entity: &str, a: &str, b: &str) {
+        assert_ne!(normal(entity, a.as_bytes()), normal(entity, b.as_bytes()), "{entity}: {a} {b}");
+    }
+
+    #[test]
+    fn spellings_of_one_thing_are_one_value() {
+        same("EMAIL_ADDRESS", &["jane@Example.COM", "jane@example.com"]);
+        same("CREDIT_CARD", &["4111111111111111", "4111 1111 1111 1111", "4111-1111-1111-1111"]);
+        same("IBAN_CODE", &["DE89370400440532013000", "de89 3704 0044 0532 0130 00"]);
+        same(
+            "US_SSN",
+            &["536-90-4399", "536 90 4399", "536.90.4399", "\u{ff15}36-90-4399", "536\u{2011}90-4399"],
+        );
+        same("PHONE_NUMBER", &["+1 415 555 2671", "(415) 555-2671", "1-415-555-2671", "415.555.2671"]);
+        same("PHONE_NUMBER", &["415-555-2671 x12", "+14155552671 ext. 12"]);
+        same("IP_ADDRESS", &["2001:db8::1", "2001:0DB8:0:0::0:1"]);
+        same("MAC_ADDRESS", &["00:1A:2b:3C:4D:5E", "00-1a-2b-3c-4d-5e"]);
+    }
+
+    #[test]
+    fn different_things_are_different_values() {
+        different("EMAIL_ADDRESS", "Jane@example.com", "jane@example.com");
+        different("PHONE_NUMBER", "+49 415 555 2671", "+1 415 555 2671");
+        different("PHONE_NUMBER", "415-555-2671 x12", "415-555-2671");
+        different("FI_PERSONAL_IDENTITY_CODE", "131052-308T", "131052+308T");
+        different("GITHUB_TOKEN", "ghp_aB", "ghp_ab");
+        different("EMPLOYEE_ID", "EMP-1 2", "EMP-12");
+        different("IP_ADDRESS", "10.0.0.1", "10.0.0.2");
+    }
+}
