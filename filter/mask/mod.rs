@@ -29,8 +29,8 @@
 //!   their last byte that is not ASCII.
 //! - What stands before a value is known by one byte, or by the words within 48 bytes; nothing after it but the next
 //!   byte. A value that needs such words is held like any other, even where they are missing.
-//! - Bare digits are masked as cards only (checksum, network, length). Nine bare digits are no US_SSN, ten bare digits no
-//!   PHONE_NUMBER: they need separators or a plus. National phone formats other than the North American are not known.
+//! - Bare digits are masked as cards, and otherwise only after a word that tells what they are: ASCII words, in the
+//!   languages of the countries in question. National telephone numbers are found where a policy names the country.
 //! - Names, places, organisations and other things that no pattern can tell are not found at all.
 //! - Held text may exceed the least possible by what validators know: sixteen digits with a wrong check digit are held
 //!   until the byte after them.

@@ -3,6 +3,7 @@ mod docs;
 mod examples;
 mod holding;
 mod own;
+mod precision;
 mod reference;
 mod streaming;
 mod support;

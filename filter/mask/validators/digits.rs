@@ -12,7 +12,13 @@ pub fn number(digits: impl Iterator<Item = u32>) -> u32 {
 
 /// The remainder of a number of any length.
 pub fn remainder(digits: impl Iterator<Item = u32>, modulus: u32) -> u32 {
-    digits.fold(0, |n, d| n.wrapping_mul(10).wrapping_add(d).wrapping_rem(modulus))
+    digits.fold(0, |n, d| n.wrapping_mul(10).wrapping_add(d).checked_rem(modulus).unwrap_or(0))
+}
+
+/// The sum of a product's digits, of which it has two at most in that base.
+pub fn cross(product: u32, base: u32) -> u32 {
+    let tens = product.checked_div(base).unwrap_or(0);
+    tens.wrapping_add(product.checked_rem(base).unwrap_or(0))
 }
 
 /// The check digit of ISO/IEC 7812-1, annex B.

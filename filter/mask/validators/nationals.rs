@@ -1,6 +1,6 @@
 //! National numbers with a scheme of their own, beyond weights and a modulus.
 use super::dates::{Built, Order};
-use super::digits::{digits, luhn, mod_11_10, number, remainder, verhoeff};
+use super::digits::{cross, digits, luhn, mod_11_10, number, remainder, verhoeff};
 use super::numbers::with_enye;
 use super::rule::{Characters, base_36, values};
 
@@ -25,7 +25,7 @@ fn weighed(values: impl Iterator<Item = u32>, weights: &[u32]) -> u32 {
 /// The sum of the products' own digits.
 fn crossed(values: impl Iterator<Item = u32>, weights: &[u32], base: u32) -> u32 {
     let products = values.zip(weights).map(|(value, weight)| value.wrapping_mul(*weight));
-    products.fold(0, |sum, p| sum.wrapping_add(p.wrapping_div(base)).wrapping_add(p.wrapping_rem(base)))
+    products.fold(0, |sum, product| sum.wrapping_add(cross(product, base)))
 }
 
 /// Whether a letter or digit is what a row says for a remainder.
@@ -86,7 +86,6 @@ pub fn uk_driving_licence(value: &[u8]) -> bool {
     let built = Built { at: 0, year: 2, order: Order::Ymd, months: &[50], days: &[] };
     built.exists(digits(&date))
 }
-
 
 // ---- Australia, New Zealand
 
@@ -204,8 +203,6 @@ pub fn be_nn(value: &[u8]) -> bool {
     (before || since) && (unknown || folded.exists(body))
 }
 
-
-
 /// Agenzia delle Entrate: name, date (a woman's day is 40 more), place, check letter; digits may be written as letters
 /// where two people would have one code.
 pub fn it_fiscal_code(value: &[u8]) -> bool {
@@ -219,25 +216,21 @@ pub fn it_fiscal_code(value: &[u8]) -> bool {
         let odd = odd.then(|| usize::try_from(place(b)).ok().and_then(|p| ODD.get(p)).copied()).flatten();
         sum.wrapping_add(odd.unwrap_or_else(|| place(b)))
     });
-    let digit = |b: &u8| b"LMNPQRSTUV".iter().position(|l| l == b).map_or(*b, |at| b"0123456789"[at]);
-    let (Some(year), Some(month), Some(day)) = (body.get(6..8), body.get(8), body.get(9..11)) else {
-        return false;
-    };
-    let Some(month) = b"ABCDEHLMPRST".iter().position(|m| m == month) else { return false };
-    let month = month.wrapping_add(1);
-    let written: Vec<u32> = [
-        digits(&year.iter().map(digit).collect::<Vec<u8>>()).collect::<Vec<u32>>(),
-        vec![
-            u32::try_from(month.wrapping_div(10)).unwrap_or(0),
-            u32::try_from(month.wrapping_rem(10)).unwrap_or(0),
-        ],
-        digits(&day.iter().map(digit).collect::<Vec<u8>>()).collect(),
-    ]
-    .concat();
+    let Some(&[y1, y2, letter, d1, d2]) = body.get(6..11) else { return false };
+    let Some(month) = b"ABCDEHLMPRST".iter().position(|&m| m == letter) else { return false };
+    let month = u32::try_from(month).unwrap_or(0).wrapping_add(1);
+    let (tens, ones) = (month.wrapping_div(10), month.wrapping_rem(10));
+    let date = [it_digit(y1), it_digit(y2), tens, ones, it_digit(d1), it_digit(d2)];
     let born = Built { days: &[40], ..YMD };
     check.len() == 1
         && is(check.first(), b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", sum.wrapping_rem(26))
-        && born.exists(written.iter().copied())
+        && born.exists(date.into_iter())
+}
+
+/// A digit, perhaps written as a letter.
+fn it_digit(b: u8) -> u32 {
+    let letter = b"LMNPQRSTUV".iter().position(|&l| l == b).and_then(|at| u32::try_from(at).ok());
+    letter.unwrap_or_else(|| u32::from(b.wrapping_sub(b'0')))
 }
 
 /// Cartão de cidadão: Luhn over letters and digits in base 36.
@@ -450,11 +443,7 @@ mod tests {
             (us_npi, &["1234567893", "1245319599"], &["1234567890", "3234567893", "123456789"]),
             (us_dea, &["BB1388568", "AB1234563"], &["BB1388567", "BB138856"]),
             (uk_nino, &["AB123456C", "QQ 12 34 56 C"], &["BG123456C", "zz123456c"]),
-            (
-                uk_driving_licence,
-                &["MORGA657054SM9IJ", "SMITH801010AB9CD"],
-                &["MORGA677054SM9IJ"],
-            ),
+            (uk_driving_licence, &["MORGA657054SM9IJ", "SMITH801010AB9CD"], &["MORGA677054SM9IJ"]),
             (au_abn, &["51 824 753 556", "83914571673"], &["51 824 753 557", "51824753"]),
             (
                 nz_ird,
@@ -532,9 +521,7 @@ mod tests {
 
     #[test]
     fn nothing_makes_them_fail() {
-        for valid in
-            [ssn, us_dea, it_fiscal_code, fr_nir, hk_id, mx_rfc, sg_nric, de_kvnr, ie_pps_long]
-        {
+        for valid in [ssn, us_dea, it_fiscal_code, fr_nir, hk_id, mx_rfc, sg_nric, de_kvnr, ie_pps_long] {
             for value in [&b""[..], b"A", b"\xff\xfe", b"999999999999999999999999999999999999"] {
                 assert!(!valid(value));
             }

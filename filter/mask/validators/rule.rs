@@ -147,10 +147,12 @@ impl Check {
         let others = values(characters, letter).enumerate().filter(|&(place, _)| place != at).map(|(_, v)| v);
         let sum = match self.sum {
             Sum::Weighted(weights) => weigh(weights, skipped, others, |product| product),
-            Sum::Crossed(weights, base) => weigh(weights, skipped, others, |product| cross(product, base)),
+            Sum::Crossed(weights, base) => {
+                weigh(weights, skipped, others, |product| super::digits::cross(product, base))
+            }
             Sum::Number(count) => super::digits::remainder(others.take(count), self.modulus),
         };
-        let right = usize::try_from(sum.wrapping_rem(self.modulus)).ok().and_then(|sum| self.to.get(sum));
+        let right = sum.checked_rem(self.modulus).and_then(|sum| self.to.get(usize::try_from(sum).ok()?));
         right.is_some_and(|right| characters.get(at) == Some(right))
     }
 }
@@ -158,11 +160,6 @@ impl Check {
 fn weigh(weights: &[u32], skipped: usize, values: impl Iterator<Item = u32>, of: impl Fn(u32) -> u32) -> u32 {
     let weights = weights.iter().skip(skipped);
     weights.zip(values).fold(0, |sum, (weight, value)| sum.wrapping_add(of(weight.wrapping_mul(value))))
-}
-
-/// The sum of a product's digits.
-fn cross(product: u32, base: u32) -> u32 {
-    product.wrapping_div(base).wrapping_add(product.wrapping_rem(base))
 }
 
 /// What each character counts.
