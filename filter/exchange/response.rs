@@ -16,10 +16,10 @@ use crate::config::set::{Kind, Mode};
 use crate::host::{Flow, Header, Host, LocalAnswer, Side};
 use crate::mask::operators::restore::Restoring;
 use crate::mask::text::{Masks, Sink, TextMask};
-use crate::mask::{self, Found, Masker, Plan};
+use crate::mask::{self, Found, Plan, Views};
 use crate::protocol::Unreadable;
 use crate::protocol::api::{self, Api};
-use crate::protocol::aws_frames;
+
 use crate::protocol::coding::Coding;
 use crate::protocol::json::table::Table;
 use crate::protocol::rewrite::{BodyKind, ResponseRewriter};
@@ -48,7 +48,7 @@ pub(super) struct Answer {
     /// What it gave of an answer that goes out whole or not at all.
     pub(super) whole: Option<Vec<u8>>,
     /// Covers the credential where nothing else is changed.
-    cover: Option<Masker>,
+    cover: Option<Views>,
     pub(super) kind: Option<BodyKind>,
     /// The coding its body came in.
     pub(super) coding: Option<Coding>,

@@ -12,6 +12,7 @@ use super::masker::Masker;
 use super::operators::{Form, Operating, Operator, Operators};
 use super::tables::{AnyGroup, Group};
 use super::text::{Entity, Masks};
+use super::views::Views;
 
 /// Groups that one plan may have.
 pub(super) const MOST_GROUPS: usize = 32;
@@ -74,6 +75,10 @@ impl Plan {
         self.whole.catalogue.replacement(entity)
     }
 
+    fn views(prepared: &Rc<Prepared>, operating: Operating) -> Views {
+        Views::new(Masker::new(Rc::clone(prepared), operating))
+    }
+
     /// What stands for one value of a text; `None`: it stays.
     pub fn instead(&self, entity: Entity, value: &[u8]) -> Option<Vec<u8>> {
         Operating::new(Rc::clone(&self.operators), Form::Text).instead(value, entity, self.name(entity))
@@ -102,7 +107,7 @@ impl Plan {
 
     /// Whether there is nothing to look for.
     pub fn is_empty(&self) -> bool {
-        self.whole.is_empty() && self.whole.literals.is_empty()
+        self.whole.is_idle()
     }
 
     /// The entities it looks for.
@@ -119,14 +124,14 @@ impl Plan {
 }
 
 impl Masks for Plan {
-    type Text = Masker;
+    type Text = Views;
 
-    fn begin(&self) -> Masker {
-        Masker::new(Rc::clone(&self.whole), Operating::new(Rc::clone(&self.operators), Form::Text))
+    fn begin(&self) -> Views {
+        Self::views(&self.whole, Operating::new(Rc::clone(&self.operators), Form::Text))
     }
 
-    fn begin_number(&self) -> Masker {
-        Masker::new(Rc::clone(&self.whole), Operating::new(Rc::clone(&self.operators), Form::Number))
+    fn begin_number(&self) -> Views {
+        Self::views(&self.whole, Operating::new(Rc::clone(&self.operators), Form::Number))
     }
 
     fn finds_nothing(&self) -> bool {
@@ -134,12 +139,12 @@ impl Masks for Plan {
     }
 
     fn masks_numbers(&self) -> bool {
-        !self.whole.is_empty()
+        !(self.whole.groups.is_empty() && self.whole.lexicons.is_empty())
     }
 
-    fn begin_label(&self) -> Option<Masker> {
+    fn begin_label(&self) -> Option<Views> {
         let labels = self.labels.as_ref()?;
-        Some(Masker::new(Rc::clone(labels), Operating::new(Rc::default(), Form::Text)))
+        Some(Self::views(labels, Operating::new(Rc::default(), Form::Text)))
     }
 
     fn may_hold(&self, label: &[u8]) -> bool {
@@ -190,9 +195,9 @@ impl Prepared {
         }
     }
 
-    /// Whether no entity is looked for.
-    fn is_empty(&self) -> bool {
-        self.groups.is_empty() && self.lexicons.is_empty()
+    /// Whether nothing is looked for.
+    pub fn is_idle(&self) -> bool {
+        self.groups.is_empty() && self.lexicons.is_empty() && self.literals.is_empty()
     }
 }
 

@@ -106,6 +106,7 @@ pub(super) enum Form {
 }
 
 /// The operators at work in one text: between the engine, which says where values are, and the text's sink.
+#[derive(Clone)]
 pub(super) struct Operating {
     operators: Rc<Operators>,
     form: Form,

@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 use super::restore::Restoration;
 use super::{Form, Operating, Operator, Operators, unbracketed};
-use crate::mask::masker::Masker;
+use crate::mask::Views;
 use crate::mask::plan::Plan;
 use crate::mask::text::{Entity, Masks, Sink, TextMask};
 use crate::mask::walk::LIMIT;
@@ -109,7 +109,7 @@ impl Masks for PromptMask {
 
 /// One text of a prompt: decided at its end.
 pub struct PromptText {
-    masker: Masker,
+    masker: Views,
     search: Plan,
     text: Vec<u8>,
     form: Form,

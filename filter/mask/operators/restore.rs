@@ -12,7 +12,7 @@
 //! alone. Held back for the names' sake is only a text's end that begins one: from a `<` on.
 use std::rc::Rc;
 
-use crate::mask::masker::Masker;
+use crate::mask::Views;
 use crate::mask::plan::Plan;
 use crate::mask::text::{Masks, Sink, TextMask};
 
@@ -115,7 +115,7 @@ impl Masks for Restoring {
 
 /// One text. See the module.
 pub struct RestoringText {
-    masker: Masker,
+    masker: Views,
     names: Rc<Restoration>,
     /// The text's end, where it may begin a name.
     held: Vec<u8>,
