@@ -13,10 +13,10 @@ pub const fn documents(root: &'static Place) -> Table {
 /// Anthropic's answers.
 pub const ANTHROPIC: &Table = &super::anthropic::ANSWERS;
 /// Gemini's.
-pub const GEMINI: &Table = &EVERYTHING;
+pub const GEMINI: &Table = &super::gemini::ANSWERS;
 /// Cohere's.
 pub const COHERE: &Table = &super::cohere::ANSWERS;
 /// Bedrock's.
-pub const BEDROCK: &Table = &EVERYTHING;
+pub const BEDROCK: &Table = &super::bedrock::ANSWERS;
 /// Ollama's.
-pub const OLLAMA: &Table = &EVERYTHING;
+pub const OLLAMA: &Table = &super::ollama::ANSWERS;

@@ -47,7 +47,7 @@ impl Facts {
             Fact::CachedTokens => count(&mut self.usage.cached, value),
             Fact::ReasoningTokens => count(&mut self.usage.reasoning, value),
             Fact::Object | Fact::Created | Fact::Kind | Fact::Done => {}
-            Fact::Index(_) | Fact::Own | Fact::Sequence => {}
+            Fact::Index(_) | Fact::Named(_) | Fact::Own | Fact::Sequence => {}
         }
     }
 }

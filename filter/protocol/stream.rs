@@ -406,8 +406,8 @@ impl<M: Masks> Stream<M> {
             return Ok(());
         };
         let (lane, carrier) = match which {
-            Which::Json(field) => (Lane::Json(Nested::new(mask)), Carrier::Field(field)),
-            Which::Text(field) => (Lane::Text(Text::new(mask)), Carrier::Field(field)),
+            Which::Json(field) => (Lane::Json(Nested::new(mask)), Carrier::of(field)),
+            Which::Text(field) => (Lane::Text(Text::new(mask)), Carrier::of(field)),
             Which::Path(_) => (Lane::Text(Text::new(mask)), Carrier::none()),
         };
         let mut channel = Channel { key, carrier, own: self.own.clone(), lane };

@@ -2,6 +2,7 @@
 
 pub mod doors;
 pub mod recorded;
+pub mod wires;
 
 use serde_json::Value;
 

@@ -32,19 +32,23 @@ static EVENT: Place = Place {
     ],
     ..MASKED
 };
-static KIND: Place = fact(Fact::Kind);
+pub(in crate::protocol) static KIND: Place = fact(Fact::Kind);
 static BLOCK_INDEX: Place = fact(Fact::Index(BLOCK));
 
-static BLOCK_DELTA: Place = object(&[("type", &KIND), ("index", &BLOCK_INDEX), ("delta", &DELTA)]);
-static BLOCK_START: Place =
+pub(in crate::protocol) static BLOCK_DELTA: Place =
+    object(&[("type", &KIND), ("index", &BLOCK_INDEX), ("delta", &DELTA)]);
+pub(in crate::protocol) static BLOCK_START: Place =
     object(&[("type", &KIND), ("index", &BLOCK_INDEX), ("content_block", &CONTENT_BLOCK)]);
-static BLOCK_STOP: Place = marked(Mark::EndScope, &[("type", &KIND), ("index", &BLOCK_INDEX)]);
-static MESSAGE_START: Place = object(&[("type", &KIND), ("message", &MESSAGE)]);
-static MESSAGE_DELTA: Place = object(&[("type", &KIND), ("delta", &ENDING), ("usage", &USAGE)]);
-static MESSAGE_STOP: Place = marked(Mark::EndAll, &[("type", &KIND)]);
-static PING: Place = object(&[("type", &KIND)]);
-static ERROR: Place = marked(Mark::Failure, &[("type", &KIND), ("request_id", &LABEL)]);
-static TEXT_COMPLETION: Place = object(&[
+pub(in crate::protocol) static BLOCK_STOP: Place =
+    marked(Mark::EndScope, &[("type", &KIND), ("index", &BLOCK_INDEX)]);
+pub(in crate::protocol) static MESSAGE_START: Place = object(&[("type", &KIND), ("message", &MESSAGE)]);
+pub(in crate::protocol) static MESSAGE_DELTA: Place =
+    object(&[("type", &KIND), ("delta", &ENDING), ("usage", &USAGE)]);
+pub(in crate::protocol) static MESSAGE_STOP: Place = marked(Mark::EndAll, &[("type", &KIND)]);
+pub(in crate::protocol) static PING: Place = object(&[("type", &KIND)]);
+pub(in crate::protocol) static ERROR: Place =
+    marked(Mark::Failure, &[("type", &KIND), ("request_id", &LABEL)]);
+pub(in crate::protocol) static TEXT_COMPLETION: Place = object(&[
     ("type", &KIND),
     ("id", &ID),
     ("completion", &COMPLETION_TEXT),
@@ -103,7 +107,7 @@ static CONTAINER: Place = object(&[("id", &LABEL), ("expires_at", &LABEL)]);
 static DATA: Place = array(&DATUM);
 static DATUM: Place = object(&[("type", &LABEL), ("id", &LABEL), ("created_at", &LABEL)]);
 
-static CONTENT: Place = array(&CONTENT_ITEM);
+pub(in crate::protocol) static CONTENT: Place = array(&CONTENT_ITEM);
 static CONTENT_ITEM: Place = Place { mark: Some(Mark::Item(BLOCK)), ..ANY_BLOCK };
 static CONTENT_BLOCK: Place = ANY_BLOCK;
 const ANY_BLOCK: Place = Place {
@@ -176,7 +180,7 @@ static TEXT_TEXT: Place = text(&TEXT, &RUNNING);
 static THINKING_TEXT: Place = text(&THINKING, &RUNNING);
 static INPUT_JSON: Place = json(&INPUT);
 static COMPACTION_TEXT: Place = text(&COMPACTION, &RUNNING);
-static COMPLETION_TEXT: Place = text(&COMPLETION, &RUNNING);
+pub(in crate::protocol) static COMPLETION_TEXT: Place = text(&COMPLETION, &RUNNING);
 
 /// A text that is a field of a block's delta.
 macro_rules! delta {

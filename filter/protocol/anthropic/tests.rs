@@ -87,8 +87,23 @@ const WHOLE: &str = r#"{"id":"msg_1","type":"message","role":"assistant","model"
 {"type":"of_a_new_kind","said":"x","deep":{"data":"x"}}]}"#;
 
 const KEPT: [&str; 17] = [
-    "data", "encrypted_content", "encrypted_index", "expires_at", "file_id", "id", "media_type", "model", "retrieved_at",
-    "role", "service_tier", "signature", "stop_reason", "tool_use_id", "type", "container", "",
+    "data",
+    "encrypted_content",
+    "encrypted_index",
+    "expires_at",
+    "file_id",
+    "id",
+    "media_type",
+    "model",
+    "retrieved_at",
+    "role",
+    "service_tier",
+    "signature",
+    "stop_reason",
+    "tool_use_id",
+    "type",
+    "container",
+    "",
 ];
 
 #[test]
@@ -101,9 +116,13 @@ fn a_message_keeps_labels_and_nothing_else() {
         ["ephemeral_5m_input_tokens", "input_tokens", "output_tokens", "return_code", "web_search_requests"]
     );
     // Of data, only what the provider alone reads and what is binary.
-    let (strings, _) = kept(&ANSWERS, BodyKind::Json, &[
-        r#"{"content":[{"type":"of_a_new_kind","deep":{"data":"x"}},{"data":"x","type":"redacted_thinking"},{"source":{"type":"text","data":"x"}},{"source":{"data":"x","type":"base64"}}]}"#,
-    ]);
+    let (strings, _) = kept(
+        &ANSWERS,
+        BodyKind::Json,
+        &[
+            r#"{"content":[{"type":"of_a_new_kind","deep":{"data":"x"}},{"data":"x","type":"redacted_thinking"},{"source":{"type":"text","data":"x"}},{"source":{"data":"x","type":"base64"}}]}"#,
+        ],
+    );
     assert_eq!(strings, ["type"]);
 }
 
@@ -122,8 +141,16 @@ fn an_event_keeps_labels_and_nothing_else() {
     ];
     let (strings, _) = kept(&ANSWERS, BodyKind::EventStream, &events);
     let expected = [
-        "encrypted_content", "id", "model", "request_id", "role", "service_tier", "signature", "stop_reason",
-        "tool_use_id", "type",
+        "encrypted_content",
+        "id",
+        "model",
+        "request_id",
+        "role",
+        "service_tier",
+        "signature",
+        "stop_reason",
+        "tool_use_id",
+        "type",
     ];
     assert_eq!(strings, expected);
 }
@@ -146,7 +173,9 @@ fn thinking_and_its_signature_go_as_the_policy_says() {
         let deltas = thinking.iter().map(|piece| {
             event(&format!(r#"{{"type":"content_block_delta","index":{index},"delta":{{"type":"thinking_delta","thinking":"{piece}"}}}}"#))
         });
-        let signature = format!(r#"{{"type":"content_block_delta","index":{index},"delta":{{"type":"signature_delta","signature":"sig{index}"}}}}"#);
+        let signature = format!(
+            r#"{{"type":"content_block_delta","index":{index},"delta":{{"type":"signature_delta","signature":"sig{index}"}}}}"#
+        );
         let stop = format!(r#"{{"type":"content_block_stop","index":{index}}}"#);
         deltas.chain([event(&signature), event(&stop)]).collect::<String>()
     };
@@ -157,7 +186,8 @@ fn thinking_and_its_signature_go_as_the_policy_says() {
         (Thinking::Drop, "", [false, false]),
     ] {
         let out = run(BodyKind::EventStream, &stream, thinking).unwrap();
-        let joined: String = out.split(r#""thinking":""#).skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+        let joined: String =
+            out.split(r#""thinking":""#).skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
         assert_eq!(joined, texts);
         assert_eq!([out.contains("sig0"), out.contains("sig1")], signatures, "{out}");
     }
@@ -191,16 +221,24 @@ fn an_event_that_is_called_by_two_names_breaks_the_answer_off() {
     }
     // What has no type is what its name says.
     let unnamed = "event: content_block_delta\ndata: {\"index\":0,\"delta\":{\"text\":\"SEC\"}}\n\n";
-    let out = run(BodyKind::EventStream, &(unnamed.to_owned() + &unnamed.replace("SEC", "RET")), Thinking::Mask);
+    let out =
+        run(BodyKind::EventStream, &(unnamed.to_owned() + &unnamed.replace("SEC", "RET")), Thinking::Mask);
     assert!(!out.unwrap().contains("RET"));
 }
 
 #[test]
 fn blocks_do_not_mix_and_an_index_that_is_none_breaks_the_answer_off() {
     let delta = |index: &str, text: &str| {
-        event(&format!(r#"{{"type":"content_block_delta","index":{index},"delta":{{"type":"text_delta","text":"{text}"}}}}"#))
+        event(&format!(
+            r#"{{"type":"content_block_delta","index":{index},"delta":{{"type":"text_delta","text":"{text}"}}}}"#
+        ))
     };
-    let out = run(BodyKind::EventStream, &[delta("0", "SEC"), delta("1", "RET"), delta("0", "RET")].concat(), Thinking::Mask).unwrap();
+    let out = run(
+        BodyKind::EventStream,
+        &[delta("0", "SEC"), delta("1", "RET"), delta("0", "RET")].concat(),
+        Thinking::Mask,
+    )
+    .unwrap();
     assert_eq!(out.matches("<S>").count(), 1);
     for index in ["1.0", "-1", "99999999999", "1e0"] {
         let seen = run(BodyKind::EventStream, &delta(index, "x"), Thinking::Mask);

@@ -3,23 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-
-/// A bitwise CRC-32 (IEEE), which shares nothing with the crate.
-fn crc(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0u32, |sum, byte| {
-        (0..8).fold(sum ^ u32::from(*byte), |sum, _| (sum >> 1) ^ (0xedb8_8320 & 0u32.wrapping_sub(sum & 1)))
-    })
-}
-
-fn frame(headers: &[u8], payload: &[u8]) -> Vec<u8> {
-    let all = (16 + headers.len() + payload.len()) as u32;
-    let mut out = [all.to_be_bytes(), (headers.len() as u32).to_be_bytes()].concat();
-    out.extend(crc(&out).to_be_bytes());
-    out.extend(headers);
-    out.extend(payload);
-    out.extend(crc(&out).to_be_bytes());
-    out
-}
+use crate::protocol::testing::wires::{crc, packed as frame};
 
 fn text(name: &str, value: &str) -> Vec<u8> {
     let len = (value.len() as u16).to_be_bytes();

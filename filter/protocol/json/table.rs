@@ -116,6 +116,8 @@ pub enum Fact {
     Done,
     /// Which one this is, on an axis below [`AXES`].
     Index(usize),
+    /// The same, where what tells one from the others is a name.
+    Named(usize),
     /// What [`Part::Own`] writes: an identifier of the thing that the event's texts belong to.
     Own,
     /// The event's number; the next event's is greater by one.
@@ -155,7 +157,7 @@ pub struct Field {
     /// Name of the event that carries a piece of this text (SSE's `event:`, AWS's `:event-type`); empty: it has none.
     pub name: &'static str,
     /// The inside of the object of the event that carries a piece of this text and nothing else, for a tail that has no
-    /// event of its own.
+    /// event of its own. Empty: it is made from the event that carried the text last.
     pub event: &'static [Part],
     /// Whether it is a model's thinking, for which a policy may ask for something else.
     pub thinking: bool,

@@ -7,7 +7,7 @@ mod operation;
 mod refusal;
 mod request;
 mod responses;
-mod table;
+pub(in crate::protocol) mod table;
 
 pub use operation::Operation;
 pub use refusal::{CONTENT_TYPE, error_body, error_event};

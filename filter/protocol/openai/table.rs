@@ -76,7 +76,7 @@ static X_GROQ: Place = object(&[("id", &LABEL), ("usage", &USAGE)]);
 
 static NO_PIECES: Place = drops("[]");
 
-static CHOICES: Place = Place { items: &CHOICE, ..MASKED };
+pub(in crate::protocol) static CHOICES: Place = Place { items: &CHOICE, ..MASKED };
 static CHOICE: Place = Place {
     fields: &[
         ("index", &CHOICE_INDEX),

@@ -190,10 +190,36 @@ const RESPONSE: &str = r#"{"id":"r","object":"response","created_at":1,"complete
 {"type":"program_output","result":"x"},{"type":"of_a_new_kind","said":"x"}]}"#;
 
 const KEPT: &[&str] = &[
-    "approval_request_id", "b64_json", "background", "call_id", "code", "container_id", "data", "encrypted_content",
-    "file_id", "finish_reason", "format", "id", "language", "model", "object", "output_format",
-    "previous_response_id", "quality", "reason", "result", "role", "service_tier", "signature", "size", "status",
-    "system_fingerprint", "tool_call_id", "tool_choice", "truncation", "type",
+    "approval_request_id",
+    "b64_json",
+    "background",
+    "call_id",
+    "code",
+    "container_id",
+    "data",
+    "encrypted_content",
+    "file_id",
+    "finish_reason",
+    "format",
+    "id",
+    "language",
+    "model",
+    "object",
+    "output_format",
+    "previous_response_id",
+    "quality",
+    "reason",
+    "result",
+    "role",
+    "service_tier",
+    "signature",
+    "size",
+    "status",
+    "system_fingerprint",
+    "tool_call_id",
+    "tool_choice",
+    "truncation",
+    "type",
 ];
 
 #[test]
@@ -201,9 +227,26 @@ fn an_answer_keeps_labels_and_nothing_else() {
     let (strings, numbers) = kept(&ANSWERS, BodyKind::Json, &[CHAT, RESPONSE]);
     assert_eq!(strings, KEPT);
     let times = [
-        "cached_tokens", "completed_at", "completion_tokens", "created", "created_at", "duration", "end_index",
-        "expires_at", "index", "input_tokens", "new_tokens", "output_tokens", "prompt_tokens", "queue_time",
-        "reasoning_tokens", "score", "start_index", "temperature", "top_p", "total_tokens",
+        "cached_tokens",
+        "completed_at",
+        "completion_tokens",
+        "created",
+        "created_at",
+        "duration",
+        "end_index",
+        "expires_at",
+        "index",
+        "input_tokens",
+        "new_tokens",
+        "output_tokens",
+        "prompt_tokens",
+        "queue_time",
+        "reasoning_tokens",
+        "score",
+        "start_index",
+        "temperature",
+        "top_p",
+        "total_tokens",
     ];
     assert_eq!(numbers, times);
 }
@@ -237,7 +280,10 @@ fn an_event_keeps_labels_and_nothing_else() {
 
 #[test]
 fn log_probabilities_and_other_repeats_are_gone() {
-    for (kind, body) in [(BodyKind::Json, CHAT.to_owned()), (BodyKind::EventStream, format!("data: {}\n\n", CHAT.replace('\n', "")))] {
+    for (kind, body) in [
+        (BodyKind::Json, CHAT.to_owned()),
+        (BodyKind::EventStream, format!("data: {}\n\n", CHAT.replace('\n', ""))),
+    ] {
         let mut out = Vec::new();
         ResponseRewriter::new(kind, &ANSWERS, Simple).push(body.as_bytes(), true, &mut out).unwrap();
         let out = String::from_utf8(out).unwrap();

@@ -23,6 +23,23 @@ pub(super) enum Which {
     Path(u32),
 }
 
+impl Which {
+    /// Whether the event of its tail is made from the one that carried the text last.
+    pub(super) fn is_carried(self) -> bool {
+        match self {
+            Self::Text(field) | Self::Json(field) => field.event.is_empty(),
+            Self::Path(_) => true,
+        }
+    }
+}
+
+/// A number that stands for a name (FNV-1a).
+fn number_of(name: &[u8]) -> u32 {
+    let hash =
+        name.iter().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
+    hash.min(NO_INDEX.wrapping_sub(1))
+}
+
 /// What to do at a place of the event.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Site {
@@ -184,6 +201,10 @@ impl Notes {
             self.astray = true;
             return;
         };
+        self.set(axis, index);
+    }
+
+    fn set(&mut self, axis: usize, index: u32) {
         if let Some(item) = self.item(axis) {
             item.index = index;
         } else if let Some(root) = self.root.get_mut(axis) {
@@ -265,6 +286,7 @@ impl Visit for Noter<'_> {
             Fact::Model => *model = span,
             Fact::Own => self.notes.own = span,
             Fact::Index(axis) => self.notes.set_index(axis, value),
+            Fact::Named(axis) => self.notes.set(axis, number_of(value)),
             Fact::Sequence if !quoted => self.notes.push(Site::Sequence, at, value.len()),
             Fact::Finish if is_end(value) => match self.notes.item(0) {
                 Some(item) => item.finished = true,

@@ -6,7 +6,7 @@ use crate::protocol::json::table::{Field, Part};
 use crate::protocol::json::text::End;
 use crate::protocol::json::{Edit, Tally, number};
 
-use super::notes::{Edited, Site, Which};
+use super::notes::{Edited, Site};
 use super::{Channel, Frames, NO_INDEX, Stream, label};
 
 /// The identifying values of a stream, in the order of [`super::notes::Notes::envelope`].
@@ -24,6 +24,10 @@ pub(super) enum Carrier {
 }
 
 impl Carrier {
+    pub(super) fn of(field: &'static Field) -> Self {
+        if field.event.is_empty() { Self::none() } else { Self::Field(field) }
+    }
+
     pub(super) fn none() -> Self {
         Self::Event(Kept::default())
     }
@@ -119,7 +123,10 @@ impl<M: Masks> Stream<M> {
     /// Keeps the event for those of its texts that the table does not know and of which something is held.
     pub(super) fn carry(&mut self, data: &[u8], sites: &[Edited], masks: &M) -> Result<(), Unreadable> {
         for (position, site) in sites.iter().enumerate() {
-            let Site::Piece { which: Which::Path(_), .. } = site.site else { continue };
+            let Site::Piece { which, .. } = site.site else { continue };
+            if !which.is_carried() {
+                continue;
+            }
             let key = self.site_key(site);
             let open = self.channels.iter().position(|channel| Some(channel.key) == key);
             let Some(open) = open.filter(|at| self.channels.get(*at).is_some_and(|c| c.lane.held() > 0))

@@ -13,7 +13,8 @@ use crate::protocol::rewrite::{BodyKind, ResponseRewriter};
 pub fn kept(table: &'static Table, kind: BodyKind, documents: &[&str]) -> (Vec<String>, Vec<String>) {
     let (mut strings, mut numbers) = (BTreeSet::new(), BTreeSet::new());
     for document in documents {
-        let document: Value = serde_json::from_str(document).unwrap_or_else(|error| panic!("{error}: {document}"));
+        let document: Value =
+            serde_json::from_str(document).unwrap_or_else(|error| panic!("{error}: {document}"));
         let mut places = Vec::new();
         leaves(&document, "", &mut places);
         for (pointer, key) in places {
@@ -26,7 +27,11 @@ pub fn kept(table: &'static Table, kind: BodyKind, documents: &[&str]) -> (Vec<S
             }
             *place = value;
             if leaks(table, kind, &changed) {
-                if string { strings.insert(key) } else { numbers.insert(key) };
+                if string {
+                    strings.insert(key)
+                } else {
+                    numbers.insert(key)
+                };
             }
         }
     }
@@ -48,7 +53,9 @@ fn leaks(table: &'static Table, kind: BodyKind, document: &Value) -> bool {
 fn leaves(value: &Value, pointer: &str, into: &mut Vec<(String, String)>) {
     match value {
         Value::Object(fields) => {
-            fields.iter().for_each(|(key, value)| leaves(value, &format!("{pointer}/{}", key.replace('/', "~1")), into));
+            fields.iter().for_each(|(key, value)| {
+                leaves(value, &format!("{pointer}/{}", key.replace('/', "~1")), into)
+            });
         }
         Value::Array(items) => {
             items.iter().enumerate().for_each(|(at, item)| leaves(item, &format!("{pointer}/{at}"), into));

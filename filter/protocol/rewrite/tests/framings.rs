@@ -6,91 +6,30 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::protocol::coding::Coding;
-
-/// A CRC-32 (IEEE) after its definition.
-fn crc(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0u32, |sum, byte| {
-        (0..8).fold(sum ^ u32::from(*byte), |sum, _| (sum >> 1) ^ (0xedb8_8320 & 0u32.wrapping_sub(sum & 1)))
-    })
-}
-
-fn frame(headers: &[(&str, &str)], payload: &[u8]) -> Vec<u8> {
-    let headers: Vec<u8> = headers
-        .iter()
-        .flat_map(|(name, value)| {
-            let len = (value.len() as u16).to_be_bytes();
-            [&[name.len() as u8][..], name.as_bytes(), &[7], &len, value.as_bytes()].concat()
-        })
-        .collect();
-    let all = (16 + headers.len() + payload.len()) as u32;
-    let mut out = [all.to_be_bytes(), (headers.len() as u32).to_be_bytes()].concat();
-    out.extend(crc(&out).to_be_bytes());
-    out.extend(headers);
-    out.extend(payload);
-    out.extend(crc(&out).to_be_bytes());
-    out
-}
-
-/// The headers (all of them texts) and payload of each frame.
-fn frames(mut bytes: &[u8]) -> Vec<(Vec<(String, String)>, Vec<u8>)> {
-    let word = |bytes: &[u8]| u32::from_be_bytes(bytes[..4].try_into().unwrap());
-    let mut frames = Vec::new();
-    while !bytes.is_empty() {
-        let (frame, rest) = bytes.split_at(word(bytes) as usize);
-        let (before, sum) = frame.split_at(frame.len() - 4);
-        assert_eq!((crc(before), crc(&frame[..8])), (word(sum), word(&frame[8..])));
-        let (mut headers, payload) = before[12..].split_at(word(&frame[4..]) as usize);
-        let mut texts = Vec::new();
-        while let [len, after @ ..] = headers {
-            let (name, after) = after.split_at(usize::from(*len));
-            let [7, high, low, after @ ..] = after else { panic!("{after:?}") };
-            let (value, after) = after.split_at(usize::from(u16::from_be_bytes([*high, *low])));
-            let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-            texts.push((text(name), text(value)));
-            headers = after;
-        }
-        frames.push((texts, payload.to_vec()));
-        bytes = rest;
-    }
-    frames
-}
-
-const CHUNK: &[(&str, &str)] =
-    &[(":event-type", "chunk"), (":content-type", "application/json"), (":message-type", "event")];
-
-fn chunked(document: &str) -> Vec<u8> {
-    frame(CHUNK, json!({"bytes": STANDARD.encode(document), "p": "abc"}).to_string().as_bytes())
-}
+use crate::protocol::testing::recorded::{SSE, Wire};
+use crate::protocol::testing::wires::{ARRAY, CHUNKS, LINES, chunk, event as named, frame, frames, packed};
 
 const KINDS: [BodyKind; 3] = [BodyKind::JsonLines, BodyKind::JsonArray, BodyKind::AwsFrames];
 
+fn wire(kind: BodyKind) -> Wire {
+    match kind {
+        BodyKind::JsonLines => LINES,
+        BodyKind::JsonArray => ARRAY,
+        BodyKind::AwsFrames => CHUNKS,
+        _ => SSE,
+    }
+}
+
 /// Documents in a framing.
 fn framed(kind: BodyKind, documents: &[String]) -> Vec<u8> {
-    match kind {
-        BodyKind::JsonLines => {
-            documents.iter().map(|document| document.clone() + "\n").collect::<String>().into()
-        }
-        BodyKind::JsonArray => format!("[{}\n]", documents.join("\n,\r\n")).into(),
-        BodyKind::AwsFrames => documents.iter().flat_map(|document| chunked(document)).collect(),
-        _ => documents.iter().map(|document| format!("data: {document}\n\n")).collect::<String>().into(),
-    }
+    let events: Vec<_> = documents.iter().map(|document| (String::new(), document.clone())).collect();
+    (wire(kind).write)(&events)
 }
 
 /// And out of it.
 fn unframed(kind: BodyKind, bytes: &[u8]) -> Vec<Value> {
-    let text = || std::str::from_utf8(bytes).unwrap();
-    match kind {
-        BodyKind::JsonLines => text().lines().map(|line| serde_json::from_str(line).unwrap()).collect(),
-        BodyKind::JsonArray => serde_json::from_str(text()).unwrap(),
-        BodyKind::AwsFrames => frames(bytes)
-            .into_iter()
-            .map(|(_, payload)| {
-                let payload: Value = serde_json::from_slice(&payload).unwrap();
-                serde_json::from_slice(&STANDARD.decode(payload["bytes"].as_str().unwrap()).unwrap()).unwrap()
-            })
-            .collect(),
-        _ => events(bytes),
-    }
+    let events = (wire(kind).read)(bytes);
+    events.iter().map(|(_, document)| serde_json::from_str(document).unwrap()).collect()
 }
 
 fn event(index: u64, delta: Value, finish: Option<&str>) -> String {
@@ -161,7 +100,7 @@ fn a_stream_without_finds_goes_out_byte_for_byte_in_every_framing() {
     let lines = "{\"choices\" : [ {\"index\":0,\"delta\":{\"content\":\"h\\u0069 \\/\"}} ] }\r\n\n\u{1e} {}\n[1 , 2]\n{}";
     let array = " [ {\"choices\" : [{\"delta\":{\"content\":\"h\\u0069\"}} ] }\n,\r\n{} , [ ] ]\n";
     let other = frame(&[("x", "y"), (":event-type", "messageStop")], b"{ \"stopReason\" : \"end\" }");
-    let binary = [chunked(&text("hi \\")), other, frame(&[], b"")].concat();
+    let binary = [chunk(&text("hi \\")), other, frame(&[], b"")].concat();
     for (kind, bytes) in [
         (BodyKind::JsonLines, lines.as_bytes()),
         (BodyKind::JsonArray, array.as_bytes()),
@@ -247,10 +186,7 @@ fn headers_of_frames_are_no_side_door() {
     let mut header = b"\x01n\x04".to_vec();
     header.extend(41111i32.to_be_bytes());
     header.extend(b"\x01b\x06\x00\x06SECRET\x01t\x00");
-    let mut bytes = [(16 + header.len() as u32).to_be_bytes(), (header.len() as u32).to_be_bytes()].concat();
-    bytes.extend(crc(&bytes).to_be_bytes());
-    bytes.extend(&header);
-    bytes.extend(crc(&bytes).to_be_bytes());
+    let bytes = packed(&header, b"");
     let out = rewrite(BodyKind::AwsFrames, &bytes).unwrap();
     assert_eq!(out[12..out.len() - 4], *b"\x01n\x04\0\0\0\0\x01b\x06\x00\x03<S>\x01t\x00");
 }
@@ -261,7 +197,7 @@ fn what_is_held_goes_out_before_an_exception_and_text_behind_it_is_refused() {
         &[(":exception-type", "throttlingException"), (":message-type", "exception")],
         b"{\"message\":\"slow down, SECRET\"}",
     );
-    let stream = [chunked(&text("a SEC")), exception.clone()].concat();
+    let stream = [chunk(&text("a SEC")), exception.clone()].concat();
     let mut rewriter = rewriter(BodyKind::AwsFrames);
     let mut out = Vec::new();
     rewriter.push(&stream, true, &mut out).unwrap();
@@ -269,12 +205,12 @@ fn what_is_held_goes_out_before_an_exception_and_text_behind_it_is_refused() {
     let seen = frames(&out);
     assert_eq!(seen.len(), 3);
     assert_eq!(
-        unframed(BodyKind::AwsFrames, &chunked(&text("SEC")))[0],
-        unframed(BodyKind::AwsFrames, &frame(CHUNK, &seen[1].1))[0]
+        unframed(BodyKind::AwsFrames, &chunk(&text("SEC")))[0],
+        unframed(BodyKind::AwsFrames, &frame(&named("chunk"), &seen[1].1))[0]
     );
     assert_eq!(seen[1].0[0], (":event-type".into(), "chunk".into()));
     assert_eq!(seen[2].1, b"{\"message\":\"slow down, <S>\"}");
-    let stream = [exception, chunked(&text("SECRET"))].concat();
+    let stream = [exception, chunk(&text("SECRET"))].concat();
     assert_eq!(rewrite(BodyKind::AwsFrames, &stream), Err(Unreadable::TextAfterEnd));
 }
 
@@ -292,10 +228,10 @@ fn payloads_that_are_no_single_object_are_refused() {
         "{\"bytes\":\"e30=\",\"bytes\":\"e30=\"}",
         "{\"bytes\":\"e30\"}",
     ] {
-        assert!(rewrite(BodyKind::AwsFrames, &frame(CHUNK, bad.as_bytes())).is_err(), "{bad}");
+        assert!(rewrite(BodyKind::AwsFrames, &frame(&named("chunk"), bad.as_bytes())).is_err(), "{bad}");
     }
     let masked = |payload: &str| {
-        let out = rewrite(BodyKind::AwsFrames, &frame(CHUNK, payload.as_bytes())).unwrap();
+        let out = rewrite(BodyKind::AwsFrames, &frame(&named("chunk"), payload.as_bytes())).unwrap();
         String::from_utf8(frames(&out).remove(0).1).unwrap()
     };
     assert_eq!(masked("{\"bytes\":\"\",\"p\":\"SECRET\"}"), "{\"bytes\":\"\",\"p\":\"<S>\"}");
@@ -388,8 +324,8 @@ proptest! {
         for kind in KINDS {
             let _ = rewrite(kind, &bytes);
         }
-        let _ = rewrite(BodyKind::AwsFrames, &frame(CHUNK, &bytes));
+        let _ = rewrite(BodyKind::AwsFrames, &frame(&named("chunk"), &bytes));
         let _ = rewrite(BodyKind::AwsFrames, &frame(&[(":event-type", "x")], &bytes));
-        let _ = rewrite(BodyKind::AwsFrames, &chunked(&String::from_utf8_lossy(&bytes)));
+        let _ = rewrite(BodyKind::AwsFrames, &chunk(&String::from_utf8_lossy(&bytes)));
     }
 }

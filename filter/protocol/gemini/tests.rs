@@ -1,0 +1,213 @@
+//! Recorded streams and answers.
+
+use serde_json::{Value, json};
+
+use super::ANSWERS;
+use crate::protocol::rewrite::{BodyKind, ResponseRewriter};
+use crate::protocol::testing::recorded::{Recorded, SSE};
+use crate::protocol::testing::wires::ARRAY;
+use crate::protocol::testing::{Simple, masked};
+
+const EMPTY_END: &str = r#"{"candidates":[{"content":{"parts":[{"text":""}],"role":"model"},"finishReason":"STOP","index":0}],"usageMetadata":{"promptTokenCount":4,"candidatesTokenCount":10,"totalTokenCount":14,"promptTokensDetails":[{"modality":"TEXT","tokenCount":4}]},"modelVersion":"gemini-2.5-flash","responseId":"r1"}"#;
+const BARE_END: &str = r#"{"candidates":[{"finishReason":"STOP","index":0}],"usageMetadata":{"promptTokenCount":4,"totalTokenCount":14}}"#;
+
+/// The table, in both of the API's framings.
+fn laws(delta: &'static str, tail: &'static [(&'static str, &'static str)], at: &'static str) {
+    for wire in [SSE, ARRAY] {
+        Recorded { table: &ANSWERS, wire, head: &[], delta: ("", delta), tail, at, json: false }.laws();
+    }
+}
+
+#[test]
+fn every_text_of_a_candidate_obeys_the_laws() {
+    let text = "/candidates/0/content/parts/0/text";
+    laws(
+        r#"{"candidates":[{"content":{"parts":[{"text":"?"}],"role":"model"},"index":0}],"usageMetadata":{"promptTokenCount":4,"candidatesTokenCount":10,"totalTokenCount":14},"modelVersion":"gemini-2.5-flash","responseId":"r1"}"#,
+        &[("", BARE_END)],
+        text,
+    );
+    laws(
+        r#"{"candidates":[{"content":{"parts":[{"text":"?","thought":true}],"role":"model"},"index":0}]}"#,
+        &[("", EMPTY_END)],
+        text,
+    );
+    laws(
+        r#"{"candidates":[{"content":{"parts":[{"said":"?"}],"role":"model"},"index":0}]}"#,
+        &[("", BARE_END)],
+        "/candidates/0/content/parts/0/said",
+    );
+    laws(
+        r#"{"candidates":[{"content":{"parts":[{"functionCall":{"partialArgs":[{"jsonPath":"$.to","stringValue":"?","willContinue":true}],"willContinue":true}}],"role":"model"},"index":0}]}"#,
+        &[("", BARE_END)],
+        "/candidates/0/content/parts/0/functionCall/partialArgs/0/stringValue",
+    );
+}
+
+fn rewrite(kind: BodyKind, body: &str) -> (String, ResponseRewriter<Simple>) {
+    let mut rewriter = ResponseRewriter::new(kind, &ANSWERS, Simple);
+    let mut out = Vec::new();
+    for piece in body.as_bytes().chunks(13) {
+        rewriter.push(piece, false, &mut out).unwrap();
+    }
+    rewriter.push(b"", true, &mut out).unwrap();
+    (String::from_utf8(out).unwrap(), rewriter)
+}
+
+/// The texts of a stream, joined as the official client does: by candidate, thoughts apart.
+fn joined(events: &[Value]) -> Vec<((u64, bool), String)> {
+    let mut texts: Vec<((u64, bool), String)> = Vec::new();
+    for candidate in events.iter().flat_map(|event| event["candidates"].as_array().into_iter().flatten()) {
+        for part in candidate["content"]["parts"].as_array().into_iter().flatten() {
+            let key = (candidate["index"].as_u64().unwrap_or(0), part["thought"] == true);
+            let Some(text) = part["text"].as_str() else { continue };
+            match texts.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, known)) => known.push_str(text),
+                None => texts.push((key, text.to_owned())),
+            }
+        }
+    }
+    texts.sort();
+    texts
+}
+
+#[test]
+fn candidates_and_thoughts_are_kept_apart_and_the_last_chunk_takes_the_tail() {
+    let event = |index: u64, part: Value, finish: Option<&str>| {
+        let mut candidate = json!({"content": {"parts": [part], "role": "model"}, "index": index});
+        if let Some(finish) = finish {
+            candidate["finishReason"] = finish.into();
+        }
+        json!({"candidates": [candidate]})
+    };
+    let thought = |text: &str| json!({"thought": true, "text": text});
+    let text = |text: &str| json!({"text": text});
+    let events = [
+        event(0, thought("I see SEC"), None),
+        event(1, text("jane@"), None),
+        event(0, thought("RET and jane@ex"), None),
+        event(0, text("to SEC"), None),
+        event(1, text("example.com 12"), Some("STOP")),
+        event(0, text("R"), Some("STOP")),
+    ];
+    let expected: Vec<_> = joined(&events).into_iter().map(|(key, text)| (key, masked(&text))).collect();
+    let (out, _) = rewrite(BodyKind::JsonArray, &json!(events).to_string());
+    let seen: Vec<Value> = serde_json::from_str(&out).unwrap();
+    assert_eq!(joined(&seen), expected);
+    // Only the thoughts need an event of their own.
+    assert_eq!(seen.len(), events.len() + 1);
+    let tail = &seen[5]["candidates"][0];
+    assert_eq!(tail["content"]["parts"][0], thought("jane@ex"));
+    assert_eq!(seen[6]["candidates"][0]["finishReason"], "STOP");
+}
+
+#[test]
+fn arguments_that_come_in_pieces_are_told_apart_by_their_path() {
+    let event = |args: Value| json!({"candidates": [{"content": {"parts": [{"functionCall": {"partialArgs": args}}]}, "index": 0}]});
+    let piece = |path: &str, text: &str| json!({"jsonPath": path, "stringValue": text});
+    let events = json!([
+        event(json!([piece("$.a", "x 9"), piece("$.b", "SEC")])),
+        event(json!([piece("$.b", "RET"), {"jsonPath": "$.n", "numberValue": 12345}])),
+        event(json!([piece("$.c", "12345 SEC")])),
+        {"candidates": [{"finishReason": "STOP", "index": 0}]},
+    ]);
+    let (out, _) = rewrite(BodyKind::JsonArray, &events.to_string());
+    let seen: Vec<Value> = serde_json::from_str(&out).unwrap();
+    let mut texts = std::collections::BTreeMap::<String, String>::new();
+    for event in &seen {
+        for arg in event["candidates"][0]["content"]["parts"][0]["functionCall"]["partialArgs"]
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
+            *texts.entry(arg["jsonPath"].as_str().unwrap().into()).or_default() +=
+                arg["stringValue"].as_str().unwrap_or_default();
+        }
+    }
+    let texts: Vec<(&str, &str)> = texts.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    assert_eq!(texts, [("$.a", "x 9"), ("$.b", "<S>"), ("$.c", "<N> SEC"), ("$.n", "")]);
+    assert!(!out.contains("12345"));
+}
+
+#[test]
+fn a_whole_answer_is_masked_in_every_part_and_its_side_doors_are_closed() {
+    let (mail, hidden) = ("jane@example.com", masked("jane@example.com"));
+    let body = json!({
+        "candidates": [{
+            "content": {"role": "model", "parts": [
+                {"text": format!("to {mail}"), "thought": true, "thoughtSignature": "c2lnbmVk"},
+                {"text": "SECRET"},
+                {"functionCall": {"id": "call-12345", "name": "send", "args": {"to": mail, "n": 12345, "deep": [{"SECRET": "x"}]}}},
+                {"executableCode": {"language": "PYTHON", "code": "print('SECRET')"}},
+                {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "SECRET\n"}},
+                {"inlineData": {"mimeType": "image/png", "data": "MTIzNDUxMjM0NQ=="}},
+                {"fileData": {"mimeType": "text/plain", "fileUri": format!("https://x/{mail}")}},
+            ]},
+            "index": 0, "finishReason": "STOP", "finishMessage": "SECRET", "avgLogprobs": -0.12345,
+            "safetyRatings": [{"category": "HARM_CATEGORY_HATE_SPEECH", "probability": "NEGLIGIBLE", "blocked": false}],
+            "logprobsResult": {"chosenCandidates": [{"token": "SECRET", "tokenId": 12345, "logProbability": -0.1}]},
+            "citationMetadata": {"citationSources": [{"startIndex": 12345, "endIndex": 12350, "uri": format!("https://x/{mail}"), "license": ""}]},
+            "groundingMetadata": {
+                "webSearchQueries": [format!("who is {mail}")],
+                "searchEntryPoint": {"renderedContent": "<b>SECRET</b>", "sdkBlob": "MTIzNDU="},
+                "groundingChunks": [{"web": {"uri": "https://x/SECRET", "title": "SECRET"}}],
+                "groundingSupports": [{"segment": {"startIndex": 3, "endIndex": 12345, "text": format!("to {mail}")}, "groundingChunkIndices": [0], "confidenceScores": [0.12345]}],
+            },
+            "urlContextMetadata": {"urlMetadata": [{"retrievedUrl": format!("https://x/?q={mail}"), "urlRetrievalStatus": "URL_RETRIEVAL_STATUS_SUCCESS"}]},
+        }],
+        "promptFeedback": {"blockReason": "SAFETY", "blockReasonMessage": "SECRET"},
+        "usageMetadata": {"promptTokenCount": 12345, "candidatesTokenCount": 7, "totalTokenCount": 12352, "cachedContentTokenCount": 3, "thoughtsTokenCount": 5, "trafficType": "ON_DEMAND"},
+        "modelVersion": "gemini-2.5-flash", "responseId": "r-12345", "unheard": {"of": "SECRET", "n": 12345},
+    });
+    let (out, rewriter) = rewrite(BodyKind::JsonArray, &body.to_string());
+    let mut expected: Value = serde_json::from_str(
+        &body
+            .to_string()
+            .replace("SECRET", "<S>")
+            .replace(mail, &hidden.replace('\\', "\\\\").replace('"', "\\\"")),
+    )
+    .unwrap();
+    let candidate = &mut expected["candidates"][0];
+    candidate["content"]["parts"][2]["functionCall"]["args"]["n"] = 0.into();
+    candidate["logprobsResult"] = Value::Null;
+    expected["unheard"]["n"] = 0.into();
+    assert_eq!(serde_json::from_str::<Value>(&out).unwrap(), expected);
+    assert_eq!(
+        (rewriter.id(), rewriter.model(), rewriter.finish_reason()),
+        ("r-12345", "gemini-2.5-flash", "STOP")
+    );
+    let usage = rewriter.usage();
+    assert_eq!(
+        (usage.prompt, usage.completion, usage.total, usage.cached, usage.reasoning),
+        (Some(12345), Some(7), Some(12352), Some(3), Some(5))
+    );
+}
+
+#[test]
+fn a_failure_ends_the_stream_in_both_forms() {
+    let error = json!({"error": {"code": 429, "message": "SECRET is exhausted", "status": "RESOURCE_EXHAUSTED",
+        "details": [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "12345s"}]}});
+    let masked = error.to_string().replace("SECRET", "<S>");
+    for body in [error.to_string(), format!("[{error}]")] {
+        let (out, rewriter) = rewrite(BodyKind::JsonArray, &body);
+        assert_eq!(out, body.replace(&error.to_string(), &masked));
+        assert!(rewriter.failed());
+    }
+    let text = json!({"candidates": [{"content": {"parts": [{"text": "a SEC"}]}}]});
+    let (out, _) = rewrite(BodyKind::JsonArray, &format!("[{text},{error}]"));
+    let seen: Vec<Value> = serde_json::from_str(&out).unwrap();
+    assert_eq!(joined(&seen), [((0, false), "a SEC".to_owned())]);
+    assert_eq!(seen[2].to_string(), serde_json::from_str::<Value>(&masked).unwrap().to_string());
+}
+
+#[test]
+fn embeddings_token_counts_and_models_pass_untouched() {
+    for body in [
+        json!({"embedding": {"values": [0.12345, 12345.0]}}),
+        json!({"embeddings": [{"values": [0.12345]}, {"values": [-12345]}]}),
+        json!({"totalTokens": 12345, "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 12345}]}),
+        json!({"models": [{"name": "models/gemini-2.5-12345", "version": "001", "displayName": "Gemini", "inputTokenLimit": 1048576, "temperature": 1, "supportedGenerationMethods": ["generateContent"]}], "nextPageToken": "Ch12345"}),
+    ] {
+        let body = body.to_string();
+        assert_eq!(rewrite(BodyKind::Json, &body).0, body);
+    }
+}
