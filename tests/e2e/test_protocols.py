@@ -340,7 +340,7 @@ def test_a_policy_that_masks_nothing_changes_no_byte(
 
 SHORT = {
     "pinecone": {"matches": [{"id": ID, "metadata": {"a": EMAIL.value}}]},
-    "qdrant": {"result": [{"id": 7, "payload": {"a": EMAIL.value, "b": 4111111111111111}, "vector": [0.5]}]},
+    "qdrant": {"result": [{"id": 7, "payload": {"a": EMAIL.value, "b": 5555555555554444}, "vector": [0.5]}]},
     "weaviate": {"data": {"Get": {"D": [{"a": EMAIL.value, "_additional": {"id": ID}}]}}},
     "chroma": {"ids": [[ID]], "documents": [[EMAIL.value]]},
     "milvus": {"code": 0, "data": [{"id": 7, "a": EMAIL.value}]},
