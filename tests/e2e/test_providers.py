@@ -115,7 +115,8 @@ def node(api: str, guard: Guard, token: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("size", [2, 1000])
 def test_the_npm_clients_read_masked_streams(size: int, guard: Guard, token: str) -> None:
-    guard.upstream.answer = stream(*(delta(piece) for piece in providers.pieces(TEXT, size)), finish())
+    texts = [delta(piece) for piece in providers.pieces(TEXT, size)]
+    guard.upstream.answer = stream(delta("", role="assistant"), *texts, finish())
     seen = node("chat", guard, token)
     assert seen["text"] == seen["final"]["content"] == MASKED
 

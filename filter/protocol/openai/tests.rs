@@ -306,13 +306,19 @@ fn annotations_point_to_the_masked_text_and_come_behind_it() {
     let delta = |text: &str| format!(r#"{{"type":"response.output_text.delta",{AT},"delta":"{text}"}}"#);
     let added = |start, end| {
         let annotation = annotation(start, end);
-        format!(r#"{{"type":"response.output_text.annotation.added",{AT},"annotation_index":0,"annotation":{annotation}}}"#)
+        format!(
+            r#"{{"type":"response.output_text.annotation.added",{AT},"annotation_index":0,"annotation":{annotation}}}"#
+        )
     };
     let done = |annotations: &str, text: &str| {
-        format!(r#"{{"type":"response.content_part.done",{AT},"part":{{"type":"output_text","annotations":[{annotations}],"text":"{text}"}}}}"#)
+        format!(
+            r#"{{"type":"response.content_part.done",{AT},"part":{{"type":"output_text","annotations":[{annotations}],"text":"{text}"}}}}"#
+        )
     };
     let whole = |annotations: &str, text: &str| {
-        format!(r#"{{"type":"response.completed","sequence_number":#,"response":{{"output":[{{"type":"message","content":[{{"type":"output_text","annotations":[{annotations}],"text":"{text}"}}]}}]}}}}"#)
+        format!(
+            r#"{{"type":"response.completed","sequence_number":#,"response":{{"output":[{{"type":"message","content":[{{"type":"output_text","annotations":[{annotations}],"text":"{text}"}}]}}]}}}}"#
+        )
     };
     let (before, after) = ("é SECRET see SECRET.", "é <S> see <S>.");
     let were = [annotation(2, 8), annotation(13, 19), annotation(15, 20)].join(",");
@@ -350,8 +356,13 @@ fn annotations_point_to_the_masked_text_and_come_behind_it() {
 #[test]
 fn an_annotation_whose_text_never_ends_comes_behind_the_tail() {
     const AT: &str = r#""sequence_number":#,"item_id":"m","output_index":0,"content_index":0"#;
-    let delta = |text: &str, more: &str| format!(r#"{{"type":"response.output_text.delta",{AT},"delta":"{text}"{more}}}"#);
-    let added = format!(r#"{{"type":"response.output_text.annotation.added",{AT},"annotation":{}}}"#, annotation(0, 5));
+    let delta = |text: &str, more: &str| {
+        format!(r#"{{"type":"response.output_text.delta",{AT},"delta":"{text}"{more}}}"#)
+    };
+    let added = format!(
+        r#"{{"type":"response.output_text.annotation.added",{AT},"annotation":{}}}"#,
+        annotation(0, 5)
+    );
     let done = format!(r#"{{"type":"response.output_text.done",{AT},"text":"x SEC"}}"#);
     let run = |events: &[String]| {
         let mut out = Vec::new();
