@@ -63,7 +63,11 @@ def claude(guard: Guard, token: str) -> anthropic.Anthropic:
     return anthropic.Anthropic(base_url=f"{guard.url}/anthropic", api_key=token, max_retries=0, timeout=20)
 
 
-CLAUDE: dict[str, Any] = {"model": "claude-sonnet-4-5", "max_tokens": 99, "messages": [{"role": "user", "content": "Hi"}]}
+CLAUDE: dict[str, Any] = {
+    "model": "claude-sonnet-4-5",
+    "max_tokens": 99,
+    "messages": [{"role": "user", "content": "Hi"}],
+}
 
 
 # The official clients.
@@ -216,7 +220,10 @@ def test_a_stream_that_cannot_be_read_raises_in_anthropics_client(guard: Guard, 
     made = providers.anthropic(TEXT, THOUGHT, ARGUMENTS, 5)
     bad = b"event: ping\ndata: " + json.dumps(made[5][1]).encode() + b"\n\n"
     guard.upstream.answer = Answer(pieces=[providers.sse(made[:4]), bad, providers.sse(made[4:])])
-    with pytest.raises(anthropic.APIStatusError, match="cannot be read"), claude(guard, token).messages.stream(**CLAUDE) as run:
+    with (
+        pytest.raises(anthropic.APIStatusError, match="cannot be read"),
+        claude(guard, token).messages.stream(**CLAUDE) as run,
+    ):
         list(run)
 
 
@@ -278,7 +285,10 @@ def test_texts_of_dialects_are_masked_over_events(make: Any, size: int, guard: G
 
 
 SIDE_DOORS = {
-    "Perplexity": {"citations": [EMAIL.value], "search_results": [{"title": CARD.value, "url": f"https://x/{EMAIL.value}"}]},
+    "Perplexity": {
+        "citations": [EMAIL.value],
+        "search_results": [{"title": CARD.value, "url": f"https://x/{EMAIL.value}"}],
+    },
     "Azure": {"prompt_filter_results": [{"content_filter_results": {"blocklist": {"id": EMAIL.value}}}]},
     "Groq": {"x_groq": {"error": EMAIL.value}},
     "vLLM": {"prompt_token_ids": [4111], "prompt_logprobs": [{"1": {"decoded_token": EMAIL.value}}]},
@@ -296,7 +306,11 @@ def test_side_doors_of_dialects_are_closed(more: dict[str, Any], guard: Guard, t
 
 def test_revised_prompts_and_transcripts_are_masked(guard: Guard, token: str) -> None:
     image = {"created": 1, "data": [{"revised_prompt": TEXT, "b64_json": "AAAA"}]}
-    transcript = {"text": TEXT, "segments": [{"text": TEXT[:15]}, {"text": TEXT[15:]}], "words": [{"word": EMAIL.value}]}
+    transcript = {
+        "text": TEXT,
+        "segments": [{"text": TEXT[:15]}, {"text": TEXT[15:]}],
+        "words": [{"word": EMAIL.value}],
+    }
     with guard.client(token) as client:
         guard.upstream.answer = json_answer(json.dumps(image))
         seen = client.post("/v1/images/generations", json={"prompt": "x"}).json()
@@ -319,7 +333,12 @@ def test_coheres_chat_is_masked(size: int, guard: Guard, token: str) -> None:
         made.append(event("tool-call-delta", 0, tool_calls={"function": {"arguments": piece}}))
     made.append(("tool-call-end", {"type": "tool-call-end", "index": 0}))
     made.extend(event("content-delta", 0, content={"text": piece}) for piece in providers.pieces(TEXT, size))
-    cited = {"start": 0, "end": 5, "text": EMAIL.value, "sources": [{"type": "document", "document": {"t": CARD.value}}]}
+    cited = {
+        "start": 0,
+        "end": 5,
+        "text": EMAIL.value,
+        "sources": [{"type": "document", "document": {"t": CARD.value}}],
+    }
     made.append(event("citation-start", 0, citations=cited))
     made.append(("content-end", {"type": "content-end", "index": 0}))
     made.append(("message-end", {"type": "message-end", "delta": {"finish_reason": "COMPLETE"}}))
