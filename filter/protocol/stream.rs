@@ -502,3 +502,6 @@ fn label<M: Masks>(raw: &[u8], edit: &mut Edit<'_, M>) {
         None => edit.out.extend_from_slice(raw),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,7 +63,9 @@ def anthropic(text: str, thinking: str, arguments: str, size: int) -> list[Event
 
     thoughts = [{"type": "thinking_delta", "thinking": piece} for piece in pieces(thinking, size)]
     block(
-        0, {"type": "thinking", "thinking": "", "signature": ""}, [*thoughts, {"type": "signature_delta", "signature": "EqQB"}]
+        0,
+        {"type": "thinking", "thinking": "", "signature": ""},
+        [*thoughts, {"type": "signature_delta", "signature": "EqQB"}],
     )
     block(1, {"type": "text", "text": ""}, [{"type": "text_delta", "text": piece} for piece in pieces(text, size)])
     block(

@@ -6,7 +6,7 @@ import copy
 import json
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anthropic
 import pytest
@@ -63,7 +63,11 @@ def claude(guard: Guard, token: str) -> anthropic.Anthropic:
     return anthropic.Anthropic(base_url=f"{guard.url}/anthropic", api_key=token, max_retries=0, timeout=20)
 
 
-CLAUDE: dict[str, Any] = {"model": "claude-sonnet-4-5", "max_tokens": 99, "messages": [{"role": "user", "content": "Hi"}]}
+CLAUDE: dict[str, Any] = {
+    "model": "claude-sonnet-4-5",
+    "max_tokens": 99,
+    "messages": [{"role": "user", "content": "Hi"}],
+}
 
 
 # The official clients.
@@ -115,7 +119,8 @@ def node(api: str, guard: Guard, token: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("size", [2, 1000])
 def test_the_npm_clients_read_masked_streams(size: int, guard: Guard, token: str) -> None:
-    guard.upstream.answer = stream(*(delta(piece) for piece in providers.pieces(TEXT, size)), finish())
+    texts = [delta(piece) for piece in providers.pieces(TEXT, size)]
+    guard.upstream.answer = stream(delta("", role="assistant"), *texts, finish())
     seen = node("chat", guard, token)
     assert seen["text"] == seen["final"]["content"] == MASKED
 
@@ -189,6 +194,53 @@ def test_a_policy_that_masks_nothing_changes_no_byte(name: str, size: int, maskl
     assert ask(maskless, maskless.token(), path, Answer(pieces=[whole])) == whole
 
 
+@pytest.mark.parametrize("size", [1, 1000])
+def test_no_spelling_of_json_hides_a_value(size: int, guard: Guard, token: str) -> None:
+    spelled = ARGUMENTS.replace("@", r"\u0040").replace("4111 1", r"\u0034111\u00201")
+    wire = providers.sse(providers.anthropic(TEXT, THOUGHT, spelled, size))
+    for plain, other in ((b"@", rb"\u0040"), (b"J", rb"\u004A"), (b"AKIA", rb"\u0041K\u0049A")):
+        wire = wire.replace(plain, other)
+    guard.upstream.answer = Answer(pieces=[wire])
+    with claude(guard, token).messages.stream(**CLAUDE) as run:
+        thinking, text, tool = run.get_final_message().content
+    assert thinking.type == "thinking" and thinking.thinking == THOUGHT_MASKED
+    assert text.type == "text" and text.text == MASKED
+    assert tool.type == "tool_use" and tool.input == ARGUMENTS_MASKED
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 1000])
+def test_citations_point_to_the_masked_text(size: int, guard: Guard, token: str) -> None:
+    made = [document for _, document in providers.responses(TEXT, "", "{}", size)]
+    at = next(at for at, document in enumerate(made) if document["type"] == "response.output_text.done")
+    cited = {"type": "url_citation", "title": "t", "url": "https://example.org"}
+    places = [(TEXT.index(CARD.value), TEXT.index(CARD.value) + len(CARD.value)), (0, 5)]
+    notes = [cited | {"start_index": start, "end_index": end} for start, end in places]
+    where = {"output_index": 1, "item_id": "msg_1", "content_index": 0}
+    kind = "response.output_text.annotation.added"
+    added = [{"type": kind, "annotation_index": n, "annotation": note} | where for n, note in enumerate(notes)]
+    made[at:at] = added
+    made[-1]["response"]["output"][1]["content"][0]["annotations"] = notes
+    for number, document in enumerate(made):
+        document["sequence_number"] = number
+    guard.upstream.answer = providers.answer([(document["type"], document) for document in made])
+    seen, text = [], ""
+    with guard.openai(token).responses.stream(model="gpt-4o-mini", input="Hi") as run:
+        for event in run:
+            if event.type == "response.output_text.delta":
+                text += event.delta
+            if event.type == kind:
+                note = cast("Any", event.annotation)
+                seen.append(text[note.start_index : note.end_index])
+        final = run.get_final_response()
+    assert seen == ["<CREDIT_CARD>", MASKED[:5]]
+    message = final.output[1]
+    assert message.type == "message"
+    content = message.content[0]
+    assert content.type == "output_text"
+    spans = [(note.start_index, note.end_index) for note in content.annotations if note.type == "url_citation"]
+    assert [content.text[start:end] for start, end in spans] == seen
+
+
 # Whole answers and errors.
 
 
@@ -215,7 +267,10 @@ def test_a_stream_that_cannot_be_read_raises_in_anthropics_client(guard: Guard, 
     made = providers.anthropic(TEXT, THOUGHT, ARGUMENTS, 5)
     bad = b"event: ping\ndata: " + json.dumps(made[5][1]).encode() + b"\n\n"
     guard.upstream.answer = Answer(pieces=[providers.sse(made[:4]), bad, providers.sse(made[4:])])
-    with pytest.raises(anthropic.APIStatusError, match="cannot be read"), claude(guard, token).messages.stream(**CLAUDE) as run:
+    with (
+        pytest.raises(anthropic.APIStatusError, match="cannot be read"),
+        claude(guard, token).messages.stream(**CLAUDE) as run,
+    ):
         list(run)
 
 
@@ -277,7 +332,10 @@ def test_texts_of_dialects_are_masked_over_events(make: Any, size: int, guard: G
 
 
 SIDE_DOORS = {
-    "Perplexity": {"citations": [EMAIL.value], "search_results": [{"title": CARD.value, "url": f"https://x/{EMAIL.value}"}]},
+    "Perplexity": {
+        "citations": [EMAIL.value],
+        "search_results": [{"title": CARD.value, "url": f"https://x/{EMAIL.value}"}],
+    },
     "Azure": {"prompt_filter_results": [{"content_filter_results": {"blocklist": {"id": EMAIL.value}}}]},
     "Groq": {"x_groq": {"error": EMAIL.value}},
     "vLLM": {"prompt_token_ids": [4111], "prompt_logprobs": [{"1": {"decoded_token": EMAIL.value}}]},
@@ -295,7 +353,11 @@ def test_side_doors_of_dialects_are_closed(more: dict[str, Any], guard: Guard, t
 
 def test_revised_prompts_and_transcripts_are_masked(guard: Guard, token: str) -> None:
     image = {"created": 1, "data": [{"revised_prompt": TEXT, "b64_json": "AAAA"}]}
-    transcript = {"text": TEXT, "segments": [{"text": TEXT[:15]}, {"text": TEXT[15:]}], "words": [{"word": EMAIL.value}]}
+    transcript = {
+        "text": TEXT,
+        "segments": [{"text": TEXT[:15]}, {"text": TEXT[15:]}],
+        "words": [{"word": EMAIL.value}],
+    }
     with guard.client(token) as client:
         guard.upstream.answer = json_answer(json.dumps(image))
         seen = client.post("/v1/images/generations", json={"prompt": "x"}).json()
@@ -318,7 +380,12 @@ def test_coheres_chat_is_masked(size: int, guard: Guard, token: str) -> None:
         made.append(event("tool-call-delta", 0, tool_calls={"function": {"arguments": piece}}))
     made.append(("tool-call-end", {"type": "tool-call-end", "index": 0}))
     made.extend(event("content-delta", 0, content={"text": piece}) for piece in providers.pieces(TEXT, size))
-    cited = {"start": 0, "end": 5, "text": EMAIL.value, "sources": [{"type": "document", "document": {"t": CARD.value}}]}
+    cited = {
+        "start": 0,
+        "end": 5,
+        "text": EMAIL.value,
+        "sources": [{"type": "document", "document": {"t": CARD.value}}],
+    }
     made.append(event("citation-start", 0, citations=cited))
     made.append(("content-end", {"type": "content-end", "index": 0}))
     made.append(("message-end", {"type": "message-end", "delta": {"finish_reason": "COMPLETE"}}))
