@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+from test_answers import JSON, MASKED, OPEN, SSE, TEXT, policy_set
+from test_streams import DONE, PATH, data
 
 from conftest import StartGuard
 from guard import Guard, completion, delta, finish, question
 from known import ALL, CARD, EMAIL, JWT, content, leaks
 from parts.idp import Idp
 from parts.upstream import Answer, Delay, Piece, Wait, cut, json_answer, stream
-from test_answers import JSON, MASKED, OPEN, SSE, TEXT, policy_set
-from test_streams import DONE, PATH, data
 
 NDJSON = ("content-type", "application/x-ndjson")
 FRAMES = ("content-type", "application/vnd.amazon.eventstream")
@@ -61,8 +61,8 @@ def broken_off(client: httpx.Client, guard: Guard, answer: Answer) -> bytes:
 
 def frame(payload: bytes, **headers: str) -> bytes:
     packed = b""
-    for name, value in headers.items():
-        name = ":" + name.replace("_", "-")
+    for word, value in headers.items():
+        name = ":" + word.replace("_", "-")
         packed += bytes([len(name)]) + name.encode() + b"\x07" + struct.pack(">H", len(value)) + value.encode()
     prelude = struct.pack(">II", 16 + len(packed) + len(payload), len(packed))
     whole = prelude + struct.pack(">I", zlib.crc32(prelude)) + packed + payload

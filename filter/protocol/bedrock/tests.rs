@@ -272,3 +272,20 @@ fn blocks_are_kept_apart_and_frames_without_a_find_stay_to_the_byte() {
     let same = [delta(0, "nothing "), chunk("{}"), stop(0)].concat();
     assert_eq!(rewrite(BodyKind::AwsFrames, &same).0, same);
 }
+
+#[test]
+fn chunks_that_are_not_packed_are_read_too() {
+    let delta = |text: &str| {
+        let document =
+            json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}});
+        frame(&event("chunk"), document.to_string().as_bytes())
+    };
+    let stop = frame(&event("chunk"), br#"{"type":"content_block_stop","index":0}"#);
+    let (out, _) = rewrite(BodyKind::AwsFrames, &[delta("a SEC"), delta("RET SEC"), stop].concat());
+    let seen = frames(&out);
+    let payloads: Vec<Value> =
+        seen.iter().map(|(_, payload)| serde_json::from_slice(payload).unwrap()).collect();
+    let texts: Vec<&str> = payloads.iter().filter_map(|payload| payload["delta"]["text"].as_str()).collect();
+    assert_eq!(texts, ["a ", "<S> ", "SEC"]);
+    assert!(seen.iter().all(|(headers, _)| headers[0].1 == "chunk"));
+}
