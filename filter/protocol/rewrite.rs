@@ -69,6 +69,7 @@ struct Events<M: Masks> {
     /// Whether events are of kinds, so that their names matter.
     named: bool,
     head: Head,
+    waiting: Vec<Vec<u8>>,
     /// Data of an event that has it on several lines, and what becomes of it.
     data: Vec<u8>,
     edited: Vec<u8>,
@@ -140,6 +141,7 @@ impl<M: Masks> ResponseRewriter<M> {
                 stream: Stream::new(table),
                 named: !table.event.kinds.is_empty(),
                 head: Head::default(),
+                waiting: Vec::new(),
                 data: Vec::new(),
                 edited: Vec::new(),
             })),
@@ -337,15 +339,17 @@ impl<M: Masks> Events<M> {
         ledger: &mut Ledger,
         out: &mut Vec<u8>,
     ) -> Result<(), Unreadable> {
-        let Self { framer, stream, named, head, data, edited } = self;
+        let Self { framer, stream, named, head, waiting, data, edited } = self;
+        let named = *named;
         let mut writer =
-            Writer { stream, named: *named, head, data, edited, masks, ledger, out, last: false };
+            Writer { stream, named, head, waiting, data, edited, masks, ledger, out, last: false };
         framer.push(bytes, |frame| writer.frame(frame))?;
         if end {
             writer.last = true;
             framer.finish(|frame| writer.frame(frame))?;
             let Ledger { tally, .. } = writer.ledger;
             writer.stream.flush(&mut Sse, &mut Edit::new(masks, writer.out, tally));
+            writer.release()?;
         }
         Ok(())
     }
@@ -355,6 +359,8 @@ struct Writer<'a, M: Masks> {
     stream: &'a mut Stream<M>,
     named: bool,
     head: &'a mut Head,
+    /// Events that speak of text which is held.
+    waiting: &'a mut Vec<Vec<u8>>,
     data: &'a mut Vec<u8>,
     edited: &'a mut Vec<u8>,
     masks: &'a M,
@@ -381,18 +387,27 @@ impl<M: Masks> Writer<'_, M> {
                 return self.control(data, event);
             }
             let known = head == self.head.lines && is_blank(tail);
-            if known {
-                self.before(None, data)?;
-                self.out.extend_from_slice(head);
-            } else {
-                let name = self.name(event)?;
-                self.before(Some(name), data)?;
-                self.head(head, name);
+            let mut name = if known { None } else { Some(self.name(event)?) };
+            self.read(name, data)?;
+            if self.stream.waits(data) && self.waiting.len() < MAX_WAITING {
+                self.stream.reorder();
+                self.waiting.push(event.raw.to_vec());
+                return Ok(());
+            }
+            self.before();
+            if !self.waiting.is_empty() && self.stream.ends_any() {
+                self.release()?;
+                name = Some(self.name(event)?);
+                self.read(name, data)?;
+            }
+            match name {
+                None => self.out.extend_from_slice(head),
+                Some(name) => self.head(head, name),
             }
             let Ledger { tally, .. } = self.ledger;
             self.stream.edit(data, self.last, &mut Edit::new(self.masks, self.out, tally))?;
             self.lines(tail);
-            return Ok(());
+            return if self.waiting.is_empty() { Ok(()) } else { self.release() };
         }
         let mut data = std::mem::take(self.data);
         data.clear();
@@ -408,7 +423,8 @@ impl<M: Masks> Writer<'_, M> {
             return self.control(data, event);
         }
         let name = self.name(event)?;
-        self.before(Some(name), data)?;
+        self.read(Some(name), data)?;
+        self.before();
         self.edited.clear();
         let Ledger { tally, .. } = self.ledger;
         self.stream.edit(data, self.last, &mut Edit::new(self.masks, self.edited, tally))?;
@@ -458,14 +474,30 @@ impl<M: Masks> Writer<'_, M> {
         }
     }
 
-    /// Reads an event and writes what must come before it. `name`: none if it is that of the last event's head.
-    fn before(&mut self, name: Option<&[u8]>, data: &[u8]) -> Result<(), Unreadable> {
+    /// Reads an event. `name`: none if it is that of the last event's head.
+    fn read(&mut self, name: Option<&[u8]>, data: &[u8]) -> Result<(), Unreadable> {
         std::str::from_utf8(data).map_err(|_| Unreadable::Utf8)?;
         let name = name.unwrap_or(&self.head.name);
-        self.stream.read(name, data, &mut self.ledger.facts)?;
+        self.stream.read(name, data, &mut self.ledger.facts)
+    }
+
+    /// Writes the events that waited, as far as the text that they speak of is out by now.
+    fn release(&mut self) -> Result<(), Unreadable> {
+        // Each of them either goes out, or waits again and then so do those behind it.
+        for raw in std::mem::take(self.waiting) {
+            if !self.waiting.is_empty() {
+                self.waiting.push(raw);
+                continue;
+            }
+            Framer::default().push(&raw, |frame| self.frame(frame))?;
+        }
+        Ok(())
+    }
+
+    /// Writes what must come before the event that was read.
+    fn before(&mut self) {
         let mut edit = Edit::new(self.masks, self.out, &mut self.ledger.tally);
         self.stream.before(self.last, &mut Sse, &mut edit);
-        Ok(())
     }
 
     /// An event without a document: the one that ends the stream, or one that says nothing.
@@ -473,11 +505,15 @@ impl<M: Masks> Writer<'_, M> {
         if !data.trim_ascii().is_empty() {
             let tally: &mut Tally = &mut self.ledger.tally;
             self.stream.flush(&mut Sse, &mut Edit::new(self.masks, self.out, tally));
+            self.release()?;
         }
         self.lines(event.raw);
         Ok(())
     }
 }
+
+/// Most events that wait.
+const MAX_WAITING: usize = 16;
 
 /// Longest head that is remembered.
 const MAX_HEAD: usize = 1024;

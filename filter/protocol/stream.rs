@@ -19,7 +19,8 @@ use crate::mask::text::{Masks, TextMask};
 
 use super::facts::Facts;
 use super::json::nested::Nested;
-use super::json::table::{AXES, Field, Table};
+use super::json::spans::Spans;
+use super::json::table::{AXES, Field, Offset, Table};
 use super::json::text::{End, Text};
 use super::json::unescape::decoded;
 use super::json::walk::Walk;
@@ -35,6 +36,9 @@ pub(crate) const MAX_TEXTS: usize = 64;
 
 /// Most ends that are remembered: of choices, outputs, blocks and their parts.
 const MAX_ENDS: usize = 4096;
+
+/// Most texts of which it is remembered where they were changed, when they are over.
+const MAX_SPANS: usize = 256;
 
 /// Longest name of an event.
 const MAX_NAME: usize = 256;
@@ -76,6 +80,13 @@ impl<T: TextMask> Lane<T> {
             Self::Json(nested) => nested.held(),
         }
     }
+
+    fn spans(&self) -> Option<&Spans> {
+        match self {
+            Self::Text(text) => text.spans(),
+            Self::Json(_) => None,
+        }
+    }
 }
 
 struct Channel<T> {
@@ -108,6 +119,8 @@ pub(crate) struct Stream<M: Masks> {
     count: Count,
     /// First indexes of the items whose thinking was changed.
     changed: Vec<u32>,
+    /// Where texts that are over were changed.
+    spans: Vec<(Key, Spans)>,
 }
 
 impl<M: Masks> Stream<M> {
@@ -128,6 +141,7 @@ impl<M: Masks> Stream<M> {
             own: Vec::new(),
             count: Count::default(),
             changed: Vec::new(),
+            spans: Vec::new(),
         }
     }
 
@@ -250,6 +264,10 @@ impl<M: Masks> Stream<M> {
                     Thinking::Drop => {}
                 },
                 Site::Nested => Nested::new(edit.masks.begin()).push(raw, End::Text, edit),
+                Site::Offset { offset, at } => {
+                    let key = self.key(Which::Text(offset.field), self.notes.indexes(&at));
+                    self.offset(key, offset, raw, edit.out);
+                }
                 Site::Sequence => self.count.write(raw, edit.out),
                 Site::Signature { at } => self.signature(self.notes.indexes(&at), raw, edit),
                 Site::Piece { which, at } => {
@@ -386,7 +404,8 @@ impl<M: Masks> Stream<M> {
                 *field = last;
             }
             if let (Some(at), End::Text) = (open, end) {
-                self.channels.swap_remove(at);
+                let channel = self.channels.swap_remove(at);
+                self.remember_spans(&channel);
             }
             return Ok(());
         }
@@ -407,16 +426,69 @@ impl<M: Masks> Stream<M> {
         };
         let (lane, carrier) = match which {
             Which::Json(field) => (Lane::Json(Nested::new(mask)), Carrier::of(field)),
-            Which::Text(field) => (Lane::Text(Text::new(mask)), Carrier::of(field)),
+            Which::Text(field) => (Lane::Text(Text::new(mask).tracked()), Carrier::of(field)),
             Which::Path(_) => (Lane::Text(Text::new(mask)), Carrier::none()),
         };
         let mut channel = Channel { key, carrier, own: self.own.clone(), lane };
         channel.lane.push(raw, end, edit);
-        if end != End::Text {
+        if end == End::Text {
+            self.remember_spans(&channel);
+        } else {
             self.channels.push(channel);
         }
         Ok(())
     }
+
+    /// Whether the event read last speaks of text that is held, so that it should wait.
+    pub(crate) fn waits(&self, data: &[u8]) -> bool {
+        if !self.notes.offsets || !self.notes.ends.is_empty() {
+            return false;
+        }
+        self.notes.sites.iter().any(|site| {
+            let Site::Offset { offset, at } = site.site else { return false };
+            let key = self.key(Which::Text(offset.field), self.notes.indexes(&at));
+            let held = self.channels.iter().find(|channel| channel.key == key && channel.lane.held() > 0);
+            let decided =
+                held.and_then(|channel| channel.lane.spans()).map(|spans| spans.decided(offset.unit));
+            let number = parsed(data.get(site.from..site.to).unwrap_or_default());
+            matches!((decided, number), (Some(decided), Some(number)) if number > decided)
+        })
+    }
+
+    /// The event read last goes out later than it came.
+    pub(crate) fn reorder(&mut self) {
+        self.count.reorder();
+    }
+
+    /// Whether the event read last ends any text.
+    pub(crate) fn ends_any(&self) -> bool {
+        !self.notes.ends.is_empty()
+    }
+
+    fn remember_spans(&mut self, channel: &Channel<M::Text>) {
+        let spans = channel.lane.spans().filter(|spans| !spans.is_empty());
+        if let (Some(spans), true) = (spans, self.spans.len() < MAX_SPANS) {
+            self.spans.push((channel.key, spans.clone()));
+        }
+    }
+
+    /// Writes an offset into a text as the text went out.
+    fn offset(&self, key: Key, offset: &Offset, raw: &[u8], out: &mut Vec<u8>) {
+        let open = self.channels.iter().find(|channel| channel.key == key);
+        let open = open.and_then(|channel| channel.lane.spans());
+        let over = || self.spans.iter().find(|(over, _)| *over == key).map(|(_, spans)| spans);
+        let (Some(spans), Some(number)) = (open.or_else(over), parsed(raw)) else {
+            return out.extend_from_slice(raw);
+        };
+        match spans.map(number, offset.end, offset.unit) {
+            Some(same) if same == number => out.extend_from_slice(raw),
+            moved => out.extend_from_slice(moved.unwrap_or_default().to_string().as_bytes()),
+        }
+    }
+}
+
+fn parsed(raw: &[u8]) -> Option<u64> {
+    std::str::from_utf8(raw).ok()?.parse().ok()
 }
 
 fn is_thinking(which: Which) -> bool {
@@ -430,3 +502,6 @@ fn label<M: Masks>(raw: &[u8], edit: &mut Edit<'_, M>) {
         None => edit.out.extend_from_slice(raw),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,9 +2,10 @@
 //!
 //! What is not named here is masked: sources of citations and their texts, documents, names of tools, error messages.
 
+use crate::protocol::json::spans::Unit;
 use crate::protocol::json::table::{
-    COUNTS, DROP, Fact, Field, KEEP, LABEL, MASKED, Mark, Part, Place, RUNNING, Table, array, fact, json,
-    marked, object, text,
+    COUNTS, DROP, Fact, Field, KEEP, LABEL, MASKED, Mark, Offset, Part, Place, RUNNING, Table, array, fact,
+    json, marked, object, offset, text,
 };
 
 /// Every answer of the API.
@@ -79,15 +80,17 @@ static CALL: Place =
 static FUNCTION: Place = object(&[("arguments", &ARGUMENTS_JSON)]);
 static CITATION: Place = Place {
     fields: &[
-        ("start", &LABEL),
-        ("end", &LABEL),
+        ("start", &CITED_START),
+        ("end", &CITED_END),
         ("type", &LABEL),
-        ("content_index", &LABEL),
+        ("content_index", &CONTENT_INDEX),
         ("sources", &SOURCES),
     ],
     items: &CITATION,
     ..MASKED
 };
+static CITED_START: Place = offset(&Offset { field: &TEXT, unit: Unit::Chars, end: false });
+static CITED_END: Place = offset(&Offset { field: &TEXT, unit: Unit::Chars, end: true });
 static SOURCES: Place = array(&SOURCE);
 static SOURCE: Place = object(&[("type", &LABEL)]);
 

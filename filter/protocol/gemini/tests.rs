@@ -170,6 +170,13 @@ fn a_whole_answer_is_masked_in_every_part_and_its_side_doors_are_closed() {
     let candidate = &mut expected["candidates"][0];
     candidate["content"]["parts"][2]["functionCall"]["args"]["n"] = 0.into();
     candidate["logprobsResult"] = Value::Null;
+    // The citations stand before the text here, for serde_json sorts.
+    for offset in [
+        "/groundingMetadata/groundingSupports/0/segment/startIndex",
+        "/groundingMetadata/groundingSupports/0/segment/endIndex",
+    ] {
+        *candidate.pointer_mut(offset).unwrap() = 0.into();
+    }
     expected["unheard"]["n"] = 0.into();
     assert_eq!(serde_json::from_str::<Value>(&out).unwrap(), expected);
     assert_eq!(
@@ -293,4 +300,20 @@ fn labels_are_kept_and_nothing_else() {
         let (out, _) = rewrite(BodyKind::Json, &answer.replace(place, value));
         assert!(!out.contains("SECRET"), "{place}");
     }
+}
+
+#[test]
+fn offsets_move_with_what_is_masked_before_them() {
+    let piece = |text: &str| json!({"candidates": [{"content": {"parts": [{"text": text}]}, "index": 0}]});
+    // Bytes: "é SECRET, " is 11 of them, and 8 when masked.
+    let support = json!({"segment": {"startIndex": 11, "endIndex": 15, "text": "true"}});
+    let before = json!({"segment": {"endIndex": 2, "text": "é"}});
+    let last = json!({"candidates": [{"content": {"parts": [{"text": "true"}]}, "index": 0, "finishReason": "STOP",
+        "groundingMetadata": {"groundingSupports": [support, before]}}]});
+    let (out, _) = rewrite(BodyKind::JsonArray, &json!([piece("é SEC"), piece("RET, "), last]).to_string());
+    let seen: Vec<Value> = serde_json::from_str(&out).unwrap();
+    assert_eq!(joined(&seen), [((0, false), "é <S>, true".to_owned())]);
+    let supports = &seen[2]["candidates"][0]["groundingMetadata"]["groundingSupports"];
+    assert_eq!(supports[0]["segment"], json!({"startIndex": 8, "endIndex": 12, "text": "true"}));
+    assert_eq!(supports[1]["segment"], json!({"endIndex": 2, "text": "é"}));
 }

@@ -13,6 +13,7 @@ pub(crate) mod grammar;
 pub(crate) mod nested;
 pub mod paths;
 pub(crate) mod queue;
+pub(crate) mod spans;
 pub mod table;
 pub(crate) mod text;
 pub(crate) mod unescape;

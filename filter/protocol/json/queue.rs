@@ -9,6 +9,7 @@
 use crate::mask::text::{Entity, Sink};
 
 use super::Tally;
+use super::spans::{Length, Spans};
 
 /// A run of plain characters (`raw == text`, any number of them) or one escape (`raw > text`).
 #[derive(Debug, Clone, Copy)]
@@ -47,9 +48,20 @@ pub(crate) struct Queue {
     lead: usize,
     /// Whether one of them was replaced.
     spoiled: bool,
+    /// Where the text was changed, if that is asked for.
+    spans: Option<Box<Spans>>,
 }
 
 impl Queue {
+    /// Remembers from now on where the text is changed.
+    pub(crate) fn track(&mut self, on: bool) {
+        self.spans = on.then(Box::default);
+    }
+
+    pub(crate) fn spans(&self) -> Option<&Spans> {
+        self.spans.as_deref()
+    }
+
     /// Appends raw bytes; their units follow by [`Self::run`] and [`Self::escape`].
     pub(crate) fn extend(&mut self, raw: &[u8]) {
         self.raw.extend_from_slice(raw);
@@ -127,8 +139,13 @@ impl Queue {
         let taken = len.min(unit.text);
         let run = self.raw().get(..unit.text).unwrap_or_default();
         let whole = floor_char(run, taken);
+        let decided = run.get(..whole).unwrap_or_default();
         if keep {
-            out.extend_from_slice(run.get(..whole).unwrap_or_default());
+            out.extend_from_slice(decided);
+        }
+        let length = self.spans.is_some().then(|| Length::of(decided));
+        if let (Some(spans), Some(length)) = (&mut self.spans, length) {
+            spans.take(length, keep);
         }
         self.advance(whole, whole);
         self.lead = taken.saturating_sub(whole);
@@ -150,6 +167,9 @@ impl Queue {
         if self.lead >= text {
             if !self.spoiled {
                 out.extend_from_slice(self.raw().get(..raw).unwrap_or_default());
+            }
+            if let Some(spans) = &mut self.spans {
+                spans.take(Length::character(text), !self.spoiled);
             }
             self.advance(raw, text);
             self.lead = 0;
@@ -206,6 +226,9 @@ impl Sink for Drain<'_> {
     fn replace(&mut self, len: usize, entity: Entity, with: &[u8]) {
         self.tally.find(entity);
         self.tally.deliver(with.len());
+        if let Some(spans) = &mut self.queue.spans {
+            spans.begin(with);
+        }
         write(self.level, with, self.out);
         self.queue.decide(len, false, self.out);
     }

@@ -30,9 +30,12 @@
 //!    engine writes an event before it, from the field's [`Field::event`].
 //! 5. **Repeats** of a text (`done`, `completed`) are not the field again, but whole texts: leave them masked. Masks do
 //!    not depend on cuts, so that they equal the joined pieces.
-//! 6. **Numbering.** `fact(Fact::Sequence)` on the event's number: it is counted on where the engine writes events.
+//! 6. **Offsets** into a text (of citations, annotations): [`offset`].
+//! 7. **Numbering.** `fact(Fact::Sequence)` on the event's number: it is counted on where the engine writes events.
 //!
 //! Then give the table its tests: `protocol::testing::recorded` checks every law for a recorded stream of each text.
+
+use super::spans::Unit;
 
 /// Indexes by which the texts of a stream are kept apart.
 pub const AXES: usize = 3;
@@ -93,6 +96,8 @@ pub enum OnNumber {
     Read(Fact),
     /// A text of its own; booleans are kept.
     Mask,
+    /// An offset into a text: it moves with what is masked before it.
+    Offset(&'static Offset),
 }
 
 /// What is read on the way.
@@ -161,6 +166,18 @@ pub struct Field {
     pub event: &'static [Part],
     /// Whether it is a model's thinking, for which a policy may ask for something else.
     pub thinking: bool,
+}
+
+/// An offset into the text of a field that has the same indexes. In a stream it is told anew, and its event waits while it
+/// points to text that is held; in a whole answer it is 0 once anything was masked.
+#[derive(Debug)]
+pub struct Offset {
+    /// Whose text.
+    pub field: &'static Field,
+    /// What it counts.
+    pub unit: Unit,
+    /// Whether it is where something ends.
+    pub end: bool,
 }
 
 /// A part of an event.
@@ -261,6 +278,11 @@ pub const fn drops(with: &'static str) -> Place {
 /// A kept string or number that is read.
 pub const fn fact(fact: Fact) -> Place {
     Place { text: OnText::Read(fact), number: OnNumber::Read(fact), ..MASKED }
+}
+
+/// An offset into a text.
+pub const fn offset(offset: &'static Offset) -> Place {
+    Place { number: OnNumber::Offset(offset), ..MASKED }
 }
 
 /// A text that streams, or an array of `items` each of which carries some of it.

@@ -6,6 +6,7 @@ use crate::mask::text::{Masks, TextMask};
 
 use super::Edit;
 use super::queue::{Drain, Level, Queue, floor_char};
+use super::spans::Spans;
 use super::unescape::{Step, Unescape};
 
 /// Where a piece of raw bytes ends.
@@ -74,8 +75,19 @@ impl<T: TextMask> Text<T> {
         Self { mask, queue: Queue::default(), escapes: Unescape::new(), decoded: Vec::new(), level }
     }
 
+    /// Remembers where the text is changed.
+    pub(crate) fn tracked(mut self) -> Self {
+        self.queue.track(true);
+        self
+    }
+
+    pub(crate) fn spans(&self) -> Option<&Spans> {
+        self.queue.spans()
+    }
+
     /// Forgets the text and begins another.
     pub(crate) fn restart(&mut self, mask: T) {
+        self.queue.track(false);
         self.mask = mask;
         self.queue.clear();
         self.escapes = Unescape::new();

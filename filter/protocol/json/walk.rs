@@ -3,7 +3,7 @@
 use crate::protocol::Unreadable;
 
 use super::grammar::{Grammar, Scalar, Token, plain_len};
-use super::table::{Fact, KEEP, MASK, Mark, OnNumber, OnText, Place};
+use super::table::{Fact, KEEP, MASK, Mark, Offset, OnNumber, OnText, Place};
 use super::unescape::decoded;
 
 /// Longest number, and longest string of which something is read, where it is cut by pieces.
@@ -28,6 +28,8 @@ pub(crate) trait Visit {
     fn key(&mut self, piece: &[u8], at: usize, end: bool);
     /// A number to mask.
     fn number(&mut self, number: &[u8], at: usize);
+    /// A number that is an offset into a text.
+    fn offset(&mut self, offset: &'static Offset, number: &[u8], at: usize);
     /// A value in whose place `with` is to be written.
     fn dropped(&mut self, with: &'static str, from: usize, to: usize);
     /// A kept value that is read: a string without its quotes, a number or a boolean. It also comes by `label` or `pass`.
@@ -524,7 +526,7 @@ impl Walk {
         let needed = match self.on_number() {
             OnNumber::Keep => false,
             OnNumber::Read(_) => true,
-            OnNumber::Mask => self.scalar.is_number(),
+            OnNumber::Mask | OnNumber::Offset(_) => self.scalar.is_number(),
         };
         if needed {
             if self.token.is_empty() {
@@ -561,7 +563,7 @@ impl Walk {
         }
         match on {
             OnNumber::Keep => {}
-            OnNumber::Mask if !self.scalar.is_number() => {}
+            OnNumber::Mask | OnNumber::Offset(_) if !self.scalar.is_number() => {}
             OnNumber::Read(fact) => {
                 if number != b"null" {
                     visit.read(fact, number, from);
@@ -571,11 +573,14 @@ impl Walk {
                     piece.given = piece.at;
                 }
             }
-            OnNumber::Mask => {
+            OnNumber::Mask | OnNumber::Offset(_) => {
                 if !cut {
                     piece.pass(from, visit);
                 }
-                visit.number(number, from);
+                match on {
+                    OnNumber::Offset(offset) => visit.offset(offset, number, from),
+                    _ => visit.number(number, from),
+                }
                 piece.given = piece.at;
             }
         }

@@ -5,7 +5,7 @@ use crate::protocol::facts::Facts;
 use crate::protocol::{Thinking, Unreadable};
 
 use super::nested::Nested;
-use super::table::{Fact, Mark, OnText, Place};
+use super::table::{Fact, Mark, Offset, OnText, Place};
 use super::text::{End, Text};
 use super::walk::{Visit, Walk};
 use super::{Edit, Tally, number};
@@ -244,6 +244,11 @@ impl<M: Masks> Visit for Editor<'_, '_, M> {
 
     fn number(&mut self, text: &[u8], _at: usize) {
         number(text, self.edit);
+    }
+
+    fn offset(&mut self, _offset: &'static Offset, number: &[u8], _at: usize) {
+        let same = self.edit.tally.count() == 0;
+        self.edit.out.extend_from_slice(if same { number } else { b"0" });
     }
 
     fn dropped(&mut self, with: &'static str, _from: usize, _to: usize) {

@@ -3,9 +3,10 @@
 //! The same text comes up to four times again: in its `done` event, with its part, its item and the whole response.
 //! There it is a whole text, so that it equals the joined pieces. Source: the official clients' types.
 
+use crate::protocol::json::spans::Unit;
 use crate::protocol::json::table::{
-    Fact, Field, LABEL, MASK, MASKED, Mark, NESTED, Part, Place, RUNNING, THINKING, array, drops, fact, json,
-    marked, object, text,
+    Fact, Field, LABEL, MASK, MASKED, Mark, NESTED, Offset, Part, Place, RUNNING, THINKING, array, drops,
+    fact, json, marked, object, offset, text,
 };
 
 use super::table::{FINISH_REASON, ID, MODEL, OBJECT, USAGE};
@@ -177,16 +178,18 @@ pub(super) static FAILED: Place = marked(Mark::Failure, &[("code", &LABEL)]);
 pub(super) static INCOMPLETE: Place = object(&[("reason", &FINISH_REASON)]);
 pub(super) static CONVERSATION: Place = object(&[("id", &LABEL)]);
 
-pub(super) static OUTPUTS: Place = array(&ITEM);
-static ITEM: Place = Place {
+pub(super) static OUTPUTS: Place = array(&OUTPUT_ITEM);
+static OUTPUT_ITEM: Place = Place { mark: Some(Mark::Item(OUTPUT)), ..ANY_ITEM };
+static ITEM: Place = ANY_ITEM;
+const ANY_ITEM: Place = Place {
     fields: &[
         ("type", &KIND),
         ("id", &LABEL),
         ("call_id", &LABEL),
         ("status", &LABEL),
         ("role", &LABEL),
-        ("content", &PARTS),
-        ("summary", &PARTS),
+        ("content", &CONTENTS),
+        ("summary", &SUMMARIES),
         ("arguments", &NESTED),
         ("encrypted_content", &LABEL),
         ("approval_request_id", &LABEL),
@@ -208,8 +211,11 @@ static IMAGE: Place = object(&[
     ("size", &LABEL),
 ]);
 
-static PARTS: Place = array(&PART);
-static PART: Place = Place {
+static CONTENTS: Place = array(&CONTENT_PART);
+static CONTENT_PART: Place = Place { mark: Some(Mark::Item(CONTENT)), ..ANY_PART };
+static SUMMARIES: Place = array(&PART);
+static PART: Place = ANY_PART;
+const ANY_PART: Place = Place {
     fields: &[("type", &KIND), ("logprobs", &NO_LOGPROBS), ("annotations", &ANNOTATIONS), ("text", &MASK)],
     kinds: &[("reasoning_text", &THOUGHT), ("summary_text", &THOUGHT)],
     ..MASKED
@@ -222,9 +228,11 @@ static ANNOTATION: Place = object(&[
     ("file_id", &LABEL),
     ("container_id", &LABEL),
     ("index", &LABEL),
-    ("start_index", &LABEL),
-    ("end_index", &LABEL),
+    ("start_index", &TEXT_START),
+    ("end_index", &TEXT_END),
 ]);
+static TEXT_START: Place = offset(&Offset { field: &TEXT, unit: Unit::Chars, end: false });
+static TEXT_END: Place = offset(&Offset { field: &TEXT, unit: Unit::Chars, end: true });
 static RESULTS: Place = array(&RESULT);
 static RESULT: Place = object(&[("file_id", &LABEL), ("score", &LABEL)]);
 static LOGS: Place = array(&LOG);

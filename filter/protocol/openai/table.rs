@@ -4,9 +4,10 @@
 //! What is not named here is masked: unknown fields, error messages, annotations, citations and search results
 //! (Perplexity), filter results (Azure), names of tools. Unknown texts of a delta are followed over its events.
 
+use crate::protocol::json::spans::Unit;
 use crate::protocol::json::table::{
-    COUNTS, DROP, Fact, Field, LABEL, LABELS, MASK, MASKED, Mark, OnNumber, Part, Place, RUNNING, SIGNATURE,
-    Table, array, drops, fact, json, marked, object, text,
+    COUNTS, DROP, Fact, Field, LABEL, LABELS, MASK, MASKED, Mark, Offset, OnNumber, Part, Place, RUNNING,
+    SIGNATURE, Table, array, drops, fact, json, marked, object, offset, text,
 };
 
 use super::responses::{CONVERSATION, INCOMPLETE, KIND, KINDS, OUTPUTS, OWN, SEQUENCE};
@@ -120,7 +121,9 @@ static MESSAGE: Place = Place {
 
 static ANNOTATIONS: Place = array(&ANNOTATION);
 static ANNOTATION: Place = object(&[("type", &LABEL), ("url_citation", &CITATION)]);
-static CITATION: Place = object(&[("start_index", &LABEL), ("end_index", &LABEL)]);
+static CITATION: Place = object(&[("start_index", &CITED_START), ("end_index", &CITED_END)]);
+static CITED_START: Place = offset(&Offset { field: &CONTENT, unit: Unit::Chars, end: false });
+static CITED_END: Place = offset(&Offset { field: &CONTENT, unit: Unit::Chars, end: true });
 
 /// OpenRouter's form of reasoning text, and LiteLLM's.
 static REASONING_DETAILS: Place = Place { items: &REASONING_DETAIL, ..MASKED };

@@ -194,7 +194,6 @@ const KEPT: &[&str] = &[
     "b64_json",
     "background",
     "call_id",
-    "code",
     "container_id",
     "data",
     "encrypted_content",
@@ -244,8 +243,6 @@ fn an_answer_keeps_labels_and_nothing_else() {
         "reasoning_tokens",
         "score",
         "start_index",
-        "temperature",
-        "top_p",
         "total_tokens",
     ];
     assert_eq!(numbers, times);
@@ -269,7 +266,7 @@ fn an_event_keeps_labels_and_nothing_else() {
     ];
     let events: Vec<&str> = events.iter().map(String::as_str).collect();
     let (strings, _) = kept(&ANSWERS, BodyKind::EventStream, &events);
-    let also = ["delta", "item_id", "partial_image_b64"];
+    let also = ["code", "delta", "item_id", "partial_image_b64"];
     let known = |key: &&String| !KEPT.contains(&key.as_str()) && !also.contains(&key.as_str());
     assert_eq!(strings.iter().filter(known).count(), 0, "{strings:?}");
     assert!(also.iter().all(|key| strings.iter().any(|kept| kept == key)), "{strings:?}");
@@ -289,4 +286,94 @@ fn log_probabilities_and_other_repeats_are_gone() {
         let out = String::from_utf8(out).unwrap();
         assert!(!out.contains("SECRET") && !out.contains("1234567"), "{out}");
     }
+}
+
+fn annotation(start: u32, end: u32) -> String {
+    format!(r#"{{"type":"url_citation","start_index":{start},"end_index":{end},"title":"t","url":"u"}}"#)
+}
+
+fn in_events(events: &[String]) -> String {
+    let numbered = events.iter().enumerate().map(|(number, event)| {
+        let kind = event.split('"').nth(3).unwrap();
+        format!("event: {kind}\ndata: {}\n\n", event.replace('#', &number.to_string()))
+    });
+    numbered.collect()
+}
+
+#[test]
+fn annotations_point_to_the_masked_text_and_come_behind_it() {
+    const AT: &str = r#""sequence_number":#,"item_id":"m","output_index":0,"content_index":0"#;
+    let delta = |text: &str| format!(r#"{{"type":"response.output_text.delta",{AT},"delta":"{text}"}}"#);
+    let added = |start, end| {
+        let annotation = annotation(start, end);
+        format!(
+            r#"{{"type":"response.output_text.annotation.added",{AT},"annotation_index":0,"annotation":{annotation}}}"#
+        )
+    };
+    let done = |annotations: &str, text: &str| {
+        format!(
+            r#"{{"type":"response.content_part.done",{AT},"part":{{"type":"output_text","annotations":[{annotations}],"text":"{text}"}}}}"#
+        )
+    };
+    let whole = |annotations: &str, text: &str| {
+        format!(
+            r#"{{"type":"response.completed","sequence_number":#,"response":{{"output":[{{"type":"message","content":[{{"type":"output_text","annotations":[{annotations}],"text":"{text}"}}]}}]}}}}"#
+        )
+    };
+    let (before, after) = ("é SECRET see SECRET.", "é <S> see <S>.");
+    let were = [annotation(2, 8), annotation(13, 19), annotation(15, 20)].join(",");
+    let are = [annotation(2, 5), annotation(10, 13), annotation(10, 14)].join(",");
+    let input = in_events(&[
+        delta("é SEC"),
+        delta("RET see SEC"),
+        added(2, 8),
+        added(13, 19),
+        added(0, 1),
+        delta("RET."),
+        done(&were, before),
+        whole(&were, before),
+    ]);
+    // The second waits for its text, and the others behind it do not.
+    let expected = in_events(&[
+        delta("é "),
+        delta("<S> see "),
+        added(2, 5),
+        added(0, 1),
+        delta("<S>."),
+        added(10, 13),
+        done(&are, after),
+        whole(&are, after),
+    ]);
+    for size in [1, 7, 10_000] {
+        let mut rewriter = ResponseRewriter::new(BodyKind::EventStream, &ANSWERS, Simple);
+        let mut out = Vec::new();
+        input.as_bytes().chunks(size).for_each(|piece| rewriter.push(piece, false, &mut out).unwrap());
+        rewriter.push(b"", true, &mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+}
+
+#[test]
+fn an_annotation_whose_text_never_ends_comes_behind_the_tail() {
+    const AT: &str = r#""sequence_number":#,"item_id":"m","output_index":0,"content_index":0"#;
+    let delta = |text: &str, more: &str| {
+        format!(r#"{{"type":"response.output_text.delta",{AT},"delta":"{text}"{more}}}"#)
+    };
+    let added = format!(
+        r#"{{"type":"response.output_text.annotation.added",{AT},"annotation":{}}}"#,
+        annotation(0, 5)
+    );
+    let done = format!(r#"{{"type":"response.output_text.done",{AT},"text":"x SEC"}}"#);
+    let run = |events: &[String]| {
+        let mut out = Vec::new();
+        let mut rewriter = ResponseRewriter::new(BodyKind::EventStream, &ANSWERS, Simple);
+        rewriter.push(in_events(events).as_bytes(), true, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    let tail = delta("SEC", r#","logprobs":[]"#);
+    let head = [delta("x SEC", ""), added.clone()];
+    let shown = [delta("x ", ""), tail, added];
+    let ended = run(&[head.as_slice(), std::slice::from_ref(&done)].concat());
+    assert_eq!(ended, in_events(&[shown.as_slice(), std::slice::from_ref(&done)].concat()));
+    assert_eq!(run(&head), in_events(&shown));
 }

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::mask::text::Masks;
 use crate::protocol::Unreadable;
 use crate::protocol::aws_frames::{self, Frame, Framer, Header, Value};
-use crate::protocol::json::table::{Fact, LABEL, MASKED, Mark, OnText, Place};
+use crate::protocol::json::table::{Fact, LABEL, MASKED, Mark, Offset, OnText, Place};
 use crate::protocol::json::text::{End, Text};
 use crate::protocol::json::walk::{Visit, Walk};
 use crate::protocol::json::{Edit, number};
@@ -247,6 +247,8 @@ impl Visit for Parts {
     fn number(&mut self, number: &[u8], at: usize) {
         self.note(Part::Number, at, number);
     }
+
+    fn offset(&mut self, _offset: &'static Offset, _number: &[u8], _at: usize) {}
 
     fn dropped(&mut self, _with: &'static str, _from: usize, _to: usize) {}
 

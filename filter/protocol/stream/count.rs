@@ -21,6 +21,11 @@ impl Count {
         out.extend_from_slice(raw);
     }
 
+    /// From now on events go out in another order than they came in.
+    pub(super) fn reorder(&mut self) {
+        self.ours = true;
+    }
+
     /// The number of an event of our own.
     pub(super) fn next(&mut self) -> u64 {
         self.ours = true;

@@ -1,7 +1,7 @@
 //! What the walk through one event notes: what is to be edited and where, and what the event says of its texts.
 
 use crate::protocol::facts::{Facts, is_end};
-use crate::protocol::json::table::{AXES, Fact, Field, Mark, OnText};
+use crate::protocol::json::table::{AXES, Fact, Field, Mark, Offset, OnText};
 use crate::protocol::json::walk::Visit;
 
 use super::{Indexes, NO_INDEX};
@@ -51,6 +51,7 @@ pub(super) enum Site {
     Key,
     Number,
     Sequence,
+    Offset { offset: &'static Offset, at: Positions },
     Signature { at: Positions },
     Drop(&'static str),
 }
@@ -98,6 +99,8 @@ pub(super) struct Notes {
     pieces: usize,
     /// What the event ends.
     pub(super) ends: Vec<Pattern>,
+    /// Whether it has offsets.
+    pub(super) offsets: bool,
     ends_all: bool,
     ends_scope: bool,
     /// There is more in the event than may be.
@@ -118,6 +121,7 @@ impl Notes {
         self.root = [None; AXES];
         self.pieces = 0;
         self.ends.clear();
+        self.offsets = false;
         self.ends_all = false;
         self.ends_scope = false;
         self.full = false;
@@ -267,6 +271,12 @@ impl Visit for Noter<'_> {
 
     fn number(&mut self, text: &[u8], at: usize) {
         self.notes.push(Site::Number, at, text.len());
+    }
+
+    fn offset(&mut self, offset: &'static Offset, number: &[u8], at: usize) {
+        let positions = self.notes.positions();
+        self.notes.offsets = true;
+        self.notes.push(Site::Offset { offset, at: positions }, at, number.len());
     }
 
     fn dropped(&mut self, with: &'static str, from: usize, to: usize) {

@@ -53,6 +53,7 @@ impl<M: Masks> Stream<M> {
     ) {
         let mut tail = Vec::new();
         channel.lane.push(&[], End::Text, &mut Edit::new(edit.masks, &mut tail, edit.tally));
+        self.remember_spans(&channel);
         if tail.is_empty() {
             return;
         }
@@ -159,6 +160,7 @@ impl<M: Masks> Stream<M> {
             match site.site {
                 Site::Number => number(raw, &mut edit),
                 Site::Label => label(raw, &mut edit),
+                Site::Offset { .. } => document.extend_from_slice(raw),
                 Site::Key => self.whole(raw, &mut edit),
                 Site::Drop(with) => document.extend_from_slice(with.as_bytes()),
                 Site::Sequence => kept.sequence = Some(document.len()),

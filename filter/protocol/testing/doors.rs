@@ -40,14 +40,32 @@ pub fn kept(table: &'static Table, kind: BodyKind, documents: &[&str]) -> (Vec<S
 
 fn leaks(table: &'static Table, kind: BodyKind, document: &Value) -> bool {
     let input = match kind {
-        BodyKind::EventStream => format!("data: {document}\n\n"),
-        _ => document.to_string(),
+        BodyKind::EventStream => format!("data: {}\n\n", written(document)),
+        _ => written(document),
     };
     let mut out = Vec::new();
     // What cannot be read does not go out either.
     let _ = ResponseRewriter::new(kind, table, Simple).push(input.as_bytes(), true, &mut out);
     let out = String::from_utf8(out).unwrap();
     out.contains("SECRET") || out.contains("123456")
+}
+
+/// The document with the type of each object in front, as providers write it.
+fn written(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            let (first, rest): (Vec<_>, Vec<_>) = fields.iter().partition(|(key, _)| *key == "type");
+            let fields = first.into_iter().chain(rest);
+            let fields: Vec<String> = fields
+                .map(|(key, value)| format!("{}:{}", Value::from(key.as_str()), written(value)))
+                .collect();
+            format!("{{{}}}", fields.join(","))
+        }
+        Value::Array(items) => {
+            format!("[{}]", items.iter().map(written).collect::<Vec<_>>().join(","))
+        }
+        other => other.to_string(),
+    }
 }
 
 fn leaves(value: &Value, pointer: &str, into: &mut Vec<(String, String)>) {
