@@ -171,17 +171,12 @@ def test_a_document_reaches_the_caller_before_the_upstream_sends_the_next(
     assert read(seen) == "Once more"
 
 
-def test_a_frame_that_is_damaged_ends_the_stream_with_an_exception(client: httpx.Client, guard: Guard) -> None:
+def test_a_frame_that_is_damaged_breaks_the_answer_off(client: httpx.Client, guard: Guard) -> None:
     good, bad = chunk(delta("fine ")), bytearray(chunk(delta(CARD.text)))
     for at in (0, 9, 20, len(bad) - 8, len(bad) - 1):
         wrong = bytes(bad[:at]) + bytes([bad[at] ^ 1]) + bytes(bad[at + 1 :])
-        reply = ask(client, guard, Answer(headers=[FRAMES], pieces=[good, Delay(0.005), wrong, good]))
-        *fine, (headers, payload) = frames(reply.content)
-        assert [frame(b, **{n[1:].replace("-", "_"): v for n, v in h.items()}) for h, b in fine] == [good], at
-        assert headers[":message-type"] == "exception"
-        assert headers[":exception-type"] == "modelStreamErrorException"
-        assert "cannot be read" in json.loads(payload)["message"]
-        assert not leaks(reply.content, CARD.value)
+        seen = broken_off(client, guard, Answer(headers=[FRAMES], pieces=[good, Delay(0.005), wrong, good]))
+        assert seen in (good, b""), at
 
 
 def test_lines_that_cannot_be_read_break_the_answer_off(client: httpx.Client, guard: Guard) -> None:
