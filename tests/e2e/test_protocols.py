@@ -419,3 +419,40 @@ def test_a_stream_that_turns_unreadable_ends_with_the_protocols_own_error(
             assert (last["type"], last["delta"]["finish_reason"]) == ("message-end", "ERROR")
         case _:
             assert "error" in last
+
+
+def test_anthropics_own_client_raises_where_a_stream_breaks_off(guard: Guard, token: str) -> None:
+    start = {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "m",
+        "content": [],
+        "usage": {"input_tokens": 1, "output_tokens": 1},
+    }
+    first = json.dumps({"type": "message_start", "message": start})
+    guard.upstream.answer = Answer(
+        pieces=[f"event: message_start\ndata: {first}\n\n".encode(), Delay(0.05), b"data: {no JSON\n\n"]
+    )
+    client = anthropic.Anthropic(base_url=f"{guard.url}/anthropic", api_key=token, max_retries=0)
+    with pytest.raises(anthropic.APIError, match="cannot be read further"):
+        list(
+            client.messages.create(
+                model="m", max_tokens=9, messages=[{"role": "user", "content": "Hello"}], stream=True
+            )
+        )
+
+
+def test_ollamas_own_client_raises_where_a_stream_breaks_off(guard: Guard, token: str) -> None:
+    lines = ("content-type", "application/x-ndjson")
+    first = b'{"model": "m", "message": {"role": "assistant", "content": "Hello there"}, "done": false}\n'
+    guard.upstream.answer = Answer(headers=[lines], pieces=[first, Delay(0.05), b"{no JSON\n"])
+    client = ollama.Client(host=f"{guard.url}/ollama", headers={"authorization": f"Bearer {token}"})
+    with pytest.raises(ollama.ResponseError, match="cannot be read further"):
+        list(client.chat(model="m", messages=[{"role": "user", "content": "Hello"}], stream=True))
+
+
+def test_a_stream_of_bedrock_that_breaks_off_ends_with_an_exception(client: httpx.Client, guard: Guard) -> None:
+    frames = ("content-type", "application/vnd.amazon.eventstream")
+    reply = ask(client, guard, "bedrock", Answer(headers=[frames], pieces=[b"\0\0\0\x10\0\0\0\0no frame"]))
+    assert b":exception-type\x07\0\x19modelStreamErrorException" in reply.content

@@ -41,6 +41,8 @@ pub use qdrant::QDRANT;
 pub use refusal::{Shape, Told};
 pub use weaviate::WEAVIATE;
 
+use std::cmp::Ordering;
+
 use super::json::table::Table;
 use super::openai::Operation as View;
 
@@ -177,10 +179,17 @@ impl Api {
     /// The most specific path decides; a method that this path has not is not looked for on another.
     fn find(&self, method: &str, path: &[&str]) -> &'static Operation {
         let operations: &'static [Operation] = self.operations;
-        let ranked = || operations.iter().filter_map(|row| Some((pattern::rank(row.path, path)?, row)));
-        let Some(best) = ranked().map(|(rank, _)| rank).max() else { return &UNKNOWN };
-        let takes = |row: &Operation| row.methods.is_empty() || row.methods.contains(&method);
-        ranked().find(|(rank, row)| *rank == best && takes(row)).map_or(&UNKNOWN, |(_, row)| row)
+        let mut best: (Option<u64>, Option<&'static Operation>) = (None, None);
+        for row in operations {
+            let Some(rank) = pattern::rank(row.path, path) else { continue };
+            let takes = row.methods.is_empty() || row.methods.contains(&method);
+            match Some(rank).cmp(&best.0) {
+                Ordering::Greater => best = (Some(rank), takes.then_some(row)),
+                Ordering::Equal => best.1 = best.1.or(takes.then_some(row)),
+                Ordering::Less => {}
+            }
+        }
+        best.1.unwrap_or(&UNKNOWN)
     }
 
     /// Whether requests are read, so that conditions can ask what they say.

@@ -4,42 +4,40 @@
 //! is not empty; `{name}:word`, the same with that end; `<name>`, any that does not begin with `_` (OpenSearch keeps
 //! those for itself); or, at the end, `**`, one segment or more, whatever they are.
 
-/// How closely one segment of a pattern says what it takes. The order is that of specificity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Closeness {
-    /// `**`.
-    Rest,
-    /// `{name}` and `<name>`.
-    Any,
-    /// `{name}:word`.
-    End,
-    /// A word.
-    Word,
-}
+/// How closely a segment of a pattern says what it takes: `**`, `{name}`, `{name}:word`, a word.
+const REST: u64 = 0;
+const ANY: u64 = 1;
+const END: u64 = 2;
+const WORD: u64 = 3;
 
-/// How closely a pattern fits a path, from the left; `None`: it does not.
-pub(super) fn rank(pattern: &str, path: &[&str]) -> Option<Vec<Closeness>> {
-    let mut rank = Vec::new();
+/// How closely a pattern fits a path: the more, the greater, and what is further left counts for more. `None`: it does
+/// not. Two bits a segment, from the top; a pattern has fewer than 32 segments.
+pub(super) fn rank(pattern: &str, path: &[&str]) -> Option<u64> {
+    let mut rank = 0;
     let mut path = path.iter();
-    for segment in pattern.split('/') {
+    for (at, segment) in (0..u64::BITS).step_by(2).zip(pattern.split('/')) {
+        let fits = if segment == "**" { rest(path.as_slice()) } else { fits(segment, path.next()?) }?;
+        rank |= fits.wrapping_shl(u64::BITS.saturating_sub(2).saturating_sub(at));
         if segment == "**" {
-            rank.push(Closeness::Rest);
-            return (!path.as_slice().is_empty()).then_some(rank);
+            return Some(rank);
         }
-        rank.push(fits(segment, path.next()?)?);
     }
     path.next().is_none().then_some(rank)
 }
 
-fn fits(pattern: &str, segment: &str) -> Option<Closeness> {
+fn rest(path: &[&str]) -> Option<u64> {
+    (!path.is_empty()).then_some(REST)
+}
+
+fn fits(pattern: &str, segment: &str) -> Option<u64> {
     if pattern.starts_with('<') {
-        return (!segment.is_empty() && !segment.starts_with('_')).then_some(Closeness::Any);
+        return (!segment.is_empty() && !segment.starts_with('_')).then_some(ANY);
     }
     let Some((_, end)) = pattern.strip_prefix('{').and_then(|rest| rest.split_once('}')) else {
-        return (pattern == segment).then_some(Closeness::Word);
+        return (pattern == segment).then_some(WORD);
     };
     let name = segment.strip_suffix(end)?;
-    (!name.is_empty()).then_some(if end.is_empty() { Closeness::Any } else { Closeness::End })
+    (!name.is_empty()).then_some(if end.is_empty() { ANY } else { END })
 }
 
 /// What of a path stands behind its last version; the whole of a path without one. `None`: an empty segment before it.

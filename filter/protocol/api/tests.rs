@@ -81,6 +81,21 @@ fn the_most_specific_path_decides_and_its_methods_are_not_borrowed() {
 }
 
 #[test]
+fn what_stands_further_left_counts_for_more() {
+    let rank = |pattern: &str| pattern::rank(pattern, &segments("/a/b:c/d"));
+    let order =
+        ["**", "{x}/**", "{x}/{y}/{z}", "a/**", "a/{x}/d", "a/{x}:c/{y}", "a/b:c/**", "a/b:c/{x}", "a/b:c/d"];
+    for pair in order.windows(2) {
+        assert!(rank(pair[0]).is_some() && rank(pair[0]) < rank(pair[1]), "{pair:?}");
+    }
+    for pattern in ["a", "a/b:c", "a/b:c/d/e", "a/b:c/d/**", "a/b/d", "a/<x>/_d", "a/{x}:d/d", ""] {
+        assert_eq!(rank(pattern), None, "{pattern}");
+    }
+    let long = |pattern: &str| pattern.split('/').count() < 32;
+    assert!(APIS.iter().all(|api| api.operations.iter().all(|row| long(row.path))));
+}
+
+#[test]
 fn whatever_is_spelled_otherwise_is_unknown() {
     for path in [
         "/v1/messages/",
