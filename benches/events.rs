@@ -1,4 +1,10 @@
-#![allow(clippy::arithmetic_side_effects, clippy::expect_used, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    missing_docs
+)]
 //! What one event of a stream costs, by provider: framing, reading, masking and writing it.
 //!
 //! `cargo bench --bench events` prints nanoseconds an event (best of some rounds, one thread). The events carry a few

@@ -6,7 +6,7 @@ import copy
 import json
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anthropic
 import pytest
@@ -192,6 +192,53 @@ def test_a_policy_that_masks_nothing_changes_no_byte(name: str, size: int, maskl
     path, make = WIRES[name]
     whole = providers.sse(make(TEXT, THOUGHT, ARGUMENTS, size))
     assert ask(maskless, maskless.token(), path, Answer(pieces=[whole])) == whole
+
+
+@pytest.mark.parametrize("size", [1, 1000])
+def test_no_spelling_of_json_hides_a_value(size: int, guard: Guard, token: str) -> None:
+    spelled = ARGUMENTS.replace("@", r"\u0040").replace("4111 1", r"\u0034111\u00201")
+    wire = providers.sse(providers.anthropic(TEXT, THOUGHT, spelled, size))
+    for plain, other in ((b"@", rb"\u0040"), (b"J", rb"\u004A"), (b"AKIA", rb"\u0041K\u0049A")):
+        wire = wire.replace(plain, other)
+    guard.upstream.answer = Answer(pieces=[wire])
+    with claude(guard, token).messages.stream(**CLAUDE) as run:
+        thinking, text, tool = run.get_final_message().content
+    assert thinking.type == "thinking" and thinking.thinking == THOUGHT_MASKED
+    assert text.type == "text" and text.text == MASKED
+    assert tool.type == "tool_use" and tool.input == ARGUMENTS_MASKED
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 1000])
+def test_citations_point_to_the_masked_text(size: int, guard: Guard, token: str) -> None:
+    made = [document for _, document in providers.responses(TEXT, "", "{}", size)]
+    at = next(at for at, document in enumerate(made) if document["type"] == "response.output_text.done")
+    cited = {"type": "url_citation", "title": "t", "url": "https://example.org"}
+    places = [(TEXT.index(CARD.value), TEXT.index(CARD.value) + len(CARD.value)), (0, 5)]
+    notes = [cited | {"start_index": start, "end_index": end} for start, end in places]
+    where = {"output_index": 1, "item_id": "msg_1", "content_index": 0}
+    kind = "response.output_text.annotation.added"
+    added = [{"type": kind, "annotation_index": n, "annotation": note} | where for n, note in enumerate(notes)]
+    made[at:at] = added
+    made[-1]["response"]["output"][1]["content"][0]["annotations"] = notes
+    for number, document in enumerate(made):
+        document["sequence_number"] = number
+    guard.upstream.answer = providers.answer([(document["type"], document) for document in made])
+    seen, text = [], ""
+    with guard.openai(token).responses.stream(model="gpt-4o-mini", input="Hi") as run:
+        for event in run:
+            if event.type == "response.output_text.delta":
+                text += event.delta
+            if event.type == kind:
+                note = cast("Any", event.annotation)
+                seen.append(text[note.start_index : note.end_index])
+        final = run.get_final_response()
+    assert seen == ["<CREDIT_CARD>", MASKED[:5]]
+    message = final.output[1]
+    assert message.type == "message"
+    content = message.content[0]
+    assert content.type == "output_text"
+    spans = [(note.start_index, note.end_index) for note in content.annotations if note.type == "url_citation"]
+    assert [content.text[start:end] for start, end in spans] == seen
 
 
 # Whole answers and errors.

@@ -7,8 +7,8 @@ use super::notes::{Edited, Site};
 /// The document of the event before.
 ///
 /// The events of a stream differ in little but their texts. One that differs from the event before in nothing but the
-/// insides of free strings and in its number means the same to the walk, which it is spared: its sites are those of the event before,
-/// moved. Escapes in such a string are left to the walk.
+/// insides of free strings and in its number means the same to the walk, which it is spared: its sites are those of the
+/// event before, moved.
 #[derive(Debug, Default)]
 pub(super) struct Last {
     data: Vec<u8>,
@@ -61,7 +61,7 @@ impl Last {
             }
             // Should the string not end there, the closing quote that comes next in the last document will differ.
             let rest = data.get(from..).unwrap_or_default();
-            let len = if number { number_len(rest) } else { plain_len(rest) };
+            let len = if number { number_len(rest) } else { string_len(rest) };
             let to = from.saturating_add(len);
             self.moved.push((from, to));
             (old, new) = (site.to, to);
@@ -70,8 +70,51 @@ impl Last {
     }
 }
 
+/// Length of the inside of a string, up to its closing quote or to what may not stand in it.
+fn string_len(bytes: &[u8]) -> usize {
+    let mut len = 0usize;
+    loop {
+        let rest = bytes.get(len..).unwrap_or_default();
+        let plain = plain_len(rest);
+        len = len.saturating_add(plain);
+        len = len.saturating_add(match rest.get(plain..).unwrap_or_default() {
+            [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => 2,
+            [b'\\', b'u', hex @ ..]
+                if hex.iter().take(4).filter(|byte| byte.is_ascii_hexdigit()).count() == 4 =>
+            {
+                6
+            }
+            _ => return len,
+        });
+    }
+}
+
 /// Length of the whole number that `bytes` begins with: up to 18 digits, so that it is the same number to everyone.
 fn number_len(bytes: &[u8]) -> usize {
     let digits = bytes.iter().take(18).take_while(|byte| byte.is_ascii_digit()).count();
     if digits > 1 && bytes.first() == Some(&b'0') { 0 } else { digits }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_string_ends_with_its_quote_or_before_what_may_not_stand_in_it() {
+        for (inside, rest) in [
+            ("plain é", "\", x"),
+            (r#"\"a\"\\"#, "\","),
+            (r"\u00e9\ud83d\n", "\""),
+            ("a", "\\x\""),
+            ("a", "\\u12g4\""),
+            ("a", "\\"),
+            ("a", "\n\""),
+            ("", ""),
+        ] {
+            assert_eq!(string_len(format!("{inside}{rest}").as_bytes()), inside.len(), "{inside}{rest}");
+        }
+        for (number, rest) in [("0", ","), ("12", "}"), ("", "01"), ("", "-1"), ("1", ".5")] {
+            assert_eq!(number_len(format!("{number}{rest}").as_bytes()), number.len(), "{number}{rest}");
+        }
+    }
 }
