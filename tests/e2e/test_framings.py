@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+from test_answers import JSON, MASKED, OPEN, SSE, TEXT, policy_set
+from test_streams import DONE, PATH, data
 
 from conftest import StartGuard
 from guard import Guard, completion, delta, finish, question
 from known import ALL, CARD, EMAIL, JWT, content, leaks
 from parts.idp import Idp
 from parts.upstream import Answer, Delay, Piece, Wait, cut, json_answer, stream
-from test_answers import JSON, MASKED, OPEN, SSE, TEXT, policy_set
-from test_streams import DONE, PATH, data
 
 NDJSON = ("content-type", "application/x-ndjson")
 FRAMES = ("content-type", "application/vnd.amazon.eventstream")
@@ -61,8 +61,8 @@ def broken_off(client: httpx.Client, guard: Guard, answer: Answer) -> bytes:
 
 def frame(payload: bytes, **headers: str) -> bytes:
     packed = b""
-    for name, value in headers.items():
-        name = ":" + name.replace("_", "-")
+    for word, value in headers.items():
+        name = ":" + word.replace("_", "-")
         packed += bytes([len(name)]) + name.encode() + b"\x07" + struct.pack(">H", len(value)) + value.encode()
     prelude = struct.pack(">II", 16 + len(packed) + len(payload), len(packed))
     whole = prelude + struct.pack(">I", zlib.crc32(prelude)) + packed + payload
@@ -171,17 +171,12 @@ def test_a_document_reaches_the_caller_before_the_upstream_sends_the_next(
     assert read(seen) == "Once more"
 
 
-def test_a_frame_that_is_damaged_ends_the_stream_with_an_exception(client: httpx.Client, guard: Guard) -> None:
+def test_a_frame_that_is_damaged_breaks_the_answer_off(client: httpx.Client, guard: Guard) -> None:
     good, bad = chunk(delta("fine ")), bytearray(chunk(delta(CARD.text)))
     for at in (0, 9, 20, len(bad) - 8, len(bad) - 1):
         wrong = bytes(bad[:at]) + bytes([bad[at] ^ 1]) + bytes(bad[at + 1 :])
-        reply = ask(client, guard, Answer(headers=[FRAMES], pieces=[good, Delay(0.005), wrong, good]))
-        *fine, (headers, payload) = frames(reply.content)
-        assert [frame(b, **{n[1:].replace("-", "_"): v for n, v in h.items()}) for h, b in fine] == [good], at
-        assert headers[":message-type"] == "exception"
-        assert headers[":exception-type"] == "modelStreamErrorException"
-        assert "cannot be read" in json.loads(payload)["message"]
-        assert not leaks(reply.content, CARD.value)
+        seen = broken_off(client, guard, Answer(headers=[FRAMES], pieces=[good, Delay(0.005), wrong, good]))
+        assert seen in (good, b""), at
 
 
 def test_lines_that_cannot_be_read_break_the_answer_off(client: httpx.Client, guard: Guard) -> None:
@@ -264,10 +259,10 @@ def test_a_compressed_answer_that_is_damaged_or_cut_short_does_not_look_whole(
     headers = [JSON, ("content-encoding", "gzip")]
     wrong = bytearray(packed)
     wrong[-5] ^= 1
-    bomb = gzipped(b'{"a":"' + b"x" * (256 << 20) + b'"}')
+    bomb = gzipped(b'{"a":"' + b"x" * (32 << 20) + b'"}')
     for bad in (packed[:-1], packed[:40], bytes(wrong), packed + b"\0", completion("hi").encode(), bomb):
         seen = broken_off(client, guard, Answer(headers=headers, pieces=[bad]))
-        assert not leaks(seen, EMAIL.value) and len(seen) < 64 << 20
+        assert not leaks(seen, EMAIL.value) and len(seen) < 16 << 20
 
 
 def test_monitor_changes_no_byte_of_a_compressed_answer_and_records_what_it_holds(

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::ANSWERS;
 use crate::protocol::rewrite::{BodyKind, ResponseRewriter};
+use crate::protocol::testing::doors::kept;
 use crate::protocol::testing::recorded::Recorded;
 use crate::protocol::testing::wires::{CHUNKS, FRAMES, chunk, event, frame, frames};
 use crate::protocol::testing::{Simple, masked};
@@ -271,4 +272,112 @@ fn blocks_are_kept_apart_and_frames_without_a_find_stay_to_the_byte() {
     assert!(out.ends_with(&stop(1)));
     let same = [delta(0, "nothing "), chunk("{}"), stop(0)].concat();
     assert_eq!(rewrite(BodyKind::AwsFrames, &same).0, same);
+}
+
+#[test]
+fn chunks_that_are_not_packed_are_read_too() {
+    let delta = |text: &str| {
+        let document =
+            json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}});
+        frame(&event("chunk"), document.to_string().as_bytes())
+    };
+    let stop = frame(&event("chunk"), br#"{"type":"content_block_stop","index":0}"#);
+    let (out, _) = rewrite(BodyKind::AwsFrames, &[delta("a SEC"), delta("RET SEC"), stop].concat());
+    let seen = frames(&out);
+    let payloads: Vec<Value> =
+        seen.iter().map(|(_, payload)| serde_json::from_slice(payload).unwrap()).collect();
+    let texts: Vec<&str> = payloads.iter().filter_map(|payload| payload["delta"]["text"].as_str()).collect();
+    assert_eq!(texts, ["a ", "<S> ", "SEC"]);
+    assert!(seen.iter().all(|(headers, _)| headers[0].1 == "chunk"));
+}
+
+#[test]
+fn labels_are_kept_and_nothing_else() {
+    let whole = [
+        r#"{"output":{"message":{"role":"assistant","new":"x","content":[{"text":"x","new":{"a":"x"},
+            "toolUse":{"toolUseId":"t","type":"server_tool_use","name":"x","input":{"a":"x","n":1}},
+            "toolResult":{"toolUseId":"t","status":"success","content":[{"text":"x","json":{"a":"x"}}]},
+            "reasoningContent":{"reasoningText":{"text":"x","signature":"s"},"redactedContent":"b"},
+            "image":{"format":"png","source":{"bytes":"b","s3Location":{"uri":"x"}}},"document":{"format":"txt","name":"x","source":{"text":"x"},"context":"x"},
+            "citationsContent":{"content":[{"text":"x"}],"citations":[{"title":"x","source":"x","sourceContent":[{"text":"x"}],"location":{"web":{"url":"x"}}}]},
+            "guardContent":{"text":{"text":"x"}},"searchResult":{"source":"x","title":"x","content":[{"text":"x"}]}}]}},
+            "stopReason":"end_turn","usage":{"inputTokens":1,"outputTokens":1,"totalTokens":2,"cacheWriteInputTokens":1,"new":"x"},
+            "metrics":{"latencyMs":1},"performanceConfig":{"latency":"standard","new":"x"},"serviceTier":{"type":"default"},
+            "additionalModelResponseFields":{"stop_sequence":"x","n":1},
+            "trace":{"promptRouter":{"invokedModelId":"m"},"guardrail":{"modelOutput":["x"],"actionReason":"x","inputAssessment":{"g":{"wordPolicy":{"customWords":[{"match":"x","action":"x"}]}}}}},
+            "message":"x","Message":"x","__type":"t","new":["x",1]}"#,
+        r#"{"id":"i","object":"o","type":"message","role":"assistant","model":"m","content":[{"type":"text","text":"x","new":"x"},{"type":"tool_use","id":"t","name":"x","input":{"a":"x","n":1}},{"type":"thinking","thinking":"x","signature":"s"}],"stop_reason":"end_turn","stop_sequence":"x","usage":{"input_tokens":1,"output_tokens":1,"service_tier":"s"},"amazon-bedrock-guardrailAction":"NONE","amazon-bedrock-trace":{"guardrail":{"match":"x"}},"amazon-bedrock-invocationMetrics":{"inputTokenCount":1}}"#,
+        r#"{"generation":"x","prompt":"x","prompt_token_count":1,"generation_token_count":1,"stop_reason":"stop","outputText":"x","results":[{"tokenCount":1,"outputText":"x","completionReason":"FINISH","new":"x"}],"inputTextTokenCount":1,"outputs":[{"text":"x"}],"generations":[{"id":"g","text":"x","finish_reason":"C","token_likelihoods":[{"token":"x"}]}],"text":"x","chat_history":[{"role":"x","message":"x"}],"generation_id":"g","response_id":"r"}"#,
+        r#"{"completions":[{"data":{"text":"x","tokens":[{"token":"x"}]},"finishReason":{"reason":"x"}}],"prompt":{"text":"x","tokens":[{"token":"x"}]},"modelSummaries":[{"modelArn":"a","modelId":"m","modelName":"x","providerName":"x"}],"images":["b"]}"#,
+    ];
+    let labels = [
+        "__type",
+        "amazon-bedrock-guardrailAction",
+        "bytes",
+        "completionReason",
+        "finish_reason",
+        "format",
+        "generation_id",
+        "id",
+        "images",
+        "invokedModelId",
+        "latency",
+        "model",
+        "modelArn",
+        "modelId",
+        "object",
+        "redactedContent",
+        "response_id",
+        "role",
+        "service_tier",
+        "signature",
+        "status",
+        "stopReason",
+        "stop_reason",
+        "toolUseId",
+        "type",
+    ];
+    let counts = [
+        "cacheWriteInputTokens",
+        "generation_token_count",
+        "inputTextTokenCount",
+        "inputTokenCount",
+        "inputTokens",
+        "input_tokens",
+        "latencyMs",
+        "outputTokens",
+        "output_tokens",
+        "prompt_token_count",
+        "tokenCount",
+        "totalTokens",
+    ];
+    let (strings, numbers) = kept(&ANSWERS, BodyKind::Json, &whole);
+    assert_eq!(strings, labels);
+    assert_eq!(numbers, counts);
+
+    let events = [
+        r#"{"contentBlockStart":{"contentBlockIndex":0,"start":{"toolUse":{"toolUseId":"t","name":"x"},"new":"x"},"p":"x"}}"#,
+        r#"{"contentBlockDelta":{"contentBlockIndex":0,"delta":{"text":"x","toolUse":{"input":"x"},"reasoningContent":{"text":"x","signature":"s","redactedContent":"b"},"citation":{"title":"x","source":"x","sourceContent":[{"text":"x"}],"location":{"documentChar":{"start":1,"end":2},"web":{"url":"x"}}},"toolResult":[{"text":"x","json":{"a":"x"}}],"image":{"format":"png","source":{"bytes":"b"},"error":{"message":"x"}},"new":"x"},"p":"x"}}"#,
+        r#"{"messageStop":{"stopReason":"end_turn","additionalModelResponseFields":{"a":"x","n":1},"p":"x"}}"#,
+        r#"{"metadata":{"usage":{"inputTokens":1},"metrics":{"latencyMs":1},"trace":{"guardrail":{"modelOutput":["x"]}},"new":"x"}}"#,
+        r#"{"generation":"x","outputText":"x","outputs":[{"text":"x","new":"x"}],"text":"x","index":0,"event_type":"text-generation","response":{"text":"x","chat_history":[{"message":"x"}]},"new":{"a":"x"},"p":"x","logprobs":{"token":"x"},"completionReason":"F"}"#,
+        r#"{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"t","name":"x","input":{"a":"x"}}}"#,
+    ];
+    let (strings, numbers) = kept(&ANSWERS, BodyKind::EventStream, &events);
+    assert_eq!(
+        strings,
+        [
+            "bytes",
+            "completionReason",
+            "event_type",
+            "format",
+            "id",
+            "redactedContent",
+            "signature",
+            "stopReason",
+            "toolUseId",
+            "type"
+        ]
+    );
+    assert_eq!(numbers, ["contentBlockIndex", "end", "index", "inputTokens", "latencyMs", "start"]);
 }

@@ -6,11 +6,12 @@
 //!
 //! A thought's signature is opaque: it holds the thinking itself, for the provider alone, and signs none of the words.
 //! What is not named here is masked: grounding and citations with their addresses and titles, search queries, reasons
-//! of a refusal, names of functions. Offsets count in the text before it was masked.
+//! of a refusal, names of functions. Offsets of grounding and citations count bytes of the text.
 
+use crate::protocol::json::spans::Unit;
 use crate::protocol::json::table::{
-    COUNTS, DROP, Fact, Field, KEEP, LABEL, LABELS, MASK, MASKED, Mark, Part, Place, RUNNING, Table, array,
-    fact, marked, object, text,
+    COUNTS, DROP, Fact, Field, KEEP, LABEL, LABELS, MASK, MASKED, Mark, Offset, Part, Place, RUNNING, Table,
+    array, fact, marked, object, offset, text,
 };
 
 /// Every answer of the API; an event is one too.
@@ -140,10 +141,12 @@ static ENTRY_POINT: Place = object(&[("sdkBlob", &LABEL)]);
 static SUPPORTS: Place = array(&SUPPORT);
 static SUPPORT: Place =
     object(&[("segment", &SEGMENT), ("groundingChunkIndices", &LABELS), ("confidenceScores", &LABELS)]);
-static SEGMENT: Place = object(&[("partIndex", &LABEL), ("startIndex", &LABEL), ("endIndex", &LABEL)]);
+static SEGMENT: Place = object(&[("partIndex", &LABEL), ("startIndex", &START), ("endIndex", &END)]);
+static START: Place = offset(&Offset { field: &TEXT, unit: Unit::Bytes, end: false });
+static END: Place = offset(&Offset { field: &TEXT, unit: Unit::Bytes, end: true });
 static CITATIONS: Place = object(&[("citationSources", &SOURCES), ("citations", &SOURCES)]);
 static SOURCES: Place = array(&SOURCE);
-static SOURCE: Place = object(&[("startIndex", &LABEL), ("endIndex", &LABEL), ("publicationDate", &COUNTS)]);
+static SOURCE: Place = object(&[("startIndex", &START), ("endIndex", &END), ("publicationDate", &COUNTS)]);
 static URLS: Place = object(&[("urlMetadata", &URL_ITEMS)]);
 static URL_ITEMS: Place = array(&URL);
 static URL: Place = object(&[("urlRetrievalStatus", &LABEL)]);

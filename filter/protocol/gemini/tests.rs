@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::ANSWERS;
 use crate::protocol::rewrite::{BodyKind, ResponseRewriter};
+use crate::protocol::testing::doors::kept;
 use crate::protocol::testing::recorded::{Recorded, SSE};
 use crate::protocol::testing::wires::ARRAY;
 use crate::protocol::testing::{Simple, masked};
@@ -169,6 +170,13 @@ fn a_whole_answer_is_masked_in_every_part_and_its_side_doors_are_closed() {
     let candidate = &mut expected["candidates"][0];
     candidate["content"]["parts"][2]["functionCall"]["args"]["n"] = 0.into();
     candidate["logprobsResult"] = Value::Null;
+    // The citations stand before the text here, for serde_json sorts.
+    for offset in [
+        "/groundingMetadata/groundingSupports/0/segment/startIndex",
+        "/groundingMetadata/groundingSupports/0/segment/endIndex",
+    ] {
+        *candidate.pointer_mut(offset).unwrap() = 0.into();
+    }
     expected["unheard"]["n"] = 0.into();
     assert_eq!(serde_json::from_str::<Value>(&out).unwrap(), expected);
     assert_eq!(
@@ -210,4 +218,102 @@ fn embeddings_token_counts_and_models_pass_untouched() {
         let body = body.to_string();
         assert_eq!(rewrite(BodyKind::Json, &body).0, body);
     }
+}
+
+#[test]
+fn labels_are_kept_and_nothing_else() {
+    let answer = r#"{"candidates":[{"index":0,"finishReason":"STOP","finishMessage":"x","tokenCount":1,"avgLogprobs":-1,"new":"x",
+        "content":{"role":"model","new":"x","parts":[{"text":"x","thought":true,"thoughtSignature":"s","new":{"a":"x"},
+            "inlineData":{"mimeType":"m","data":"b","displayName":"x"},"fileData":{"mimeType":"m","fileUri":"x"},
+            "functionCall":{"id":"c","name":"x","args":{"a":"x","n":1},"new":"x","partialArgs":[{"jsonPath":"$.a","stringValue":"x","numberValue":1,"new":"x"}]},
+            "functionResponse":{"id":"c","name":"x","response":{"a":"x"}},
+            "executableCode":{"language":"PYTHON","code":"x"},"codeExecutionResult":{"outcome":"OK","output":"x"},
+            "videoMetadata":{"startOffset":"x"}}]},
+        "safetyRatings":[{"category":"c","probability":"p","probabilityScore":1,"severity":"s","severityScore":1,"blocked":false,"new":"x"}],
+        "citationMetadata":{"citations":[{"startIndex":1,"endIndex":2,"uri":"x","title":"x","license":"x","publicationDate":{"year":2025}}],
+            "citationSources":[{"startIndex":1,"endIndex":2,"uri":"x","license":"x"}]},
+        "groundingMetadata":{"webSearchQueries":["x"],"retrievalQueries":["x"],"searchEntryPoint":{"renderedContent":"x","sdkBlob":"b"},
+            "groundingChunks":[{"web":{"uri":"x","title":"x","domain":"x"},"retrievedContext":{"uri":"x","title":"x","text":"x"},"maps":{"placeId":"x","text":"x"}}],
+            "groundingSupports":[{"segment":{"partIndex":0,"startIndex":1,"endIndex":2,"text":"x"},"groundingChunkIndices":[0],"confidenceScores":[0.5]}],
+            "retrievalMetadata":{"googleSearchDynamicRetrievalScore":1},"googleMapsWidgetContextToken":"t"},
+        "urlContextMetadata":{"urlMetadata":[{"retrievedUrl":"x","urlRetrievalStatus":"u"}]},
+        "logprobsResult":{"topCandidates":[{"candidates":[{"token":"x","tokenId":1,"logProbability":-1}]}],"chosenCandidates":[{"token":"x","tokenId":1}]}}],
+        "promptFeedback":{"blockReason":"B","blockReasonMessage":"x","safetyRatings":[]},"modelVersion":"m","responseId":"r","createTime":"t",
+        "usageMetadata":{"promptTokenCount":1,"thoughtsTokenCount":1,"toolUsePromptTokenCount":1,"promptTokensDetails":[{"modality":"TEXT","tokenCount":1,"new":"x"}],"trafficType":"T","new":"x"},
+        "error":{"code":400,"message":"x","status":"S","details":[{"@type":"t","reason":"R","domain":"d","metadata":{"service":"x"},"fieldViolations":[{"field":"x","description":"x"}]}]},
+        "name":"models/m","displayName":"x","description":"x","new":{"a":"x","n":1}}"#;
+    let labels = [
+        "@type",
+        "blockReason",
+        "category",
+        "createTime",
+        "data",
+        "domain",
+        "finishReason",
+        "googleMapsWidgetContextToken",
+        "id",
+        "jsonPath",
+        "language",
+        "mimeType",
+        "modality",
+        "modelVersion",
+        "name",
+        "outcome",
+        "probability",
+        "reason",
+        "responseId",
+        "role",
+        "sdkBlob",
+        "severity",
+        "status",
+        "thoughtSignature",
+        "trafficType",
+        "urlRetrievalStatus",
+    ];
+    let counts = [
+        "avgLogprobs",
+        "code",
+        "confidenceScores",
+        "endIndex",
+        "googleSearchDynamicRetrievalScore",
+        "groundingChunkIndices",
+        "index",
+        "partIndex",
+        "probabilityScore",
+        "promptTokenCount",
+        "severityScore",
+        "startIndex",
+        "thoughtsTokenCount",
+        "tokenCount",
+        "toolUsePromptTokenCount",
+        "year",
+    ];
+    for kind in [BodyKind::Json, BodyKind::EventStream] {
+        let (strings, numbers) = kept(&ANSWERS, kind, &[&answer.replace('\n', "")]);
+        assert_eq!(strings, labels);
+        assert_eq!(numbers, counts);
+    }
+    // Names of functions are no names of models, domains of pages none of errors.
+    for (place, value) in
+        [("\"name\":\"x\"", "\"name\":\"SECRET\""), ("\"domain\":\"x\"", "\"domain\":\"SECRET\"")]
+    {
+        let (out, _) = rewrite(BodyKind::Json, &answer.replace(place, value));
+        assert!(!out.contains("SECRET"), "{place}");
+    }
+}
+
+#[test]
+fn offsets_move_with_what_is_masked_before_them() {
+    let piece = |text: &str| json!({"candidates": [{"content": {"parts": [{"text": text}]}, "index": 0}]});
+    // Bytes: "é SECRET, " is 11 of them, and 8 when masked.
+    let support = json!({"segment": {"startIndex": 11, "endIndex": 15, "text": "true"}});
+    let before = json!({"segment": {"endIndex": 2, "text": "é"}});
+    let last = json!({"candidates": [{"content": {"parts": [{"text": "true"}]}, "index": 0, "finishReason": "STOP",
+        "groundingMetadata": {"groundingSupports": [support, before]}}]});
+    let (out, _) = rewrite(BodyKind::JsonArray, &json!([piece("é SEC"), piece("RET, "), last]).to_string());
+    let seen: Vec<Value> = serde_json::from_str(&out).unwrap();
+    assert_eq!(joined(&seen), [((0, false), "é <S>, true".to_owned())]);
+    let supports = &seen[2]["candidates"][0]["groundingMetadata"]["groundingSupports"];
+    assert_eq!(supports[0]["segment"], json!({"startIndex": 8, "endIndex": 12, "text": "true"}));
+    assert_eq!(supports[1]["segment"], json!({"endIndex": 2, "text": "é"}));
 }

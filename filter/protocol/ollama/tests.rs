@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::ANSWERS;
 use crate::protocol::rewrite::{BodyKind, ResponseRewriter};
+use crate::protocol::testing::doors::kept;
 use crate::protocol::testing::recorded::Recorded;
 use crate::protocol::testing::wires::LINES;
 use crate::protocol::testing::{Simple, masked};
@@ -119,4 +120,67 @@ fn models_and_embeddings_pass_untouched() {
         let body = body.to_string();
         assert_eq!(rewrite(BodyKind::Json, &body).0, body);
     }
+}
+
+#[test]
+fn labels_are_kept_and_nothing_else() {
+    let line = r#"{"model":"m","created_at":"t","response":"x","thinking":"x","done":false,"done_reason":"stop",
+        "message":{"role":"assistant","content":"x","thinking":"x","images":["b"],"tool_name":"x","new":{"a":["x",1]},
+            "tool_calls":[{"id":"c","type":"function","function":{"index":0,"name":"x","description":"x","arguments":{"a":"x","n":1,"l":["x",2]}}}]},
+        "context":[1,2],"logprobs":[{"token":"x","logprob":-1,"bytes":[1],"top_logprobs":[{"token":"x"}]}],
+        "total_duration":1,"load_duration":1,"prompt_eval_count":1,"prompt_eval_duration":1,"eval_count":1,"eval_duration":1,
+        "error":"x","new":"x","newer":[{"a":"x","n":1}]}"#;
+    let models = r#"{"models":[{"name":"n","model":"n","modified_at":"t","expires_at":"t","size":1,"size_vram":1,"context_length":1,"digest":"d","new":"x",
+            "details":{"parent_model":"n","format":"f","family":"f","families":["f"],"parameter_size":"7B","quantization_level":"q","new":"x"}}],
+        "license":"x","modelfile":"x","template":"x","system":"x","parameters":"x","messages":[{"role":"x","content":"x"}],
+        "model_info":{"general.name":"x","n":1},"capabilities":["c"],"version":"1","status":"x","digest":"d","total":1,"completed":1}"#;
+    for (kind, document) in [
+        (BodyKind::Json, line.to_owned()),
+        (BodyKind::Json, models.to_owned()),
+        (BodyKind::EventStream, line.replace('\n', "")),
+    ] {
+        let (strings, numbers) = kept(&ANSWERS, kind, &[&document]);
+        let labels = [
+            "capabilities",
+            "created_at",
+            "digest",
+            "done_reason",
+            "expires_at",
+            "families",
+            "family",
+            "format",
+            "id",
+            "images",
+            "model",
+            "modified_at",
+            "name",
+            "parameter_size",
+            "parent_model",
+            "quantization_level",
+            "role",
+            "type",
+            "version",
+        ];
+        let strange: Vec<_> = strings.iter().filter(|key| !labels.contains(&key.as_str())).collect();
+        assert!(strange.is_empty(), "{strange:?}");
+        let counts = [
+            "completed",
+            "context_length",
+            "eval_count",
+            "eval_duration",
+            "index",
+            "load_duration",
+            "n",
+            "prompt_eval_count",
+            "prompt_eval_duration",
+            "size",
+            "size_vram",
+            "total",
+            "total_duration",
+        ];
+        let strange: Vec<_> = numbers.iter().filter(|key| !counts.contains(&key.as_str())).collect();
+        assert!(strange.is_empty(), "{strange:?}");
+    }
+    // Of a tool call, and of what nobody knows, no number either; of a model's numbers, all.
+    assert!(!kept(&ANSWERS, BodyKind::Json, &[line]).1.contains(&"n".to_owned()));
 }

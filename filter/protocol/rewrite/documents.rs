@@ -32,8 +32,19 @@ pub(super) struct Documents<M: Masks> {
 pub(super) struct Scratch {
     /// What became of a frame's document.
     pub edited: Vec<u8>,
-    /// Whether frames carry their documents in base64.
-    pub chunked: bool,
+    pub carried: Carried,
+}
+
+/// How frames carry documents.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Carried {
+    /// As events under their names.
+    #[default]
+    Named,
+    /// As chunks, in base64.
+    Packed,
+    /// As chunks, as they are: servers that stand in for the provider write so.
+    Plain,
 }
 
 /// Documents of our own between these bytes.

@@ -19,7 +19,7 @@ use crate::protocol::json::{Edit, number};
 use crate::protocol::json_array::is_object;
 use crate::protocol::stream::Frames;
 
-use super::documents::Writer;
+use super::documents::{Carried, Writer};
 use super::unblocked;
 
 /// The kind of a frame that carries its document in base64.
@@ -39,7 +39,7 @@ impl<M: Masks> Writer<'_, M> {
     }
 
     fn flush_frames(&mut self) -> Result<(), Unreadable> {
-        let mut made = Made::new(self.scratch.chunked);
+        let mut made = Made::new(self.scratch.carried);
         self.flush(&mut made);
         made.written
     }
@@ -92,22 +92,24 @@ impl<M: Masks> Writer<'_, M> {
         if payload.trim_ascii().is_empty() {
             return Ok(None);
         }
-        if kind == CHUNK
-            && let Some(changed) = self.chunk(payload)?
-        {
-            return Ok(changed);
+        if kind == CHUNK {
+            if let Some(changed) = self.chunk(payload)? {
+                return Ok(changed);
+            }
+            self.scratch.carried = Carried::Plain;
         }
         if !is_object(payload) {
             return Err(Unreadable::Frame { reason: "its payload is no JSON object" });
         }
-        self.document_of(kind, payload)?;
+        // A chunk is no event's name: what it is, its document says.
+        self.document_of(if kind == CHUNK { "" } else { kind }, payload)?;
         let edited = &self.scratch.edited;
         Ok((edited != payload).then(|| edited.clone()))
     }
 
     /// Edits a document, and writes the frames that must come before its own.
     fn document_of(&mut self, kind: &str, document: &[u8]) -> Result<(), Unreadable> {
-        let mut made = Made::new(self.scratch.chunked);
+        let mut made = Made::new(self.scratch.carried);
         self.read(kind.as_bytes(), document, false, &mut made)?;
         made.written?;
         self.edit(document)
@@ -122,7 +124,7 @@ impl<M: Masks> Writer<'_, M> {
         if !parts.0.iter().any(|(part, ..)| *part == Part::Document) {
             return Ok(None);
         }
-        self.scratch.chunked = true;
+        self.scratch.carried = Carried::Packed;
         let mut made = Vec::with_capacity(payload.len());
         let mut given = 0usize;
         for (part, from, to) in parts.0 {
@@ -184,26 +186,27 @@ fn integer(bytes: &[u8]) -> i64 {
 
 /// Frames of our own.
 struct Made {
-    chunked: bool,
+    carried: Carried,
     written: Result<(), Unreadable>,
 }
 
 impl Made {
-    fn new(chunked: bool) -> Self {
-        Self { chunked, written: Ok(()) }
+    fn new(carried: Carried) -> Self {
+        Self { carried, written: Ok(()) }
     }
 }
 
 impl Frames for Made {
     fn event(&mut self, name: &[u8], document: &[u8], out: &mut Vec<u8>) {
-        let kind = if self.chunked { CHUNK } else { std::str::from_utf8(name).unwrap_or_default() };
+        let named = self.carried == Carried::Named;
+        let kind = if named { std::str::from_utf8(name).unwrap_or_default() } else { CHUNK };
         let headers = [
             Header::text(":event-type", kind),
             Header::text(":content-type", "application/json"),
             Header::text(":message-type", "event"),
         ];
         let packed = || format!("{{\"bytes\":\"{}\"}}", STANDARD.encode(document)).into_bytes();
-        let payload = if self.chunked { packed() } else { document.to_vec() };
+        let payload = if self.carried == Carried::Packed { packed() } else { document.to_vec() };
         let written = aws_frames::write(&headers, &payload, out);
         self.written = std::mem::replace(&mut self.written, Ok(())).and(written);
     }
@@ -247,9 +250,7 @@ impl Visit for Parts {
         self.note(Part::Number, at, number);
     }
 
-    fn offset(&mut self, _offset: &'static Offset, number: &[u8], at: usize) {
-        self.number(number, at);
-    }
+    fn offset(&mut self, _offset: &'static Offset, _number: &[u8], _at: usize) {}
 
     fn dropped(&mut self, _with: &'static str, _from: usize, _to: usize) {}
 
