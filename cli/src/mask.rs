@@ -95,7 +95,8 @@ fn by_entities(options: &Options) -> Result<ExitCode, Failure> {
             .map(|more| all.union(more))
             .map_err(|error| Failure::Told(error.to_string()))
     })?;
-    show(&Plan::new(entities, Vec::new()), |_| "replace", options.json)
+    let plan = Plan::new(entities, Vec::new());
+    show(&plan, &Words { plan: &plan, masking: None }, options.json)
 }
 
 fn by_policy(options: &Options, set: &std::path::Path) -> Result<ExitCode, Failure> {
@@ -127,11 +128,11 @@ fn by_policy(options: &Options, set: &std::path::Path) -> Result<ExitCode, Failu
     let operators = masking
         .operators(Some(&identity))
         .map_err(|message| Failure::Told(format!("{message}: give it with --claims")))?;
-    let name = |entity| masking.operator_name(entity);
+    let words = Words { plan: &lane.plan, masking: Some(masking) };
     if options.prompt {
-        prompt(masking, operators, name, options.json)
+        prompt(masking, operators, &words, options.json)
     } else {
-        show(&lane.plan.with_operators(operators), name, options.json)
+        show(&lane.plan.with_operators(operators), &words, options.json)
     }
 }
 
@@ -139,18 +140,18 @@ fn by_policy(options: &Options, set: &std::path::Path) -> Result<ExitCode, Failu
 fn prompt(
     masking: &Masking,
     operators: Rc<Operators>,
-    name: impl Fn(Entity) -> &'static str,
+    words: &Words<'_>,
     json: bool,
 ) -> Result<ExitCode, Failure> {
     if !masking.restore {
-        return show(&PromptMask::new(&masking.plan, operators, None), name, json);
+        return show(&PromptMask::new(&masking.plan, operators, None), words, json);
     }
     // Names are not given that stand in the text already, so it is read first.
     let mut text = Vec::new();
     io::stdin().lock().read_to_end(&mut text)?;
     let names = Rc::new(RefCell::new(Names::beside(&String::from_utf8_lossy(&text))));
     let mask = PromptMask::new(&masking.plan, operators, Some(names));
-    feed(&mask, name, json, &mut text.as_slice())
+    feed(&mask, words, json, &mut text.as_slice())
 }
 
 /// The environment's value, or one made up, so that a set can be tried where its secrets are not.
@@ -218,14 +219,14 @@ fn identity(claims: Option<&str>) -> Result<Identity, Failure> {
     })
 }
 
-fn show<M: Masks>(masks: &M, name: impl Fn(Entity) -> &'static str, json: bool) -> Result<ExitCode, Failure> {
-    feed(masks, name, json, &mut io::stdin().lock())
+fn show<M: Masks>(masks: &M, words: &Words<'_>, json: bool) -> Result<ExitCode, Failure> {
+    feed(masks, words, json, &mut io::stdin().lock())
 }
 
 /// Masks all that comes, and prints it.
 fn feed<M: Masks>(
     masks: &M,
-    name: impl Fn(Entity) -> &'static str,
+    words: &Words<'_>,
     json: bool,
     from: &mut dyn Read,
 ) -> Result<ExitCode, Failure> {
@@ -255,15 +256,21 @@ fn feed<M: Masks>(
         }
     }
     if json {
-        writeln!(out, "{:#}", shown.document(&name))?;
+        writeln!(out, "{:#}", shown.document(words))?;
     }
     match shown.blocked {
         None => Ok(ExitCode::SUCCESS),
         Some(entity) => {
-            eprintln!("blocked: the policy lets no text through that holds {}", entity.name());
+            eprintln!("blocked: the policy lets no text through that holds {}", words.plan.name_of(entity));
             Ok(ExitCode::from(BLOCKED))
         }
     }
+}
+
+/// Who knows the names of entities and operators.
+struct Words<'a> {
+    plan: &'a Plan,
+    masking: Option<&'a Masking>,
 }
 
 /// A value, and what became of it.
@@ -325,11 +332,12 @@ impl Shown {
         }
     }
 
-    fn document(&self, name: &impl Fn(Entity) -> &'static str) -> Value {
+    fn document(&self, words: &Words<'_>) -> Value {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let one = |value: &Shape| {
             json!({
-                "start": value.start, "end": value.end, "entity": value.entity.name(), "operator": name(value.entity),
+                "start": value.start, "end": value.end, "entity": words.plan.name_of(value.entity),
+                "operator": words.masking.map_or("replace", |masking| masking.operator_name(value.entity)),
                 "replacement": value.with.as_deref().map(text),
             })
         };

@@ -8,6 +8,7 @@
 use super::refusal::{Code, Refusal};
 use super::{Exchange, metrics};
 use crate::host::{Flow, Host, Side};
+use crate::mask::Plan;
 use crate::mask::text::Entity;
 use crate::protocol::Unreadable;
 
@@ -16,17 +17,17 @@ use crate::protocol::Unreadable;
 const MOST: usize = (1 << 20) - (4 << 10);
 
 /// Why an answer that cannot go on is refused.
-pub(super) fn refusal(why: &Unreadable) -> Refusal {
+pub(super) fn refusal(why: &Unreadable, plan: &Plan) -> Refusal {
     match why {
-        Unreadable::Blocked { entity } => blocked(*entity),
+        Unreadable::Blocked { entity } => blocked(*entity, plan),
         why => Refusal::new(Code::UpstreamUnreadable, "the upstream's answer cannot be read further")
             .because(why.to_string()),
     }
 }
 
 /// An answer that holds a blocked value.
-pub(super) fn blocked(entity: Entity) -> Refusal {
-    let message = format!("the policy lets no answer through that holds {}", entity.name());
+pub(super) fn blocked(entity: Entity, plan: &Plan) -> Refusal {
+    let message = format!("the policy lets no answer through that holds {}", plan.name_of(entity));
     Refusal::new(Code::Forbidden, message).because("blocked")
 }
 
@@ -40,7 +41,11 @@ impl Exchange {
             None => Ok(()),
         };
         self.answer.peak_held = self.answer.peak_held.max(whole.len());
-        let outcome = outcome.map_err(|why| refusal(&why)).and_then(|()| match whole.len() > MOST {
+        let refused = |why| match &self.lane {
+            Some(lane) => refusal(&why, &lane.plan),
+            None => Refusal::new(Code::UpstreamUnreadable, ""),
+        };
+        let outcome = outcome.map_err(refused).and_then(|()| match whole.len() > MOST {
             true => Err(Refusal::new(
                 Code::UpstreamUnreadable,
                 format!(

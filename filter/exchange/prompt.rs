@@ -66,7 +66,8 @@ impl Exchange {
             self.inquiry.found.add_many(*entity, *count);
         }
         if let Some((entity, _)) = masked.found.iter().find(|(entity, _)| masking.blocks_entity(*entity)) {
-            let message = format!("the policy lets no prompt through that holds {}", entity.name());
+            let name = masking.plan.name_of(*entity);
+            let message = format!("the policy lets no prompt through that holds {name}");
             self.object(Refusal::new(Code::Forbidden, message).because("blocked"))?;
         }
         if acts && masked.body.len() > body.len().max(policy.max_request_bytes.saturating_add(GROWTH)) {

@@ -204,7 +204,7 @@ impl Exchange {
             masked.push(if searched { mask::mask_whole(plan, value, &mut self.found) } else { None });
         }
         if let Some(entity) = plan.blocking(&self.found) {
-            return Err(blocked::blocked(entity));
+            return Err(blocked::blocked(entity, plan));
         }
         let values = || headers.iter().zip(&masked);
         for (at, ((name, _), changed)) in values().enumerate() {
@@ -295,7 +295,8 @@ impl Exchange {
     /// Ends an answer that cannot be read further: a stream with the protocol's own error event, anything else by
     /// breaking the connection, for half a JSON document must not look like a whole one.
     fn cut(&mut self, host: &dyn Host, why: &Unreadable, out: &mut Vec<u8>) {
-        let refusal = blocked::refusal(why);
+        let Some(lane) = self.lane.clone() else { return };
+        let refusal = blocked::refusal(why, &lane.plan);
         self.answer.cut(refusal.reason.clone());
         if refusal.code == Code::UpstreamUnreadable {
             host.count(&metrics::error("upstream_unreadable"), 1);

@@ -5,7 +5,7 @@ use super::entity::{Entities, Found, UPSTREAM_CREDENTIAL};
 use super::fingerprint::Fingerprints;
 use super::literals::Literals;
 use super::masker::Masker;
-use super::operators::{Form, Operating, Operator, Operators};
+use super::operators::{Form, Operating, Operator, Operators, unbracketed};
 use super::tables::{self, DETECTORS, SIGNATURES, STATES};
 use super::text::{Entity, Masks};
 
@@ -49,6 +49,11 @@ impl Plan {
     /// An entity's name in brackets, as it stands for values.
     pub(super) fn name(&self, entity: Entity) -> &[u8] {
         self.0.replacement(entity)
+    }
+
+    /// An entity's name, as policies and records have it.
+    pub fn name_of(&self, entity: Entity) -> &str {
+        unbracketed(self.name(entity))
     }
 
     /// What is done with what is found.
