@@ -97,8 +97,8 @@ fn by_entities(options: &Options) -> Result<ExitCode, Failure> {
             .map(|more| all.union(more))
             .map_err(|error| Failure::Told(error.to_string()))
     })?;
-    let words = Words { catalogue: &catalogue, operator: &|_| "replace" };
-    show(&Plan::new(&catalogue, entities, Vec::new()), &words, options.json)
+    let plan = Plan::new(&catalogue, entities, Vec::new());
+    show(&plan, &Words { plan: &plan, masking: None }, options.json)
 }
 
 fn by_policy(options: &Options, set: &std::path::Path) -> Result<ExitCode, Failure> {
@@ -130,7 +130,7 @@ fn by_policy(options: &Options, set: &std::path::Path) -> Result<ExitCode, Failu
     let operators = masking
         .operators(Some(&identity))
         .map_err(|message| Failure::Told(format!("{message}: give it with --claims")))?;
-    let words = Words { catalogue: &guard.catalogue, operator: &|entity| masking.operator_name(entity) };
+    let words = Words { plan: &lane.plan, masking: Some(masking) };
     if options.prompt {
         prompt(masking, operators, &words, options.json)
     } else {
@@ -221,12 +221,6 @@ fn identity(claims: Option<&str>) -> Result<Identity, Failure> {
     })
 }
 
-/// What values and what becomes of them are called.
-struct Words<'a> {
-    catalogue: &'a Catalogue,
-    operator: &'a dyn Fn(Entity) -> &'static str,
-}
-
 fn show<M: Masks>(masks: &M, words: &Words<'_>, json: bool) -> Result<ExitCode, Failure> {
     feed(masks, words, json, &mut io::stdin().lock())
 }
@@ -269,10 +263,16 @@ fn feed<M: Masks>(
     match shown.blocked {
         None => Ok(ExitCode::SUCCESS),
         Some(entity) => {
-            eprintln!("blocked: the policy lets no text through that holds {}", words.catalogue.name(entity));
+            eprintln!("blocked: the policy lets no text through that holds {}", words.plan.name_of(entity));
             Ok(ExitCode::from(BLOCKED))
         }
     }
+}
+
+/// Who knows the names of entities and operators.
+struct Words<'a> {
+    plan: &'a Plan,
+    masking: Option<&'a Masking>,
 }
 
 /// A value, and what became of it.
@@ -338,8 +338,8 @@ impl Shown {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let one = |value: &Shape| {
             json!({
-                "start": value.start, "end": value.end, "entity": words.catalogue.name(value.entity),
-                "operator": (words.operator)(value.entity),
+                "start": value.start, "end": value.end, "entity": words.plan.name_of(value.entity),
+                "operator": words.masking.map_or("replace", |masking| masking.operator_name(value.entity)),
                 "replacement": value.with.as_deref().map(text),
             })
         };

@@ -88,6 +88,9 @@ pub struct Policy {
     pub rules: rules::Policy,
     /// Whether a rule that can refuse reads the body, so that headers are held until it is whole.
     pub holds_for_body: bool,
+    /// Whether whole answers are held until it is known that they hold no blocked value. Requests are held too then: a
+    /// proxy that holds none of their heads would not hold an answer's either, and the answer would never come.
+    pub blocks_answers: bool,
     /// What is masked in what is asked.
     pub prompt: Option<Masking>,
     /// What is masked in answers.
@@ -268,6 +271,7 @@ fn compile_policy(
         digest: bundle.policy_digests.get(&policy.name.value).cloned().unwrap_or_default(),
         mode,
         holds_for_body,
+        blocks_answers,
         prompt,
         response,
         recogniser,

@@ -144,7 +144,7 @@ impl Exchange {
 
     /// Whether headers are held until the body is whole.
     pub(super) fn needs_body(&self) -> bool {
-        self.policy().is_some_and(|policy| policy.holds_for_body)
+        self.policy().is_some_and(|policy| policy.holds_for_body || policy.blocks_answers)
             && !self.inquiry.tunnel
             && !self.inquiry.unreadable
     }

@@ -14,7 +14,6 @@ use crate::audit::{
 };
 use crate::config::set::Mode;
 use crate::host::Host;
-use crate::mask::text::Entity;
 use crate::mask::{self, Found};
 use crate::policy::Variable;
 
@@ -125,15 +124,15 @@ impl Exchange {
         for (rule, error) in &inquiry.errors {
             facts.rule_errors.push(format!("{rule}: {error}"));
         }
-        let (masked, catalogue) = (self.prompt_found(), &self.worker.guard.catalogue);
+        let masked = self.prompt_found();
         for entity in &inquiry.entities {
             // The mask counts; a condition only asks.
-            if !masked.iter().any(|seen| catalogue.name(seen.entity) == entity) {
+            if !masked.iter().any(|seen| seen.entity == entity) {
                 facts.prompt_entities.add(entity, 1);
             }
         }
         for seen in &masked {
-            facts.prompt_entities.add(catalogue.name(seen.entity), seen.count);
+            facts.prompt_entities.add(seen.entity, seen.count);
             facts.prompt_operators.add(seen.operator, seen.count);
         }
         facts
@@ -170,7 +169,7 @@ impl Exchange {
             ..Answered::default()
         };
         for seen in self.response_found() {
-            answered.response_entities.add(self.worker.guard.catalogue.name(seen.entity), seen.count);
+            answered.response_entities.add(seen.entity, seen.count);
             answered.response_operators.add(seen.operator, seen.count);
         }
         if let Some(rewriter) = &answer.rewriter {
@@ -198,13 +197,13 @@ impl Exchange {
     }
 
     /// What the policy's mask found in the prompt.
-    fn prompt_found(&self) -> Vec<Seen> {
+    fn prompt_found(&self) -> Vec<Seen<'_>> {
         let masking = self.policy().and_then(|policy| policy.prompt.as_ref());
         self.seen(&self.inquiry.found, masking)
     }
 
     /// What was found in the answer: head, body and trailers.
-    fn response_found(&self) -> Vec<Seen> {
+    fn response_found(&self) -> Vec<Seen<'_>> {
         let mut found = self.found.clone();
         for (entity, count) in self.answer.rewriter.iter().flat_map(|rewriter| rewriter.found()) {
             found.add_many(*entity, *count);
@@ -212,7 +211,8 @@ impl Exchange {
         self.seen(&found, self.policy().and_then(|policy| policy.response.as_ref()))
     }
 
-    fn seen(&self, found: &Found, masking: Option<&Masking>) -> Vec<Seen> {
+    fn seen(&self, found: &Found, masking: Option<&Masking>) -> Vec<Seen<'_>> {
+        let Some(lane) = &self.lane else { return Vec::new() };
         let enforce = self.mode() == Mode::Enforce;
         let operator = |entity| match masking {
             Some(masking) if enforce => masking.operator_name(entity),
@@ -220,7 +220,9 @@ impl Exchange {
             _ if entity == mask::UPSTREAM_CREDENTIAL => "replace",
             _ => "none",
         };
-        found.iter().map(|(entity, count)| Seen { entity, count, operator: operator(entity) }).collect()
+        let one =
+            |(entity, count)| Seen { entity: lane.plan.name_of(entity), count, operator: operator(entity) };
+        found.iter().map(one).collect()
     }
 
     /// The status that the caller got; `None` where none went out.
@@ -283,8 +285,7 @@ impl Exchange {
         }
         for (side, found) in [("prompt", self.prompt_found()), ("response", self.response_found())] {
             for seen in found {
-                let name = self.worker.guard.catalogue.name(seen.entity);
-                host.count(&metrics::masked(policy, side, name, seen.operator), seen.count);
+                host.count(&metrics::masked(policy, side, seen.entity, seen.operator), seen.count);
             }
         }
         for kind in &self.inquiry.uninspected {
@@ -297,8 +298,8 @@ impl Exchange {
 }
 
 /// How often an entity was found, and what became of it.
-struct Seen {
-    entity: Entity,
+struct Seen<'a> {
+    entity: &'a str,
     count: u64,
     operator: &'static str,
 }

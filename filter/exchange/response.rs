@@ -183,7 +183,10 @@ impl Exchange {
         }
         if self.masks_answer() && self.answer.rewriter.is_some() {
             self.answer.act = Act::Rewrite;
-            if plan.blocks() && self.answer.kind != Some(BodyKind::EventStream) {
+            // Where no body came yet while a head was held, this proxy may give none: an answer is then broken off at a
+            // blocked value rather than held for good.
+            let holds = plan.blocks() && self.worker.bodies_come();
+            if holds && self.answer.kind != Some(BodyKind::EventStream) {
                 self.answer.whole = Some(Vec::new());
             }
             for name in answer::STALE {

@@ -9,7 +9,7 @@ use super::grammar::Anchor;
 use super::lexicon::Lexicon;
 use super::literals::Literals;
 use super::masker::Masker;
-use super::operators::{Form, Operating, Operator, Operators};
+use super::operators::{Form, Operating, Operator, Operators, unbracketed};
 use super::tables::{AnyGroup, Group};
 use super::text::{Entity, Masks};
 use super::views::Views;
@@ -82,6 +82,11 @@ impl Plan {
     /// What stands for one value of a text; `None`: it stays.
     pub fn instead(&self, entity: Entity, value: &[u8]) -> Option<Vec<u8>> {
         Operating::new(Rc::clone(&self.operators), Form::Text).instead(value, entity, self.name(entity))
+    }
+
+    /// An entity's name, as policies and records have it.
+    pub fn name_of(&self, entity: Entity) -> &str {
+        unbracketed(self.name(entity))
     }
 
     /// What is done with what is found.

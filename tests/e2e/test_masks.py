@@ -367,6 +367,27 @@ def test_an_answer_of_a_policy_that_blocks_may_have_trailers_be_large_or_break(
     assert (refused.status_code, refused.json()["error"]["code"]) == (502, "upstream_unreadable")
 
 
+def test_a_proxy_that_cannot_hold_what_a_policy_blocks_is_told_and_nothing_hangs(
+    start_guard: StartGuard, idp: Idp
+) -> None:
+    made = sets.chat(idp.issuer)
+    policy = sets.policy(made)
+    policy["mask"] = MASKS["blocking"]
+    policy["rules"] = [{"name": "seen", "flag": "true"}]
+    guard = start_guard(made, body_before_headers=False, promise=True)
+    token = guard.token()
+    refused = guard.chat(token)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "guard_unavailable")
+    assert "allow_on_headers_stop_iteration" in refused.json()["error"]["message"]
+    # Without a body there is nothing to see it by: the answer goes out, and is broken off where it must not.
+    guard.upstream.answer = json_answer(json.dumps({"data": [{"note": EMAIL.value}]}))
+    with guard.client(token) as client:
+        assert client.get("/v1/models").json() == {"data": [{"note": "<EMAIL_ADDRESS>"}]}
+        guard.upstream.answer = json_answer(json.dumps({"data": [{"note": CARD.value}]}))
+        with pytest.raises(httpx.RemoteProtocolError):
+            client.get("/v1/models")
+
+
 def test_what_is_flagged_is_counted_and_no_byte_is_touched(guard: Guard, token: str) -> None:
     answer = stream(delta(EMAIL.text[:15]), delta(EMAIL.text[15:]), finish())
     reply = ask(guard, token, "flagging", answer, stream=True)

@@ -287,6 +287,27 @@ fn held_answers_go_out_before_trailers_are_bounded_and_must_be_readable() {
 }
 
 #[test]
+fn an_answer_is_not_held_by_a_proxy_that_has_not_shown_that_it_can() {
+    let rig = Rig::with(|set| {
+        set["policies"][0]["mask"] = json!({"response": {"entities": ["PII"], "operator": "block"}});
+        set["policies"][0]["rules"] = json!([{"name": "x", "flag": "true"}]);
+    });
+    let bearer = format!("Bearer {}", rig.token(&["rag-users"]));
+    rig.head("GET", "/v1/models", &[("authorization", &bearer)]);
+    let mut exchange = Exchange::begin(Rc::clone(&rig.worker), 7);
+    assert_eq!(exchange.request_head(&rig.host, true), Flow::Continue);
+    assert_eq!(rig.answer(&mut exchange, "200", &[("content-type", "application/json")]), Flow::Continue);
+    let out = rig.piece(&mut exchange, r#"{"data":[{"x":"jane@example.com"}]}"#, true).unwrap();
+    assert!(!out.contains("jane") && rig.host.resets.get() == 1, "{out}");
+    assert_eq!(end(&rig, &mut exchange)["portcullis.outcome"], "broken_off");
+    // A request with a body shows it.
+    let mut exchange = rig.ask(&["rag-users"]);
+    assert_eq!(exchange.request_head(&rig.host, false), Flow::Pause, "held, though no rule reads it");
+    assert_eq!(rig.send(&mut exchange, QUESTION), Flow::Continue);
+    assert_eq!(rig.answer(&mut exchange, "200", &[("content-type", "application/json")]), Flow::Pause);
+}
+
+#[test]
 fn a_header_that_holds_a_blocked_value_refuses_the_answer() {
     let rig = masked("response", json!({"entities": ["PII"], "operator": "block"}));
     let mut exchange = rig.allowed();

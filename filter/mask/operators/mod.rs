@@ -176,6 +176,6 @@ impl Sink for One {
 }
 
 /// An entity's name without its brackets.
-fn unbracketed(name: &[u8]) -> &str {
+pub(super) fn unbracketed(name: &[u8]) -> &str {
     std::str::from_utf8(name).unwrap_or_default().trim_start_matches('<').trim_end_matches('>')
 }

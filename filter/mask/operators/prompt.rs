@@ -148,7 +148,7 @@ impl PromptText {
     fn value<S: Sink>(&self, value: &[u8], entity: Entity, sink: &mut S) {
         let long = value.len() > LIMIT;
         let bracketed = self.search.name(entity);
-        let kind = unbracketed(bracketed);
+        let kind = self.search.name_of(entity);
         let name = self.names.as_ref().and_then(|names| {
             let pseudonym = match self.operators.of(entity) {
                 Operator::Replace => None,
