@@ -1,5 +1,6 @@
 """A set's own detectors, and values written with other characters, on a real Envoy."""
 
+# ruff: noqa: RUF001 - these characters are what the tests are about
 from __future__ import annotations
 
 import json
