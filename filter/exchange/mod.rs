@@ -22,7 +22,7 @@
 
 pub mod answer;
 mod blocked;
-pub mod detectors;
+mod detectors;
 #[cfg(test)]
 mod fake;
 pub mod guard;
