@@ -1,4 +1,5 @@
 //! The masker against its table, against brute force, and against itself cut in pieces.
+mod disguised;
 mod docs;
 mod examples;
 mod holding;
