@@ -18,10 +18,10 @@
 //! | [`metrics`] | the table of metrics |
 
 pub mod answer;
-pub mod detectors;
+mod detectors;
 #[cfg(test)]
 mod fake;
-mod guard;
+pub mod guard;
 pub mod head;
 mod inquiry;
 mod keys;

@@ -26,7 +26,10 @@ OWN = [
 FOUND = {
     "a pattern": ("See EMP-123456.", "See <EMPLOYEE_ID>."),
     "a part of another word": ("See XEMP-123456 and EMP-1234567.", "See XEMP-123456 and EMP-1234567."),
-    "in context": ("Staff number: 12345, not 23456 pieces.", "Staff number: <EMPLOYEE_ID>, not 23456 pieces."),
+    "in context": (
+        "Staff number: 12345. Of all that has been said so far today, 23456 words.",
+        "Staff number: <EMPLOYEE_ID>. Of all that has been said so far today, 23456 words.",
+    ),
     "a word": ("project BLUEBIRD, Bluebirds and night jar", "project <CODENAME>, Bluebirds and <CODENAME>"),
     "a word beyond ASCII": ("with Zoë’s help", "with <CODENAME>’s help"),
     "full-width": ("card ４１１１ １１１１ １１１１ １１１１.", "card <CREDIT_CARD>."),

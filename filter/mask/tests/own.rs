@@ -213,7 +213,7 @@ fn a_long_own_value_is_swallowed() {
     for size in [1, 100, 5000] {
         let cuts: Vec<usize> = (0..text.len()).step_by(size).collect();
         let (spans, most) = streamed(&plan, text.as_bytes(), &cuts);
-        assert_eq!(spans.iter().map(|(range, _)| range.clone()).collect::<Vec<_>>(), [2..text.len() - 2]);
+        assert!(spans.len() == 1 && spans[0].0 == (2..text.len() - 2), "{spans:?}");
         assert!(most <= 320);
     }
 }

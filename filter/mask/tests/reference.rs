@@ -16,7 +16,7 @@ pub struct Reference {
 }
 
 enum Finder {
-    Pattern(Row, Dfa),
+    Pattern(Box<(Row, Dfa)>),
     Words { words: Vec<String>, ignore_case: bool, context: Vec<String> },
 }
 
@@ -34,7 +34,11 @@ impl Reference {
         let entity = |name| named(name).iter().next().unwrap();
         let rows = rows().into_iter();
         let detectors = rows.map(|row| (entity(row.entity), dfa(row.pattern), row));
-        Self { detectors: detectors.map(|(entity, dfa, row)| (Finder::Pattern(row, dfa), entity)).collect() }
+        Self {
+            detectors: detectors
+                .map(|(entity, dfa, row)| (Finder::Pattern(Box::new((row, dfa))), entity))
+                .collect(),
+        }
     }
 
     /// With a policy set's own detectors after the built-in ones.
@@ -48,7 +52,7 @@ impl Reference {
                     ignore_case: *ignore_case,
                     context: detector.context.clone(),
                 },
-                Finds::Pattern { pattern, not_after, not_before } => Finder::Pattern(
+                Finds::Pattern { pattern, not_after, not_before } => Finder::Pattern(Box::new((
                     Row {
                         not_after: class(not_after.as_deref()).leak(),
                         not_before: class(not_before.as_deref()).leak(),
@@ -56,7 +60,7 @@ impl Reference {
                         ..Row::default()
                     },
                     dfa(pattern),
-                ),
+                ))),
             };
             reference.detectors.push((finder, entity));
         }
@@ -113,7 +117,7 @@ impl Reference {
 impl Finder {
     fn longest(&self, text: &[u8], at: usize) -> Option<usize> {
         match self {
-            Self::Pattern(row, dfa) => longest(row, dfa, text, at),
+            Self::Pattern(pattern) => longest(&pattern.0, &pattern.1, text, at),
             Self::Words { words, ignore_case, context } => {
                 let in_context = context.is_empty() || context.iter().any(|phrase| before(phrase, text, at));
                 let ends = words.iter().filter_map(|word| word_end(word, *ignore_case, text, at));
