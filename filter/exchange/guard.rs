@@ -10,7 +10,7 @@ use crate::config::set::{
 };
 use crate::identity::KeySet;
 use crate::identity::bearer::TokenHeader;
-use crate::mask::{Entities, Plan};
+use crate::mask::{Catalogue, Entities, Plan};
 use crate::policy::rules::{self, Rule};
 use crate::policy::{Condition, ConditionError, Phase, Variable};
 
@@ -28,7 +28,9 @@ pub struct Guard {
     pub digest: String,
     /// Connections in order.
     pub lanes: Vec<Rc<Lane>>,
-    /// Every entity we can find, for conditions that ask for those of a prompt.
+    /// The entities that are known, by name.
+    pub catalogue: Catalogue,
+    /// Every entity that a condition may ask for in a prompt.
     pub everything: Plan,
 }
 
@@ -95,9 +97,10 @@ impl Guard {
     pub fn compile(bundle: &Bundle, env: Option<&Env<'_>>) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let set = &bundle.set;
+        let catalogue = Catalogue::built_in();
         let mut policies = BTreeMap::new();
         for policy in &set.policies {
-            if let Some(compiled) = compile_policy(policy, bundle, &mut problems) {
+            if let Some(compiled) = compile_policy(policy, bundle, &catalogue, &mut problems) {
                 policies.insert(policy.name.value.clone(), Rc::new(compiled));
             }
         }
@@ -107,7 +110,7 @@ impl Guard {
         let lanes = set
             .connections
             .iter()
-            .filter_map(|connection| compile_lane(connection, set, &policies, env, &mut problems))
+            .filter_map(|connection| compile_lane(connection, set, &policies, &catalogue, env, &mut problems))
             .map(Rc::new)
             .collect();
         if !problems.is_empty() {
@@ -120,7 +123,8 @@ impl Guard {
             revision: bundle.revision.clone(),
             digest: bundle.digest.clone(),
             lanes,
-            everything: Plan::new(Entities::all(), Vec::new()),
+            everything: Plan::new(&catalogue, asked_of_prompts(set, &catalogue), Vec::new()),
+            catalogue,
         })
     }
 }
@@ -134,14 +138,28 @@ fn check_keys(issuer: &set::Issuer, problems: &mut Vec<Problem>) {
     }
 }
 
-fn compile_policy(policy: &set::Policy, bundle: &Bundle, problems: &mut Vec<Problem>) -> Option<Policy> {
+/// What conditions can find in `prompt.entities`: the usual entities, and of the others those that one names.
+fn asked_of_prompts(set: &set::PolicySet, catalogue: &Catalogue) -> Entities {
+    let rules = set.policies.iter().flat_map(|policy| policy.rules.iter().map(|rule| &rule.condition));
+    let conditions: Vec<_> = set.policies.iter().map(|policy| &policy.allow).chain(rules).collect();
+    let named = |name: &str| conditions.iter().any(|condition| condition.value.contains(name));
+    let others = catalogue.all().without(catalogue.usual());
+    catalogue.usual().union(others.iter().filter(|&entity| named(catalogue.name(entity))).collect())
+}
+
+fn compile_policy(
+    policy: &set::Policy,
+    bundle: &Bundle,
+    catalogue: &Catalogue,
+    problems: &mut Vec<Problem>,
+) -> Option<Policy> {
     let before = problems.len();
     let mode = policy.mode.unwrap_or(bundle.set.mode);
     let allow =
         condition_problem(&policy.allow, Condition::compile(&policy.allow.value, Phase::Body), problems);
     let compiled: Vec<Rule> = policy.rules.iter().filter_map(|rule| compile_rule(rule, problems)).collect();
-    let entities =
-        policy.mask_response.as_ref().map_or(Entities::NONE, |mask| resolve(&mask.entities, problems));
+    let masked = |mask: &set::Mask| resolve(&mask.entities, catalogue, problems);
+    let entities = policy.mask_response.as_ref().map_or(Entities::NONE, masked);
     if problems.len() > before {
         return None;
     }
@@ -229,8 +247,8 @@ fn caret(source: &str, offset: usize, len: usize) -> String {
     format!("    {head}{tail}\n    {indent}{}", "^".repeat(width))
 }
 
-fn resolve(names: &[Located<String>], problems: &mut Vec<Problem>) -> Entities {
-    names.iter().fold(Entities::NONE, |all, name| match Entities::resolve(&name.value) {
+fn resolve(names: &[Located<String>], catalogue: &Catalogue, problems: &mut Vec<Problem>) -> Entities {
+    names.iter().fold(Entities::NONE, |all, name| match catalogue.resolve(&name.value) {
         Ok(found) => all.union(found),
         Err(error) => {
             problems.push(Problem::error(&name.place, error.to_string()));
@@ -243,6 +261,7 @@ fn compile_lane(
     connection: &Connection,
     set: &set::PolicySet,
     policies: &BTreeMap<String, Rc<Policy>>,
+    catalogue: &Catalogue,
     env: Option<&Env<'_>>,
     problems: &mut Vec<Problem>,
 ) -> Option<Lane> {
@@ -274,9 +293,9 @@ fn compile_lane(
             .map(|header| TokenHeader { name: header.name.clone(), prefix: header.prefix.clone() })
             .collect(),
         credential,
-        plan: Plan::new(entities, secrets.clone()),
-        watch: Plan::new(entities, Vec::new()),
-        cover: Plan::new(Entities::NONE, secrets),
+        plan: Plan::new(catalogue, entities, secrets.clone()),
+        watch: Plan::new(catalogue, entities, Vec::new()),
+        cover: Plan::new(catalogue, Entities::NONE, secrets),
         masks_entities: !entities.is_empty(),
         policy,
         connection: connection.clone(),

@@ -231,7 +231,8 @@ impl Exchange {
         }
         if self.policy().is_some_and(|policy| policy.reads_entities) {
             let entities = self.worker.guard.everything.find(self.inquiry.prompt.as_bytes());
-            self.inquiry.entities = entities.names().map(str::to_owned).collect();
+            let names = self.worker.guard.catalogue.names(entities).map(str::to_owned).collect();
+            self.inquiry.entities = names;
         }
         Ok(())
     }

@@ -171,12 +171,13 @@ impl Exchange {
     }
 
     fn entities(&self) -> Tally {
+        let catalogue = &self.worker.guard.catalogue;
         let mut tally = Tally::default();
         for (entity, count) in self.found.iter() {
-            tally.add(entity.name(), count);
+            tally.add(catalogue.name(entity), count);
         }
         for (entity, count) in self.answer.rewriter.iter().flat_map(|rewriter| rewriter.found()) {
-            tally.add(entity.name(), *count);
+            tally.add(catalogue.name(*entity), *count);
         }
         tally
     }

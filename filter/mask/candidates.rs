@@ -1,15 +1,19 @@
 //! Where a value may start: proposed by fingerprints and by anchors, each looked for once per stretch of text.
-use super::plan::Prepared;
-use super::tables::{self, ANCHORS, Anchor, STARTS};
+use super::fingerprint::Proposal;
+use super::grammar::Anchor;
+use super::plan::{Enabled, Prepared};
+use super::tables::START;
 
 /// The bytes of a value that are tried before a walk is begun.
 const GLIMPSE: usize = 12;
+/// Anchors in one plan; build.rs sees to it that there are not more.
+const MOST_ANCHORS: usize = 8;
 
 /// What is known of the places ahead in one stretch of text.
 #[derive(Default)]
 pub struct Ahead {
     plain: Next,
-    anchored: [Next; ANCHORS.len()],
+    anchored: [Next; MOST_ANCHORS],
 }
 
 /// The next place that one generator proposes.
@@ -17,34 +21,29 @@ pub struct Ahead {
 enum Next {
     #[default]
     Unknown,
-    At(usize),
+    At(Proposal),
     Never,
-}
-
-/// A place where a value may start, and which of the automaton's starts it is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Candidate {
-    pub at: usize,
-    pub plain: bool,
-    pub anchored: bool,
 }
 
 impl Next {
     /// The place at or after `at`, asking anew when the known one has been passed.
-    fn from(&mut self, at: usize, find: impl FnOnce() -> Option<usize>) -> usize {
+    #[inline(always)]
+    fn from(&mut self, at: usize, find: impl FnOnce() -> Option<Proposal>) -> Option<Proposal> {
         match *self {
-            Self::At(place) if place >= at => place,
-            Self::Never => usize::MAX,
+            Self::At(known) if known.at >= at => Some(known),
+            Self::Never => None,
             _ => {
-                *self = find().map_or(Self::Never, Self::At);
-                if let Self::At(place) = *self { place } else { usize::MAX }
+                let found = find();
+                *self = found.map_or(Self::Never, Self::At);
+                found
             }
         }
     }
 }
 
 impl Prepared {
-    /// The first place at or after `at` where a value may start, and the automaton has to decide.
+    /// The first place at or after `at` where a value may start, and which automata have to decide.
+    #[inline]
     pub fn candidate(
         &self,
         ahead: &mut Ahead,
@@ -52,31 +51,55 @@ impl Prepared {
         at: usize,
         before: u8,
         end: bool,
-    ) -> Option<Candidate> {
-        let plain = ahead.plain.from(at, || {
-            self.fingerprints.next(text, at, before, end, |start| self.survives(text, start, before))
+    ) -> Option<Proposal> {
+        let mut first = ahead.plain.from(at, || {
+            let plausible = |start, groups| self.survivors(groups, text, start, before);
+            self.fingerprints.next(text, at, before, end, plausible)
         });
-        let enabled = |anchor: &Anchor| self.enabled.wrapping_shr(anchor.detector) & 1 == 1;
-        let anchors = ANCHORS.iter().zip(&mut ahead.anchored).filter(|(anchor, _)| enabled(anchor));
-        let anchored = anchors.map(|(anchor, next)| next.from(at, || anchor.next(text, at, before, end)));
-        let anchored = anchored.min().unwrap_or(usize::MAX);
-        let first = plain.min(anchored);
-        (first != usize::MAX).then_some(Candidate {
-            at: first,
-            plain: plain == first,
-            anchored: anchored == first,
-        })
+        for ((index, anchor), next) in self.anchors.iter().zip(&mut ahead.anchored) {
+            let found = next.from(at, || {
+                let at = anchor.next(self.groups.get(*index)?, text, at, before, end)?;
+                Some(Proposal { at, groups: bit(*index) })
+            });
+            let Some(found) = found else { continue };
+            first = match first {
+                Some(known) if known.at < found.at => Some(known),
+                Some(known) if known.at == found.at => {
+                    Some(Proposal { groups: known.groups | found.groups, ..known })
+                }
+                _ => Some(found),
+            };
+        }
+        first
+    }
+
+    /// Those of some groups whose automata outlive a value's first bytes.
+    fn survivors(&self, groups: u32, text: &[u8], start: usize, before: u8) -> u32 {
+        let before = start.checked_sub(1).and_then(|at| text.get(at)).copied().unwrap_or(before);
+        let mut left = groups;
+        let mut survivors = 0;
+        while left != 0 {
+            let index = left.trailing_zeros();
+            left &= left.wrapping_sub(1);
+            let group = usize::try_from(index).ok().and_then(|index| self.groups.get(index));
+            if group.is_some_and(|group| group.survives(text.get(start..).unwrap_or_default(), before)) {
+                survivors |= 1u32.wrapping_shl(index);
+            }
+        }
+        survivors
     }
 }
 
-impl Prepared {
-    /// Whether the automaton outlives a value's first bytes.
-    fn survives(&self, text: &[u8], start: usize, before: u8) -> bool {
-        let before = start.checked_sub(1).and_then(|at| text.get(at)).copied().unwrap_or(before);
-        let signature = tables::after(before);
-        let mut state = STARTS[0];
-        for &byte in text.get(start..).unwrap_or_default().iter().take(GLIMPSE) {
-            state = tables::step(state, byte);
+fn bit(index: usize) -> u32 {
+    u32::try_from(index).map_or(0, |index| 1u32.wrapping_shl(index))
+}
+
+impl Enabled {
+    fn survives(&self, value: &[u8], before: u8) -> bool {
+        let signature = self.after(before);
+        let mut state = START;
+        for &byte in value.iter().take(GLIMPSE) {
+            state = self.step(state, byte);
             let flags = self.flags(state, signature);
             if !flags.undecided() {
                 return flags.accepts();
@@ -93,7 +116,7 @@ impl Anchor {
     /// The first place at or after `at` where a value with this anchor may start: where the run before an anchor
     /// starts, or, in a text that goes on, the run at its end. No value starts within a run, for no value starts after
     /// a byte of it (build.rs sees to that).
-    fn next(&self, text: &[u8], at: usize, before: u8, end: bool) -> Option<usize> {
+    fn next(&self, group: &Enabled, text: &[u8], at: usize, before: u8, end: bool) -> Option<usize> {
         let anchors =
             memchr::memchr_iter(self.byte, text.get(at..)?).filter_map(|found| at.checked_add(found));
         let last = (!end).then_some(text.len());
@@ -103,7 +126,7 @@ impl Anchor {
                 run.iter().rev().take(self.longest.wrapping_add(1)).take_while(|&&b| self.runs(b)).count();
             let start = stop.checked_sub(length)?;
             let before = start.checked_sub(1).and_then(|at| text.get(at)).copied().unwrap_or(before);
-            let startable = tables::startable(tables::after(before)).wrapping_shr(self.detector) & 1 == 1;
+            let startable = group.startable(group.after(before)).wrapping_shr(self.pattern) & 1 == 1;
             (startable && length <= self.longest && start < text.len()).then_some(start)
         };
         anchors.chain(last).find_map(start)

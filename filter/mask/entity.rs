@@ -1,102 +1,76 @@
-//! Sets of entities, by name.
-use std::fmt;
-
-use super::tables::{ENTITIES, SETS};
+//! Sets of entities, and counts of them. Their names are known to a [`Catalogue`](super::Catalogue).
 use super::text::Entity;
 
 /// The upstream credential that the filter injects: not in the table, found by its very bytes.
-pub const UPSTREAM_CREDENTIAL: Entity = Entity(63);
-
-impl Entity {
-    /// The name that policies, records and replacements use.
-    pub fn name(self) -> &'static str {
-        if self == UPSTREAM_CREDENTIAL {
-            return "UPSTREAM_CREDENTIAL";
-        }
-        ENTITIES.get(usize::from(self.0)).copied().unwrap_or("UNKNOWN")
-    }
-
-    fn bit(self) -> u64 {
-        1u64.checked_shl(u32::from(self.0)).unwrap_or(0)
-    }
-}
+pub const UPSTREAM_CREDENTIAL: Entity = Entity(255);
 
 /// A set of entities.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct Entities(u64);
-
-/// A name that is neither an entity nor a set of them.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct UnknownEntity {
-    /// The name as given.
-    pub name: String,
-    /// The known name nearest to it, if one is near.
-    pub suggestion: Option<&'static str>,
-}
-
-impl fmt::Display for UnknownEntity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no detector finds {}", self.name)?;
-        self.suggestion.map_or(Ok(()), |name| write!(f, "; did you mean {name}?"))
-    }
-}
+pub struct Entities([u64; 4]);
 
 impl Entities {
     /// No entity.
-    pub const NONE: Self = Self(0);
+    pub const NONE: Self = Self([0; 4]);
+    /// How many there can be, with the upstream credential.
+    pub const MOST: u16 = 256;
 
-    /// The entities that a name stands for: an entity's own (`EMAIL_ADDRESS`), or a set's (`PII`).
-    pub fn resolve(name: &str) -> Result<Self, UnknownEntity> {
-        let set = SETS.iter().find(|(set, _)| *set == name).map(|&(_, mask)| Self(mask));
-        let entity = || Self::all().iter().find(|entity| entity.name() == name).map(Self::from);
-        set.or_else(entity).ok_or_else(|| UnknownEntity { name: name.into(), suggestion: nearest(name) })
-    }
-
-    /// All that the table of detectors finds.
-    pub fn all() -> Self {
-        (0..ENTITIES.len()).filter_map(|at| u16::try_from(at).ok()).map(Entity).collect()
-    }
-
-    /// The names of the sets.
-    pub fn sets() -> impl Iterator<Item = &'static str> {
-        SETS.iter().map(|&(name, _)| name)
+    /// The set whose bits these are.
+    pub(super) fn from_words(words: [u64; 4]) -> Self {
+        Self(words)
     }
 
     /// Both sets together.
     #[must_use]
     pub fn union(self, other: Self) -> Self {
-        Self(self.0 | other.0)
+        self.with(other, |own, other| own | other)
+    }
+
+    /// What is in both sets.
+    #[must_use]
+    pub fn intersection(self, other: Self) -> Self {
+        self.with(other, |own, other| own & other)
+    }
+
+    /// What is in this set and not in the other.
+    #[must_use]
+    pub fn without(self, other: Self) -> Self {
+        self.with(other, |own, other| own & !other)
+    }
+
+    fn with(mut self, other: Self, of: fn(u64, u64) -> u64) -> Self {
+        self.0.iter_mut().zip(other.0).for_each(|(own, other)| *own = of(*own, other));
+        self
     }
 
     /// Whether it holds an entity.
     pub fn contains(self, entity: Entity) -> bool {
-        self.0 & entity.bit() != 0
+        let word = self.0.get(usize::from(entity.0 >> 6)).copied().unwrap_or(0);
+        word.wrapping_shr(u32::from(entity.0 & 63)) & 1 == 1
     }
 
     /// Whether it holds none.
     pub fn is_empty(self) -> bool {
-        self.0 == 0
+        self == Self::NONE
     }
 
     /// How many it holds.
     pub fn len(self) -> usize {
-        usize::try_from(self.0.count_ones()).unwrap_or(0)
+        self.iter().count()
     }
 
     /// Its entities, in the order of the table.
     pub fn iter(self) -> impl Iterator<Item = Entity> {
-        (0..64).map(Entity).filter(move |&entity| self.contains(entity))
-    }
-
-    /// Their names.
-    pub fn names(self) -> impl Iterator<Item = &'static str> {
-        self.iter().map(Entity::name)
+        (0..Self::MOST).map(Entity).filter(move |&entity| self.contains(entity))
     }
 }
 
 impl From<Entity> for Entities {
     fn from(entity: Entity) -> Self {
-        Self(entity.bit())
+        let mut set = Self::NONE;
+        if let Some(word) = set.0.get_mut(usize::from(entity.0 >> 6)) {
+            *word = 1u64.wrapping_shl(u32::from(entity.0 & 63));
+        }
+        set
     }
 }
 
@@ -104,14 +78,6 @@ impl FromIterator<Entity> for Entities {
     fn from_iter<I: IntoIterator<Item = Entity>>(entities: I) -> Self {
         entities.into_iter().fold(Self::NONE, |set, entity| set.union(entity.into()))
     }
-}
-
-fn nearest(name: &str) -> Option<&'static str> {
-    let upper = name.to_ascii_uppercase();
-    let known = Entities::sets().chain(Entities::all().names());
-    let scored = known.map(|known| (strsim::jaro_winkler(&upper, known), known));
-    let best = scored.max_by(|a, b| a.0.total_cmp(&b.0));
-    best.filter(|(score, _)| *score > 0.8).map(|(_, known)| known)
 }
 
 /// How often each entity was found.
@@ -142,13 +108,6 @@ impl Found {
         self.0.is_empty()
     }
 
-    /// The entities found, each once, in the order of their names.
-    pub fn names(&self) -> Vec<&'static str> {
-        let mut names: Vec<_> = self.0.iter().map(|(entity, _)| entity.name()).collect();
-        names.sort_unstable();
-        names
-    }
-
     /// The entities found, with their counts.
     pub fn iter(&self) -> impl Iterator<Item = (Entity, u64)> {
         self.0.iter().copied()
@@ -165,31 +124,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_an_entity_or_a_set() {
-        let email = Entities::resolve("EMAIL_ADDRESS").unwrap();
-        assert_eq!(email.names().collect::<Vec<_>>(), ["EMAIL_ADDRESS"]);
-        let pii = Entities::resolve("PII").unwrap();
-        let financial: Vec<_> = Entities::resolve("FINANCIAL").unwrap().names().collect();
-        assert_eq!(financial, ["STRIPE_KEY", "IBAN_CODE", "CREDIT_CARD"]);
-        assert!(email.iter().all(|entity| pii.contains(entity)) && pii.len() > 5);
-        assert!(pii.iter().all(|e| !Entities::resolve("SECRETS").unwrap().contains(e)));
-    }
-
-    #[test]
-    fn an_unknown_name_is_refused_with_the_nearest() {
-        let error = Entities::resolve("EMAIL").unwrap_err();
-        assert_eq!(error.to_string(), "no detector finds EMAIL; did you mean EMAIL_ADDRESS?");
-        assert_eq!(Entities::resolve("secrets").unwrap_err().suggestion, Some("SECRETS"));
-        assert_eq!(Entities::resolve("zzz").unwrap_err().suggestion, None);
-        assert_eq!(Entities::resolve("PERSON").unwrap_err().suggestion, None);
-    }
-
-    #[test]
-    fn every_entity_and_set_resolves_by_its_own_name() {
-        for entity in Entities::all().iter() {
-            assert_eq!(Entities::resolve(entity.name()), Ok(entity.into()));
-        }
-        assert!(Entities::sets().all(|set| !Entities::resolve(set).unwrap().is_empty()));
+    fn a_set_holds_what_was_put_into_it() {
+        let numbers = [0, 1, 63, 64, 127, 200, 255];
+        let set: Entities = numbers.map(Entity).into_iter().collect();
+        assert_eq!(set.iter().map(|entity| entity.0).collect::<Vec<_>>(), numbers);
+        assert_eq!(set.len(), 7);
+        assert!(!set.contains(Entity(65)) && !set.contains(Entity(256)) && !set.contains(Entity(u16::MAX)));
+        assert!(Entities::from(Entity(300)).is_empty());
+        let other: Entities = [Entity(64), Entity(65)].into_iter().collect();
+        assert_eq!(set.intersection(other), Entity(64).into());
+        assert_eq!(other.without(set), Entity(65).into());
+        assert_eq!(set.union(other).len(), 8);
     }
 
     #[test]

@@ -3,11 +3,11 @@ use std::mem;
 use std::rc::Rc;
 
 use super::candidates::Ahead;
+use super::context::{Before, Past};
 use super::entity::UPSTREAM_CREDENTIAL;
 use super::literals::Literal;
 use super::plan::Prepared;
 use super::swallow::Swallow;
-use super::tables;
 use super::text::{Sink, TextMask};
 use super::walk::{Verdict, Walks};
 
@@ -19,6 +19,8 @@ pub struct Masker {
     plan: Rc<Prepared>,
     /// The byte before what is undecided; a line end before the text.
     before: u8,
+    /// The bytes before it, where a detector asks for them.
+    past: Past,
     /// What is undecided.
     held: Vec<u8>,
     doing: Doing,
@@ -43,6 +45,7 @@ impl TextMask for Masker {
         }
         if end {
             self.before = b'\n';
+            self.past.forget();
             self.doing = Doing::Seeking;
         }
     }
@@ -54,7 +57,14 @@ impl TextMask for Masker {
 
 impl Masker {
     pub(super) fn new(plan: Rc<Prepared>) -> Self {
-        Self { plan, before: b'\n', held: Vec::new(), doing: Doing::Seeking, walks: Walks::new() }
+        Self {
+            plan,
+            before: b'\n',
+            past: Past::new(),
+            held: Vec::new(),
+            doing: Doing::Seeking,
+            walks: Walks::new(),
+        }
     }
 
     /// Decides what is held with the help of the text's first bytes. Gives back what was not touched: when something
@@ -92,12 +102,11 @@ impl Masker {
         let mut at = 0;
         let mut ahead = Ahead::default();
         loop {
-            let rest = text.get(at..).unwrap_or_default();
             match &mut self.doing {
                 Doing::Seeking => match self.plan.candidate(&mut ahead, text, at, self.before, end) {
                     Some(candidate) => {
                         at = candidate.at;
-                        self.walks.restart(tables::after(byte_before(text, at, self.before)), candidate);
+                        self.walks.restart(&self.plan, byte_before(text, at, self.before), candidate.groups);
                         self.doing = Doing::Walking;
                     }
                     None => {
@@ -106,7 +115,7 @@ impl Masker {
                     }
                 },
                 Doing::Walking => {
-                    let (len, entity, then) = match self.verdict(rest, end) {
+                    let (len, entity, then) = match self.verdict(text, at, end) {
                         Verdict::Undecided => break,
                         Verdict::Nothing => {
                             at = at.wrapping_add(1);
@@ -117,13 +126,13 @@ impl Masker {
                         Verdict::Long { len, entity, swallow } => (len, entity, Doing::Swallowing(swallow)),
                     };
                     keep(sink, at.saturating_sub(kept));
-                    sink.replace(len, entity, self.plan.replacement(entity));
+                    sink.replace(len, entity, self.plan.catalogue.replacement(entity));
                     at = at.saturating_add(len);
                     kept = at;
                     self.doing = then;
                 }
                 Doing::Swallowing(swallow) => {
-                    let (gone, over) = swallow.go(rest, end);
+                    let (gone, over) = swallow.go(&self.plan, text.get(at..).unwrap_or_default(), end);
                     if gone > 0 {
                         sink.swallow(gone);
                     }
@@ -138,17 +147,22 @@ impl Masker {
         }
         keep(sink, at.saturating_sub(kept));
         self.before = byte_before(text, at, self.before);
+        if self.plan.asks_context {
+            self.past.pass(text.get(..at).unwrap_or_default());
+        }
         at
     }
 
-    /// Whether a value starts where the text does: the longest of what the detectors and the literals say.
-    fn verdict(&mut self, text: &[u8], end: bool) -> Verdict {
-        let literal = match self.plan.literals.find(text, end) {
+    /// Whether a value starts at a place: the longest of what the detectors and the literals say.
+    fn verdict(&mut self, text: &[u8], at: usize, end: bool) -> Verdict {
+        let value = text.get(at..).unwrap_or_default();
+        let literal = match self.plan.literals.find(value, end) {
             Literal::Undecided => return Verdict::Undecided,
             Literal::Found(len) => len,
             Literal::Nothing => 0,
         };
-        match self.walks.go(&self.plan, text, end) {
+        let before = Before::new(&self.past, text, at);
+        match self.walks.go(&self.plan, value, end, &before) {
             Verdict::Nothing if literal > 0 => Verdict::Value { len: literal, entity: UPSTREAM_CREDENTIAL },
             Verdict::Value { len, .. } | Verdict::Long { len, .. } if literal >= len => {
                 Verdict::Value { len: literal, entity: UPSTREAM_CREDENTIAL }

@@ -3,18 +3,18 @@
 //! # What is masked
 //!
 //! `detectors.toml` lists the detectors: a pattern, what may stand before and after the value, and often a validator
-//! (a checksum, a parse). A text is read from left to right. At each place the longest valid value over all detectors
+//! (a checksum, a parse) or words before it (`context`). A text is read from left to right. At each place the longest valid value over all detectors
 //! that the plan asks for is masked (of equally long ones, the detector that stands first in the table), and reading
 //! goes on at its end; where no value starts, at the next byte. That is a function of the text alone: however a stream
 //! is cut, its masked pieces are the masked whole.
 //!
 //! # How
 //!
-//! build.rs makes one anchored automaton of all patterns. A walk from a place ends when no detector that is asked for
-//! can match any more. If the text so far ends first, everything from that place on is held back, and nothing else is:
+//! build.rs makes an anchored automaton of each group of patterns (`grammar`). A walk from a place goes through the
+//! groups in question, and ends when no detector that is asked for can match any more. If the text so far ends first, everything from that place on is held back, and nothing else is:
 //! for each held byte some continuation would mask it, and another would not. Validators are asked after the walk, the
-//! longest end first. [`Plan`] restricts the automaton to the entities asked for, so that the others neither match nor
-//! hold. Plausible places are proposed cheaply (`candidates`); the automaton alone decides.
+//! longest end first, and after them the words before the value. A [`Catalogue`] knows the entities by name; a [`Plan`] restricts the automata to
+//! the entities asked for, so that the others neither match nor hold. Plausible places are proposed cheaply (`candidates`); the automata alone decide.
 //!
 //! # Limits, in the open
 //!
@@ -25,15 +25,20 @@
 //! - Patterns know ASCII only: fullwidth digits, no-break spaces inside a number, zero-width characters and look-alike
 //!   letters hide a value, and so do `jane at example dot com` and any encoding. Local parts beyond ASCII are cut at
 //!   their last byte that is not ASCII.
-//! - What stands before a value is known by one byte only, and nothing after it but the next byte.
+//! - What stands before a value is known by one byte, or by the words within 48 bytes; nothing after it but the next
+//!   byte. A value that needs such words is held like any other, even where they are missing.
 //! - Bare digits are masked as cards only (checksum, network, length). Nine bare digits are no US_SSN, ten bare digits no
 //!   PHONE_NUMBER: they need separators or a plus. National phone formats other than the North American are not known.
 //! - Names, places, organisations and other things that no pattern can tell are not found at all.
 //! - Held text may exceed the least possible by what validators know: sixteen digits with a wrong check digit are held
 //!   until the byte after them.
 mod candidates;
+mod catalogue;
+mod context;
 mod entity;
 mod fingerprint;
+#[allow(dead_code, unreachable_pub, reason = "build.rs uses the rest")]
+mod grammar;
 mod literals;
 mod masker;
 mod plan;
@@ -46,7 +51,8 @@ mod validators;
 mod walk;
 mod whole;
 
-pub use entity::{Entities, Found, UPSTREAM_CREDENTIAL, UnknownEntity};
+pub use catalogue::{Catalogue, UnknownEntity};
+pub use entity::{Entities, Found, UPSTREAM_CREDENTIAL};
 pub use masker::Masker;
 pub use plan::Plan;
-pub use whole::{find_entities, mask_whole};
+pub use whole::mask_whole;

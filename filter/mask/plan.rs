@@ -1,55 +1,77 @@
 //! What to look for, prepared once for many texts.
+use std::ops::Deref;
 use std::rc::Rc;
 
+use super::catalogue::Catalogue;
 use super::entity::{Entities, UPSTREAM_CREDENTIAL};
 use super::fingerprint::Fingerprints;
+use super::grammar::Anchor;
 use super::literals::Literals;
 use super::masker::Masker;
-use super::tables::{self, DETECTORS, SIGNATURES, STATES};
+use super::tables::{AnyGroup, Group};
 use super::text::{Entity, Masks};
+
+/// Groups that one plan may have.
+pub(super) const MOST_GROUPS: usize = 32;
 
 /// What to look for: entities, and secrets known by their very bytes; behind it the same for labels, which are searched
 /// for the latter alone. Clones are cheap.
 #[derive(Clone)]
-pub struct Plan(Rc<Prepared>, Option<Rc<Prepared>>);
+pub struct Plan {
+    whole: Rc<Prepared>,
+    labels: Option<Rc<Prepared>>,
+}
 
-/// The automaton restricted to what a plan looks for.
+/// The automata restricted to what a plan looks for.
 pub(super) struct Prepared {
+    pub catalogue: Catalogue,
+    /// The groups of which something is looked for.
+    pub groups: Vec<Enabled>,
+    /// Their anchors, each with its group's place.
+    pub anchors: Vec<(usize, Anchor)>,
+    /// Whether some detector asks for words before its values.
+    pub asks_context: bool,
+    pub literals: Literals,
+    pub fingerprints: Fingerprints,
+}
+
+/// A group restricted to the detectors looked for.
+pub(super) struct Enabled {
+    group: AnyGroup,
     /// The detectors looked for, as bits.
-    pub enabled: u64,
+    enabled: u64,
     /// For each state, by signature of the byte before the value: the low half says whether one more byte may change
     /// the verdict, the high half whether something accepts here.
     flags: Vec<u32>,
-    pub literals: Literals,
-    pub fingerprints: Fingerprints,
-    /// `<NAME>` for each entity, by number.
-    replacements: Vec<Box<[u8]>>,
 }
 
 impl Plan {
     /// Looks for the entities and for the literals (such as the credential that is injected upstream: the bare key,
     /// without `Bearer `). Literals of fewer than 8 bytes are left out.
-    pub fn new(entities: Entities, literals: Vec<Vec<u8>>) -> Self {
-        let whole = Rc::new(Prepared::new(entities, literals.clone()));
+    pub fn new(catalogue: &Catalogue, entities: Entities, literals: Vec<Vec<u8>>) -> Self {
+        let whole = Rc::new(Prepared::new(catalogue, entities, literals.clone()));
         let labels = match whole.literals.is_empty() {
             true => None,
             false if entities.is_empty() => Some(Rc::clone(&whole)),
-            false => Some(Rc::new(Prepared::new(Entities::NONE, literals))),
+            false => Some(Rc::new(Prepared::new(catalogue, Entities::NONE, literals))),
         };
-        Self(whole, labels)
+        Self { whole, labels }
     }
 
     /// Whether there is nothing to look for.
     pub fn is_empty(&self) -> bool {
-        self.0.enabled == 0 && self.0.literals.is_empty()
+        self.whole.groups.is_empty() && self.whole.literals.is_empty()
     }
 
     /// The entities it looks for.
     pub fn entities(&self) -> Entities {
-        let detected =
-            DETECTORS.iter().zip(0u32..).filter(|(_, bit)| self.0.enabled.wrapping_shr(*bit) & 1 == 1);
-        let literal = (!self.0.literals.is_empty()).then_some(UPSTREAM_CREDENTIAL);
-        detected.map(|(detector, _)| detector.entity).chain(literal).collect()
+        let literal = (!self.whole.literals.is_empty()).then_some(UPSTREAM_CREDENTIAL);
+        self.whole.groups.iter().flat_map(Enabled::entities).chain(literal).collect()
+    }
+
+    /// Who knows their names.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.whole.catalogue
     }
 }
 
@@ -57,15 +79,15 @@ impl Masks for Plan {
     type Text = Masker;
 
     fn begin(&self) -> Masker {
-        Masker::new(Rc::clone(&self.0))
+        Masker::new(Rc::clone(&self.whole))
     }
 
     fn begin_label(&self) -> Option<Masker> {
-        self.1.as_ref().map(|labels| Masker::new(Rc::clone(labels)))
+        self.labels.as_ref().map(|labels| Masker::new(Rc::clone(labels)))
     }
 
     fn may_hold(&self, label: &[u8]) -> bool {
-        let Some(labels) = &self.1 else { return false };
+        let Some(labels) = &self.labels else { return false };
         memchr::memchr(b'\\', label).is_some()
             || labels.literals.iter().any(|secret| memchr::memmem::find(label, secret).is_some())
     }
@@ -90,18 +112,36 @@ impl Flags {
 }
 
 impl Prepared {
-    fn new(entities: Entities, literals: Vec<Vec<u8>>) -> Self {
+    fn new(catalogue: &Catalogue, entities: Entities, literals: Vec<Vec<u8>>) -> Self {
         let literals = Literals::new(literals);
-        let enabled = DETECTORS
-            .iter()
-            .zip(0u32..)
-            .filter(|(detector, _)| entities.contains(detector.entity))
-            .fold(0, |mask, (_, bit)| mask | 1u64.wrapping_shl(bit));
-        let flags = (0..STATES).filter_map(|s| u16::try_from(s).ok()).map(|s| flags(s, enabled)).collect();
-        let replacements =
-            (0..64).map(|at| format!("<{}>", Entity(at).name()).into_bytes().into_boxed_slice()).collect();
-        let fingerprints = Fingerprints::new(enabled, &literals);
-        Self { enabled, flags, literals, fingerprints, replacements }
+        let groups = catalogue.groups().iter().filter_map(|group| Enabled::new(group, entities));
+        let groups: Vec<Enabled> = groups.take(MOST_GROUPS).collect();
+        let anchors = groups.iter().enumerate().flat_map(|(index, group)| {
+            let anchors = group.tables.anchors.iter().filter(|anchor| group.has(anchor.pattern));
+            anchors.map(move |anchor| (index, anchor.clone()))
+        });
+        Self {
+            anchors: anchors.collect(),
+            asks_context: groups.iter().any(Enabled::asks_context),
+            fingerprints: Fingerprints::new(&groups, &literals),
+            catalogue: catalogue.clone(),
+            groups,
+            literals,
+        }
+    }
+}
+
+impl Enabled {
+    fn new(group: &AnyGroup, entities: Entities) -> Option<Self> {
+        let wanted = group.detectors.iter().zip(0u32..).filter(|(d, _)| entities.contains(d.entity));
+        let enabled = wanted.fold(0, |mask, (_, bit)| mask | 1u64.wrapping_shl(bit));
+        let flags = || group.tables.masks_of.iter().map(|&pair| group.flags(pair, enabled)).collect();
+        (enabled != 0).then(|| Self { group: group.clone(), enabled, flags: flags() })
+    }
+
+    /// Whether a detector is looked for.
+    pub fn has(&self, bit: u32) -> bool {
+        self.enabled.wrapping_shr(bit) & 1 == 1
     }
 
     #[inline(always)]
@@ -109,22 +149,39 @@ impl Prepared {
         Flags(self.flags.get(usize::from(state)).copied().unwrap_or(0).wrapping_shr(signature.into()))
     }
 
-    /// The detectors that may start under a signature.
+    /// The detectors looked for that may start under a signature.
     pub fn startable(&self, signature: u8) -> u64 {
-        self.enabled & tables::startable(signature)
+        self.enabled & self.group.startable(signature)
     }
 
-    pub fn replacement(&self, entity: Entity) -> &[u8] {
-        self.replacements.get(usize::from(entity.0)).map_or(b"<UNKNOWN>", |name| name)
+    fn entities(&self) -> impl Iterator<Item = Entity> {
+        let wanted = self.detectors.iter().zip(0u32..).filter(|(_, bit)| self.has(*bit));
+        wanted.map(|(detector, _)| detector.entity)
+    }
+
+    fn asks_context(&self) -> bool {
+        self.detectors.iter().zip(0u32..).any(|(detector, bit)| self.has(bit) && detector.context.is_some())
     }
 }
 
-fn flags(state: u16, enabled: u64) -> u32 {
-    let (accept, reach) = tables::masks(state);
-    SIGNATURES.iter().zip(0u32..16).fold(0, |flags, (signature, bit)| {
-        let mask = enabled & signature;
-        let undecided = mask & (reach | accept & !tables::BEFORE_ANY) != 0;
-        let accepts = mask & accept != 0;
-        flags | u32::from(undecided).wrapping_shl(bit) | u32::from(accepts).wrapping_shl(bit.wrapping_add(16))
-    })
+impl Deref for Enabled {
+    type Target = Group;
+
+    fn deref(&self) -> &Group {
+        &self.group
+    }
+}
+
+impl Group {
+    fn flags(&self, pair: u16, enabled: u64) -> u32 {
+        let (accept, reach) = self.tables.masks.get(usize::from(pair)).copied().unwrap_or((0, 0));
+        self.tables.signatures.iter().zip(0u32..16).fold(0, |flags, (signature, bit)| {
+            let mask = enabled & signature;
+            let undecided = mask & (reach | accept & !self.tables.before_any) != 0;
+            let accepts = mask & accept != 0;
+            flags
+                | u32::from(undecided).wrapping_shl(bit)
+                | u32::from(accepts).wrapping_shl(bit.wrapping_add(16))
+        })
+    }
 }

@@ -1,69 +1,96 @@
-//! The tables that build.rs made of `detectors.toml`, behind accessors that cannot fail.
+//! The detectors that build.rs made of `detectors.toml`, and the groups they stand in.
 //!
-//! States are numbers; [`DEAD`] is the state from which nothing matches, [`STARTS`] the ones before a value's
-//! first byte (of detectors without and with an anchor). Sets of detectors are bits of a `u64`, in the order of the table: a lower bit wins a tie.
+//! In each group sets of detectors are bits of a `u64`. Between equally long values the detector with the lower order
+//! wins, whatever its group: the one that stands first in the table.
+use std::borrow::Cow;
+use std::ops::Deref;
+use std::rc::Rc;
+
+use super::context::Context;
+use super::grammar::{Anchor, Tables};
 use super::text::Entity;
 use super::validators;
 
 include!(concat!(env!("OUT_DIR"), "/mask_tables.rs"));
 
+/// Detectors that share an automaton.
+pub struct Group {
+    pub tables: Tables,
+    pub detectors: Cow<'static, [Detector]>,
+}
+
 /// A row of the table, as far as the masker needs it.
+#[derive(Clone)]
 pub struct Detector {
     pub entity: Entity,
-    pub validator: Option<fn(&[u8]) -> bool>,
-}
-
-/// The bytes that a detector's values begin with: four sets of bytes, as bits.
-pub struct Fingerprint {
+    /// Its place in the table.
+    pub order: u32,
     /// Detectors with like beginnings share a bucket.
     pub bucket: u32,
-    pub sets: [[u64; 4]; 4],
+    pub validator: Option<fn(&[u8]) -> bool>,
+    pub context: Option<Context>,
 }
 
-/// A byte that every value of a detector holds, and what may stand between the value's start and its first such byte.
-pub struct Anchor {
-    pub detector: u32,
-    pub byte: u8,
-    /// The bytes that may come before it.
-    pub run: [bool; 256],
-    /// How many of them at most.
-    pub longest: usize,
+/// A group of the table, or a policy set's own.
+#[derive(Clone)]
+pub enum AnyGroup {
+    BuiltIn(&'static Group),
+    #[expect(dead_code, reason = "none are made yet")]
+    Own(Rc<Group>),
 }
 
+impl Deref for AnyGroup {
+    type Target = Group;
+
+    fn deref(&self) -> &Group {
+        match self {
+            Self::BuiltIn(group) => group,
+            Self::Own(group) => group,
+        }
+    }
+}
+
+impl Group {
+    /// The detector of a bit.
+    pub fn detector(&self, bit: u32) -> Option<&Detector> {
+        self.detectors.get(usize::try_from(bit).ok()?)
+    }
+
+    /// The state after one more byte.
+    #[inline(always)]
+    pub fn step(&self, state: u16, byte: u8) -> u16 {
+        let class = self.tables.class_of.get(usize::from(byte)).copied().unwrap_or(0);
+        let at = usize::from(state).wrapping_mul(self.tables.classes).wrapping_add(usize::from(class));
+        self.tables.next.get(at).copied().unwrap_or(DEAD)
+    }
+
+    /// The detectors that accept in a state, and those that may accept after it.
+    #[inline]
+    pub fn masks(&self, state: u16) -> (u64, u64) {
+        let at = self.tables.masks_of.get(usize::from(state)).copied().unwrap_or(0);
+        self.tables.masks.get(usize::from(at)).copied().unwrap_or((0, 0))
+    }
+
+    /// The signature of the byte before a value: which detectors may start after it.
+    #[inline(always)]
+    pub fn after(&self, byte: u8) -> u8 {
+        self.tables.after.get(usize::from(byte)).copied().unwrap_or(0)
+    }
+
+    /// The detectors that may start under a signature.
+    #[inline]
+    pub fn startable(&self, signature: u8) -> u64 {
+        self.tables.signatures.get(usize::from(signature)).copied().unwrap_or(0)
+    }
+
+    /// The detectors that may end before a byte.
+    #[inline]
+    pub fn before(&self, byte: u8) -> u64 {
+        self.tables.before.get(usize::from(byte)).copied().unwrap_or(0)
+    }
+}
+
+/// The state from which nothing matches.
 pub const DEAD: u16 = 0;
-pub const STARTS: [u16; 2] = [1, 2];
-/// The number of states.
-pub const STATES: usize = MASKS_OF.len();
-
-/// The state after one more byte.
-#[inline(always)]
-pub fn step(state: u16, byte: u8) -> u16 {
-    let class = BYTE_CLASS.get(usize::from(byte)).copied().unwrap_or(0);
-    let at = usize::from(state).wrapping_mul(CLASSES).wrapping_add(usize::from(class));
-    NEXT.get(at).copied().unwrap_or(DEAD)
-}
-
-/// The detectors that accept in a state, and those that may accept after it.
-#[inline]
-pub fn masks(state: u16) -> (u64, u64) {
-    let at = MASKS_OF.get(usize::from(state)).copied().unwrap_or(0);
-    MASKS.get(usize::from(at)).copied().unwrap_or((0, 0))
-}
-
-/// The signature of the byte before a value: which detectors may start after it.
-#[inline(always)]
-pub fn after(byte: u8) -> u8 {
-    AFTER.get(usize::from(byte)).copied().unwrap_or(0)
-}
-
-/// The detectors that may start under a signature.
-#[inline]
-pub fn startable(signature: u8) -> u64 {
-    SIGNATURES.get(usize::from(signature)).copied().unwrap_or(0)
-}
-
-/// The detectors that may end before a byte.
-#[inline]
-pub fn before(byte: u8) -> u64 {
-    BEFORE.get(usize::from(byte)).copied().unwrap_or(0)
-}
+/// The state before a value's first byte.
+pub const START: u16 = 1;

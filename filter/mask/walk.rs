@@ -1,8 +1,10 @@
-//! Walks of the automaton from a place where a value may start.
-use super::candidates::Candidate;
-use super::plan::Prepared;
+//! Walks of the automata from a place where a value may start.
+use std::cmp::Reverse;
+
+use super::context::Before;
+use super::plan::{Enabled, Prepared};
 use super::swallow::Swallow;
-use super::tables::{self, BEFORE_ANY, DEAD, DETECTORS, GROWING, LAST_END_ONLY, PAST_LIMIT, STARTS};
+use super::tables::START;
 use super::text::Entity;
 
 /// Bytes after which a walk is decided, whatever may follow.
@@ -20,32 +22,53 @@ pub enum Verdict {
     Long { len: usize, entity: Entity, swallow: Swallow },
 }
 
-/// The walks from one place, one from each start of the automaton. They may rest between two pieces of the text.
-pub struct Walks([Walk; 2]);
+/// The walks from one place, one for each group that it was proposed for. They may rest between two pieces of the text.
+pub struct Walks {
+    walks: Vec<Walk>,
+    /// How many of them are under way; the others are kept for their memory.
+    active: usize,
+}
 
 impl Walks {
     pub fn new() -> Self {
-        Self(STARTS.map(|start| Walk { start, signature: 0, state: start, len: 0, ends: Vec::new() }))
+        Self { walks: Vec::new(), active: 0 }
     }
 
-    /// Starts afresh, at a place after a byte of this signature; from those starts for which it was proposed.
-    pub fn restart(&mut self, signature: u8, candidate: Candidate) {
-        for (walk, proposed) in self.0.iter_mut().zip([candidate.plain, candidate.anchored]) {
-            let state = if proposed { walk.start } else { DEAD };
-            (walk.signature, walk.state, walk.len) = (signature, state, 0);
-            walk.ends.clear();
+    /// Starts afresh, after a byte, in some of the plan's groups.
+    pub fn restart(&mut self, plan: &Prepared, before: u8, groups: u32) {
+        self.active = 0;
+        let mut left = groups;
+        while left != 0 {
+            let index = usize::try_from(left.trailing_zeros()).unwrap_or(0);
+            left &= left.wrapping_sub(1);
+            let Some(group) = plan.groups.get(index) else { continue };
+            if self.active == self.walks.len() {
+                self.walks.push(Walk::new());
+            }
+            if let Some(walk) = self.walks.get_mut(self.active) {
+                walk.restart(index, group.after(before));
+                self.active = self.active.wrapping_add(1);
+            }
         }
     }
 
     /// Goes on over the text, which starts where the value does; `end` says that it is whole.
-    pub fn go(&mut self, plan: &Prepared, text: &[u8], end: bool) -> Verdict {
-        let Self([tokens, anchored]) = self;
-        // Both go as far as they can before one may leave the other waiting.
-        let (tokens, anchored) = (tokens.go(plan, text, end), anchored.go(plan, text, end));
-        let (Some(a), Some(b)) = (tokens, anchored) else { return Verdict::Undecided };
-        let best = if b.rank() > a.rank() { b } else { a };
-        let Some(detector) = best.detector.and_then(detector) else { return Verdict::Nothing };
-        let (len, entity) = (best.len, detector.entity);
+    pub fn go(&mut self, plan: &Prepared, text: &[u8], end: bool, before: &Before<'_>) -> Verdict {
+        let mut undecided = false;
+        let mut best = Best::default();
+        for walk in self.walks.iter_mut().take(self.active) {
+            // Each goes as far as it can before one may leave the others waiting.
+            match plan.groups.get(walk.group).and_then(|group| walk.go(group, text, end, before)) {
+                Some(other) if other.rank() > best.rank() => best = other,
+                Some(_) => {}
+                None => undecided = true,
+            }
+        }
+        let (len, entity) = match best.entity {
+            _ if undecided => return Verdict::Undecided,
+            Some(entity) => (best.len, entity),
+            None => return Verdict::Nothing,
+        };
         match best.swallow {
             Some(swallow) => Verdict::Long { len, entity, swallow },
             None => Verdict::Value { len, entity },
@@ -54,12 +77,14 @@ impl Walks {
 }
 
 struct Walk {
-    start: u16,
+    group: usize,
     signature: u8,
     state: u16,
     len: usize,
     /// Where something accepted, in order.
     ends: Vec<End>,
+    /// What it came to, once it has.
+    best: Option<Best>,
 }
 
 #[derive(Clone, Copy)]
@@ -69,61 +94,80 @@ struct End {
 }
 
 /// The longest value that one walk found, if any.
-#[derive(Default)]
+#[derive(Default, Clone, Copy)]
 struct Best {
     len: usize,
-    detector: Option<u32>,
+    entity: Option<Entity>,
+    order: u32,
     swallow: Option<Swallow>,
 }
 
 impl Best {
     /// A longer value goes first, then the detector that stands first in the table.
-    fn rank(&self) -> (usize, std::cmp::Reverse<u32>) {
-        (self.len, std::cmp::Reverse(self.detector.unwrap_or(u32::MAX)))
+    fn rank(&self) -> (usize, Reverse<u32>) {
+        (self.len, Reverse(self.order))
     }
 }
 
 impl Walk {
+    fn new() -> Self {
+        Self { group: 0, signature: 0, state: START, len: 0, ends: Vec::new(), best: None }
+    }
+
+    fn restart(&mut self, group: usize, signature: u8) {
+        (self.group, self.signature, self.state, self.len) = (group, signature, START, 0);
+        self.best = None;
+        self.ends.clear();
+    }
+
     /// `None`: the text so far does not decide.
-    fn go(&mut self, plan: &Prepared, text: &[u8], end: bool) -> Option<Best> {
+    fn go(&mut self, group: &Enabled, text: &[u8], end: bool, before: &Before<'_>) -> Option<Best> {
+        if self.best.is_none() {
+            self.best = self.step(group, text, end, before);
+        }
+        self.best
+    }
+
+    fn step(&mut self, group: &Enabled, text: &[u8], end: bool, before: &Before<'_>) -> Option<Best> {
         let (mut state, mut len) = (self.state, self.len);
         for &byte in text.get(len..).unwrap_or_default() {
-            let flags = plan.flags(state, self.signature);
+            let flags = group.flags(state, self.signature);
             if flags.accepts() {
-                self.accept(plan, state, len, tables::before(byte));
+                self.accept(group, state, len, group.before(byte));
             }
             if !flags.undecided() {
-                (self.state, self.len) = (state, len);
-                return Some(self.longest(text));
+                return Some(self.longest(group, text, before));
             }
             if len == LIMIT {
-                (self.state, self.len) = (state, len);
-                return Some(self.past_limit(plan, text));
+                return Some(self.past_limit(group, state, text, before));
             }
-            state = tables::step(state, byte);
+            state = group.step(state, byte);
             len = len.wrapping_add(1);
         }
         (self.state, self.len) = (state, len);
-        let flags = plan.flags(state, self.signature);
+        let flags = group.flags(state, self.signature);
         if flags.undecided() && !end {
             return None;
         }
         if flags.accepts() {
-            self.accept(plan, state, len, if end { u64::MAX } else { BEFORE_ANY });
+            self.accept(group, state, len, if end { u64::MAX } else { group.tables.before_any });
         }
-        Some(if len == LIMIT { self.past_limit(plan, text) } else { self.longest(text) })
+        Some(if len == LIMIT {
+            self.past_limit(group, state, text, before)
+        } else {
+            self.longest(group, text, before)
+        })
     }
 
-    fn accept(&mut self, plan: &Prepared, state: u16, len: usize, before: u64) {
-        let detectors = tables::masks(state).0 & plan.startable(self.signature) & before;
+    fn accept(&mut self, group: &Enabled, state: u16, len: usize, before: u64) {
+        let detectors = group.masks(state).0 & group.startable(self.signature) & before;
         if detectors == 0 {
             return;
         }
-        // Where only the last end counts, an earlier one need not be kept; and a walk that waited for the other sees
-        // its last end again.
+        // Where only the last end counts, an earlier one need not be kept.
         while let Some(last) = self.ends.last_mut() {
-            last.detectors &= !(detectors & LAST_END_ONLY);
-            if last.detectors != 0 && last.len != len {
+            last.detectors &= !(detectors & group.tables.last_end_only);
+            if last.detectors != 0 {
                 break;
             }
             self.ends.pop();
@@ -131,18 +175,21 @@ impl Walk {
         self.ends.push(End { len, detectors });
     }
 
-    /// The longest value that passes its validator; of equals, the first detector's.
-    fn longest(&self, text: &[u8]) -> Best {
+    /// The longest value that passes its validator, in its context; of equals, the first detector's.
+    fn longest(&self, group: &Enabled, text: &[u8], before: &Before<'_>) -> Best {
         let mut tried = 0;
         for end in self.ends.iter().rev() {
-            let mut open = end.detectors & !(tried & LAST_END_ONLY);
+            let mut open = end.detectors & !(tried & group.tables.last_end_only);
             tried |= open;
             while open != 0 {
                 let bit = open.trailing_zeros();
                 open &= open.wrapping_sub(1);
+                let Some(detector) = group.detector(bit) else { continue };
                 let value = text.get(..end.len).unwrap_or_default();
-                if detector(bit).is_some_and(|d| d.validator.is_none_or(|valid| valid(value))) {
-                    return Best { len: end.len, detector: Some(bit), swallow: None };
+                let valid = detector.validator.is_none_or(|valid| valid(value));
+                if valid && detector.context.as_ref().is_none_or(|context| before.holds(context)) {
+                    let (entity, order) = (Some(detector.entity), detector.order);
+                    return Best { len: end.len, entity, order, swallow: None };
                 }
             }
         }
@@ -150,21 +197,21 @@ impl Walk {
     }
 
     #[cold]
-    fn past_limit(&self, plan: &Prepared, text: &[u8]) -> Best {
-        let going = tables::masks(self.state).1 & plan.startable(self.signature);
-        let unclosed = going & PAST_LIMIT;
-        let mut best = self.longest(text);
-        if unclosed != 0 {
-            (best.len, best.detector) = (LIMIT, Some(unclosed.trailing_zeros()));
+    fn past_limit(&self, group: &Enabled, state: u16, text: &[u8], before: &Before<'_>) -> Best {
+        let going = group.masks(state).1 & group.startable(self.signature);
+        let mut best = self.longest(group, text, before);
+        let unclosed = going & group.tables.past_limit;
+        if let Some(detector) = group.detector(unclosed.trailing_zeros()) {
+            (best.len, best.entity, best.order) = (LIMIT, Some(detector.entity), detector.order);
         }
-        best.swallow = best
-            .detector
-            .filter(|bit| going & (GROWING | PAST_LIMIT) & 1u64.wrapping_shl(*bit) != 0)
-            .map(|bit| Swallow::new(bit, self.state, LIMIT.saturating_sub(best.len)));
+        let detectors = group.detectors.iter().zip(0u32..);
+        let found = best.entity.and_then(|_| detectors.clone().find(|(d, _)| d.order == best.order));
+        best.swallow = found
+            .map(|(_, bit)| bit)
+            .filter(|bit| {
+                going & (group.tables.growing | group.tables.past_limit) & 1u64.wrapping_shl(*bit) != 0
+            })
+            .map(|bit| Swallow::new(self.group, bit, state, LIMIT.saturating_sub(best.len)));
         best
     }
-}
-
-fn detector(bit: u32) -> Option<&'static tables::Detector> {
-    DETECTORS.get(usize::try_from(bit).ok()?)
 }

@@ -1,6 +1,4 @@
 //! Whole texts, for whoever does not stream.
-use std::cell::RefCell;
-
 use super::entity::{Entities, Found};
 use super::plan::Plan;
 use super::text::{Entity, Masks, Sink, TextMask};
@@ -15,22 +13,6 @@ pub fn mask_whole(plan: &Plan, text: &[u8], found: &mut Found) -> Option<Vec<u8>
     let Copy { copied, mut out, .. } = copy;
     out.extend_from_slice(text.get(copied..).unwrap_or_default());
     (copied > 0).then_some(out)
-}
-
-/// Which of the entities are in a whole text. The plan of the last set asked for is kept, as rules ask for the same
-/// set again and again.
-pub fn find_entities(entities: Entities, text: &[u8]) -> Entities {
-    thread_local! {
-        static LAST: RefCell<Option<(Entities, Plan)>> = const { RefCell::new(None) };
-    }
-    let kept = LAST
-        .with_borrow(|last| last.as_ref().filter(|(set, _)| *set == entities).map(|(_, plan)| plan.clone()));
-    let plan = kept.unwrap_or_else(|| {
-        let plan = Plan::new(entities, Vec::new());
-        LAST.set(Some((entities, plan.clone())));
-        plan
-    });
-    plan.find(text)
 }
 
 impl Plan {
@@ -85,12 +67,14 @@ impl Sink for Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mask::Catalogue;
 
-    fn masked(text: &str) -> (Option<String>, Vec<&'static str>) {
-        let mut found = Found::default();
-        let plan = Plan::new(Entities::resolve("PII").unwrap(), vec![b"opensesame".to_vec()]);
+    fn masked(text: &str) -> (Option<String>, Vec<String>) {
+        let (mut found, known) = (Found::default(), Catalogue::built_in());
+        let plan = Plan::new(&known, known.resolve("PII").unwrap(), vec![b"opensesame".to_vec()]);
         let out = mask_whole(&plan, text.as_bytes(), &mut found);
-        (out.map(|out| String::from_utf8(out).unwrap()), found.names())
+        let names = known.names_of(&found).into_iter().map(str::to_owned);
+        (out.map(|out| String::from_utf8(out).unwrap()), names.collect())
     }
 
     #[test]
@@ -99,7 +83,7 @@ mod tests {
             masked("héllo jane@example.com, 536-90-4399; opensesame!"),
             (
                 Some("héllo <EMAIL_ADDRESS>, <US_SSN>; <UPSTREAM_CREDENTIAL>!".into()),
-                vec!["EMAIL_ADDRESS", "UPSTREAM_CREDENTIAL", "US_SSN"]
+                ["EMAIL_ADDRESS", "UPSTREAM_CREDENTIAL", "US_SSN"].map(str::to_owned).into()
             )
         );
     }
@@ -113,7 +97,8 @@ mod tests {
     #[test]
     fn a_long_value_is_counted_and_replaced_once() {
         let text = format!("x ghp_{} y", "aB3d".repeat(400));
-        let plan = Plan::new(Entities::all(), Vec::new());
+        let known = Catalogue::built_in();
+        let plan = Plan::new(&known, known.all(), Vec::new());
         let mut found = Found::default();
         assert_eq!(mask_whole(&plan, text.as_bytes(), &mut found).unwrap(), b"x <GITHUB_TOKEN> y");
         assert_eq!(found.iter().map(|(_, count)| count).collect::<Vec<_>>(), [1]);
@@ -122,8 +107,11 @@ mod tests {
     #[test]
     fn a_text_says_which_of_the_entities_asked_for_it_holds() {
         let text = b"jane@example.com and 4111 1111 1111 1111";
-        let names =
-            |set: &str| find_entities(Entities::resolve(set).unwrap(), text).names().collect::<Vec<_>>();
+        let known = Catalogue::built_in();
+        let names = |set: &str| {
+            let found = Plan::new(&known, known.resolve(set).unwrap(), Vec::new()).find(text);
+            known.names(found).map(str::to_owned).collect::<Vec<_>>()
+        };
         assert_eq!(names("PII"), ["EMAIL_ADDRESS", "CREDIT_CARD"]);
         assert_eq!(names("FINANCIAL"), ["CREDIT_CARD"]);
         assert_eq!(names("US_SSN"), [""; 0]);

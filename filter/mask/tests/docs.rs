@@ -1,6 +1,6 @@
 //! The table of detectors in `docs/masking.md`.
-use super::support::{everything, example, rows, whole};
-use crate::mask::{Entities, UPSTREAM_CREDENTIAL};
+use super::support::{everything, example, known, named, rows, whole};
+use crate::mask::UPSTREAM_CREDENTIAL;
 use crate::pages;
 
 /// What is checked beside the pattern, for the entities of which something is.
@@ -25,7 +25,7 @@ fn cut(secret: &str) -> String {
 }
 
 fn look(entity: &str) -> String {
-    let secret = Entities::resolve("SECRETS").unwrap().names().any(|name| name == entity);
+    let secret = known().names(named("SECRETS")).any(|name| name == entity);
     let shown = rows().into_iter().filter(|row| row.entity == entity).map(|row| {
         let (text, marks) = example(row.matches[0]);
         let value = String::from_utf8_lossy(&text[marks[0].clone()]).into_owned();
@@ -36,9 +36,8 @@ fn look(entity: &str) -> String {
 }
 
 fn sets(entity: &str) -> String {
-    let holding =
-        Entities::sets().filter(|set| Entities::resolve(set).unwrap().names().any(|name| name == entity));
-    pages::words(holding)
+    let known = known();
+    pages::words(known.sets().filter(|set| known.names(named(set)).any(|name| name == entity)))
 }
 
 fn checks(entity: &str) -> String {
@@ -47,12 +46,13 @@ fn checks(entity: &str) -> String {
 
 #[test]
 fn the_page_lists_the_detectors() {
-    let rows = Entities::all()
-        .names()
+    let known = known();
+    let rows = known
+        .names(known.all())
         .map(|entity| vec![pages::words([entity]), sets(entity), look(entity), checks(entity)]);
     let table = pages::table(&["entity", "sets", "looks like", "also checked"], rows.collect::<Vec<_>>());
     pages::keep("masking.md", &[("detectors", table)]);
-    assert!(pages::read("masking.md").contains(UPSTREAM_CREDENTIAL.name()));
+    assert!(pages::read("masking.md").contains(known.name(UPSTREAM_CREDENTIAL)));
 }
 
 #[test]

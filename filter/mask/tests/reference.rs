@@ -5,7 +5,7 @@ use regex_automata::nfa::thompson;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input, MatchKind};
 
-use super::support::{Row, Span, rows};
+use super::support::{Row, Span, named, rows};
 use crate::mask::{Entities, UPSTREAM_CREDENTIAL};
 
 pub struct Reference {
@@ -21,7 +21,7 @@ impl Reference {
                 .thompson(thompson::Config::new().utf8(false))
                 .build(row.pattern)
                 .unwrap();
-            let entity = Entities::resolve(row.entity).unwrap();
+            let entity = named(row.entity);
             (row, entity, dfa)
         });
         Self { detectors: detectors.collect() }
@@ -61,6 +61,9 @@ fn longest(row: &Row, dfa: &dense::DFA<Vec<u32>>, text: &[u8], at: usize) -> Opt
     if at > 0 && row.not_after.contains(&text[at - 1]) {
         return None;
     }
+    if !row.context.is_empty() && !row.context.iter().any(|phrase| before(phrase, text, at)) {
+        return None;
+    }
     let mut ends = ends(dfa, text, at);
     ends.retain(|&end| text.get(end).is_none_or(|next| !row.not_before.contains(next)));
     let tried = if row.longest_only { 1 } else { ends.len() };
@@ -84,4 +87,19 @@ fn ends(dfa: &dense::DFA<Vec<u32>>, text: &[u8], at: usize) -> Vec<usize> {
         ends.push(text.len());
     }
     ends
+}
+
+/// Whether a phrase's words stand one after the other within the 48 bytes before a place, none of them cut.
+fn before(phrase: &str, text: &[u8], at: usize) -> bool {
+    let inner = |place: usize| text.get(place).is_some_and(|&b| b.is_ascii_alphanumeric() || b >= 0x80);
+    let words = |text: &[u8]| -> Vec<Vec<u8>> {
+        let words = text.split(|&b| !(b.is_ascii_alphanumeric() || b >= 0x80));
+        words.filter(|word| !word.is_empty()).map(<[u8]>::to_ascii_lowercase).collect()
+    };
+    let wanted = words(phrase.as_bytes());
+    let starts = (at.saturating_sub(48)..at).filter(|&start| start == 0 || !inner(start - 1));
+    starts.into_iter().any(|start| {
+        let mut ends = (start + 1..=at).filter(|&end| !inner(end));
+        ends.any(|end| words(&text[start..end]) == wanted)
+    })
 }

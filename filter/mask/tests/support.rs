@@ -2,15 +2,17 @@
 use std::ops::Range;
 
 use crate::mask::text::{Entity, Masks, Sink, TextMask};
-use crate::mask::{Entities, Plan};
+use crate::mask::{Catalogue, Entities, Plan};
 
 /// A row of the table, as it is written.
 pub struct Row {
     pub entity: &'static str,
+    pub tier: &'static str,
     pub pattern: &'static str,
     pub not_after: &'static [u8],
     pub not_before: &'static [u8],
     pub validator: Option<fn(&[u8]) -> bool>,
+    pub context: &'static [&'static str],
     pub longest_only: bool,
     pub matches: &'static [&'static str],
     pub misses: &'static [&'static str],
@@ -21,9 +23,32 @@ pub fn rows() -> Vec<Row> {
     Vec::from(include!(concat!(env!("OUT_DIR"), "/mask_examples.rs")))
 }
 
+thread_local! {
+    static KNOWN: Catalogue = Catalogue::built_in();
+}
+
+/// The built-in entities.
+pub fn known() -> Catalogue {
+    KNOWN.with(Catalogue::clone)
+}
+
+/// The entities that a name stands for.
+pub fn named(name: &str) -> Entities {
+    known().resolve(name).unwrap()
+}
+
+/// The name of an entity.
+pub fn name(entity: Entity) -> String {
+    known().name(entity).to_owned()
+}
+
+pub fn plan(entities: Entities) -> Plan {
+    Plan::new(&known(), entities, Vec::new())
+}
+
 /// Everything the table finds.
 pub fn everything() -> Plan {
-    Plan::new(Entities::all(), Vec::new())
+    plan(known().all())
 }
 
 /// One masked value: where, what, and whether a replacement stands for it.
@@ -42,7 +67,7 @@ impl Sink for Spans {
     }
 
     fn replace(&mut self, len: usize, entity: Entity, with: &[u8]) {
-        assert_eq!(with, format!("<{}>", entity.name()).as_bytes());
+        assert_eq!(with, format!("<{}>", name(entity)).as_bytes());
         self.spans.push((self.at..self.at + len, entity));
         self.at += len;
     }

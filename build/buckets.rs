@@ -1,0 +1,53 @@
+//! Detectors with like beginnings put into one of few buckets, over all groups.
+use std::collections::BTreeMap;
+
+use crate::grammar::{Sets, chance, union};
+
+/// Eight bits of a lane, one of which is left for literals.
+pub const BUCKETS: usize = 7;
+
+/// For each beginning its bucket, and what fits each bucket.
+pub fn assign(beginnings: &[Sets]) -> (Vec<usize>, Vec<Sets>) {
+    let mut distinct: BTreeMap<Sets, Vec<usize>> = BTreeMap::new();
+    for (at, sets) in beginnings.iter().enumerate() {
+        distinct.entry(*sets).or_default().push(at);
+    }
+    let mut buckets: Vec<Option<(Sets, Vec<usize>)>> = distinct.into_iter().map(Some).collect();
+    let rise = |a: &Sets, b: &Sets| chance(&union(a, b)) - chance(a) - chance(b);
+    // The best partner of each bucket among those before it.
+    let best = |buckets: &[Option<(Sets, Vec<usize>)>], at: usize| {
+        let own = buckets[at].as_ref()?.0;
+        let others = buckets[..at].iter().enumerate().filter_map(|(b, other)| Some((b, other.as_ref()?)));
+        others.map(|(b, other)| (rise(&own, &other.0), b)).min_by(|x, y| x.0.total_cmp(&y.0))
+    };
+    let mut partners: Vec<Option<(f64, usize)>> = (0..buckets.len()).map(|at| best(&buckets, at)).collect();
+    while buckets.iter().flatten().count() > BUCKETS {
+        let pairs =
+            partners.iter().enumerate().filter_map(|(at, partner)| partner.map(|(rise, b)| (rise, at, b)));
+        let Some((_, from, to)) = pairs.min_by(|x, y| x.0.total_cmp(&y.0)) else { break };
+        if let (Some((sets, members)), Some(kept)) = (buckets[from].take(), buckets[to].as_mut()) {
+            kept.0 = union(&kept.0, &sets);
+            kept.1.extend(members);
+        }
+        for at in 0..buckets.len() {
+            let stale = at == from || at == to || partners[at].is_some_and(|(_, b)| b == from || b == to);
+            if stale {
+                partners[at] = best(&buckets, at);
+            } else if at > to
+                && let (Some(own), Some(grown)) = (&buckets[at], &buckets[to])
+            {
+                let rise = rise(&own.0, &grown.0);
+                if partners[at].is_none_or(|(known, _)| rise < known) {
+                    partners[at] = Some((rise, to));
+                }
+            }
+        }
+    }
+    let mut of = vec![0; beginnings.len()];
+    let mut sets = Vec::new();
+    for (union, members) in buckets.into_iter().flatten() {
+        members.into_iter().for_each(|at| of[at] = sets.len());
+        sets.push(union);
+    }
+    (of, sets)
+}

@@ -1,0 +1,179 @@
+//! Words before a value that tell what it is.
+//!
+//! Nine bare digits are anything, and a tax number after the word "tax". A detector with a context counts only where
+//! one of its phrases stands within the [`REACH`] bytes of text before the value. Words are runs of ASCII letters and
+//! digits (whatever their case) and of bytes beyond ASCII; what is between the words of a phrase does not matter. A
+//! word that begins before the reach is none, nor one that goes on into the value.
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::ops::Range;
+
+/// How far before a value its context may stand, in bytes.
+pub const REACH: usize = 48;
+/// The reach, and the byte before it, which says whether the first word is whole.
+const KEPT: usize = REACH + 1;
+
+/// Phrases, each of words in small letters; one of them must stand before the value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Context(pub Cow<'static, [Cow<'static, [Cow<'static, str>]>]>);
+
+/// The last bytes of the text that has passed.
+#[derive(Clone)]
+pub struct Past {
+    bytes: [u8; KEPT],
+    len: usize,
+}
+
+/// What stands before a value: the text that has passed, and the part of the present piece before it.
+pub struct Before<'a> {
+    past: &'a Past,
+    piece: &'a [u8],
+    /// The value's first byte.
+    next: Option<u8>,
+    words: OnceCell<Words>,
+}
+
+/// The words within the reach, in small letters.
+struct Words {
+    text: [u8; KEPT],
+    words: Vec<Range<usize>>,
+}
+
+impl Past {
+    pub fn new() -> Self {
+        Self { bytes: [0; KEPT], len: 0 }
+    }
+
+    /// Takes the next bytes of the text.
+    pub fn pass(&mut self, text: &[u8]) {
+        if !text.is_empty() {
+            (self.bytes, self.len) = self.with(text);
+        }
+    }
+
+    pub fn forget(&mut self) {
+        self.len = 0;
+    }
+
+    /// The last bytes with a text after them: they stand at the end of the array.
+    fn with(&self, text: &[u8]) -> ([u8; KEPT], usize) {
+        let mut bytes = [0; KEPT];
+        let new = text.len().min(KEPT);
+        let old = self.len.min(KEPT.saturating_sub(new));
+        let (first, last) = bytes.split_at_mut(KEPT.saturating_sub(new));
+        last.copy_from_slice(text.get(text.len().saturating_sub(new)..).unwrap_or_default());
+        let kept = self.bytes.get(KEPT.saturating_sub(old)..).unwrap_or_default();
+        if let Some(place) = first.get_mut(first.len().saturating_sub(old)..) {
+            place.copy_from_slice(kept);
+        }
+        (bytes, new.saturating_add(old))
+    }
+}
+
+impl<'a> Before<'a> {
+    /// What stands before the value that starts at a place of a piece, after the text that has passed.
+    pub fn new(past: &'a Past, piece: &'a [u8], at: usize) -> Self {
+        let (before, value) = piece.split_at_checked(at).unwrap_or((piece, &[]));
+        Self { past, piece: before, next: value.first().copied(), words: OnceCell::new() }
+    }
+
+    /// Whether one of the phrases stands there.
+    pub fn holds(&self, context: &Context) -> bool {
+        let words = self.words.get_or_init(|| self.read());
+        context.0.iter().any(|phrase| words.hold(phrase))
+    }
+
+    fn read(&self) -> Words {
+        let (mut text, len) = self.past.with(self.piece);
+        text.make_ascii_lowercase();
+        let mut words: Vec<Range<usize>> = Vec::new();
+        let first = KEPT.saturating_sub(len);
+        for (at, _) in text.iter().enumerate().skip(first).filter(|(_, byte)| word(**byte)) {
+            match words.last_mut().filter(|last| last.end == at) {
+                Some(last) => last.end = at.saturating_add(1),
+                None => words.push(at..at.saturating_add(1)),
+            }
+        }
+        words.retain(|word| word.start > 0);
+        if self.next.is_some_and(word) {
+            words.retain(|word| word.end < KEPT);
+        }
+        Words { text, words }
+    }
+}
+
+impl Words {
+    fn hold(&self, phrase: &[Cow<'static, str>]) -> bool {
+        let is = |(range, word): (&Range<usize>, &Cow<'static, str>)| {
+            self.text.get(range.clone()).is_some_and(|text| text == word.as_bytes())
+        };
+        !phrase.is_empty() && self.words.windows(phrase.len()).any(|words| words.iter().zip(phrase).all(is))
+    }
+}
+
+fn word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || !byte.is_ascii()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn context(phrases: &[&str]) -> Context {
+        let words = |phrase: &str| phrase.split(' ').map(|word| Cow::Owned(word.to_owned())).collect();
+        Context(phrases.iter().map(|phrase| words(phrase)).collect())
+    }
+
+    /// Whether one of the phrases stands before the byte that `|` stands before, wherever the text is cut.
+    fn holds(text: &str, phrases: &[&str]) -> bool {
+        let at = text.find('|').unwrap();
+        let text = text.replace('|', "").into_bytes();
+        let mut answers = Vec::new();
+        for cut in 0..=at {
+            let mut past = Past::new();
+            past.pass(&text[..cut / 2]);
+            past.pass(&text[cut / 2..cut]);
+            let before = Before::new(&past, &text[cut..], at - cut);
+            answers.push(before.holds(&context(phrases)));
+        }
+        answers.dedup();
+        assert_eq!(answers.len(), 1, "{text:?} depends on where it is cut");
+        answers[0]
+    }
+
+    #[test]
+    fn a_word_counts_whole_and_in_any_case() {
+        assert!(holds("my SSN is |123", &["ssn"]));
+        assert!(holds("{\"user_ssn\":|123", &["ssn"]));
+        assert!(!holds("ssn|123", &["tax", "ssn"]), "it goes on into the value");
+        assert!(holds("ssn|-123", &["ssn"]));
+        assert!(!holds("assn |123", &["ssn"]));
+        assert!(!holds("ssns |123", &["ssn"]));
+        assert!(!holds("éssn |123", &["ssn"]), "letters beyond ASCII are letters");
+        assert!(!holds("|ssn 123", &["ssn"]));
+    }
+
+    #[test]
+    fn the_words_of_a_phrase_follow_each_other() {
+        let phrase = &["social security"];
+        assert!(holds("Social Security: |1", phrase));
+        assert!(holds("social-security_number=|1", phrase));
+        assert!(holds("social \n\t security |1", phrase));
+        assert!(!holds("social of security |1", phrase));
+        assert!(!holds("security social |1", phrase));
+        assert!(!holds("socialsecurity |1", phrase));
+    }
+
+    #[test]
+    fn a_word_stands_within_forty_eight_bytes() {
+        let after = |distance: usize| format!("x ssn{}|1", " ".repeat(distance));
+        assert!(holds(&after(REACH - 3), &["ssn"]));
+        assert!(!holds(&after(REACH - 2), &["ssn"]), "its first letter is out of reach");
+        assert!(
+            !holds(&format!("xssn{}|1", " ".repeat(REACH - 3)), &["ssn"]),
+            "what is before the reach counts"
+        );
+        assert!(holds(&format!("ssn{}|1", " ".repeat(REACH - 3)), &["ssn"]), "the text starts with it");
+        assert!(!holds(&format!("ssn{}|1", " ".repeat(400)), &["ssn"]));
+    }
+}
