@@ -1,7 +1,7 @@
 //! Detectors with like beginnings put into one of few buckets, over all groups.
 use std::collections::BTreeMap;
 
-use crate::grammar::{Sets, chance, union};
+use crate::grammar::{Set, Sets, chance, union};
 
 /// Eight bits of a lane, one of which is left for literals.
 pub const BUCKETS: usize = 7;
@@ -13,7 +13,8 @@ pub fn assign(beginnings: &[Sets]) -> (Vec<usize>, Vec<Sets>) {
         distinct.entry(*sets).or_default().push(at);
     }
     let mut buckets: Vec<Option<(Sets, Vec<usize>)>> = distinct.into_iter().map(Some).collect();
-    let rise = |a: &Sets, b: &Sets| chance(&union(a, b)) - chance(a) - chance(b);
+    let rise =
+        |a: &Sets, b: &Sets| chance(&widened(&union(a, b))) - chance(&widened(a)) - chance(&widened(b));
     // The best partner of each bucket among those before it.
     let best = |buckets: &[Option<(Sets, Vec<usize>)>], at: usize| {
         let own = buckets[at].as_ref()?.0;
@@ -50,4 +51,21 @@ pub fn assign(beginnings: &[Sets]) -> (Vec<usize>, Vec<Sets>) {
         sets.push(union);
     }
     (of, sets)
+}
+
+/// What vectors cannot tell from the sets: they look at a byte's low and high half apart (filter/mask/blocks.rs).
+fn widened(sets: &Sets) -> Sets {
+    sets.map(|set: Set| {
+        let held = |byte: u8| set[usize::from(byte >> 6)] >> (byte & 63) & 1 == 1;
+        let (mut low, mut high) = (0u16, 0u16);
+        for byte in (0..=255u8).filter(|&byte| held(byte)) {
+            low |= 1 << (byte & 15);
+            high |= 1 << (byte >> 4);
+        }
+        let mut wide = [0; 4];
+        for byte in (0..=255u8).filter(|byte| low >> (byte & 15) & 1 == 1 && high >> (byte >> 4) & 1 == 1) {
+            wide[usize::from(byte >> 6)] |= 1 << (byte & 63);
+        }
+        wide
+    })
 }

@@ -67,15 +67,24 @@ fn detector(out: &mut String, table: &Table, at: usize, bucket: Option<usize>) {
     let entity = table.entities().iter().position(|&entity| entity == d.entity).unwrap_or(0);
     let _ = writeln!(
         out,
-        "Detector {{ entity: Entity({entity}), order: {at}, bucket: {}, validator: {}, context: {} }},",
+        "Detector {{ entity: Entity({entity}), order: {at}, bucket: {}, validator: {}, gate: {}, context: {} }},",
         bucket.unwrap_or(0),
         validator(d),
+        gate(d),
         context(d)
     );
 }
 
 fn validator(d: &Detector) -> String {
     d.validator.as_ref().map_or("None".into(), |name| format!("Some(validators::{name})"))
+}
+
+/// Validators with a gate of the same name (filter/mask/gates.rs).
+const GATED: [&str; 2] = ["card", "iban"];
+
+fn gate(d: &Detector) -> String {
+    let gated = d.validator.as_deref().filter(|name| GATED.contains(name));
+    gated.map_or("None".into(), |name| format!("Some(gates::{name})"))
 }
 
 fn context(d: &Detector) -> String {

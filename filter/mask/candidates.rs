@@ -1,5 +1,5 @@
 //! Where a value may start: proposed by fingerprints and by anchors, each looked for once per stretch of text.
-use super::fingerprint::Proposal;
+use super::fingerprint::{Proposal, Seen};
 use super::grammar::Anchor;
 use super::plan::{Enabled, Prepared};
 use super::tables::START;
@@ -13,6 +13,7 @@ const MOST_ANCHORS: usize = 8;
 #[derive(Default)]
 pub struct Ahead {
     plain: Next,
+    seen: Seen,
     anchored: [Next; MOST_ANCHORS],
 }
 
@@ -54,12 +55,12 @@ impl Prepared {
     ) -> Option<Proposal> {
         let mut first = ahead.plain.from(at, || {
             let plausible = |start, groups| self.survivors(groups, text, start, before);
-            self.fingerprints.next(text, at, before, end, plausible)
+            self.fingerprints.next(&mut ahead.seen, text, at, before, end, plausible)
         });
         for ((index, anchor), next) in self.anchors.iter().zip(&mut ahead.anchored) {
             let found = next.from(at, || {
                 let at = anchor.next(self.groups.get(*index)?, text, at, before, end)?;
-                Some(Proposal { at, groups: bit(*index) })
+                Some(Proposal { at, groups: bit(*index), literal: false })
             });
             let Some(found) = found else { continue };
             first = match first {
@@ -73,7 +74,7 @@ impl Prepared {
         first
     }
 
-    /// Those of some groups whose automata outlive a value's first bytes.
+    /// Those of some groups in which the walk of some detector outlives a value's first bytes.
     fn survivors(&self, groups: u32, text: &[u8], start: usize, before: u8) -> u32 {
         let before = start.checked_sub(1).and_then(|at| text.get(at)).copied().unwrap_or(before);
         let mut left = groups;
@@ -96,16 +97,20 @@ fn bit(index: usize) -> u32 {
 
 impl Enabled {
     fn survives(&self, value: &[u8], before: u8) -> bool {
-        let signature = self.after(before);
+        let active = self.starting(before, value);
+        if active == 0 {
+            return false;
+        }
+        let steps = self.steps();
         let mut state = START;
         for &byte in value.iter().take(GLIMPSE) {
-            state = self.step(state, byte);
-            let flags = self.flags(state, signature);
-            if !flags.undecided() {
-                return flags.accepts();
-            }
-            if flags.accepts() {
+            state = steps.step(state, byte);
+            let (accept, reach) = steps.masks(state);
+            if accept & active != 0 {
                 return true;
+            }
+            if reach & active == 0 {
+                return false;
             }
         }
         true

@@ -58,6 +58,34 @@ const ISSUERS: &[(u32, u32, u32)] = &[
     (810000, 817199, lengths(&[16, 17, 18, 19])),                 // RuPay
 ];
 
+/// The lengths that networks issue whose numbers begin with two digits, as bits: those of their ranges, and more where
+/// a range takes up a part of the numbers.
+pub fn card_lengths(first: u8, second: u8) -> u32 {
+    const BY_TWO: [u32; 100] = by_two();
+    let at = usize::from(first).wrapping_mul(10).wrapping_add(second.into());
+    if second > 9 { u32::MAX } else { BY_TWO.get(at).copied().unwrap_or(0) }
+}
+
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "runs while compiling, on our own table"
+)]
+const fn by_two() -> [u32; 100] {
+    let mut all = [0; 100];
+    let mut row = 0;
+    while row < ISSUERS.len() {
+        let (first, last, lengths) = ISSUERS[row];
+        let mut two = first / 10_000;
+        while two <= last / 10_000 {
+            all[two as usize] |= lengths;
+            two += 1;
+        }
+        row += 1;
+    }
+    all
+}
+
 const fn lengths(of: &[u32]) -> u32 {
     match of {
         [] => 0,
@@ -176,13 +204,36 @@ const IBAN_LENGTHS: &[(&[u8; 2], usize)] = &[
     (b"YE", 30),
 ];
 
+/// The length of a country's IBANs.
+pub fn iban_length([a, b]: [u8; 2]) -> Option<usize> {
+    const BY_COUNTRY: [[u8; 26]; 26] = by_country();
+    let row = BY_COUNTRY.get(usize::from(a.wrapping_sub(b'A')))?;
+    let length = row.get(usize::from(b.wrapping_sub(b'A'))).copied()?;
+    (length > 0).then_some(length.into())
+}
+
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "runs while compiling, on our own table"
+)]
+const fn by_country() -> [[u8; 26]; 26] {
+    let mut all = [[0; 26]; 26];
+    let mut row = 0;
+    while row < IBAN_LENGTHS.len() {
+        let (&[a, b], length) = IBAN_LENGTHS[row];
+        all[(a - b'A') as usize][(b - b'A') as usize] = length as u8;
+        row += 1;
+    }
+    all
+}
+
 /// ISO 13616: the country's length, and ISO 7064 MOD 97-10.
 pub fn iban(value: &[u8]) -> bool {
     let characters = || value.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_uppercase);
     let mut start = characters();
     let (Some(a), Some(b)) = (start.next(), start.next()) else { return false };
-    let length = IBAN_LENGTHS.iter().find(|(country, _)| **country == [a, b]).map(|&(_, length)| length);
-    if length != Some(characters().count()) {
+    if iban_length([a, b]) != Some(characters().count()) {
         return false;
     }
     let rotated = characters().skip(4).chain(characters().take(4));

@@ -2,6 +2,7 @@
 use std::cmp::Reverse;
 
 use super::context::Before;
+use super::fingerprint::Proposal;
 use super::plan::{Enabled, Prepared};
 use super::swallow::Swallow;
 use super::tables::START;
@@ -27,17 +28,20 @@ pub struct Walks {
     walks: Vec<Walk>,
     /// How many of them are under way; the others are kept for their memory.
     active: usize,
+    /// Whether a literal may start there too.
+    pub literal: bool,
 }
 
 impl Walks {
     pub fn new() -> Self {
-        Self { walks: Vec::new(), active: 0 }
+        Self { walks: Vec::new(), active: 0, literal: false }
     }
 
-    /// Starts afresh, after a byte, in some of the plan's groups.
-    pub fn restart(&mut self, plan: &Prepared, before: u8, groups: u32) {
+    /// Starts afresh, after a byte, in those of the plan's groups that were proposed.
+    pub fn restart(&mut self, plan: &Prepared, before: u8, proposal: Proposal, text: &[u8]) {
         self.active = 0;
-        let mut left = groups;
+        self.literal = proposal.literal;
+        let mut left = proposal.groups;
         while left != 0 {
             let index = usize::try_from(left.trailing_zeros()).unwrap_or(0);
             left &= left.wrapping_sub(1);
@@ -46,7 +50,7 @@ impl Walks {
                 self.walks.push(Walk::new());
             }
             if let Some(walk) = self.walks.get_mut(self.active) {
-                walk.restart(index, group.after(before));
+                walk.restart(index, group.starting(before, text));
                 self.active = self.active.wrapping_add(1);
             }
         }
@@ -78,7 +82,8 @@ impl Walks {
 
 struct Walk {
     group: usize,
-    signature: u8,
+    /// The detectors that walk.
+    active: u64,
     state: u16,
     len: usize,
     /// Where something accepted, in order.
@@ -111,11 +116,11 @@ impl Best {
 
 impl Walk {
     fn new() -> Self {
-        Self { group: 0, signature: 0, state: START, len: 0, ends: Vec::new(), best: None }
+        Self { group: 0, active: 0, state: START, len: 0, ends: Vec::new(), best: None }
     }
 
-    fn restart(&mut self, group: usize, signature: u8) {
-        (self.group, self.signature, self.state, self.len) = (group, signature, START, 0);
+    fn restart(&mut self, group: usize, active: u64) {
+        (self.group, self.active, self.state, self.len) = (group, active, START, 0);
         self.best = None;
         self.ends.clear();
     }
@@ -130,27 +135,28 @@ impl Walk {
 
     fn step(&mut self, group: &Enabled, text: &[u8], end: bool, before: &Before<'_>) -> Option<Best> {
         let (mut state, mut len) = (self.state, self.len);
+        let steps = group.steps();
         for &byte in text.get(len..).unwrap_or_default() {
-            let flags = group.flags(state, self.signature);
-            if flags.accepts() {
-                self.accept(group, state, len, group.before(byte));
+            let (accept, reach) = steps.masks(state);
+            if accept & self.active != 0 {
+                self.accept(group, accept & group.before(byte), len);
             }
-            if !flags.undecided() {
+            if reach & self.active == 0 {
                 return Some(self.longest(group, text, before));
             }
             if len == LIMIT {
                 return Some(self.past_limit(group, state, text, before));
             }
-            state = group.step(state, byte);
+            state = steps.step(state, byte);
             len = len.wrapping_add(1);
         }
         (self.state, self.len) = (state, len);
-        let flags = group.flags(state, self.signature);
-        if flags.undecided() && !end {
+        let (accept, reach) = steps.masks(state);
+        if self.active & (reach | accept & !group.tables.before_any) != 0 && !end {
             return None;
         }
-        if flags.accepts() {
-            self.accept(group, state, len, if end { u64::MAX } else { group.tables.before_any });
+        if accept & self.active != 0 {
+            self.accept(group, accept & if end { u64::MAX } else { group.tables.before_any }, len);
         }
         Some(if len == LIMIT {
             self.past_limit(group, state, text, before)
@@ -159,8 +165,8 @@ impl Walk {
         })
     }
 
-    fn accept(&mut self, group: &Enabled, state: u16, len: usize, before: u64) {
-        let detectors = group.masks(state).0 & group.startable(self.signature) & before;
+    fn accept(&mut self, group: &Enabled, accepting: u64, len: usize) {
+        let detectors = accepting & self.active;
         if detectors == 0 {
             return;
         }
@@ -198,7 +204,7 @@ impl Walk {
 
     #[cold]
     fn past_limit(&self, group: &Enabled, state: u16, text: &[u8], before: &Before<'_>) -> Best {
-        let going = group.masks(state).1 & group.startable(self.signature);
+        let going = group.masks(state).1 & self.active;
         let mut best = self.longest(group, text, before);
         let unclosed = going & group.tables.past_limit;
         if let Some(detector) = group.detector(unclosed.trailing_zeros()) {
