@@ -1,15 +1,22 @@
 //! Writes the tables as Rust source: plain arrays, so that no target's byte order matters.
 use std::fmt::{Debug, Write as _};
 
-use crate::buckets;
-use crate::grammar::{Set, Tables};
+use crate::buckets::{self, Places};
+use crate::grammar::{Set, Sets, Tables};
 use crate::table::{Detector, Group, Table, Tier};
 
 pub fn tables(table: &Table, groups: &[Group<'_>], tables: &[Tables]) -> String {
     let mut out = String::from("// Written by build.rs.\n");
-    let beginnings: Vec<_> =
-        tables.iter().flat_map(|tables| tables.beginnings.iter().flatten().copied()).collect();
-    let (of, sets) = buckets::assign(&beginnings);
+    let beginnings: Vec<_> = tables
+        .iter()
+        .flat_map(|tables| {
+            (0..64)
+                .zip(tables.beginnings.iter())
+                .filter_map(|(bit, sets)| Some(places(tables, bit, sets.as_ref()?)))
+        })
+        .collect();
+    let (of, places) = buckets::assign(&beginnings);
+    let sets: Vec<[Set; 4]> = places.iter().map(|[_, sets @ ..]| *sets).collect();
     let mut of = of.into_iter();
     out.push_str("#[expect(dead_code, reason = \"for groups that are made later\")]\n");
     array(&mut out, "BUCKETS", "[[u64; 4]; 4]", &sets);
@@ -27,6 +34,18 @@ pub fn tables(table: &Table, groups: &[Group<'_>], tables: &[Tables]) -> String 
     out.push_str("];\n");
     entities(&mut out, table);
     out
+}
+
+/// The bytes before a detector's values, and their first bytes.
+fn places(tables: &Tables, bit: u32, sets: &Sets) -> Places {
+    let mut before = [0; 4];
+    for (byte, &signature) in tables.after.iter().enumerate() {
+        if tables.signatures[usize::from(signature)] >> bit & 1 == 1 {
+            before[byte / 64] |= 1 << (byte % 64);
+        }
+    }
+    let [a, b, c, d] = *sets;
+    [before, a, b, c, d]
 }
 
 fn fields(out: &mut String, tables: &Tables) {

@@ -3,7 +3,8 @@
 //! A place fits a bucket when the byte before it and its first four bytes lie in the bucket's five sets. Each set is
 //! widened to what its bytes' halves allow: byte by byte, one table of sixteen entries is asked for the low four bits
 //! and one for the high four, and a bucket stays where both agree. So a vector instruction looks sixteen bytes up at
-//! once. More places fit than do by the sets themselves; whoever asks looks closer at those.
+//! once. More places fit than do by the sets themselves; whoever asks looks closer at those. A table's entry has eight
+//! bits, so that sixteen buckets take two rounds.
 
 /// Bytes of a window: those of a place, which are looked at for each of sixteen places.
 const WINDOW: usize = 5;
@@ -12,12 +13,13 @@ pub const PLACES: usize = 16;
 /// Bytes that are read for a block: from the byte before its first place to the fourth byte of its last.
 const BLOCK: usize = PLACES + WINDOW - 1;
 
-/// For each byte of the window, the buckets that fit its low and its high half.
-#[derive(Clone)]
-#[cfg_attr(test, derive(Debug))]
+/// Rounds of eight buckets.
+const ROUNDS: usize = 2;
+
+/// For each round and each byte of the window, the buckets that fit its low and its high half.
 pub struct Blocks {
-    low: [[u8; 16]; WINDOW],
-    high: [[u8; 16]; WINDOW],
+    low: [[[u8; 16]; WINDOW]; ROUNDS],
+    high: [[[u8; 16]; WINDOW]; ROUNDS],
 }
 
 /// What was found from a place on.
@@ -31,16 +33,16 @@ pub struct Found {
 
 impl Blocks {
     /// Of the buckets that each byte fits, at each place of the window.
-    pub fn new(fits: impl Fn(usize, u8) -> u8) -> Self {
-        let mut blocks = Self { low: [[0; 16]; WINDOW], high: [[0; 16]; WINDOW] };
-        for (at, (low, high)) in blocks.low.iter_mut().zip(&mut blocks.high).enumerate() {
-            for byte in 0..=255u8 {
-                let buckets = fits(at, byte);
-                if let (Some(low), Some(high)) =
-                    (low.get_mut(usize::from(byte & 15)), high.get_mut(usize::from(byte >> 4)))
-                {
-                    *low |= buckets;
-                    *high |= buckets;
+    pub fn new(fits: impl Fn(usize, u8) -> u16) -> Self {
+        let none = [[[0; 16]; WINDOW]; ROUNDS];
+        let mut blocks = Self { low: none, high: none };
+        for (round, (low, high)) in blocks.low.iter_mut().zip(&mut blocks.high).enumerate() {
+            for (at, (low, high)) in low.iter_mut().zip(high).enumerate() {
+                for byte in 0..=255u8 {
+                    let buckets = fits(at, byte).to_le_bytes().get(round).copied().unwrap_or(0);
+                    let low = low.get_mut(usize::from(byte & 15));
+                    let high = high.get_mut(usize::from(byte >> 4));
+                    low.into_iter().chain(high).for_each(|held| *held |= buckets);
                 }
             }
         }
@@ -69,12 +71,13 @@ impl Blocks {
         let half = |table: &[u8; 16], at: u8| table.get(usize::from(at)).copied().unwrap_or(0);
         let mut base = from;
         while let Some(block) = block(text, base) {
-            let fits = |place: &usize| {
-                let window = block.iter().skip(*place).zip(self.low.iter().zip(&self.high));
-                window
-                    .fold(0xff, |all, (byte, (low, high))| all & half(low, byte & 15) & half(high, byte >> 4))
-                    != 0
+            let round = |place: usize, low: &[[u8; 16]; WINDOW], high: &[[u8; 16]; WINDOW]| {
+                let window = block.iter().skip(place).zip(low.iter().zip(high));
+                let both = window.map(|(byte, (low, high))| half(low, byte & 15) & half(high, byte >> 4));
+                both.fold(0xff, |all, both| all & both)
             };
+            let rounds = || self.low.iter().zip(&self.high);
+            let fits = |place: &usize| rounds().any(|(low, high)| round(*place, low, high) != 0);
             let places = (0..PLACES).filter(fits).fold(0, |all, place| all | bit(place));
             if places != 0 {
                 return Found { base, places };
@@ -93,20 +96,23 @@ impl Blocks {
             // SAFETY: sixteen bytes are read of an array of sixteen; the instruction asks for no alignment.
             unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
         };
-        let (low, high) = (self.low.each_ref().map(table), self.high.each_ref().map(table));
+        let tables = |tables: &[[u8; 16]; WINDOW]| tables.each_ref().map(table);
+        let (low, high) = (self.low.each_ref().map(tables), self.high.each_ref().map(tables));
         let mut base = from;
         while let Some(block) = block(text, base) {
-            let mut fits = _mm_set1_epi8(-1);
-            for (at, (low, high)) in low.iter().zip(&high).enumerate() {
+            let mut fits = [_mm_set1_epi8(-1); ROUNDS];
+            for at in 0..WINDOW {
                 let Some(bytes) = block.get(at..).and_then(|rest| rest.first_chunk()) else { break };
                 let bytes = table(bytes);
                 let upper = _mm_and_si128(_mm_srli_epi16::<4>(bytes), half);
-                let both = _mm_and_si128(
-                    _mm_shuffle_epi8(*low, _mm_and_si128(bytes, half)),
-                    _mm_shuffle_epi8(*high, upper),
-                );
-                fits = _mm_and_si128(fits, both);
+                let lower = _mm_and_si128(bytes, half);
+                for (fits, (low, high)) in fits.iter_mut().zip(low.iter().zip(&high)) {
+                    let (Some(low), Some(high)) = (low.get(at), high.get(at)) else { break };
+                    let both = _mm_and_si128(_mm_shuffle_epi8(*low, lower), _mm_shuffle_epi8(*high, upper));
+                    *fits = _mm_and_si128(*fits, both);
+                }
             }
+            let fits = fits.into_iter().fold(_mm_setzero_si128(), |all, fits| _mm_or_si128(all, fits));
             let none = _mm_movemask_epi8(_mm_cmpeq_epi8(fits, _mm_setzero_si128()));
             let places = !u16::try_from(none & 0xffff).unwrap_or(0);
             if places != 0 {
@@ -125,19 +131,22 @@ impl Blocks {
             // SAFETY: sixteen bytes are read of an array of sixteen; the instruction asks for no alignment.
             unsafe { v128_load(bytes.as_ptr().cast()) }
         };
-        let (low, high) = (self.low.each_ref().map(table), self.high.each_ref().map(table));
+        let tables = |tables: &[[u8; 16]; WINDOW]| tables.each_ref().map(table);
+        let (low, high) = (self.low.each_ref().map(tables), self.high.each_ref().map(tables));
         let mut base = from;
         while let Some(block) = block(text, base) {
-            let mut fits = u8x16_splat(0xff);
-            for (at, (low, high)) in low.iter().zip(&high).enumerate() {
+            let mut fits = [u8x16_splat(0xff); ROUNDS];
+            for at in 0..WINDOW {
                 let Some(bytes) = block.get(at..).and_then(|rest| rest.first_chunk()) else { break };
                 let bytes = table(bytes);
-                let both = v128_and(
-                    u8x16_swizzle(*low, v128_and(bytes, half)),
-                    u8x16_swizzle(*high, u8x16_shr(bytes, 4)),
-                );
-                fits = v128_and(fits, both);
+                let (lower, upper) = (v128_and(bytes, half), u8x16_shr(bytes, 4));
+                for (fits, (low, high)) in fits.iter_mut().zip(low.iter().zip(&high)) {
+                    let (Some(low), Some(high)) = (low.get(at), high.get(at)) else { break };
+                    *fits =
+                        v128_and(*fits, v128_and(u8x16_swizzle(*low, lower), u8x16_swizzle(*high, upper)));
+                }
             }
+            let fits = fits.into_iter().fold(u8x16_splat(0), |all, fits| v128_or(all, fits));
             if v128_any_true(fits) {
                 return Found { base, places: u8x16_bitmask(u8x16_ne(fits, u8x16_splat(0))) };
             }
@@ -170,8 +179,8 @@ mod tests {
             from in 1usize..40,
         ) {
             let held = |at: usize, byte: u8| sets[at * 4 + usize::from(byte >> 6)] >> (byte & 63) & 1 == 1;
-            let some = |at: usize, byte: u8| if held(at, byte) { 1 << (at % 3) | 16 } else { 8 };
-            for blocks in [Blocks::new(some), Blocks::new(|at, byte| u8::from(held(at, byte)))] {
+            let some = |at: usize, byte: u8| if held(at, byte) { 1 << (at % 3) | 1 << 9 } else { 1 << 8 };
+            for blocks in [Blocks::new(some), Blocks::new(|at, byte| u16::from(held(at, byte)))] {
                 let mut at = from;
                 loop {
                     let found = blocks.find(&text, at);
@@ -187,7 +196,7 @@ mod tests {
 
         #[test]
         fn no_place_is_missed(text in proptest::collection::vec(0x2eu8..0x7b, 21..120)) {
-            let fits = |at: usize, byte: u8| u8::from(at == 0 || byte.is_ascii_digit()) | u8::from(byte == b'x') << 1;
+            let fits = |at: usize, byte: u8| u16::from(at == 0 || byte.is_ascii_digit()) << 8 | u16::from(byte == b'x');
             let blocks = Blocks::new(fits);
             let mut at = 1;
             loop {

@@ -1,6 +1,6 @@
 //! Where a value may start, by five bytes: the one before it and its first four.
 //!
-//! Eight buckets of detectors (one of them literals) each have five sets of bytes. A place is proposed when all five
+//! Sixteen buckets of detectors (one of them literals) each have five sets of bytes. A place is proposed when all five
 //! bytes around it lie in the sets of one bucket. More is proposed than matches, never less. Sixteen places at once
 //! are sorted out by vectors ([`super::blocks`]), what is left one by one.
 use super::blocks::{Blocks, PLACES};
@@ -8,7 +8,11 @@ use super::literals::Literals;
 use super::plan::Enabled;
 
 /// The bucket of literals.
-const LITERAL: u8 = 0x80;
+const LITERAL: u128 = 1 << 15;
+/// All buckets, in the lowest lane.
+const ALL: u128 = 0xffff;
+/// Bits of a lane.
+const LANE: u32 = 16;
 /// The bytes of a value that are looked at.
 const DEPTH: usize = 4;
 
@@ -22,13 +26,13 @@ pub struct Proposal {
     pub literal: bool,
 }
 
-/// For each byte, the buckets it fits: the lowest eight bits as a value's fourth byte, the next as its third, and so
-/// on; the fifth eight as the byte before it.
+/// For each byte, the buckets it fits, in lanes of sixteen bits: the lowest as a value's fourth byte, the next as its
+/// third, and so on; the fifth as the byte before it.
 pub struct Fingerprints {
-    fits: Box<[u64; 256]>,
+    fits: Box<[u128; 256]>,
     blocks: Blocks,
-    /// For each set of buckets, the plan's groups with a detector in one of them, as bits.
-    groups: Box<[u32; 256]>,
+    /// The plan's groups with a detector in each bucket, as bits.
+    groups: [u32; 16],
     empty: bool,
     /// Some value may be shorter than what is looked at.
     short: bool,
@@ -45,14 +49,14 @@ pub struct Seen {
 
 impl Fingerprints {
     pub fn new(groups: &[Enabled], literals: &Literals) -> Self {
-        let mut fits = Box::new([0u64; 256]);
-        let mut held = [0u32; 8];
+        let mut fits = Box::new([0u128; 256]);
+        let mut held = [0u32; 16];
         let mut short = false;
         for (group, at) in groups.iter().zip(0u32..) {
             let beginnings = group.tables.beginnings.iter().zip(group.detectors.iter()).zip(0u32..);
             for ((sets, detector), bit) in beginnings.filter(|(_, bit)| group.has(*bit)) {
                 let Some(sets) = sets else { continue };
-                let bucket = 1u64.wrapping_shl(detector.bucket);
+                let bucket = 1u128.wrapping_shl(detector.bucket);
                 let held = usize::try_from(detector.bucket).ok().and_then(|bucket| held.get_mut(bucket));
                 if let Some(held) = held {
                     *held |= 1u32.wrapping_shl(at);
@@ -60,7 +64,7 @@ impl Fingerprints {
                 short |= sets.last() == Some(&[u64::MAX; 4]);
                 for (fits, byte) in fits.iter_mut().zip(0u8..=255) {
                     let before = group.startable(group.after(byte)).wrapping_shr(bit) & 1 == 1;
-                    *fits |= if before { bucket << 32 } else { 0 };
+                    *fits |= if before { lane(bucket, 0) } else { 0 };
                     for (set, depth) in sets.iter().zip(1u32..) {
                         *fits |= if holds(set, byte) { lane(bucket, depth) } else { 0 };
                     }
@@ -68,25 +72,19 @@ impl Fingerprints {
             }
         }
         for literal in literals.iter() {
-            fits.iter_mut().for_each(|fits| *fits |= u64::from(LITERAL) << 32);
+            fits.iter_mut().for_each(|fits| *fits |= lane(LITERAL, 0));
             for (byte, depth) in literal.iter().take(DEPTH).zip(1u32..) {
                 if let Some(fits) = fits.get_mut(usize::from(*byte)) {
-                    *fits |= lane(LITERAL.into(), depth);
+                    *fits |= lane(LITERAL, depth);
                 }
             }
         }
-        let mut of_buckets = Box::new([0; 256]);
-        for (groups, buckets) in of_buckets.iter_mut().zip(0u32..) {
-            let held = held.iter().zip(0u32..).filter(|(_, bucket)| buckets.wrapping_shr(*bucket) & 1 == 1);
-            *groups = held.fold(0, |all, (groups, _)| all | groups);
-        }
         let blocks = Blocks::new(|at, byte| {
             let fits = fits.get(usize::from(byte)).copied().unwrap_or(0);
-            let lane = u32::try_from(at).map_or(0, |at| 32u32.wrapping_sub(at.wrapping_mul(8)));
-            u8::try_from(fits.wrapping_shr(lane) & 0xff).unwrap_or(0)
+            u32::try_from(at).map_or(0, |at| down(fits, at))
         });
-        let empty = fits.iter().all(|fits| fits & 0xff == 0);
-        Self { fits, blocks, groups: of_buckets, empty, short }
+        let empty = fits.iter().all(|fits| fits & ALL == 0);
+        Self { fits, blocks, groups: held, empty, short }
     }
 
     /// The first place at or after `at` where a value may start, if `plausible` leaves any of the groups that it is
@@ -105,9 +103,9 @@ impl Fingerprints {
         if self.empty {
             return None;
         }
-        let propose = |at: usize, buckets: u64| {
+        let propose = |at: usize, buckets: u128| {
             let groups = plausible(at, self.groups(buckets));
-            let literal = buckets & u64::from(LITERAL) != 0;
+            let literal = buckets & LITERAL != 0;
             (groups != 0 || literal).then_some(Proposal { at, groups, literal })
         };
         if at == 0 && text.len() > PLACES {
@@ -145,15 +143,15 @@ impl Fingerprints {
         at: usize,
         before: u8,
         end: bool,
-        propose: impl Fn(usize, u64) -> Option<Proposal>,
+        propose: impl Fn(usize, u128) -> Option<Proposal>,
     ) -> Option<Proposal> {
         let first = at.checked_sub(1).and_then(|at| text.get(at)).copied().unwrap_or(before);
-        let mut fitting = self.of(first) & 0xff << 32;
+        let mut fitting = self.of(first) & lane(ALL, 0);
         for (place, byte) in (at..).zip(text.get(at..)?) {
             // The bucket's bit travels down the lanes, one a byte, as long as each byte fits.
-            fitting = (fitting >> 8 | 0xff << 32) & self.of(*byte);
-            if fitting & 0xff != 0
-                && let Some(proposal) = propose(place.wrapping_sub(3), fitting & 0xff)
+            fitting = (fitting >> LANE | lane(ALL, 0)) & self.of(*byte);
+            if fitting & ALL != 0
+                && let Some(proposal) = propose(place.wrapping_sub(3), fitting & ALL)
             {
                 return Some(proposal);
             }
@@ -162,8 +160,7 @@ impl Fingerprints {
             return None;
         }
         [3u32, 2, 1].into_iter().find_map(|seen| {
-            let lane = 32u32.wrapping_sub(seen.wrapping_mul(8));
-            let fits = fitting.wrapping_shr(lane) & 0xff;
+            let fits = u128::from(down(fitting, seen));
             let start = text.len().checked_sub(usize::try_from(seen).ok()?).filter(|&start| start >= at)?;
             if fits != 0 { propose(start, fits) } else { None }
         })
@@ -171,28 +168,41 @@ impl Fingerprints {
 
     /// The buckets that fit a place, if any; the text has all four bytes.
     #[inline(always)]
-    fn at(&self, text: &[u8], place: usize, before: u8) -> Option<u64> {
+    fn at(&self, text: &[u8], place: usize, before: u8) -> Option<u128> {
         let before = place.checked_sub(1).and_then(|at| text.get(at)).copied().unwrap_or(before);
         let [a, b, c, d] = *text.get(place..)?.first_chunk::<DEPTH>()?;
-        let first = self.of(before) >> 32 & self.of(a) >> 24 & self.of(b) >> 16;
-        let fits = first & self.of(c) >> 8 & self.of(d) & 0xff;
-        (fits != 0).then_some(fits)
+        let start = down(self.of(before), 0) & down(self.of(a), 1) & down(self.of(b), 2);
+        let fits = start & down(self.of(c), 3) & down(self.of(d), 4);
+        (fits != 0).then_some(fits.into())
     }
 
     #[inline(always)]
-    fn groups(&self, buckets: u64) -> u32 {
-        usize::try_from(buckets).ok().and_then(|buckets| self.groups.get(buckets)).copied().unwrap_or(0)
+    fn groups(&self, buckets: u128) -> u32 {
+        let (mut left, mut groups) = (buckets, 0);
+        while left != 0 {
+            let bucket = usize::try_from(left.trailing_zeros()).unwrap_or(0);
+            groups |= self.groups.get(bucket).copied().unwrap_or(0);
+            left &= left.wrapping_sub(1);
+        }
+        groups
     }
 
     #[inline(always)]
-    fn of(&self, byte: u8) -> u64 {
+    fn of(&self, byte: u8) -> u128 {
         self.fits.get(usize::from(byte)).copied().unwrap_or(0)
     }
 }
 
-/// The buckets, in the lane of a value's byte at a depth counted from one.
-fn lane(buckets: u64, depth: u32) -> u64 {
-    buckets.wrapping_shl(32u32.wrapping_sub(depth.wrapping_mul(8)))
+/// The buckets, in the lane of a place: 0 for the byte before the value, 1 for its first byte, and so on.
+#[inline(always)]
+fn lane(buckets: u128, place: u32) -> u128 {
+    buckets.wrapping_shl(LANE.wrapping_mul(4u32.wrapping_sub(place)))
+}
+
+/// The buckets in the lane of a place.
+#[inline(always)]
+fn down(fits: u128, place: u32) -> u16 {
+    u16::try_from(fits.wrapping_shr(LANE.wrapping_mul(4u32.wrapping_sub(place))) & ALL).unwrap_or(0)
 }
 
 pub fn holds(set: &[u64; 4], byte: u8) -> bool {
