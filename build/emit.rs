@@ -18,7 +18,6 @@ pub fn tables(table: &Table, groups: &[Group<'_>], tables: &[Tables]) -> String 
     let (of, places) = buckets::assign(&beginnings);
     let sets: Vec<[Set; 4]> = places.iter().map(|[_, sets @ ..]| *sets).collect();
     let mut of = of.into_iter();
-    out.push_str("#[expect(dead_code, reason = \"for groups that are made later\")]\n");
     array(&mut out, "BUCKETS", "[[u64; 4]; 4]", &sets);
     let _ = writeln!(out, "pub static GROUPS: [Group; {}] = [", groups.len());
     for (group, tables) in groups.iter().zip(tables) {
@@ -86,7 +85,7 @@ fn detector(out: &mut String, table: &Table, at: usize, bucket: Option<usize>) {
     let entity = table.entities().iter().position(|&entity| entity == d.entity).unwrap_or(0);
     let _ = writeln!(
         out,
-        "Detector {{ entity: Entity({entity}), order: {at}, bucket: {}, validator: {}, gate: {}, context: {} }},",
+        "Detector {{ bucket: {}, validator: {}, gate: {}, finder: Finder {{ entity: Entity({entity}), order: {at}, context: {} }} }},",
         bucket.unwrap_or(0),
         validator(d),
         gate(d),
@@ -123,13 +122,13 @@ fn entities(out: &mut String, table: &Table) {
     let names = table.entities();
     array(out, "ENTITIES", "&str", &names);
     let place = |entity: &str| names.iter().position(|&known| known == entity).unwrap_or(0);
-    let add = |set: &mut Set, entity: &str| set[place(entity) / 64] |= 1 << (place(entity) % 64);
-    let mut sets: Vec<(&str, Set)> = Vec::new();
-    let mut unasked = [0; 4];
+    let add = |set: &mut [u64; 8], entity: &str| set[place(entity) / 64] |= 1 << (place(entity) % 64);
+    let mut sets: Vec<(&str, [u64; 8])> = Vec::new();
+    let mut unasked = [0; 8];
     for d in &table.detectors {
         for set in &d.sets {
             let at = sets.iter().position(|(name, _)| name == set).unwrap_or_else(|| {
-                sets.push((set, [0; 4]));
+                sets.push((set, [0; 8]));
                 sets.len() - 1
             });
             add(&mut sets[at].1, &d.entity);
@@ -138,7 +137,7 @@ fn entities(out: &mut String, table: &Table) {
             add(&mut unasked, &d.entity);
         }
     }
-    array(out, "SETS", "(&str, [u64; 4])", &sets);
+    array(out, "SETS", "(&str, [u64; 8])", &sets);
     array(out, "USUAL", "u64", &unasked);
 }
 

@@ -1,12 +1,12 @@
 //! The table of detectors as it is written.
 use serde::Deserialize;
 
-use crate::grammar::{self, Bytes, Fault, MOST_PATTERNS, Row};
+use crate::grammar::{self, Bytes, Fault, MOST_PATTERNS, Row, Side};
 
 /// Candidates are found by a value's first four bytes, or by an anchor.
 const SHORTEST: usize = 4;
-/// Entities have numbers of eight bits; some are left for a policy set's own.
-const MOST_ENTITIES: usize = 240;
+/// Entities have numbers of nine bits; some are left for a policy set's own.
+const MOST_ENTITIES: usize = 320;
 /// The groups of rows that name none.
 const GENERAL: &str = "general";
 const ANCHORED: &str = "anchored";
@@ -205,13 +205,17 @@ pub fn compile(table: &Table, groups: &[Group<'_>]) -> Result<Vec<grammar::Table
         work: usize::MAX,
         bytes: 500 * 1024,
         minimise: true,
-        shortest: SHORTEST,
+        checked: true,
     };
     let compile = |group: &Group<'_>| {
         let told = |fault: Fault| {
             let row =
                 fault.row.and_then(|at| group.rows.get(at)).map(|&at| table.detectors[at].entity.as_str());
-            format!("{} (group {}): {}", row.unwrap_or("the patterns together"), group.name, fault.why)
+            let side = fault.side.map_or("", |side| match side {
+                Side::Before => "not_after ",
+                Side::After => "not_before ",
+            });
+            format!("{} (group {}): {side}{}", row.unwrap_or("the patterns together"), group.name, fault.why)
         };
         if group.rows.len() > MOST_PATTERNS {
             return Err(format!("group {}: more than {MOST_PATTERNS} rows: split it", group.name));

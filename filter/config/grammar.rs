@@ -57,6 +57,11 @@ pub(super) fn entity(text: &str) -> Result<(), Fault> {
     Err(fault.help("entities are written as `EMAIL_ADDRESS`"))
 }
 
+/// Text that is judged where it is compiled.
+pub(super) fn filled(text: &str, what: &str) -> Result<(), Fault> {
+    if text.trim().is_empty() { Err(Fault::new(format!("is an empty {what}"))) } else { Ok(()) }
+}
+
 /// Text that is not empty; `$${` stands for `${`.
 pub(super) fn literal(text: &str) -> Result<String, Fault> {
     let parts = split_template(text)?;

@@ -37,7 +37,6 @@ pub(super) const LATER: &[Later] = &[
     later("policies[].mask.response.operator = redact", "masks that leave nothing"),
     later("policies[].mask.response.operator = pseudonym", "masks that keep equal values equal"),
     later("policies[].mask.response.overrides", "operators for single entities"),
-    later("detectors", "detectors beside the built-in ones"),
     later("approvals", "the service that asks a human"),
     later("rate_limit_service", "the service that keeps global budgets"),
     later("audit.capture = masked", "prompts and answers in records, masked"),

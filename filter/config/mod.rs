@@ -11,6 +11,7 @@ mod audit;
 pub mod bundle;
 mod check;
 mod connections;
+mod detectors;
 #[cfg(test)]
 mod faults;
 mod grammar;

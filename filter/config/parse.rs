@@ -6,7 +6,7 @@ use super::node::{Node, Value};
 use super::policies::MODES;
 use super::problem::{Problem, elsewhere, shown};
 use super::set::{Connection, Expose, Issuer, Place, PolicySet, Unmatched};
-use super::{advice, audit, check, connections, issuers, policies, read, tables};
+use super::{advice, audit, check, connections, detectors, issuers, policies, read, tables};
 
 const UNMATCHED: &[(&str, Unmatched)] =
     &[("deny", Unmatched::Deny), ("allow", Unmatched::Allow), ("monitor", Unmatched::Monitor)];
@@ -82,6 +82,7 @@ fn assemble(root: &Node, problems: &mut Vec<Problem>) -> PolicySet {
             .filter_map(|node| connections::read(node, &names, problems))
             .collect(),
         policies: section("policies").iter().filter_map(|node| policies::read(node, problems)).collect(),
+        detectors: section("detectors").iter().filter_map(|node| detectors::read(node, problems)).collect(),
         audit: root.get("audit").and_then(audit::read),
         unmatched: read::choice(root, "unmatched", UNMATCHED).unwrap_or_default(),
         expose: read::choice(root, "expose", EXPOSE).unwrap_or_default(),

@@ -19,7 +19,7 @@ pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Policy> {
     Some(Policy {
         name: read::located(node, "name")?,
         mode: read::choice(node, "mode", MODES),
-        allow: read::condition(node, "allow")?,
+        allow: read::verbatim(node, "allow")?,
         rules,
         mask_response: node.get("mask").and_then(|mask| mask.get("response")).map(mask),
         uninspected,
@@ -56,7 +56,7 @@ fn rule(node: &Node, problems: &mut Vec<Problem>) -> Option<Rule> {
     Some(Rule {
         name: read::located(node, "name")?,
         effect,
-        condition: read::condition(node, key)?,
+        condition: read::verbatim(node, key)?,
         message: read::located(node, "message"),
         mode: read::choice(node, "mode", MODES),
     })

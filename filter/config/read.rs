@@ -25,8 +25,8 @@ fn plain(node: &Node) -> Option<String> {
     grammar::literal(node.text()?).ok()
 }
 
-/// A condition, which is never unescaped.
-pub(super) fn condition(node: &Node, key: &str) -> Option<Located<String>> {
+/// A text that is never unescaped, such as a condition.
+pub(super) fn verbatim(node: &Node, key: &str) -> Option<Located<String>> {
     let node = node.get(key)?;
     Some(Located { value: node.text()?.to_owned(), place: node.place.clone() })
 }

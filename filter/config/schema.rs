@@ -96,4 +96,7 @@ pub(super) const PATH: Form = form("a path", grammar::path);
 pub(super) const URI: Form = form("an absolute URI", |text| grammar::uri(text).map(drop));
 pub(super) const CLAIM: Form = form("a dotted path", |text| grammar::claim_path(text).map(drop));
 pub(super) const ENTITY: Form = form("an entity", grammar::entity);
+pub(super) const PATTERN: Form = form("a pattern", |text| grammar::filled(text, "pattern"));
+pub(super) const CLASS: Form = form("a class of bytes such as `[0-9]`, or nothing", |_| Ok(()));
+pub(super) const WORD: Form = form("a word", |text| grammar::filled(text, "word"));
 pub(super) const REVISION: Form = form("a revision", grammar::revision);

@@ -73,6 +73,8 @@ pub struct PolicySet {
     pub connections: Vec<Connection>,
     /// The policies that connections name.
     pub policies: Vec<Policy>,
+    /// Detectors beside the built-in ones.
+    pub detectors: Vec<Detector>,
     /// Where records go.
     pub audit: Option<Audit>,
     /// For requests that match no connection.
@@ -275,6 +277,38 @@ pub enum Operator {
     /// `<EMAIL_ADDRESS>`.
     #[default]
     Replace,
+}
+
+/// A detector beside the built-in ones.
+#[derive(Debug, Clone)]
+pub struct Detector {
+    /// The entity that it finds.
+    pub name: Located<String>,
+    /// What a value looks like.
+    pub finds: Finds,
+    /// Phrases, one of which must stand before a value; empty: no matter what stands there.
+    pub context: Vec<Located<String>>,
+}
+
+/// What a value looks like.
+#[derive(Debug, Clone)]
+pub enum Finds {
+    /// A pattern.
+    Pattern {
+        /// In the grammar of the built-in detectors.
+        pattern: Located<String>,
+        /// A class of bytes after which no value starts.
+        not_after: Option<Located<String>>,
+        /// A class of bytes before which no value ends.
+        not_before: Option<Located<String>>,
+    },
+    /// One of some words.
+    Words {
+        /// The words, with the place of their list.
+        words: Located<Vec<String>>,
+        /// Whether the case of ASCII letters does not matter.
+        ignore_case: bool,
+    },
 }
 
 /// Kinds of traffic that cannot be looked at.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::schema::{
-    AUTHORITY, CLAIM, CONDITION, ENTITY, HEADER, Key, Kind, METHOD, NAME, Need, PATH, PATH_PREFIX, PREFIX,
-    REVISION, Section, TEMPLATE, TEXT, URI,
+    AUTHORITY, CLAIM, CLASS, CONDITION, ENTITY, HEADER, Key, Kind, METHOD, NAME, Need, PATH, PATH_PREFIX,
+    PATTERN, PREFIX, REVISION, Section, TEMPLATE, TEXT, URI, WORD,
 };
 use super::set::Kind as Uninspected;
 
@@ -68,6 +68,12 @@ pub(super) const SET: Section = Section {
             "What callers may reach. The first that matches a request is taken.",
         ),
         may("policies", Kind::List(&Kind::Section(&POLICY)), "", "What may be asked and what may be seen."),
+        may(
+            "detectors",
+            Kind::List(&Kind::Section(&DETECTOR)),
+            "the built-in ones",
+            "What is found beside the built-in entities.",
+        ),
         may("audit", Kind::Section(&AUDIT), "no records", "Where records go."),
         may(
             "unmatched",
@@ -307,6 +313,53 @@ pub(super) const MASK: Section = Section {
             Kind::Choice(&["replace"]),
             "`replace`",
             "What stands in their place: `replace` puts `<EMAIL_ADDRESS>`.",
+        ),
+    ],
+};
+
+pub(super) const DETECTOR: Section = Section {
+    title: "Detectors",
+    keys: &[
+        must(
+            "name",
+            Kind::Text(&ENTITY),
+            "The entity that it finds, as masks and `prompt.entities` name it. Several may find the same, also a built-in one.",
+        ),
+        may(
+            "pattern",
+            Kind::Text(&PATTERN),
+            "",
+            "What a value looks like: a regular expression over ASCII without look-around, such as `EMP-[0-9]{6}`. Either this or `words`.",
+        ),
+        may(
+            "not_after",
+            Kind::Text(&CLASS),
+            "`[0-9A-Za-z_]`",
+            "A class of characters right after which no value of the pattern starts; empty text: it may start anywhere.",
+        ),
+        may(
+            "not_before",
+            Kind::Text(&CLASS),
+            "the same; empty for a pattern without an end",
+            "A class of characters right before which no value of the pattern ends.",
+        ),
+        may(
+            "words",
+            Kind::List(&Kind::Text(&WORD)),
+            "",
+            "The values themselves, each found as a whole word. At most 100000 in the set.",
+        ),
+        may(
+            "ignore_case",
+            Kind::Flag,
+            "`false`",
+            "Whether capital and small ASCII letters of words are the same.",
+        ),
+        may(
+            "context",
+            Kind::List(&Kind::Text(&WORD)),
+            "none is needed",
+            "Words or phrases: a value counts only where one of them stands within the 48 bytes before it, in any case.",
         ),
     ],
 };

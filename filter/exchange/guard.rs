@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::detectors;
 use crate::config::Problem;
 use crate::config::set::{
     self, Bundle, Connection, Effect, Expose, JwksSource, Located, Mode, Place, Protocol, Template,
@@ -97,7 +98,7 @@ impl Guard {
     pub fn compile(bundle: &Bundle, env: Option<&Env<'_>>) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let set = &bundle.set;
-        let catalogue = Catalogue::built_in();
+        let catalogue = detectors::compile(&set.detectors, &mut problems);
         let mut policies = BTreeMap::new();
         for policy in &set.policies {
             if let Some(compiled) = compile_policy(policy, bundle, &catalogue, &mut problems) {
@@ -371,5 +372,50 @@ mod tests {
             assert_eq!(fill(&template, &|_| missing.clone(), &mut secrets, &mut problems), None);
         }
         assert_eq!(problems.len(), 3);
+    }
+    /// What compiling a set with these detectors and this list of masked entities tells.
+    fn told(detectors: &serde_json::Value, entity: &str) -> Vec<String> {
+        let set = serde_json::json!({
+            "version": 1,
+            "issuers": [{ "name": "i", "issuer": "https://i", "audiences": ["a"], "jwks": { "cluster": "c" } }],
+            "connections": [
+                { "name": "c", "protocol": "openai", "policy": "p", "match": { "path_prefix": "/" } },
+            ],
+            "policies": [{ "name": "p", "allow": "true", "mask": { "response": { "entities": [entity] } } }],
+            "detectors": detectors,
+        });
+        let mut root = crate::config::json::read(set.to_string().as_bytes()).unwrap();
+        assert_eq!(root.settle(), []);
+        let (bundle, _) = Bundle::of(&root, "abc", set::HostPromises::default()).unwrap();
+        let problems = Guard::compile(&bundle, None).map_or_else(|problems| problems, |_| Vec::new());
+        problems.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_set_finds_what_its_own_detectors_describe() {
+        let detectors = serde_json::json!([
+            { "name": "CODENAME", "words": ["Bluebird"] },
+            { "name": "CODENAME", "pattern": "XB-[0-9]{2}", "context": ["project"] },
+        ]);
+        assert_eq!(told(&detectors, "CODENAME"), [""; 0]);
+        let unknown =
+            "policies[0].mask.response.entities[0]: no detector finds CODENAMES; did you mean CODENAME?";
+        assert_eq!(told(&detectors, "CODENAMES"), [unknown]);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_detector_is_told_at_its_place_and_nothing_else() {
+        let words = serde_json::json!([{ "name": "CODENAME", "words": ["Bluebird", "B"] }]);
+        let short = "detectors[0].words[1]: `B` has 1 bytes; a word has 2 to 256";
+        assert_eq!(told(&words, "CODENAME"), [short]);
+        let pattern =
+            serde_json::json!([{ "name": "SET", "pattern": "ab.c" }, { "name": "PII", "words": ["ab"] }]);
+        assert_eq!(
+            told(&pattern, "SET"),
+            [
+                "detectors[0].pattern: bytes beyond ASCII (also by `.` and `[^…]`): list the bytes that may stand there",
+                "detectors[1].name: PII is a set of entities: choose another name",
+            ]
+        );
     }
 }

@@ -18,9 +18,10 @@
 //! | [`metrics`] | the table of metrics |
 
 pub mod answer;
+pub mod detectors;
 #[cfg(test)]
 mod fake;
-pub mod guard;
+mod guard;
 pub mod head;
 mod inquiry;
 mod keys;

@@ -3,11 +3,13 @@ use std::fmt;
 use std::rc::Rc;
 
 use super::entity::{Entities, Found, UPSTREAM_CREDENTIAL};
+use super::lexicon::Lexicon;
+use super::own::{Own, OwnDetector, OwnFault};
 use super::tables::{AnyGroup, ENTITIES, GROUPS, SETS, USUAL};
 use super::text::Entity;
 
 /// The name of [`UPSTREAM_CREDENTIAL`].
-const CREDENTIAL: &str = "UPSTREAM_CREDENTIAL";
+pub(super) const CREDENTIAL: &str = "UPSTREAM_CREDENTIAL";
 
 /// The entities that are known: the built-in ones, and a policy set's own. Clones are cheap.
 #[derive(Clone)]
@@ -17,6 +19,7 @@ struct Known {
     /// Names of a policy set's own entities, which are numbered after the built-in ones.
     own: Vec<Box<str>>,
     groups: Vec<AnyGroup>,
+    lexicons: Vec<Rc<Lexicon>>,
     /// `<NAME>` for each entity, by number.
     replacements: Vec<Box<[u8]>>,
 }
@@ -46,14 +49,26 @@ impl Default for Catalogue {
 impl Catalogue {
     /// The built-in entities alone.
     pub fn built_in() -> Self {
-        Self::with(Vec::new(), Vec::new())
+        Self::of(Own::default())
     }
 
-    fn with(own: Vec<Box<str>>, groups: Vec<AnyGroup>) -> Self {
-        let groups = GROUPS.iter().map(AnyGroup::BuiltIn).chain(groups).collect();
-        let names = ENTITIES.iter().copied().chain(own.iter().map(|name| &**name));
+    /// The built-in entities and a policy set's own, with everything that is wrong with the set's detectors. Where
+    /// something is, the catalogue knows the names that stand, so that what refers to them is not at fault too.
+    pub fn with_own(detectors: &[OwnDetector]) -> (Self, Vec<OwnFault>) {
+        let (own, faults) = Own::compile(detectors);
+        (Self::of(own), faults)
+    }
+
+    fn of(own: Own) -> Self {
+        let names = ENTITIES.iter().copied().chain(own.names.iter().map(|name| &**name));
         let replacements = names.map(|name| format!("<{name}>").into_bytes().into_boxed_slice()).collect();
-        Self(Rc::new(Known { own, groups, replacements }))
+        let groups = GROUPS.iter().map(AnyGroup::BuiltIn).chain(own.groups.into_iter().map(AnyGroup::Own));
+        Self(Rc::new(Known {
+            groups: groups.collect(),
+            lexicons: own.lexicons,
+            replacements,
+            own: own.names,
+        }))
     }
 
     /// The entities that a name stands for: an entity's own (`EMAIL_ADDRESS`), or a set's (`PII`).
@@ -110,8 +125,18 @@ impl Catalogue {
         SETS.iter().map(|&(name, _)| name)
     }
 
+    /// Bytes that a policy set's own detectors take.
+    pub fn own_bytes(&self) -> usize {
+        let groups = self.0.groups.iter().skip(GROUPS.len()).map(|group| group.tables.bytes());
+        groups.chain(self.0.lexicons.iter().map(|lexicon| lexicon.bytes())).fold(0, usize::saturating_add)
+    }
+
     pub(super) fn groups(&self) -> &[AnyGroup] {
         &self.0.groups
+    }
+
+    pub(super) fn lexicons(&self) -> &[Rc<Lexicon>] {
+        &self.0.lexicons
     }
 
     fn entities(&self) -> impl Iterator<Item = (Entity, &str)> {

@@ -39,6 +39,14 @@ struct Words {
     words: Vec<Range<usize>>,
 }
 
+impl Context {
+    /// The words of a phrase, in small letters: runs of ASCII letters and digits, and of what is beyond ASCII.
+    pub fn phrase(text: &str) -> Vec<Cow<'static, str>> {
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c.is_ascii());
+        words.filter(|word| !word.is_empty()).map(|word| word.to_ascii_lowercase().into()).collect()
+    }
+}
+
 impl Past {
     pub fn new() -> Self {
         Self { bytes: [0; KEPT], len: 0 }
@@ -46,7 +54,13 @@ impl Past {
 
     /// Takes the next bytes of the text.
     pub fn pass(&mut self, text: &[u8]) {
-        if !text.is_empty() {
+        if let Some(old) = KEPT.checked_sub(text.len()).filter(|_| !text.is_empty()) {
+            self.bytes.copy_within(text.len().., 0);
+            if let Some(place) = self.bytes.get_mut(old..) {
+                place.copy_from_slice(text);
+            }
+            self.len = self.len.saturating_add(text.len()).min(KEPT);
+        } else if !text.is_empty() {
             (self.bytes, self.len) = self.with(text);
         }
     }

@@ -2,20 +2,22 @@
 use super::text::Entity;
 
 /// The upstream credential that the filter injects: not in the table, found by its very bytes.
-pub const UPSTREAM_CREDENTIAL: Entity = Entity(255);
+pub const UPSTREAM_CREDENTIAL: Entity = Entity(511);
+
+const WORDS: usize = 8;
 
 /// A set of entities.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct Entities([u64; 4]);
+pub struct Entities([u64; WORDS]);
 
 impl Entities {
     /// No entity.
-    pub const NONE: Self = Self([0; 4]);
+    pub const NONE: Self = Self([0; WORDS]);
     /// How many there can be, with the upstream credential.
-    pub const MOST: u16 = 256;
+    pub const MOST: u16 = 512;
 
     /// The set whose bits these are.
-    pub(super) fn from_words(words: [u64; 4]) -> Self {
+    pub(super) fn from_words(words: [u64; WORDS]) -> Self {
         Self(words)
     }
 
@@ -125,12 +127,12 @@ mod tests {
 
     #[test]
     fn a_set_holds_what_was_put_into_it() {
-        let numbers = [0, 1, 63, 64, 127, 200, 255];
+        let numbers = [0, 1, 63, 64, 127, 200, 511];
         let set: Entities = numbers.map(Entity).into_iter().collect();
         assert_eq!(set.iter().map(|entity| entity.0).collect::<Vec<_>>(), numbers);
         assert_eq!(set.len(), 7);
-        assert!(!set.contains(Entity(65)) && !set.contains(Entity(256)) && !set.contains(Entity(u16::MAX)));
-        assert!(Entities::from(Entity(300)).is_empty());
+        assert!(!set.contains(Entity(65)) && !set.contains(Entity(512)) && !set.contains(Entity(u16::MAX)));
+        assert!(Entities::from(Entity(600)).is_empty());
         let other: Entities = [Entity(64), Entity(65)].into_iter().collect();
         assert_eq!(set.intersection(other), Entity(64).into());
         assert_eq!(other.without(set), Entity(65).into());

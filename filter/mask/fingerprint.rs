@@ -17,11 +17,13 @@ const LANE: u32 = 16;
 const DEPTH: usize = 4;
 
 /// What of a plan the automata have to look at from one place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Proposal {
     pub at: usize,
     /// The plan's groups, as bits.
     pub groups: u32,
+    /// The plan's lexicons, as bits.
+    pub lexicons: u32,
     /// Whether a literal may start there.
     pub literal: bool,
 }
@@ -106,7 +108,7 @@ impl Fingerprints {
         let propose = |at: usize, buckets: u128| {
             let groups = plausible(at, self.groups(buckets));
             let literal = buckets & LITERAL != 0;
-            (groups != 0 || literal).then_some(Proposal { at, groups, literal })
+            (groups != 0 || literal).then_some(Proposal { at, groups, lexicons: 0, literal })
         };
         if at == 0 && text.len() > PLACES {
             let proposal = self.at(text, 0, before).and_then(|buckets| propose(0, buckets));

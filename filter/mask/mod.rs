@@ -41,8 +41,10 @@ mod fingerprint;
 mod gates;
 #[allow(dead_code, unreachable_pub, reason = "build.rs uses the rest")]
 mod grammar;
+mod lexicon;
 mod literals;
 mod masker;
+mod own;
 mod plan;
 mod swallow;
 mod tables;
@@ -56,5 +58,6 @@ mod whole;
 pub use catalogue::{Catalogue, UnknownEntity};
 pub use entity::{Entities, Found, UPSTREAM_CREDENTIAL};
 pub use masker::Masker;
+pub use own::{Finds, OwnDetector, OwnFault, Part};
 pub use plan::Plan;
 pub use whole::mask_whole;

@@ -2,10 +2,11 @@
 use std::ops::Deref;
 use std::rc::Rc;
 
+use super::candidates::Anchored;
 use super::catalogue::Catalogue;
 use super::entity::{Entities, UPSTREAM_CREDENTIAL};
 use super::fingerprint::{Fingerprints, holds};
-use super::grammar::Anchor;
+use super::lexicon::Lexicon;
 use super::literals::Literals;
 use super::masker::Masker;
 use super::tables::{AnyGroup, Group};
@@ -27,8 +28,10 @@ pub(super) struct Prepared {
     pub catalogue: Catalogue,
     /// The groups of which something is looked for.
     pub groups: Vec<Enabled>,
-    /// Their anchors, each with its group's place.
-    pub anchors: Vec<(usize, Anchor)>,
+    /// The words looked for.
+    pub lexicons: Vec<Rc<Lexicon>>,
+    /// The groups' anchors.
+    pub anchors: Vec<Anchored>,
     /// Whether some detector asks for words before its values.
     pub asks_context: bool,
     pub literals: Literals,
@@ -61,13 +64,14 @@ impl Plan {
 
     /// Whether there is nothing to look for.
     pub fn is_empty(&self) -> bool {
-        self.whole.groups.is_empty() && self.whole.literals.is_empty()
+        self.whole.is_empty() && self.whole.literals.is_empty()
     }
 
     /// The entities it looks for.
     pub fn entities(&self) -> Entities {
         let literal = (!self.whole.literals.is_empty()).then_some(UPSTREAM_CREDENTIAL);
-        self.whole.groups.iter().flat_map(Enabled::entities).chain(literal).collect()
+        let words = self.whole.lexicons.iter().map(|lexicon| lexicon.finder.entity);
+        self.whole.groups.iter().flat_map(Enabled::entities).chain(words).chain(literal).collect()
     }
 
     /// Who knows their names.
@@ -99,24 +103,33 @@ impl Prepared {
         let literals = Literals::new(literals);
         let groups = catalogue.groups().iter().filter_map(|group| Enabled::new(group, entities));
         let groups: Vec<Enabled> = groups.take(MOST_GROUPS).collect();
+        let wanted = |lexicon: &&Rc<Lexicon>| entities.contains(lexicon.finder.entity);
+        let lexicons: Vec<Rc<Lexicon>> = catalogue.lexicons().iter().filter(wanted).cloned().collect();
         let anchors = groups.iter().enumerate().flat_map(|(index, group)| {
             let anchors = group.tables.anchors.iter().filter(|anchor| group.has(anchor.pattern));
-            anchors.map(move |anchor| (index, anchor.clone()))
+            anchors.map(move |anchor| Anchored::new(index, group, anchor))
         });
         Self {
             anchors: anchors.collect(),
-            asks_context: groups.iter().any(Enabled::asks_context),
+            asks_context: groups.iter().any(Enabled::asks_context)
+                || lexicons.iter().any(|lexicon| lexicon.finder.context.is_some()),
             fingerprints: Fingerprints::new(&groups, &literals),
             catalogue: catalogue.clone(),
             groups,
+            lexicons,
             literals,
         }
+    }
+
+    /// Whether no entity is looked for.
+    fn is_empty(&self) -> bool {
+        self.groups.is_empty() && self.lexicons.is_empty()
     }
 }
 
 impl Enabled {
     fn new(group: &AnyGroup, entities: Entities) -> Option<Self> {
-        let wanted = group.detectors.iter().zip(0u32..).filter(|(d, _)| entities.contains(d.entity));
+        let wanted = group.detectors.iter().zip(0u32..).filter(|(d, _)| entities.contains(d.finder.entity));
         let enabled = wanted.fold(0, |mask, (_, bit)| mask | 1u64.wrapping_shl(bit));
         let gated = group.detectors.iter().zip(0u32..).filter(|(d, _)| d.gate.is_some());
         let gated = enabled & gated.fold(0, |mask, (_, bit)| mask | 1u64.wrapping_shl(bit));
@@ -175,11 +188,14 @@ impl Enabled {
 
     fn entities(&self) -> impl Iterator<Item = Entity> {
         let wanted = self.detectors.iter().zip(0u32..).filter(|(_, bit)| self.has(*bit));
-        wanted.map(|(detector, _)| detector.entity)
+        wanted.map(|(detector, _)| detector.finder.entity)
     }
 
     fn asks_context(&self) -> bool {
-        self.detectors.iter().zip(0u32..).any(|(detector, bit)| self.has(bit) && detector.context.is_some())
+        self.detectors
+            .iter()
+            .zip(0u32..)
+            .any(|(detector, bit)| self.has(bit) && detector.finder.context.is_some())
     }
 }
 

@@ -23,13 +23,19 @@ pub struct Group {
 /// A row of the table, as far as the masker needs it.
 #[derive(Clone)]
 pub struct Detector {
-    pub entity: Entity,
-    /// Its place in the table.
-    pub order: u32,
     /// Detectors with like beginnings share a bucket.
     pub bucket: u32,
     pub validator: Option<fn(&[u8]) -> bool>,
     pub gate: Option<Gate>,
+    pub finder: Finder,
+}
+
+/// Who finds a value, and under which conditions.
+#[derive(Clone)]
+pub struct Finder {
+    pub entity: Entity,
+    /// Its place in the table; a policy set's own come after.
+    pub order: u32,
     pub context: Option<Context>,
 }
 
@@ -37,7 +43,6 @@ pub struct Detector {
 #[derive(Clone)]
 pub enum AnyGroup {
     BuiltIn(&'static Group),
-    #[expect(dead_code, reason = "none are made yet")]
     Own(Rc<Group>),
 }
 

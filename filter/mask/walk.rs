@@ -3,9 +3,10 @@ use std::cmp::Reverse;
 
 use super::context::Before;
 use super::fingerprint::Proposal;
+use super::lexicon::WordWalk;
 use super::plan::{Enabled, Prepared};
 use super::swallow::Swallow;
-use super::tables::START;
+use super::tables::{Finder, START};
 use super::text::Entity;
 
 /// Bytes after which a walk is decided, whatever may follow.
@@ -28,19 +29,27 @@ pub struct Walks {
     walks: Vec<Walk>,
     /// How many of them are under way; the others are kept for their memory.
     active: usize,
+    /// Those over words, each with its lexicon's place.
+    words: Vec<(usize, WordWalk)>,
     /// Whether a literal may start there too.
     pub literal: bool,
 }
 
 impl Walks {
     pub fn new() -> Self {
-        Self { walks: Vec::new(), active: 0, literal: false }
+        Self { walks: Vec::new(), active: 0, words: Vec::new(), literal: false }
     }
 
-    /// Starts afresh, after a byte, in those of the plan's groups that were proposed.
+    /// Starts afresh, after a byte, in those of the plan's groups and lexicons that were proposed.
     pub fn restart(&mut self, plan: &Prepared, before: u8, proposal: Proposal, text: &[u8]) {
         self.active = 0;
         self.literal = proposal.literal;
+        self.words.clear();
+        if proposal.lexicons != 0 {
+            let lexicons = plan.lexicons.iter().enumerate().zip(0u32..);
+            let proposed = lexicons.filter(|(_, bit)| proposal.lexicons.wrapping_shr(*bit) & 1 == 1);
+            self.words.extend(proposed.map(|((index, lexicon), _)| (index, lexicon.walk())));
+        }
         let mut left = proposal.groups;
         while left != 0 {
             let index = usize::try_from(left.trailing_zeros()).unwrap_or(0);
@@ -60,11 +69,27 @@ impl Walks {
     pub fn go(&mut self, plan: &Prepared, text: &[u8], end: bool, before: &Before<'_>) -> Verdict {
         let mut undecided = false;
         let mut best = Best::default();
+        let mut going = None;
         for walk in self.walks.iter_mut().take(self.active) {
             // Each goes as far as it can before one may leave the others waiting.
             match plan.groups.get(walk.group).and_then(|group| walk.go(group, text, end, before)) {
-                Some(other) if other.rank() > best.rank() => best = other,
+                Some(other) if other.rank() > best.rank() => {
+                    best = other;
+                    going = other.going.map(|detector| (walk.group, detector, walk.state));
+                }
                 Some(_) => {}
+                None => undecided = true,
+            }
+        }
+        for (index, walk) in &mut self.words {
+            let Some(lexicon) = plan.lexicons.get(*index) else { continue };
+            lexicon.go(walk, text, end);
+            match walk.found() {
+                Some(0) => {}
+                Some(len) => {
+                    let other = Best::of(&lexicon.finder, len, before);
+                    (best, going) = if other.rank() > best.rank() { (other, None) } else { (best, going) };
+                }
                 None => undecided = true,
             }
         }
@@ -73,8 +98,11 @@ impl Walks {
             Some(entity) => (best.len, entity),
             None => return Verdict::Nothing,
         };
-        match best.swallow {
-            Some(swallow) => Verdict::Long { len, entity, swallow },
+        match going {
+            Some((group, detector, state)) => {
+                let swallow = Swallow::new(group, detector, state, LIMIT.saturating_sub(len));
+                Verdict::Long { len, entity, swallow }
+            }
             None => Verdict::Value { len, entity },
         }
     }
@@ -104,10 +132,20 @@ struct Best {
     len: usize,
     entity: Option<Entity>,
     order: u32,
-    swallow: Option<Swallow>,
+    /// The detector whose value goes on past the limit.
+    going: Option<u32>,
 }
 
 impl Best {
+    /// A value of so many bytes, if it stands in the context that its finder asks for.
+    fn of(finder: &Finder, len: usize, before: &Before<'_>) -> Self {
+        if finder.context.as_ref().is_none_or(|context| before.holds(context)) {
+            Self { len, entity: Some(finder.entity), order: finder.order, going: None }
+        } else {
+            Self::default()
+        }
+    }
+
     /// A longer value goes first, then the detector that stands first in the table.
     fn rank(&self) -> (usize, Reverse<u32>) {
         (self.len, Reverse(self.order))
@@ -135,31 +173,32 @@ impl Walk {
 
     fn step(&mut self, group: &Enabled, text: &[u8], end: bool, before: &Before<'_>) -> Option<Best> {
         let (mut state, mut len) = (self.state, self.len);
-        let steps = group.steps();
+        let (steps, active) = (group.steps(), self.active);
         for &byte in text.get(len..).unwrap_or_default() {
             let (accept, reach) = steps.masks(state);
-            if accept & self.active != 0 {
+            if accept & active != 0 {
                 self.accept(group, accept & group.before(byte), len);
             }
-            if reach & self.active == 0 {
+            if reach & active == 0 {
                 return Some(self.longest(group, text, before));
             }
             if len == LIMIT {
-                return Some(self.past_limit(group, state, text, before));
+                self.state = state;
+                return Some(self.past_limit(group, text, before));
             }
             state = steps.step(state, byte);
             len = len.wrapping_add(1);
         }
         (self.state, self.len) = (state, len);
         let (accept, reach) = steps.masks(state);
-        if self.active & (reach | accept & !group.tables.before_any) != 0 && !end {
+        if active & (reach | accept & !group.tables.before_any) != 0 && !end {
             return None;
         }
-        if accept & self.active != 0 {
+        if accept & active != 0 {
             self.accept(group, accept & if end { u64::MAX } else { group.tables.before_any }, len);
         }
         Some(if len == LIMIT {
-            self.past_limit(group, state, text, before)
+            self.past_limit(group, text, before)
         } else {
             self.longest(group, text, before)
         })
@@ -182,7 +221,12 @@ impl Walk {
     }
 
     /// The longest value that passes its validator, in its context; of equals, the first detector's.
+    #[inline]
     fn longest(&self, group: &Enabled, text: &[u8], before: &Before<'_>) -> Best {
+        if self.ends.is_empty() { Best::default() } else { self.longest_end(group, text, before) }
+    }
+
+    fn longest_end(&self, group: &Enabled, text: &[u8], before: &Before<'_>) -> Best {
         let mut tried = 0;
         for end in self.ends.iter().rev() {
             let mut open = end.detectors & !(tried & group.tables.last_end_only);
@@ -192,10 +236,11 @@ impl Walk {
                 open &= open.wrapping_sub(1);
                 let Some(detector) = group.detector(bit) else { continue };
                 let value = text.get(..end.len).unwrap_or_default();
-                let valid = detector.validator.is_none_or(|valid| valid(value));
-                if valid && detector.context.as_ref().is_none_or(|context| before.holds(context)) {
-                    let (entity, order) = (Some(detector.entity), detector.order);
-                    return Best { len: end.len, entity, order, swallow: None };
+                if detector.validator.is_none_or(|valid| valid(value)) {
+                    let best = Best::of(&detector.finder, end.len, before);
+                    if best.entity.is_some() {
+                        return best;
+                    }
                 }
             }
         }
@@ -203,21 +248,18 @@ impl Walk {
     }
 
     #[cold]
-    fn past_limit(&self, group: &Enabled, state: u16, text: &[u8], before: &Before<'_>) -> Best {
-        let going = group.masks(state).1 & self.active;
+    fn past_limit(&self, group: &Enabled, text: &[u8], before: &Before<'_>) -> Best {
+        let going = group.masks(self.state).1 & self.active;
         let mut best = self.longest(group, text, before);
         let unclosed = going & group.tables.past_limit;
         if let Some(detector) = group.detector(unclosed.trailing_zeros()) {
-            (best.len, best.entity, best.order) = (LIMIT, Some(detector.entity), detector.order);
+            let Finder { entity, order, .. } = detector.finder;
+            (best.len, best.entity, best.order) = (LIMIT, Some(entity), order);
         }
         let detectors = group.detectors.iter().zip(0u32..);
-        let found = best.entity.and_then(|_| detectors.clone().find(|(d, _)| d.order == best.order));
-        best.swallow = found
-            .map(|(_, bit)| bit)
-            .filter(|bit| {
-                going & (group.tables.growing | group.tables.past_limit) & 1u64.wrapping_shl(*bit) != 0
-            })
-            .map(|bit| Swallow::new(self.group, bit, state, LIMIT.saturating_sub(best.len)));
+        let found = best.entity.and_then(|_| detectors.clone().find(|(d, _)| d.finder.order == best.order));
+        let growing = going & (group.tables.growing | group.tables.past_limit);
+        best.going = found.map(|(_, bit)| bit).filter(|bit| growing & 1u64.wrapping_shl(*bit) != 0);
         best
     }
 }

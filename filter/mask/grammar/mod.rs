@@ -32,6 +32,7 @@ use regex_syntax::hir::Hir;
 pub const MOST_PATTERNS: usize = 64;
 
 /// One pattern with what is asked of its surroundings.
+#[derive(Clone)]
 pub struct Row {
     /// The pattern, as [`parse`] gives it.
     pub hir: Hir,
@@ -63,8 +64,8 @@ pub struct Limits {
     pub bytes: usize,
     /// Whether equal states are merged: takes longer than all the rest.
     pub minimise: bool,
-    /// The fewest bytes of a value.
-    pub shortest: usize,
+    /// Whether each pattern is checked; `false` where each has been, alone.
+    pub checked: bool,
 }
 
 /// Why a group of patterns cannot be held.
@@ -73,13 +74,28 @@ pub struct Limits {
 pub struct Fault {
     /// The pattern at fault, where it is one alone.
     pub row: Option<usize>,
+    /// The side at fault, where it is not the pattern itself.
+    pub side: Option<Side>,
     /// What is wrong, and what to do.
     pub why: String,
 }
 
+/// What is said of the bytes around a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// `not_after`
+    Before,
+    /// `not_before`
+    After,
+}
+
 impl Fault {
     pub fn new(why: impl Into<String>) -> Self {
-        Self { row: None, why: why.into() }
+        Self { row: None, side: None, why: why.into() }
+    }
+
+    pub fn at(side: Side, why: impl Into<String>) -> Self {
+        Self { side: Some(side), ..Self::new(why) }
     }
 
     #[must_use]

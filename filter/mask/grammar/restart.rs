@@ -1,4 +1,7 @@
-//! Whether a run of bytes could start a value at every byte: such a run would cost the square of its length.
+//! What a pattern that goes on without end may not do.
+//!
+//! A run of bytes that could start a value at every byte would cost the square of its length. And a value that may not
+//! end before the bytes that it goes on over would never be found where it is longer than the masker's memory.
 use super::automaton::{Automaton, DEAD, START};
 
 /// A byte that keeps the automaton going without end and undecided, and after which the pattern may start again.
@@ -26,6 +29,19 @@ pub fn unbounded(automaton: &Automaton, pattern: usize, doubtful: bool, not_afte
         }
     }
     None
+}
+
+/// A byte over which a pattern goes on without end after a whole match, though a value may not end before it.
+pub fn endless(automaton: &Automaton, pattern: usize, not_before: &[bool]) -> Option<u8> {
+    let mask = 1u64.wrapping_shl(u32::try_from(pattern).unwrap_or(0));
+    let edges = |state| automaton.edges(state, mask);
+    let components = components(automaton.states(), |state| edges(state).map(|(_, target)| target).collect());
+    let component = |state: usize| components.get(state).copied().unwrap_or(usize::MAX);
+    let matched = (START..automaton.states()).filter(|&state| automaton.accept(state) & mask != 0);
+    let goes_on = matched.flat_map(|state| edges(state).map(move |(byte, target)| (state, byte, target)));
+    let endless = goes_on.filter(|&(state, _, target)| component(state) == component(target));
+    let mut bytes = endless.map(|(_, byte, _)| byte);
+    bytes.find(|byte| not_before.get(usize::from(*byte)).copied().unwrap_or(false))
 }
 
 /// The strongly connected component of each state (Kosaraju).

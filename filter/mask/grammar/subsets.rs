@@ -12,6 +12,9 @@ use regex_syntax::hir::Hir;
 
 use super::{Fault, Limits};
 
+/// Bytes that a place takes, at the most.
+const PLACE: usize = 128;
+
 /// An automaton with states to spare. State 0 is the empty set.
 pub struct Raw {
     pub class_of: Vec<u8>,
@@ -36,16 +39,19 @@ struct Construction<'a> {
 }
 
 pub fn determinise(patterns: &[&Hir], limits: &Limits) -> Result<Raw, Fault> {
-    let nfa = Compiler::new()
-        .configure(Config::new().utf8(false).which_captures(WhichCaptures::None))
-        .build_many_from_hir(patterns)
-        .map_err(|error| Fault::new(error.to_string()))?;
+    let large = || {
+        let most = limits.nfa_states;
+        Fault::new(format!(
+            "has more than {most} places where a value may be: repeat less, or name fewer alternatives"
+        ))
+    };
+    let config = Config::new()
+        .utf8(false)
+        .which_captures(WhichCaptures::None)
+        .nfa_size_limit(Some(limits.nfa_states.saturating_mul(PLACE)));
+    let nfa = Compiler::new().configure(config).build_many_from_hir(patterns).map_err(|_| large())?;
     if nfa.states().len() > limits.nfa_states {
-        return Err(Fault::new(format!(
-            "{} places where a text may be within the patterns, at most {}: repeat less, or name fewer alternatives",
-            nfa.states().len(),
-            limits.nfa_states
-        )));
+        return Err(large());
     }
     let class_of: Vec<u8> = (0..=255u8).map(|byte| nfa.byte_classes().get(byte)).collect();
     let seen = vec![0; nfa.states().len()];

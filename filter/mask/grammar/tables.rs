@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::automaton::{Automaton, START};
 use super::fingerprint::{self, Sets};
-use super::{Fault, Limits, MOST_PATTERNS, Row, restart};
+use super::{Fault, Limits, MOST_PATTERNS, Row, Side, restart};
 
 /// Bytes before a value by which the masker tells starts apart: a walk's flags have room for so many.
 const MOST_SIGNATURES: usize = 16;
@@ -68,7 +68,7 @@ impl Tables {
             return Err(Fault::new("patterns with an anchor need a group of their own"));
         }
         let automaton = Automaton::build(&rows.iter().map(|row| &row.hir).collect::<Vec<_>>(), limits)?;
-        for (at, row) in rows.iter().enumerate() {
+        for (at, row) in rows.iter().enumerate().filter(|_| limits.checked) {
             check(&automaton, at, row).map_err(|fault| fault.of(at))?;
         }
         let anchors = rows.iter().enumerate().filter_map(|(at, row)| Some((at, row, row.anchor?)));
@@ -136,7 +136,8 @@ fn bits(rows: &[Row], of: impl Fn(&Row) -> bool) -> u64 {
 /// What shows only in the automaton.
 fn check(automaton: &Automaton, at: usize, row: &Row) -> Result<(), Fault> {
     if holds(&row.not_after, b'\n') {
-        return Err(Fault::new("not_after holds the line end, which stands for the start of the text"));
+        let why = "holds the line end, which stands for the start of the text";
+        return Err(Fault::at(Side::Before, why));
     }
     let mask = 1u64.wrapping_shl(u32::try_from(at).unwrap_or(0));
     if automaton.reach(START) & mask == 0 {
@@ -145,12 +146,22 @@ fn check(automaton: &Automaton, at: usize, row: &Row) -> Result<(), Fault> {
     if (START..automaton.states()).any(|state| automaton.alive(state) == 0) {
         return Err(Fault::new("a state is alive, yet nothing can match from it"));
     }
-    match restart::unbounded(automaton, at, row.doubtful, &row.not_after) {
+    if let Some(byte) = restart::unbounded(automaton, at, row.doubtful, &row.not_after) {
+        let byte = byte.escape_ascii();
+        let why = format!(
+            "goes on without end over {byte}, and could start anew at every {byte}: put it into not_after"
+        );
+        return Err(Fault::new(why));
+    }
+    match restart::endless(automaton, at, &row.not_before) {
         None => Ok(()),
-        Some(byte) => Err(Fault::new(format!(
-            "goes on without end over {byte}, and could start anew at every {byte}: say that it does not start after one",
-            byte = byte.escape_ascii()
-        ))),
+        Some(byte) => {
+            let byte = byte.escape_ascii();
+            let why = format!(
+                "goes on over {byte} without end, and may not end before it: take it out of not_before"
+            );
+            Err(Fault::at(Side::After, why))
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 mod docs;
 mod examples;
 mod holding;
+mod own;
 mod reference;
 mod streaming;
 mod support;

@@ -1,41 +1,74 @@
 //! What masking means, written down again without the masker: every detector by its own automaton, at every place, with
-//! every end.
+//! every end; and every word, at every place.
 use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::nfa::thompson;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input, MatchKind};
 
 use super::support::{Row, Span, named, rows};
-use crate::mask::{Entities, UPSTREAM_CREDENTIAL};
+use crate::mask::text::Entity;
+use crate::mask::{Catalogue, Entities, Finds, OwnDetector, UPSTREAM_CREDENTIAL};
+
+type Dfa = dense::DFA<Vec<u32>>;
 
 pub struct Reference {
-    detectors: Vec<(Row, Entities, dense::DFA<Vec<u32>>)>,
+    detectors: Vec<(Finder, Entity)>,
+}
+
+enum Finder {
+    Pattern(Row, Dfa),
+    Words { words: Vec<String>, ignore_case: bool, context: Vec<String> },
+}
+
+fn dfa(pattern: &str) -> Dfa {
+    dense::Builder::new()
+        .configure(dense::Config::new().match_kind(MatchKind::All).start_kind(StartKind::Anchored))
+        .syntax(syntax::Config::new().unicode(false).utf8(false))
+        .thompson(thompson::Config::new().utf8(false))
+        .build(pattern)
+        .unwrap()
 }
 
 impl Reference {
     pub fn new() -> Self {
-        let detectors = rows().into_iter().map(|row| {
-            let dfa = dense::Builder::new()
-                .configure(dense::Config::new().match_kind(MatchKind::All).start_kind(StartKind::Anchored))
-                .syntax(syntax::Config::new().unicode(false).utf8(false))
-                .thompson(thompson::Config::new().utf8(false))
-                .build(row.pattern)
-                .unwrap();
-            let entity = named(row.entity);
-            (row, entity, dfa)
-        });
-        Self { detectors: detectors.collect() }
+        let entity = |name| named(name).iter().next().unwrap();
+        let rows = rows().into_iter();
+        let detectors = rows.map(|row| (entity(row.entity), dfa(row.pattern), row));
+        Self { detectors: detectors.map(|(entity, dfa, row)| (Finder::Pattern(row, dfa), entity)).collect() }
+    }
+
+    /// With a policy set's own detectors after the built-in ones.
+    pub fn with_own(own: &[OwnDetector], known: &Catalogue) -> Self {
+        let mut reference = Self::new();
+        for detector in own {
+            let entity = known.resolve(&detector.name).unwrap().iter().next().unwrap();
+            let finder = match &detector.finds {
+                Finds::Words { words, ignore_case } => Finder::Words {
+                    words: words.clone(),
+                    ignore_case: *ignore_case,
+                    context: detector.context.clone(),
+                },
+                Finds::Pattern { pattern, not_after, not_before } => Finder::Pattern(
+                    Row {
+                        not_after: class(not_after.as_deref()).leak(),
+                        not_before: class(not_before.as_deref()).leak(),
+                        context: leak(&detector.context),
+                        ..Row::default()
+                    },
+                    dfa(pattern),
+                ),
+            };
+            reference.detectors.push((finder, entity));
+        }
+        reference
     }
 
     /// The spans to mask in a text with no value longer than the masker's limit.
     pub fn spans(&self, entities: Entities, literals: &[&[u8]], text: &[u8]) -> Vec<Span> {
         let (mut spans, mut at) = (Vec::new(), 0);
         while at < text.len() {
-            let detected = self.detectors.iter().map(|(row, entity, dfa)| {
-                let entity = entity.iter().next().unwrap();
-                let wanted = entities.contains(entity);
-                (if wanted { longest(row, dfa, text, at) } else { None }, entity)
-            });
+            let wanted = self.detectors.iter().filter(|(_, entity)| entities.contains(*entity));
+            let detected = wanted.map(|(finder, entity)| (finder.longest(text, at), *entity));
             let literal =
                 literals.iter().filter(|literal| text[at..].starts_with(literal)).map(|l| at + l.len());
             let literal = literal.map(|end| (Some(end), UPSTREAM_CREDENTIAL));
@@ -57,7 +90,42 @@ impl Reference {
     }
 }
 
-fn longest(row: &Row, dfa: &dense::DFA<Vec<u32>>, text: &[u8], at: usize) -> Option<usize> {
+impl Finder {
+    fn longest(&self, text: &[u8], at: usize) -> Option<usize> {
+        match self {
+            Self::Pattern(row, dfa) => longest(row, dfa, text, at),
+            Self::Words { words, ignore_case, context } => {
+                let in_context = context.is_empty() || context.iter().any(|phrase| before(phrase, text, at));
+                let ends = words.iter().filter_map(|word| word_end(word, *ignore_case, text, at));
+                ends.max().filter(|_| in_context)
+            }
+        }
+    }
+}
+
+fn word_end(word: &str, ignore_case: bool, text: &[u8], at: usize) -> Option<usize> {
+    let end = at + word.len();
+    let value = text.get(at..end)?;
+    let same =
+        if ignore_case { value.eq_ignore_ascii_case(word.as_bytes()) } else { value == word.as_bytes() };
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let letter = |byte: u8| inner(byte) || (0xc3..=0xdf).contains(&byte);
+    let cut_left = at > 0 && inner(text[at - 1]) && inner(text[at]);
+    let cut_right = end < text.len() && inner(text[end - 1]) && letter(text[end]);
+    (same && !cut_left && !cut_right).then_some(end)
+}
+
+fn class(written: Option<&str>) -> Vec<u8> {
+    let written = written.unwrap_or("[0-9A-Za-z_]");
+    let class = regex::bytes::Regex::new(&format!("^(?-u:{written})$")).unwrap();
+    (0..=255).filter(|&byte| !written.is_empty() && class.is_match(&[byte])).collect()
+}
+
+fn leak(texts: &[String]) -> &'static [&'static str] {
+    texts.iter().map(|text| &*text.clone().leak()).collect::<Vec<_>>().leak()
+}
+
+fn longest(row: &Row, dfa: &Dfa, text: &[u8], at: usize) -> Option<usize> {
     if at > 0 && row.not_after.contains(&text[at - 1]) {
         return None;
     }
@@ -71,7 +139,7 @@ fn longest(row: &Row, dfa: &dense::DFA<Vec<u32>>, text: &[u8], at: usize) -> Opt
 }
 
 /// Every end of a match that starts at a place, in order.
-fn ends(dfa: &dense::DFA<Vec<u32>>, text: &[u8], at: usize) -> Vec<usize> {
+fn ends(dfa: &Dfa, text: &[u8], at: usize) -> Vec<usize> {
     let mut state = dfa.start_state_forward(&Input::new(b"").anchored(Anchored::Yes)).unwrap();
     let mut ends = Vec::new();
     for (offset, &byte) in text[at..].iter().enumerate() {

@@ -157,7 +157,7 @@ proptest! {
     }
 
     #[test]
-    fn any_choice_of_entities_equals_the_reference(text in text(), chosen in any::<[u64; 4]>(), size in 1usize..9) {
+    fn any_choice_of_entities_equals_the_reference(text in text(), chosen in any::<[u64; 8]>(), size in 1usize..9) {
         let entities = known().all().iter().filter(|entity| chosen[usize::from(entity.0 / 64)] >> (entity.0 % 64) & 1 == 1).collect();
         let plan = plan(entities);
         let pieces: Vec<usize> = (0..text.len()).step_by(size).collect();
