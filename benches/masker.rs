@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use portcullis::mask::text::{Entity, Masks, Sink, TextMask};
 use portcullis::mask::{Catalogue, Finds, Found, OwnDetector, Plan, mask_whole};
+use portcullis::protocol::openai::ANSWERS;
+use portcullis::protocol::rewrite::{BodyKind, ResponseRewriter};
 
 const SIZE: usize = 4 << 20;
 const ROUNDS: usize = 5;
@@ -28,10 +30,50 @@ fn main() {
     for (name, text) in corpora() {
         row(name, &text, &plan, Some(&wall));
     }
+    events(&plan);
     println!("-- adversarial");
     for unit in ADVERSARIAL {
         let text = unit.bytes().cycle().take(SIZE / 4).collect::<Vec<_>>();
         row(&unit.escape_default().to_string(), &text, &plan, None);
+    }
+}
+
+/// A streamed answer in events of 336 bytes, each with a few letters of prose: how long one takes, framing and JSON
+/// included.
+fn events(plan: &Plan) {
+    let (mut dice, mut text) = (Dice(7), String::new());
+    while text.len() < 8192 {
+        prose(&mut dice, &mut text);
+    }
+    let mut body = Vec::new();
+    let mut count = 0u32;
+    let mut letters = text.chars().filter(|c| !c.is_control() && !"\"\\".contains(*c)).peekable();
+    while letters.peek().is_some() {
+        let piece: String = letters.by_ref().take(4).collect();
+        let event = format!(
+            "data: {{\"id\":\"chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT\",\"object\":\"chat.completion.chunk\",\"created\":1741569952,\"model\":\"gpt-4.1-2025-04-14\",\"service_tier\":\"default\",\"system_fingerprint\":\"fp_44709d6fcb\",\"choices\":[{{\"index\":0,\"delta\":{{\"role\":\"assistant\",\"content\":\"{piece}\",\"refusal\":null}},\"logprobs\":null,\"finish_reason\":null}}],\"usage\":null}}\n\n"
+        );
+        body.extend_from_slice(event.as_bytes());
+        count += 1;
+    }
+    for (name, size) in [("an event a piece", body.len() / count as usize), ("16 KB a piece", 16 << 10)] {
+        let time = best(|| {
+            let mut rewriter = ResponseRewriter::new(BodyKind::EventStream, &ANSWERS, plan.clone());
+            let mut out = Vec::new();
+            let mut sum = 0;
+            for piece in body.chunks(size) {
+                rewriter.push(piece, false, &mut out).expect("a stream");
+                sum += black_box(&out).len();
+                out.clear();
+            }
+            rewriter.push(b"", true, &mut out).expect("its end");
+            sum
+        });
+        println!(
+            "events of {} bytes, {name}: {:.0} ns an event",
+            body.len() / count as usize,
+            time.as_nanos() as f64 / f64::from(count)
+        );
     }
 }
 

@@ -1,15 +1,22 @@
 //! Writes the tables as Rust source: plain arrays, so that no target's byte order matters.
 use std::fmt::{Debug, Write as _};
 
-use crate::buckets;
-use crate::grammar::Tables;
+use crate::buckets::{self, Places};
+use crate::grammar::{Set, Sets, Tables};
 use crate::table::{Detector, Group, Table, Tier};
 
 pub fn tables(table: &Table, groups: &[Group<'_>], tables: &[Tables]) -> String {
     let mut out = String::from("// Written by build.rs.\n");
-    let beginnings: Vec<_> =
-        tables.iter().flat_map(|tables| tables.beginnings.iter().flatten().copied()).collect();
-    let (of, sets) = buckets::assign(&beginnings);
+    let beginnings: Vec<_> = tables
+        .iter()
+        .flat_map(|tables| {
+            (0..64)
+                .zip(tables.beginnings.iter())
+                .filter_map(|(bit, sets)| Some(places(tables, bit, sets.as_ref()?)))
+        })
+        .collect();
+    let (of, places) = buckets::assign(&beginnings);
+    let sets: Vec<[Set; 4]> = places.iter().map(|[_, sets @ ..]| *sets).collect();
     let mut of = of.into_iter();
     array(&mut out, "BUCKETS", "[[u64; 4]; 4]", &sets);
     let _ = writeln!(out, "pub static GROUPS: [Group; {}] = [", groups.len());
@@ -26,6 +33,18 @@ pub fn tables(table: &Table, groups: &[Group<'_>], tables: &[Tables]) -> String 
     out.push_str("];\n");
     entities(&mut out, table);
     out
+}
+
+/// The bytes before a detector's values, and their first bytes.
+fn places(tables: &Tables, bit: u32, sets: &Sets) -> Places {
+    let mut before = [0; 4];
+    for (byte, &signature) in tables.after.iter().enumerate() {
+        if tables.signatures[usize::from(signature)] >> bit & 1 == 1 {
+            before[byte / 64] |= 1 << (byte % 64);
+        }
+    }
+    let [a, b, c, d] = *sets;
+    [before, a, b, c, d]
 }
 
 fn fields(out: &mut String, tables: &Tables) {
@@ -66,15 +85,24 @@ fn detector(out: &mut String, table: &Table, at: usize, bucket: Option<usize>) {
     let entity = table.entities().iter().position(|&entity| entity == d.entity).unwrap_or(0);
     let _ = writeln!(
         out,
-        "Detector {{ bucket: {}, validator: {}, finder: Finder {{ entity: Entity({entity}), order: {at}, context: {} }} }},",
+        "Detector {{ bucket: {}, validator: {}, gate: {}, finder: Finder {{ entity: Entity({entity}), order: {at}, context: {} }} }},",
         bucket.unwrap_or(0),
         validator(d),
+        gate(d),
         context(d)
     );
 }
 
 fn validator(d: &Detector) -> String {
     d.validator.as_ref().map_or("None".into(), |name| format!("Some(validators::{name})"))
+}
+
+/// Validators with a gate of the same name (filter/mask/gates.rs).
+const GATED: [&str; 2] = ["card", "iban"];
+
+fn gate(d: &Detector) -> String {
+    let gated = d.validator.as_deref().filter(|name| GATED.contains(name));
+    gated.map_or("None".into(), |name| format!("Some(gates::{name})"))
 }
 
 fn context(d: &Detector) -> String {

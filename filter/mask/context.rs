@@ -54,7 +54,13 @@ impl Past {
 
     /// Takes the next bytes of the text.
     pub fn pass(&mut self, text: &[u8]) {
-        if !text.is_empty() {
+        if let Some(old) = KEPT.checked_sub(text.len()).filter(|_| !text.is_empty()) {
+            self.bytes.copy_within(text.len().., 0);
+            if let Some(place) = self.bytes.get_mut(old..) {
+                place.copy_from_slice(text);
+            }
+            self.len = self.len.saturating_add(text.len()).min(KEPT);
+        } else if !text.is_empty() {
             (self.bytes, self.len) = self.with(text);
         }
     }

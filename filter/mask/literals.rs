@@ -1,10 +1,14 @@
 //! Secrets known by their very bytes.
+use memchr::memmem::Finder;
 
 /// A literal shorter than this would mask too much that is not secret.
 const SHORTEST: usize = 8;
 
 /// The literals of a plan.
-pub struct Literals(Vec<Vec<u8>>);
+pub struct Literals {
+    all: Vec<Vec<u8>>,
+    finders: Vec<Finder<'static>>,
+}
 
 /// What the literals say of a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,15 +26,21 @@ impl Literals {
         literals.retain(|literal| literal.len() >= SHORTEST);
         literals.sort_unstable();
         literals.dedup();
-        Self(literals)
+        let finders = literals.iter().map(|literal| Finder::new(literal).into_owned()).collect();
+        Self { all: literals, finders }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.0.iter().map(Vec::as_slice)
+        self.all.iter().map(Vec::as_slice)
+    }
+
+    /// Whether one stands anywhere in a text.
+    pub fn stand_in(&self, text: &[u8]) -> bool {
+        self.finders.iter().any(|finder| finder.find(text).is_some())
     }
 
     /// Whether one stands where the text starts; `end` says that the text is whole.

@@ -126,7 +126,9 @@ impl Masker {
                 Doing::Seeking => match self.plan.candidate(&mut ahead, text, at, self.before, end) {
                     Some(candidate) => {
                         at = candidate.at;
-                        self.walks.restart(&self.plan, byte_before(text, at, self.before), candidate);
+                        let before = byte_before(text, at, self.before);
+                        let value = text.get(at..).unwrap_or_default();
+                        self.walks.restart(&self.plan, before, candidate, value);
                         self.doing = Doing::Walking;
                     }
                     None => {
@@ -178,12 +180,15 @@ impl Masker {
     /// Whether a value starts at a place: the longest of what the detectors and the literals say.
     fn verdict(&mut self, text: &[u8], at: usize, end: bool) -> Verdict {
         let value = text.get(at..).unwrap_or_default();
+        let before = Before::new(&self.past, text, at);
+        if !self.walks.literal {
+            return self.walks.go(&self.plan, value, end, &before);
+        }
         let literal = match self.plan.literals.find(value, end) {
             Literal::Undecided => return Verdict::Undecided,
             Literal::Found(len) => len,
             Literal::Nothing => 0,
         };
-        let before = Before::new(&self.past, text, at);
         match self.walks.go(&self.plan, value, end, &before) {
             Verdict::Nothing if literal > 0 => Verdict::Value { len: literal, entity: UPSTREAM_CREDENTIAL },
             Verdict::Value { len, .. } | Verdict::Long { len, .. } if literal >= len => {

@@ -38,12 +38,14 @@
 //! - Names, places, organisations and other things that no pattern can tell are not found at all.
 //! - Held text may exceed the least possible by what validators know: sixteen digits with a wrong check digit are held
 //!   until the byte after them.
+mod blocks;
 mod candidates;
 mod catalogue;
 mod context;
 mod disguise;
 mod entity;
 mod fingerprint;
+mod gates;
 #[allow(dead_code, unreachable_pub, reason = "build.rs uses the rest")]
 mod grammar;
 mod lexicon;

@@ -269,6 +269,7 @@ fn group(tables: Tables, finders: impl Iterator<Item = Finder>) -> Group {
     let detectors = finders.zip(tables.beginnings.iter()).map(|(finder, beginning)| Detector {
         bucket: beginning.as_ref().map_or(0, bucket),
         validator: None,
+        gate: None,
         finder,
     });
     Group { detectors: Cow::Owned(detectors.collect()), tables }

@@ -2,10 +2,10 @@
 use std::ops::Deref;
 use std::rc::Rc;
 
+use super::candidates::Anchored;
 use super::catalogue::Catalogue;
 use super::entity::{Entities, Found, UPSTREAM_CREDENTIAL};
-use super::fingerprint::Fingerprints;
-use super::grammar::Anchor;
+use super::fingerprint::{Fingerprints, holds};
 use super::lexicon::Lexicon;
 use super::literals::Literals;
 use super::masker::Masker;
@@ -33,8 +33,8 @@ pub(super) struct Prepared {
     pub groups: Vec<Enabled>,
     /// The words looked for.
     pub lexicons: Vec<Rc<Lexicon>>,
-    /// The groups' anchors, each with its group's place.
-    pub anchors: Vec<(usize, Anchor)>,
+    /// The groups' anchors.
+    pub anchors: Vec<Anchored>,
     /// Whether some detector asks for words before its values.
     pub asks_context: bool,
     pub literals: Literals,
@@ -46,9 +46,10 @@ pub(super) struct Enabled {
     group: AnyGroup,
     /// The detectors looked for, as bits.
     enabled: u64,
-    /// For each state, by signature of the byte before the value: the low half says whether one more byte may change
-    /// the verdict, the high half whether something accepts here.
-    flags: Vec<u32>,
+    /// For each class of bytes, those of them whose values may hold it as their first byte, their second, and so on.
+    beginnings: Vec<[u64; 4]>,
+    /// Those of them with a gate.
+    gated: u64,
 }
 
 impl Plan {
@@ -154,26 +155,7 @@ impl Masks for Plan {
 
     fn may_hold(&self, label: &[u8]) -> bool {
         let Some(labels) = &self.labels else { return false };
-        memchr::memchr(b'\\', label).is_some()
-            || labels.literals.iter().any(|secret| memchr::memmem::find(label, secret).is_some())
-    }
-}
-
-/// What a walk needs to know of a state, for one signature.
-#[derive(Clone, Copy)]
-pub(super) struct Flags(u32);
-
-impl Flags {
-    /// Whether one more byte may change the verdict.
-    #[inline(always)]
-    pub fn undecided(self) -> bool {
-        self.0 & 1 != 0
-    }
-
-    /// Whether something accepts here.
-    #[inline(always)]
-    pub fn accepts(self) -> bool {
-        self.0 & 0x1_0000 != 0
+        memchr::memchr(b'\\', label).is_some() || labels.literals.stand_in(label)
     }
 }
 
@@ -186,7 +168,7 @@ impl Prepared {
         let lexicons: Vec<Rc<Lexicon>> = catalogue.lexicons().iter().filter(wanted).cloned().collect();
         let anchors = groups.iter().enumerate().flat_map(|(index, group)| {
             let anchors = group.tables.anchors.iter().filter(|anchor| group.has(anchor.pattern));
-            anchors.map(move |anchor| (index, anchor.clone()))
+            anchors.map(move |anchor| Anchored::new(index, group, anchor))
         });
         Self {
             anchors: anchors.collect(),
@@ -210,8 +192,10 @@ impl Enabled {
     fn new(group: &AnyGroup, entities: Entities) -> Option<Self> {
         let wanted = group.detectors.iter().zip(0u32..).filter(|(d, _)| entities.contains(d.finder.entity));
         let enabled = wanted.fold(0, |mask, (_, bit)| mask | 1u64.wrapping_shl(bit));
-        let flags = || group.tables.masks_of.iter().map(|&pair| group.flags(pair, enabled)).collect();
-        (enabled != 0).then(|| Self { group: group.clone(), enabled, flags: flags() })
+        let gated = group.detectors.iter().zip(0u32..).filter(|(d, _)| d.gate.is_some());
+        let gated = enabled & gated.fold(0, |mask, (_, bit)| mask | 1u64.wrapping_shl(bit));
+        let beginnings = || group.beginnings(enabled);
+        (enabled != 0).then(|| Self { group: group.clone(), enabled, beginnings: beginnings(), gated })
     }
 
     /// Whether a detector is looked for.
@@ -219,9 +203,43 @@ impl Enabled {
         self.enabled.wrapping_shr(bit) & 1 == 1
     }
 
+    /// The detectors looked for of which a value may start with the text, after a byte.
     #[inline(always)]
-    pub fn flags(&self, state: u16, signature: u8) -> Flags {
-        Flags(self.flags.get(usize::from(state)).copied().unwrap_or(0).wrapping_shr(signature.into()))
+    pub fn starting(&self, before: u8, text: &[u8]) -> u64 {
+        let starting = self.beginning_with(before, text);
+        if starting & self.gated == 0 { starting } else { self.through_gates(starting, text) }
+    }
+
+    fn through_gates(&self, starting: u64, text: &[u8]) -> u64 {
+        let (mut left, mut through) = (starting & self.gated, starting);
+        while left != 0 {
+            let bit = left.trailing_zeros();
+            left &= left.wrapping_sub(1);
+            if self.detector(bit).and_then(|detector| detector.gate).is_some_and(|gate| gate(text)) {
+                through &= !1u64.wrapping_shl(bit);
+            }
+        }
+        through
+    }
+
+    /// Those that may start after a byte, and whose first bytes fit.
+    #[inline(always)]
+    fn beginning_with(&self, before: u8, text: &[u8]) -> u64 {
+        let mut starting = self.startable(self.after(before));
+        if let Some(first) = text.first_chunk::<4>() {
+            for (byte, depth) in first.iter().zip(0usize..) {
+                starting &= self.beginning(*byte, depth);
+            }
+            return starting;
+        }
+        text.iter().zip(0usize..).fold(starting, |all, (byte, depth)| all & self.beginning(*byte, depth))
+    }
+
+    #[inline(always)]
+    fn beginning(&self, byte: u8, depth: usize) -> u64 {
+        let class = self.tables.class_of.get(usize::from(byte)).copied().unwrap_or(0);
+        let depths = self.beginnings.get(usize::from(class));
+        depths.and_then(|depths| depths.get(depth)).copied().unwrap_or(u64::MAX)
     }
 
     /// The detectors looked for that may start under a signature.
@@ -251,15 +269,20 @@ impl Deref for Enabled {
 }
 
 impl Group {
-    fn flags(&self, pair: u16, enabled: u64) -> u32 {
-        let (accept, reach) = self.tables.masks.get(usize::from(pair)).copied().unwrap_or((0, 0));
-        self.tables.signatures.iter().zip(0u32..16).fold(0, |flags, (signature, bit)| {
-            let mask = enabled & signature;
-            let undecided = mask & (reach | accept & !self.tables.before_any) != 0;
-            let accepts = mask & accept != 0;
-            flags
-                | u32::from(undecided).wrapping_shl(bit)
-                | u32::from(accepts).wrapping_shl(bit.wrapping_add(16))
-        })
+    /// Bytes of one class stand in the same sets, for they lead to the same states.
+    fn beginnings(&self, enabled: u64) -> Vec<[u64; 4]> {
+        let mut classes = vec![[0; 4]; self.tables.classes];
+        for (class, byte) in self.tables.class_of.iter().zip(0u8..=255) {
+            let Some(depths) = classes.get_mut(usize::from(*class)) else { continue };
+            for (sets, bit) in self.tables.beginnings.iter().zip(0u32..) {
+                let bit = enabled & 1u64.wrapping_shl(bit);
+                for (depth, mask) in depths.iter_mut().enumerate() {
+                    let fits =
+                        sets.as_ref().is_none_or(|sets| sets.get(depth).is_some_and(|set| holds(set, byte)));
+                    *mask |= if fits { bit } else { 0 };
+                }
+            }
+        }
+        classes
     }
 }

@@ -7,6 +7,7 @@ use std::ops::Deref;
 use std::rc::Rc;
 
 use super::context::Context;
+use super::gates::{self, Gate};
 use super::grammar::{Anchor, Tables};
 use super::text::Entity;
 use super::validators;
@@ -25,6 +26,7 @@ pub struct Detector {
     /// Detectors with like beginnings share a bucket.
     pub bucket: u32,
     pub validator: Option<fn(&[u8]) -> bool>,
+    pub gate: Option<Gate>,
     pub finder: Finder,
 }
 
@@ -61,6 +63,13 @@ impl Group {
         self.detectors.get(usize::try_from(bit).ok()?)
     }
 
+    /// What a walk reads at every byte.
+    #[inline(always)]
+    pub fn steps(&self) -> Steps<'_> {
+        let Tables { class_of, classes, next, masks_of, masks, .. } = &self.tables;
+        Steps { class_of, classes: *classes, next, masks_of, masks }
+    }
+
     /// The state after one more byte.
     #[inline(always)]
     pub fn step(&self, state: u16, byte: u8) -> u16 {
@@ -92,6 +101,33 @@ impl Group {
     #[inline]
     pub fn before(&self, byte: u8) -> u64 {
         self.tables.before.get(usize::from(byte)).copied().unwrap_or(0)
+    }
+}
+
+/// The automaton of a group.
+#[derive(Clone, Copy)]
+pub struct Steps<'a> {
+    class_of: &'a [u8; 256],
+    classes: usize,
+    next: &'a [u16],
+    masks_of: &'a [u16],
+    masks: &'a [(u64, u64)],
+}
+
+impl Steps<'_> {
+    /// The state after one more byte.
+    #[inline(always)]
+    pub fn step(&self, state: u16, byte: u8) -> u16 {
+        let class = self.class_of.get(usize::from(byte)).copied().unwrap_or(0);
+        let at = usize::from(state).wrapping_mul(self.classes).wrapping_add(usize::from(class));
+        self.next.get(at).copied().unwrap_or(DEAD)
+    }
+
+    /// The detectors that accept in a state, and those that may accept after it.
+    #[inline(always)]
+    pub fn masks(&self, state: u16) -> (u64, u64) {
+        let at = self.masks_of.get(usize::from(state)).copied().unwrap_or(0);
+        self.masks.get(usize::from(at)).copied().unwrap_or((0, 0))
     }
 }
 

@@ -32,16 +32,19 @@ pub struct Walks {
     active: usize,
     /// Those over words, each with its lexicon's place.
     words: Vec<(usize, WordWalk)>,
+    /// Whether a literal may start there too.
+    pub literal: bool,
 }
 
 impl Walks {
     pub fn new() -> Self {
-        Self { walks: Vec::new(), active: 0, words: Vec::new() }
+        Self { walks: Vec::new(), active: 0, words: Vec::new(), literal: false }
     }
 
     /// Starts afresh, after a byte, in those of the plan's groups and lexicons that were proposed.
-    pub fn restart(&mut self, plan: &Prepared, before: u8, proposal: Proposal) {
+    pub fn restart(&mut self, plan: &Prepared, before: u8, proposal: Proposal, text: &[u8]) {
         self.active = 0;
+        self.literal = proposal.literal;
         self.words.clear();
         if proposal.lexicons != 0 {
             let lexicons = plan.lexicons.iter().enumerate().zip(0u32..);
@@ -57,7 +60,7 @@ impl Walks {
                 self.walks.push(Walk::new());
             }
             if let Some(walk) = self.walks.get_mut(self.active) {
-                walk.restart(index, group.after(before));
+                walk.restart(index, group.starting(before, text));
                 self.active = self.active.wrapping_add(1);
             }
         }
@@ -67,10 +70,14 @@ impl Walks {
     pub fn go(&mut self, plan: &Prepared, text: &[u8], end: bool, before: &Before<'_>) -> Verdict {
         let mut undecided = false;
         let mut best = Best::default();
+        let mut going = None;
         for walk in self.walks.iter_mut().take(self.active) {
             // Each goes as far as it can before one may leave the others waiting.
             match plan.groups.get(walk.group).and_then(|group| walk.go(group, text, end, before)) {
-                Some(other) if other.rank() > best.rank() => best = other,
+                Some(other) if other.rank() > best.rank() => {
+                    best = other;
+                    going = other.going.map(|detector| (walk.group, detector, walk.state));
+                }
                 Some(_) => {}
                 None => undecided = true,
             }
@@ -82,7 +89,7 @@ impl Walks {
                 Some(0) => {}
                 Some(len) => {
                     let other = Best::of(&lexicon.finder, len, before);
-                    best = if other.rank() > best.rank() { other } else { best };
+                    (best, going) = if other.rank() > best.rank() { (other, None) } else { (best, going) };
                 }
                 None => undecided = true,
             }
@@ -92,8 +99,11 @@ impl Walks {
             Some(entity) => (best.len, entity),
             None => return Verdict::Nothing,
         };
-        match best.swallow {
-            Some(swallow) => Verdict::Long { len, entity, swallow },
+        match going {
+            Some((group, detector, state)) => {
+                let swallow = Swallow::new(group, detector, state, LIMIT.saturating_sub(len));
+                Verdict::Long { len, entity, swallow }
+            }
             None => Verdict::Value { len, entity },
         }
     }
@@ -102,7 +112,8 @@ impl Walks {
 #[derive(Clone)]
 struct Walk {
     group: usize,
-    signature: u8,
+    /// The detectors that walk.
+    active: u64,
     state: u16,
     len: usize,
     /// Where something accepted, in order.
@@ -123,14 +134,15 @@ struct Best {
     len: usize,
     entity: Option<Entity>,
     order: u32,
-    swallow: Option<Swallow>,
+    /// The detector whose value goes on past the limit.
+    going: Option<u32>,
 }
 
 impl Best {
     /// A value of so many bytes, if it stands in the context that its finder asks for.
     fn of(finder: &Finder, len: usize, before: &Before<'_>) -> Self {
         if finder.context.as_ref().is_none_or(|context| before.holds(context)) {
-            Self { len, entity: Some(finder.entity), order: finder.order, swallow: None }
+            Self { len, entity: Some(finder.entity), order: finder.order, going: None }
         } else {
             Self::default()
         }
@@ -144,11 +156,11 @@ impl Best {
 
 impl Walk {
     fn new() -> Self {
-        Self { group: 0, signature: 0, state: START, len: 0, ends: Vec::new(), best: None }
+        Self { group: 0, active: 0, state: START, len: 0, ends: Vec::new(), best: None }
     }
 
-    fn restart(&mut self, group: usize, signature: u8) {
-        (self.group, self.signature, self.state, self.len) = (group, signature, START, 0);
+    fn restart(&mut self, group: usize, active: u64) {
+        (self.group, self.active, self.state, self.len) = (group, active, START, 0);
         self.best = None;
         self.ends.clear();
     }
@@ -163,37 +175,39 @@ impl Walk {
 
     fn step(&mut self, group: &Enabled, text: &[u8], end: bool, before: &Before<'_>) -> Option<Best> {
         let (mut state, mut len) = (self.state, self.len);
+        let (steps, active) = (group.steps(), self.active);
         for &byte in text.get(len..).unwrap_or_default() {
-            let flags = group.flags(state, self.signature);
-            if flags.accepts() {
-                self.accept(group, state, len, group.before(byte));
+            let (accept, reach) = steps.masks(state);
+            if accept & active != 0 {
+                self.accept(group, accept & group.before(byte), len);
             }
-            if !flags.undecided() {
+            if reach & active == 0 {
                 return Some(self.longest(group, text, before));
             }
             if len == LIMIT {
-                return Some(self.past_limit(group, state, text, before));
+                self.state = state;
+                return Some(self.past_limit(group, text, before));
             }
-            state = group.step(state, byte);
+            state = steps.step(state, byte);
             len = len.wrapping_add(1);
         }
         (self.state, self.len) = (state, len);
-        let flags = group.flags(state, self.signature);
-        if flags.undecided() && !end {
+        let (accept, reach) = steps.masks(state);
+        if active & (reach | accept & !group.tables.before_any) != 0 && !end {
             return None;
         }
-        if flags.accepts() {
-            self.accept(group, state, len, if end { u64::MAX } else { group.tables.before_any });
+        if accept & active != 0 {
+            self.accept(group, accept & if end { u64::MAX } else { group.tables.before_any }, len);
         }
         Some(if len == LIMIT {
-            self.past_limit(group, state, text, before)
+            self.past_limit(group, text, before)
         } else {
             self.longest(group, text, before)
         })
     }
 
-    fn accept(&mut self, group: &Enabled, state: u16, len: usize, before: u64) {
-        let detectors = group.masks(state).0 & group.startable(self.signature) & before;
+    fn accept(&mut self, group: &Enabled, accepting: u64, len: usize) {
+        let detectors = accepting & self.active;
         if detectors == 0 {
             return;
         }
@@ -209,7 +223,12 @@ impl Walk {
     }
 
     /// The longest value that passes its validator, in its context; of equals, the first detector's.
+    #[inline]
     fn longest(&self, group: &Enabled, text: &[u8], before: &Before<'_>) -> Best {
+        if self.ends.is_empty() { Best::default() } else { self.longest_end(group, text, before) }
+    }
+
+    fn longest_end(&self, group: &Enabled, text: &[u8], before: &Before<'_>) -> Best {
         let mut tried = 0;
         for end in self.ends.iter().rev() {
             let mut open = end.detectors & !(tried & group.tables.last_end_only);
@@ -231,8 +250,8 @@ impl Walk {
     }
 
     #[cold]
-    fn past_limit(&self, group: &Enabled, state: u16, text: &[u8], before: &Before<'_>) -> Best {
-        let going = group.masks(state).1 & group.startable(self.signature);
+    fn past_limit(&self, group: &Enabled, text: &[u8], before: &Before<'_>) -> Best {
+        let going = group.masks(self.state).1 & self.active;
         let mut best = self.longest(group, text, before);
         let unclosed = going & group.tables.past_limit;
         if let Some(detector) = group.detector(unclosed.trailing_zeros()) {
@@ -241,12 +260,8 @@ impl Walk {
         }
         let detectors = group.detectors.iter().zip(0u32..);
         let found = best.entity.and_then(|_| detectors.clone().find(|(d, _)| d.finder.order == best.order));
-        best.swallow = found
-            .map(|(_, bit)| bit)
-            .filter(|bit| {
-                going & (group.tables.growing | group.tables.past_limit) & 1u64.wrapping_shl(*bit) != 0
-            })
-            .map(|bit| Swallow::new(self.group, bit, state, LIMIT.saturating_sub(best.len)));
+        let growing = going & (group.tables.growing | group.tables.past_limit);
+        best.going = found.map(|(_, bit)| bit).filter(|bit| growing & 1u64.wrapping_shl(*bit) != 0);
         best
     }
 }

@@ -21,7 +21,7 @@ mod tables;
 #[allow(unused_imports, reason = "the build script and the filter each use a part")]
 pub use self::{
     automaton::{Automaton, DEAD, START},
-    fingerprint::{DEPTH, Set, Sets, chance, union},
+    fingerprint::{DEPTH, Set, Sets, chance, share, union},
     pattern::{Bytes, byte_set, parse},
     tables::{Anchor, Tables},
 };

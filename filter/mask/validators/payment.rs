@@ -30,6 +30,34 @@ const ISSUERS: &[(u32, u32, u32)] = &[
     (979200, 979299, lengths(&[16])),                             // Troy
 ];
 
+/// The lengths that networks issue whose numbers begin with two digits, as bits: those of their ranges, and more where
+/// a range takes up a part of the numbers.
+pub fn card_lengths(first: u8, second: u8) -> u32 {
+    const BY_TWO: [u32; 100] = by_two();
+    let at = usize::from(first).wrapping_mul(10).wrapping_add(second.into());
+    if second > 9 { u32::MAX } else { BY_TWO.get(at).copied().unwrap_or(0) }
+}
+
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "runs while compiling, on our own table"
+)]
+const fn by_two() -> [u32; 100] {
+    let mut all = [0; 100];
+    let mut row = 0;
+    while row < ISSUERS.len() {
+        let (first, last, lengths) = ISSUERS[row];
+        let mut two = first / 10_000;
+        while two <= last / 10_000 {
+            all[two as usize] |= lengths;
+            two += 1;
+        }
+        row += 1;
+    }
+    all
+}
+
 const fn lengths(of: &[u32]) -> u32 {
     match of {
         [] => 0,
@@ -72,13 +100,41 @@ fn lists(codes: &[u8], a: u8, b: u8) -> bool {
     codes.as_chunks::<2>().0.contains(&[a, b])
 }
 
+/// The length of a country's IBANs.
+pub fn iban_length([a, b]: [u8; 2]) -> Option<usize> {
+    const BY_COUNTRY: [[u8; 26]; 26] = by_country();
+    let row = BY_COUNTRY.get(usize::from(a.wrapping_sub(b'A')))?;
+    let length = row.get(usize::from(b.wrapping_sub(b'A'))).copied()?;
+    (length > 0).then_some(length.into())
+}
+
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "runs while compiling, on our own table"
+)]
+const fn by_country() -> [[u8; 26]; 26] {
+    let mut all = [[0; 26]; 26];
+    let mut row = 0;
+    while row < IBAN_LENGTHS.len() {
+        let (length, countries) = IBAN_LENGTHS[row];
+        let mut at = 0;
+        while at + 1 < countries.len() {
+            all[(countries[at] - b'A') as usize][(countries[at + 1] - b'A') as usize] = length as u8;
+            at += 2;
+        }
+        row += 1;
+    }
+    all
+}
+
 /// ISO 13616: the country's length, and ISO 7064 MOD 97-10.
 pub fn iban(value: &[u8]) -> bool {
     let characters = || value.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_uppercase);
     let mut start = characters();
     let (Some(a), Some(b)) = (start.next(), start.next()) else { return false };
     let length = characters().count();
-    if !IBAN_LENGTHS.iter().any(|&(fit, countries)| fit == length && lists(countries, a, b)) {
+    if iban_length([a, b]) != Some(length) {
         return false;
     }
     let rotated = characters().skip(4).chain(characters().take(4));

@@ -1,0 +1,155 @@
+//! What can be told of a value before it is walked: that its checksum will fail, however it ends.
+//!
+//! In `DE89 DE89 DE89 …` every fifth byte starts what may be an IBAN of 34 characters. Walking to the end of each and
+//! asking the validator for every place where it might stop costs a hundred times what reading costs. But the country
+//! fixes the length, so that one sum over the characters tells; and of a card number one pass over its digits knows
+//! all sums on the way.
+//!
+//! A gate looks at a text that starts where the value would, and may say that no value of its detector starts there,
+//! whatever follows the text. It is asked after the first bytes fit. It may let pass what the validator will refuse,
+//! never the other way round; so what is masked does not depend on gates, nor on how much of the text they see.
+use super::validators::{card_lengths, iban_length};
+
+/// Whether no value that starts where the text does passes the validator.
+pub type Gate = fn(&[u8]) -> bool;
+
+/// Of `iban`: the country's length leaves one end.
+pub fn iban(text: &[u8]) -> bool {
+    let Some([a, b, rest @ ..]) = text.first_chunk::<4>() else { return false };
+    let Some(length) = iban_length([a.to_ascii_uppercase(), b.to_ascii_uppercase()]) else { return true };
+    let mut left = length.saturating_sub(4);
+    let mut sum = 0u64;
+    let mut joined = true;
+    for &byte in text.get(4..).unwrap_or_default() {
+        match base_36(byte) {
+            Some(value) => {
+                sum = append(sum, value);
+                left = left.wrapping_sub(1);
+                joined = true;
+                if left == 0 {
+                    let moved = [a, b].into_iter().chain(rest).filter_map(|&byte| base_36(byte));
+                    return moved.fold(sum, append).wrapping_rem(97) != 1;
+                }
+            }
+            // A separator stands alone.
+            None if matches!(byte, b' ' | b'-') && joined => joined = false,
+            None => return true,
+        }
+    }
+    false
+}
+
+/// Appends a value's one or two decimal digits to a number of which the remainder modulo 97 counts.
+#[inline(always)]
+fn append(sum: u64, value: u64) -> u64 {
+    let sum = if sum < 1 << 56 { sum } else { sum.wrapping_rem(97) };
+    let scale = if value < 10 { 10 } else { 100 };
+    sum.wrapping_mul(scale).wrapping_add(value)
+}
+
+/// `A` is 10, `Z` is 35.
+#[inline(always)]
+fn base_36(byte: u8) -> Option<u64> {
+    match byte {
+        b'0'..=b'9' => Some(u64::from(byte.wrapping_sub(b'0'))),
+        b'A'..=b'Z' | b'a'..=b'z' => Some(u64::from((byte | 0x20).wrapping_sub(b'a').wrapping_add(10))),
+        _ => None,
+    }
+}
+
+/// Of `card`: lengths that the network issues, and the check digit at each.
+pub fn card(text: &[u8]) -> bool {
+    let Some(&[a, b]) = text.first_chunk::<2>() else { return false };
+    let lengths = card_lengths(a.wrapping_sub(b'0'), b.wrapping_sub(b'0'));
+    if lengths == 0 {
+        return true;
+    }
+    // The sums of ISO/IEC 7812-1 with the last digit as it is, and with the last one doubled.
+    let (mut plain, mut doubled) = (0u32, 0u32);
+    let mut count = 0u32;
+    let mut joined = false;
+    for &byte in text {
+        let digit = u32::from(byte.wrapping_sub(b'0'));
+        if digit > 9 {
+            if matches!(byte, b' ' | b'-') && joined {
+                joined = false;
+                continue;
+            }
+            return true;
+        }
+        joined = true;
+        let twice = digit.wrapping_mul(2);
+        let twice = if twice > 9 { twice.wrapping_sub(9) } else { twice };
+        (plain, doubled) = (doubled.wrapping_add(digit), plain.wrapping_add(twice));
+        count = count.wrapping_add(1);
+        if lengths.wrapping_shr(count) & 1 == 1 && plain.is_multiple_of(10) {
+            return false;
+        }
+        if lengths.wrapping_shr(count) < 2 {
+            return true;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mask::validators;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    /// Text of which each beginning is a value as its pattern allows, or none.
+    fn runs(bytes: &'static [u8]) -> impl Strategy<Value = Vec<u8>> {
+        proptest::collection::vec(select(bytes), 0..40)
+    }
+
+    fn keeps_what_is_valid(gate: Gate, valid: impl Fn(&[u8]) -> bool, text: &[u8]) {
+        let doubled = |text: &[u8]| text.windows(2).any(|two| two.iter().all(|b| b" -".contains(b)));
+        for end in 1..=text.len() {
+            let value = &text[..end];
+            if valid(value) && !doubled(value) && value[end - 1].is_ascii_alphanumeric() {
+                for seen in 0..=text.len() {
+                    assert!(!gate(&text[..seen]), "{} in {}", value.escape_ascii(), text.escape_ascii());
+                }
+            }
+        }
+    }
+
+    /// The validator passes over letters, which the pattern does not know.
+    fn valid_card(value: &[u8]) -> bool {
+        !value.iter().any(u8::is_ascii_alphabetic) && validators::card(value)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+
+        #[test]
+        fn no_valid_card_is_gated(first in select(vec!["4", "51", "34", "6304", "62", "30", ""]), rest in runs(b"0123456789 -a")) {
+            keeps_what_is_valid(card, valid_card, &[first.as_bytes(), &rest].concat());
+        }
+
+        #[test]
+        fn no_valid_iban_is_gated(country in select(vec!["DE", "no", "BE", "XX"]), check in 0u8..99, rest in runs(b"0123456789 -aZ")) {
+            keeps_what_is_valid(iban, validators::iban, &[country.as_bytes(), format!("{check:02}").as_bytes(), &rest].concat());
+        }
+    }
+
+    #[test]
+    fn real_values_pass_and_hopeless_ones_do_not() {
+        for text in ["4111 1111 1111 1111 and", "378282246310005", "41", "4111 1111 1111 1111 1111 x"] {
+            keeps_what_is_valid(card, valid_card, text.as_bytes());
+            assert!(!card(text.as_bytes()), "{text}");
+        }
+        for text in ["4111 4111 4111 4111 4111 ", "9999", "4111x", "4111  1111 1111 1111"] {
+            assert!(card(text.as_bytes()), "{text}");
+        }
+        for text in ["DE89 3704 0044 0532 0130 00", "gb82west12345698765432", "DE89", "NO9386011117947 and"] {
+            keeps_what_is_valid(iban, validators::iban, text.as_bytes());
+            assert!(!iban(text.as_bytes()), "{text}");
+        }
+        for text in ["DE89 DE89 DE89 DE89 DE89 DE89 DE89", "XX12", "DE89 3704.", "DE89370400440532013001"] {
+            assert!(iban(text.as_bytes()), "{text}");
+        }
+    }
+}
