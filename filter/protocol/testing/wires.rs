@@ -102,8 +102,11 @@ pub fn packed(headers: &[u8], payload: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The headers (all of them texts) and payload of each frame.
-pub fn frames(mut bytes: &[u8]) -> Vec<(Vec<(String, String)>, Vec<u8>)> {
+/// The headers of a frame, all of them texts, and its payload.
+pub type Framed = (Vec<(String, String)>, Vec<u8>);
+
+/// The frames of a stream.
+pub fn frames(mut bytes: &[u8]) -> Vec<Framed> {
     let word = |bytes: &[u8]| u32::from_be_bytes(bytes[..4].try_into().unwrap());
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     let mut frames = Vec::new();

@@ -75,6 +75,39 @@ fn every_framing_carries_the_documents_that_events_would_at_every_cut() {
 }
 
 #[test]
+fn server_sent_events_are_masked_in_every_form_of_the_standard_at_every_cut() {
+    let (first, second) = (text("to jane@ex"), text("ample.com SEC"));
+    let broken = first.replace(",\"", ",\ndata:\"");
+    for (form, form_of) in [
+        ("LF", format!("data: {first}\n\ndata: {second}\n\n")),
+        ("CRLF", format!("data: {first}\r\n\r\ndata: {second}\r\n\r\n")),
+        ("CR", format!("data: {first}\r\rdata: {second}\r\r")),
+        ("mixed", format!("data: {first}\r\n\ndata: {second}\n\r")),
+        ("no blank", format!("data:{first}\n\ndata:{second}\n\n")),
+        ("byte order mark", format!("\u{feff}data: {first}\n\ndata: {second}\n\n")),
+        ("no end", format!("data: {first}\n\ndata: {second}")),
+        ("no blank line at the end", format!("data: {first}\r\n\r\ndata: {second}\r\n")),
+        (
+            "comments",
+            format!(": ping\n\n: a\ndata: {first}\n: b\nid: 1\n\nretry: 5\n\n:\ndata: {second}\n\n"),
+        ),
+        ("data on several lines", format!("data:{broken}\n\ndata: {second}\n\n")),
+    ] {
+        let bytes = form_of.as_bytes();
+        for cut in 0..=bytes.len() {
+            let (a, b) = bytes.split_at(cut);
+            let out = String::from_utf8(rewrite_pieces(BodyKind::EventStream, &[a, b]).unwrap()).unwrap();
+            let plain = out.replace("\r\n", "\n").replace('\r', "\n").replace('\u{feff}', "");
+            assert_eq!(
+                texts(plain.as_bytes())[&(0, 0, "content".into())],
+                "to \"mail\\ SEC",
+                "{form} cut at {cut}: {out}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_last_line_without_its_end_carries_its_tail_itself() {
     let stream = format!("{}\n{}", text("a SEC"), text("R"));
     let out = rewrite(BodyKind::JsonLines, stream.as_bytes()).unwrap();
