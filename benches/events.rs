@@ -17,8 +17,8 @@ use portcullis::protocol::json::table::Table;
 use portcullis::protocol::rewrite::{BodyKind, ResponseRewriter};
 use portcullis::protocol::{anthropic, cohere, openai};
 
-const EVENTS: usize = 20_000;
-const ROUNDS: usize = 7;
+const EVENTS: usize = 2_000;
+const ROUNDS: usize = 100;
 
 const PROSE: &str = "The committee met on Tuesday and agreed that the report, which had been late twice, should be \
                      read by everyone before the next meeting. Nobody asked why it was late. ";
