@@ -62,25 +62,26 @@ pub fn flood(order: &Order, plans: &Plans) -> io::Result<String> {
         let (warm, end) = (now() + span / 10, now() + span);
         let (mut warm_events, mut all, mut begin) = (0, 0, None);
         let mut chunk = Vec::new();
-        let mut opening = Some(Vec::new());
+        let (mut opening, mut counted) = (Some(Vec::new()), 0);
         while now() < end {
             chunk.clear();
             if !wire.chunk(&mut chunk)? {
                 return Err(broken("the stream ended early"));
             }
             all += newlines(&chunk) / 2;
-            look(&mut opening, &chunk, order)?;
+            counted += look(&mut opening, &chunk, order)?;
             if now() < warm {
                 warm_events = all;
                 begin = Some(now());
             }
         }
         let seconds = (now() - begin.unwrap_or(warm)) as f64 / 1e9;
-        Ok(((all - warm_events) as f64 / seconds, all))
+        Ok(((all - warm_events) as f64 / seconds, all, counted))
     })?;
     Ok(Figures::new()
-        .number("events_per_second", counts.iter().map(|(rate, _)| rate).sum())
-        .number("all_events", counts.iter().map(|(_, all)| *all as f64).sum())
+        .number("events_per_second", counts.iter().map(|(rate, ..)| rate).sum())
+        .number("all_events", counts.iter().map(|(_, all, _)| *all as f64).sum())
+        .number("counted", counts.iter().map(|(.., counted)| *counted).max().unwrap_or(0) as f64)
         .finish())
 }
 
@@ -89,17 +90,21 @@ fn newlines(bytes: &[u8]) -> usize {
 }
 
 /// Keeps the stream's opening until it holds the whole text twice, then reads it once.
-fn look(opening: &mut Option<Vec<u8>>, chunk: &[u8], order: &Order) -> io::Result<()> {
-    let Some(seen) = opening else { return Ok(()) };
+fn look(opening: &mut Option<Vec<u8>>, chunk: &[u8], order: &Order) -> io::Result<usize> {
+    let Some(seen) = opening else { return Ok(0) };
     seen.extend_from_slice(chunk);
     if newlines(seen) / 2 < 2 * Text::Mixed.tokens().len() {
-        return Ok(());
+        return Ok(0);
     }
     let text: String = String::from_utf8_lossy(seen).split("\n\n").filter_map(answers::content).collect();
     *opening = None;
     let has_all = order.texts("must").all(|must| text.contains(must));
     let has_none = !order.texts("never").any(|never| text.contains(never));
-    if has_all && has_none { Ok(()) } else { Err(broken(&format!("unexpected text in the stream: {text}"))) }
+    if has_all && has_none {
+        Ok(order.occurring("count", &text))
+    } else {
+        Err(broken(&format!("unexpected text in the stream: {text}")))
+    }
 }
 
 /// `steps port= file= streams= seconds=`: one event at a time: the next is written when the last has arrived, so that
