@@ -8,6 +8,7 @@
 //! measured with. The texts are made here, from a fixed seed. `BENCH_QUICK=1` takes small ones.
 mod rewriter;
 mod texts;
+use texts::{ADVERSARIAL, Corpus, corpora};
 
 use std::hint::black_box;
 use std::path::Path;
@@ -15,7 +16,6 @@ use std::time::{Duration, Instant};
 
 use portcullis::mask::text::{Entity, Masks, Sink, TextMask};
 use portcullis::mask::{Entities, Found, Plan, mask_whole};
-use texts::{ADVERSARIAL, Corpus, corpora};
 
 /// Bytes of each text.
 fn size() -> usize {
