@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::answers::{self, Text};
 use crate::figures::{Figures, now};
 use crate::orders::Order;
-use crate::upstream::{Plan, Plans, Rhythm, STACK};
+use crate::upstream::{ENDLESS_WORD, Plan, Plans, Rhythm, STACK};
 use crate::wire::{Wire, broken, is_timeout};
 
 /// An event that has not come after so long is held back by the proxy.
@@ -50,13 +50,17 @@ fn gather<T: Send + 'static>(
     threads.into_iter().map(|thread| thread.join().map_err(|_| broken("a client thread died"))?).collect()
 }
 
-/// `flood port= file= streams= batch= seconds=`: events a second of streams that pour as fast as they are read, so
+/// `flood port= file= streams= batch= seconds= [tiny=1]`: events a second of streams that pour as fast as they are read, so
 /// that one read of the proxy holds many events. The text of the first events is checked by `must=` and `never=`.
 pub fn flood(order: &Order, plans: &Plans) -> io::Result<String> {
     let plans = plans.clone();
     let counts = gather(order, move |order| {
         let mut wire = Wire::connect(order.port()?)?;
-        ask(&mut wire, order, plans.add(Plan::Flood { batch: order.count("batch")? }))?;
+        ask(
+            &mut wire,
+            order,
+            plans.add(Plan::Flood { batch: order.count("batch")?, tiny: order.text("tiny").is_ok() }),
+        )?;
         open(&mut wire)?;
         let span = order.seconds()?.as_nanos() as u64;
         let (warm, end) = (now() + span / 10, now() + span);
@@ -93,7 +97,7 @@ fn newlines(bytes: &[u8]) -> usize {
 fn look(opening: &mut Option<Vec<u8>>, chunk: &[u8], order: &Order) -> io::Result<usize> {
     let Some(seen) = opening else { return Ok(0) };
     seen.extend_from_slice(chunk);
-    if newlines(seen) / 2 < 2 * Text::Mixed.tokens().len() {
+    if newlines(seen) / 2 < 2 * Text::Mixed.fours().len() {
         return Ok(0);
     }
     let text: String = String::from_utf8_lossy(seen).split("\n\n").filter_map(answers::content).collect();
@@ -104,6 +108,40 @@ fn look(opening: &mut Option<Vec<u8>>, chunk: &[u8], order: &Order) -> io::Resul
         Ok(order.occurring("count", &text))
     } else {
         Err(broken(&format!("unexpected text in the stream: {text}")))
+    }
+}
+
+/// `endless port= file= streams= seconds=`: answers of one event that never ends, one after the other: in its place has
+/// to come an event that says why, and of the event itself nothing.
+pub fn endless(order: &Order, plans: &Plans) -> io::Result<String> {
+    let plans = plans.clone();
+    let rounds = gather(order, move |order| {
+        let end = now() + order.seconds()?.as_nanos() as u64;
+        let mut rounds = 0;
+        while now() < end {
+            refused(order, plans.add(Plan::Endless))?;
+            rounds += 1;
+        }
+        Ok(rounds)
+    })?;
+    Ok(Figures::new().number("refused", rounds.iter().sum::<usize>() as f64).finish())
+}
+
+/// Reads until the stream is refused, and a moment longer.
+fn refused(order: &Order, number: u64) -> io::Result<()> {
+    let mut wire = Wire::connect(order.port()?)?;
+    ask(&mut wire, order, number)?;
+    open(&mut wire)?;
+    let mut seen = Vec::new();
+    while wire.chunk(&mut seen)? && !String::from_utf8_lossy(&seen).contains("\"error\"") {}
+    wire.patience(HELD)?;
+    while wire.chunk(&mut seen).is_ok_and(|more| more) {}
+    let shown = String::from_utf8_lossy(&seen);
+    let clean = shown.contains("\"error\"") && !shown.contains(ENDLESS_WORD);
+    if clean {
+        Ok(())
+    } else {
+        Err(broken(&format!("an endless event: {}", shown.get(..200).unwrap_or(&shown))))
     }
 }
 
