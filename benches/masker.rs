@@ -8,7 +8,7 @@
 //! measured with. The texts are made here, from a fixed seed. `BENCH_QUICK=1` takes small ones.
 mod rewriter;
 mod texts;
-use texts::{ADVERSARIAL, Corpus, corpora};
+use texts::{ADVERSARIAL, Corpus, corpora, shown};
 
 use std::hint::black_box;
 use std::path::Path;
@@ -48,7 +48,7 @@ fn main() {
     println!("-- adversarial");
     for unit in ADVERSARIAL {
         let text = unit.bytes().cycle().take(size() / 4).collect::<Vec<_>>();
-        row(&unit.escape_default().to_string(), &text, &plan, None);
+        row(&shown(unit), &text, &plan, None);
     }
     rewriter::run(&plan, &corpora);
 }

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
@@ -21,8 +22,8 @@ from .requests import SECRET
 
 EVENT_BYTES = 336
 TEXT = (
-    " The handbook says that a traveller books through the portal. Write to ana.kovac@example.com, or pay with the card "
-    "4111 1111 1111 1111 and the key AKIAIOSFODNN7EXAMPLE. Meals are paid up to the daily rate of the country."
+    " Write to ana.kovac@example.com, or pay with the card 4111 1111 1111 1111 and the key AKIAIOSFODNN7EXAMPLE. The "
+    "handbook says that a traveller books through the portal. Meals are paid up to the daily rate of the country."
 )
 PIECES = [TEXT[at : at + 6] for at in range(0, len(TEXT), 6)]
 # So many at once are opened, that none waits for longer than its patience.
@@ -45,7 +46,7 @@ EVENTS = [event(piece) for piece in PIECES]
 class Upstream(asyncio.Protocol):
     """One connection of Envoy's to the upstream, with many streams."""
 
-    all: set[Upstream] = set()
+    all: ClassVar[set[Upstream]] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
@@ -151,16 +152,16 @@ class Crowd:
             slot = (slot + 1) % slots
             await asyncio.sleep(max(0.0, every / slots - (loop.time() - now)))
 
-    def check(self) -> dict[str, int]:
-        """Every stream must still stand, and none may show what is masked."""
+    def check(self, masked: bool) -> dict[str, int]:
+        """Every stream must still stand, and show what is masked or the mask in its place, as it should be."""
         lost = sum(client.lost for client in self.clients)
         refused = sum(not client.head.startswith(b"HTTP/1.1 200") for client in self.clients)
         if lost or refused:
             raise Failed(f"{lost} of {len(self.clients)} streams were lost, {refused} refused")
         for client in self.clients[:READ]:
             text = _text(bytes(client.seen))
-            if any(value in text for value in SECRET):
-                raise Failed(f"unmasked text came through: {text}")
+            if any(value in text for value in SECRET) == masked or ("<EMAIL_ADDRESS>" in text) != masked:
+                raise Failed(f"unexpected text in a stream: {text}")
         return {"streams": len(self.clients), "events": sum(client.events for client in self.clients)}
 
     async def close(self) -> None:

@@ -11,7 +11,7 @@ from parts import process
 
 NATIVE = ["cargo", "bench", "--quiet", "--bench", "masker"]
 IN_V8 = [process.ROOT / "benches" / "masker-v8", "run"]
-# The columns behind a text's name, which may hold spaces.
+# The columns behind a text's name, which holds no spaces.
 TEXTS = ("memchr", "scan", "mask", "4 B", "64 B", "1 KB", "regex", "delta", "values", "mean held")
 ANSWERS = ("events", "micros", "MB/s", "document", "mean held")
 # The texts that people write; all others are made to slow a scanner down.

@@ -18,17 +18,17 @@ from .variants import TITLES
 def write(results: dict[str, Any]) -> str:
     parts = [
         _head(results),
-        _requests(results),
-        _streams(results),
-        _startup(results),
-        _others(results),
+        requests(results),
+        streams(results),
+        startup(results),
+        others(results),
         _masker(results),
-        _targets(results),
+        targets(results),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _table(head: list[str], lines: list[list[str]]) -> str:
+def table(head: list[str], lines: list[list[str]]) -> str:
     rule = ["---", *["---:"] * (len(head) - 1)]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in [head, rule, *lines])
 
@@ -46,7 +46,7 @@ turns in every round, in changing order. A figure is the median over the rounds,
 Processor time is what the kernel's scheduler counted for all threads of that Envoy; it includes sending the audit records."""
 
 
-def _requests(results: dict[str, Any]) -> str:
+def requests(results: dict[str, Any]) -> str:
     loaded, alone = results["requests"]["loaded"], results["requests"]["alone"]
     lines = []
     for variant, rounds in loaded.items():
@@ -77,7 +77,7 @@ def _requests(results: dict[str, Any]) -> str:
 Closed loop, HTTP/1.1 kept alive, {LOADS["loaded"]} connections (and one alone), {REQUEST_SECONDS:g} s a turn, {len(loaded["bare"])} rounds. 1 KB of prompt, 2 KB of JSON
 answer with an e-mail address, a card and a key; one RS256 token. The guard: token, 5 rules, masking of PII and SECRETS, audit async.
 
-{_table(head, lines)}"""
+{table(head, lines)}"""
     if "guard" in loaded:
         by_cpu, by_wait = ratio(loaded, "cpu_micros"), ratio(alone, "latency", "mean")
         text += f"""
@@ -87,7 +87,7 @@ latency alone. Audit records reached the sink in {results["audit"]["requests"]:.
     return text
 
 
-def _streams(results: dict[str, Any]) -> str:
+def streams(results: dict[str, Any]) -> str:
     streams, rates, delays = results["streams"], [], []
     for variant in streams["flood"]:
         steps, flood, paced = (streams[way][variant] for way in ("steps", "flood", "paced"))
@@ -131,19 +131,19 @@ def _streams(results: dict[str, Any]) -> str:
 Events of 336 bytes with a token each. One a read: {STEPS["streams"]} streams, each event written when the last has arrived, as models send.
 Many a read: {FLOOD["streams"]} streams that pour {FLOOD["batch"]} events a write. {len(streams["flood"]["bare"])} rounds.
 
-{_table(rate_head, rates)}
+{table(rate_head, rates)}
 
 Delay from the upstream's write to the client's read, one clock: {PACED["streams"]} streams at once, an event every {PACED["every"]} ms, prose in
 which nothing is masked. Text that may yet become an entity waits for the next event, so whole texts arrive later than their events.
 
-{_table(delay_head, delays)}
+{table(delay_head, delays)}
 
 Memory with {IN_FLIGHT["streams"]} streams open, above rest:
 
-{_table(["", "KiB a stream"], memory_lines)}"""
+{table(["", "KiB a stream"], memory_lines)}"""
 
 
-def _startup(results: dict[str, Any]) -> str:
+def startup(results: dict[str, Any]) -> str:
     lines = []
     for variant in results["startup"]["1"]:
         one, four = (results["startup"][workers][variant] for workers in ("1", "4"))
@@ -173,10 +173,10 @@ def _startup(results: dict[str, Any]) -> str:
 
 From start until Envoy's admin answers `/ready` with LIVE, {len(results["startup"]["1"]["bare"])} rounds; memory at rest, before any request.
 
-{_table(head, lines)}"""
+{table(head, lines)}"""
 
 
-def _others(results: dict[str, Any]) -> str:
+def others(results: dict[str, Any]) -> str:
     """The masker beside what else masks, text by text."""
     if not results["masker"]:
         return ""
@@ -219,12 +219,12 @@ The same texts, one thread. Portcullis looks for all its entities; the regex cra
 `replace_all` of what it named; no validators, no edges, whole texts only); Presidio's Analyzer and Anonymizer for {len(ENTITIES)} entities
 ({", ".join(ENTITIES)}), without a language model, on {TAKEN // 1024} KB in pieces of 1 KB.
 
-{_table(speed_head, speeds)}
+{table(speed_head, speeds)}
 
 How many of the values that were put into a text stand whole in what comes out. Prose and docs hold none, so what is replaced
 there is replaced for nothing.
 
-{_table(miss_head, misses)}
+{table(miss_head, misses)}
 
 {_lua(results)}"""
 
@@ -261,8 +261,8 @@ def _masker(results: dict[str, Any]) -> str:
     return f"## The masker alone, and with JSON and events\n\n{printed}"
 
 
-def _targets(results: dict[str, Any]) -> str:
+def targets(results: dict[str, Any]) -> str:
     lines = [[row.target, row.measured, row.met] for row in rows(results)]
     if not lines:
         return ""
-    return f"## Targets\n\n{_table(['target', 'measured', ''], lines)}"
+    return f"## Targets\n\n{table(['target', 'measured', ''], lines)}"

@@ -10,7 +10,7 @@ use portcullis::protocol::openai::ANSWERS;
 use portcullis::protocol::rewrite::{BodyKind, ResponseRewriter};
 use serde_json::Value;
 
-use crate::texts::{ADVERSARIAL, Corpus};
+use crate::texts::{ADVERSARIAL, Corpus, shown};
 use crate::{best, quick};
 
 /// What an event of one token weighs with OpenAI, its empty line included.
@@ -73,19 +73,14 @@ pub fn run(plan: &Plan, corpora: &[Corpus]) {
     println!("-- adversarial");
     let bytes = if quick() { 8 << 10 } else { 64 << 10 };
     for unit in ADVERSARIAL {
-        row(
-            plan,
-            &unit.escape_default().to_string(),
-            &cut(&unit.repeat(bytes / unit.len()), bytes),
-            &CONTENT,
-        );
+        row(plan, &shown(unit), &cut(&unit.repeat(bytes / unit.len()), bytes), &CONTENT);
     }
     let personal = &corpora[2].text;
-    row(plan, "every letter escaped", &cut(personal, bytes), &Way { escaped: true, ..CONTENT });
-    row(plan, "escapes in escapes", &cut(personal, bytes), &Way { escaped: true, ..ARGUMENTS });
-    row(plan, "tool arguments", &cut(personal, bytes), &ARGUMENTS);
+    row(plan, "every-letter-escaped", &cut(personal, bytes), &Way { escaped: true, ..CONTENT });
+    row(plan, "escapes-in-escapes", &cut(personal, bytes), &Way { escaped: true, ..ARGUMENTS });
+    row(plan, "tool-arguments", &cut(personal, bytes), &ARGUMENTS);
     let tiny = if quick() { 100_000 } else { 1_000_000 };
-    row(plan, &format!("{tiny} tiny deltas"), &cut(personal, tiny), &SMALLEST);
+    row(plan, &format!("{tiny}-tiny-deltas"), &cut(personal, tiny), &SMALLEST);
     endless(plan, personal);
 }
 

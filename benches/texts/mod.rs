@@ -6,8 +6,13 @@ pub const ADVERSARIAL: &[&str] = &[
     "sk-sk-sk-", "a:b:", "00:1A:2b:", "4 1 4 1 ", "a@a@", "a.", "a@a.", "4111 ",
     "4111-1111-1111-1112 ", "1.1.1.", "aaaaaaaa", "eyJ", "eyJaaaaaaaaaa.", "+1 ", "+1 2 3 4 ",
     "AKIA", "-----BEGIN ", "DE89 ", "ghp_", "de12 abcd ", ":::", "536-90-", "0", "%34%31%31%31%20",
-    "%%%", "４１１１　", "ｊａｎｅ＠", "4\u{200b}1\u{ad}",
+    "%%%", "４１１１ ", "ｊａｎｅ＠", "4\u{200b}1\u{ad}",
 ];
+
+/// A text as a name: spaces are seen, and what has no shape is written as its number.
+pub fn shown(unit: &str) -> String {
+    unit.escape_debug().to_string().replace(' ', "␣")
+}
 
 /// A fixed pseudo-random sequence (splitmix64).
 pub struct Dice(u64);
