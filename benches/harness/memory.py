@@ -36,8 +36,13 @@ HOURS = float(os.environ.get("MEMORY_HOURS") or pick(1, 40 / 3600))
 STREAMS = int(os.environ.get("STREAMS") or pick(10_000, 1_000))
 DELTAS = {"streams": 2, "batch": 8, "tiny": 1, "seconds": HOURS * 3600}
 ENDLESS = {"streams": 8, "seconds": pick(60, 15)}
-# Long enough for an address to be through on each stream.
-CROWD = {"seconds": pick(120, 15), "every": pick(6, 1)}
+# What one process of ours can write and read in a second, on one core that it shares.
+EVENTS_A_SECOND = 1500
+EVERY = max(1.0, STREAMS / EVENTS_A_SECOND)
+# Long enough for the whole text on each stream.
+CROWD = {"seconds": 20 * EVERY, "every": EVERY}
+# A busy machine compiles for long.
+READY_SECONDS = 300.0
 REST_SECONDS = pick(5, 2)
 # A module's memory ends where V8 keeps addresses free behind it, so that no access needs a check: gigabytes of them.
 GUARD_BYTES = 4 << 30
@@ -143,7 +148,7 @@ async def _crowd(setting: Setting, variant: str, request: Path) -> dict[str, Any
     _widen(envoy.bootstrap)
     await asyncio.to_thread(envoy.launch)
     try:
-        await asyncio.to_thread(envoy.process.wait_ready, envoy.ready, 60.0)
+        await asyncio.to_thread(envoy.process.wait_ready, envoy.ready, READY_SECONDS)
         streams.port = envoy.port
         # The first ones make what all share; what they take is not any stream's.
         await streams.open(8)
@@ -189,8 +194,10 @@ def run(setting: Setting, load: Load) -> dict[str, Any]:
     results: dict[str, Any] = {"machine": machine.facts(), "taken": time.strftime("%Y-%m-%d %H:%M %Z")}
 
     def fresh(measure: Callable[[Load, Envoy, Path], dict[str, Any]]) -> dict[str, Any]:
-        envoy = setting.envoy("guard", name=measure.__name__).start()
+        envoy = setting.envoy("guard", name=measure.__name__)
+        envoy.ready_timeout = READY_SECONDS
         try:
+            envoy.start()
             found = measure(load, envoy, request)
             if faults := envoy.faults():
                 raise Failed(f"{measure.__name__}: {faults}")
