@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
-from h2.events import RequestReceived, StreamEnded, StreamReset
+from h2.events import DataReceived, RequestReceived, StreamEnded, StreamReset
 from h2.exceptions import ProtocolError
 
 from .load import Failed
@@ -65,6 +65,9 @@ class Upstream(asyncio.Protocol):
             if isinstance(what, RequestReceived):
                 self.http.send_headers(what.stream_id, [(":status", "200"), ("content-type", "text/event-stream")])
                 self.http.send_data(what.stream_id, EVENTS[0])
+            elif isinstance(what, DataReceived):
+                # Or Envoy has nothing left to send the next requests with.
+                self.http.acknowledge_received_data(what.flow_controlled_length, what.stream_id)
             elif isinstance(what, StreamEnded):
                 self.open[what.stream_id] = 1
             elif isinstance(what, StreamReset):
@@ -85,7 +88,6 @@ class Upstream(asyncio.Protocol):
             self.open.pop(stream, None)
             return
         self.open[stream] = at + 1
-        self.send()
 
 
 @dataclass
@@ -141,16 +143,20 @@ class Crowd:
 
         await asyncio.gather(*(one(number) for number in range(count)))
 
-    async def pace(self, seconds: float, every: float) -> None:
-        """An event on each stream `every` so many seconds, spread evenly."""
+    async def pace(self, rounds: int, every: float) -> None:
+        """So many events on each stream, one `every` so many seconds or as fast as we can, spread evenly."""
         loop, slots = asyncio.get_running_loop(), max(1, int(every * 20))
-        end, slot = loop.time() + seconds, 0
-        while (now := loop.time()) < end:
+        for turn in range(rounds * slots):
+            began = loop.time()
             for upstream in list(Upstream.all):
-                for stream in [stream for stream in upstream.open if (stream // 2) % slots == slot]:
+                for stream in [stream for stream in upstream.open if (stream // 2) % slots == turn % slots]:
                     upstream.step(stream)
-            slot = (slot + 1) % slots
-            await asyncio.sleep(max(0.0, every / slots - (loop.time() - now)))
+                upstream.send()
+            await asyncio.sleep(max(0.0, every / slots - (loop.time() - began)))
+        # What is under way arrives, however busy the machine.
+        end = loop.time() + PATIENCE
+        while loop.time() < end and any(client.events < rounds and not client.lost for client in self.clients):
+            await asyncio.sleep(0.1)
 
     def check(self, masked: bool) -> dict[str, int]:
         """Every stream must still stand, and show what is masked or the mask in its place, as it should be."""

@@ -39,8 +39,8 @@ ENDLESS = {"streams": 8, "seconds": pick(60, 15)}
 # What one process of ours can write and read in a second, on one core that it shares.
 EVENTS_A_SECOND = 1500
 EVERY = max(1.0, STREAMS / EVENTS_A_SECOND)
-# Long enough for the whole text on each stream.
-CROWD = {"seconds": 20 * EVERY, "every": EVERY}
+# As many events as bring the whole text on each stream.
+CROWD = {"rounds": 20, "every": EVERY}
 # A busy machine compiles for long.
 READY_SECONDS = 300.0
 REST_SECONDS = pick(5, 2)
@@ -152,12 +152,12 @@ async def _crowd(setting: Setting, variant: str, request: Path) -> dict[str, Any
         streams.port = envoy.port
         # The first ones make what all share; what they take is not any stream's.
         await streams.open(8)
-        with Watch(envoy, CROWD["seconds"] * 1.5) as watch:
+        with Watch(envoy, CROWD["rounds"] * CROWD["every"] * 1.5) as watch:
             await asyncio.sleep(REST_SECONDS)
             began = time.monotonic()
             await streams.open(STREAMS - 8)
             opened = time.monotonic() - began
-            await streams.pace(CROWD["seconds"], CROWD["every"])
+            await streams.pace(**CROWD)
             found = streams.check(masked=variant == "guard")
             open_until = watch.samples[-1]["seconds"]
             await streams.close()

@@ -14,7 +14,7 @@ from .rounds import pick, turns
 # Saturates one Envoy worker; and one connection alone, where nothing waits for anything else.
 LOADS = {"loaded": 8, "alone": 1}
 ROUNDS = int(pick(4, 2))
-SECONDS = pick(2.5, 1.0)
+SECONDS = pick(2.5, 0.6)
 
 PROMPT = (
     "Answer from the handbook alone and name the section. A colleague travels to a customer for four days, sleeps "

@@ -18,9 +18,9 @@ VARIANTS = ("bare", "copy", "lua", "guard")
 # Lua's memory is Envoy's own: what a stream takes is asked of the modules.
 IN_MEMORY = ("bare", "copy", "guard")
 ROUNDS = int(pick(4, 2))
-FLOOD = {"streams": 2, "batch": 24, "seconds": pick(1.5, 1.0)}
-STEPS = {"streams": 4, "seconds": pick(2.0, 1.0)}
-PACED = {"streams": 16, "events": 12, "first": 20, "every": 10, "seconds": pick(3.0, 2.0)}
+FLOOD = {"streams": 2, "batch": 24, "seconds": pick(1.5, 0.7)}
+STEPS = {"streams": 4, "seconds": pick(2.0, 0.6)}
+PACED = {"streams": 16, "events": 12, "first": 20, "every": 10, "seconds": pick(3.0, 1.0)}
 IN_FLIGHT = {"streams": 300, "events": 8, "first": 300, "every": 300, "seconds": 1}
 FIRST_ONE = {"streams": 1, "events": 8, "first": 1, "every": 1, "seconds": 0.1}
 

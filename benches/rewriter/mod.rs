@@ -174,7 +174,7 @@ impl Way {
     /// One event a read, as behind a model; the output, and what was held after each event, added up.
     fn stream(&self, plan: &Plan, events: &[String]) -> (Vec<u8>, usize) {
         let mut rewriter = ResponseRewriter::new(BodyKind::EventStream, &ANSWERS, plan.clone());
-        let (mut out, mut held) = (Vec::with_capacity(events.len() * EVENT), 0);
+        let (mut out, mut held) = (Vec::with_capacity(events.iter().map(String::len).sum()), 0);
         for event in events {
             rewriter.push(event.as_bytes(), false, &mut out).expect("a stream");
             held += rewriter.held();
