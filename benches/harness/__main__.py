@@ -15,6 +15,7 @@ from parts.keys import Key
 
 from . import baselines, machine, masker, report, requests, startup, streams
 from .load import Failed, Load
+from .rounds import QUICK
 from .variants import FILTERS_OF, LESS, TITLES, Setting
 
 DEFAULT = [variant for variant in FILTERS_OF if variant not in LESS]
@@ -39,6 +40,7 @@ def run(setting: Setting, load: Load, variants: list[str]) -> dict[str, Any]:
     began = time.monotonic()
     results: dict[str, Any] = {
         "machine": machine.facts(),
+        "quick": QUICK,
         "taken": time.strftime("%Y-%m-%d %H:%M %Z"),
         "variants": {variant: TITLES[variant] for variant in variants},
         "modules": machine.modules(),

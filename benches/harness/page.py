@@ -104,9 +104,13 @@ def memory_plot(found: dict[str, Any]) -> str:
     )
 
 
-def facts(results: dict[str, Any]) -> str:
+def facts(results: dict[str, Any], found: dict[str, Any]) -> str:
     lines = [f"- {name}: {value}" for name, value in results["machine"].items()]
-    return "\n".join([*lines, f"- taken: {results['taken']}, in {results['seconds']:.0f} s"])
+    lines.append(f"- taken: {results['taken']}, in {results['seconds']:.0f} s; memory: {found['taken']}")
+    quick = [name for name, run in {"`make bench`": results, "`make bench-memory`": found}.items() if run.get("quick")]
+    if quick:
+        lines.append(f"- **a quick run of {' and of '.join(quick)}: these figures say little**")
+    return "\n".join(lines)
 
 
 def adversarial_table(results: dict[str, Any]) -> str:
@@ -123,7 +127,7 @@ def adversarial_table(results: dict[str, Any]) -> str:
 def written(results: dict[str, Any], found: dict[str, Any]) -> dict[str, str]:
     """The measured parts by name."""
     parts = {
-        "facts": facts(results),
+        "facts": facts(results, found),
         "targets": report.targets(results),
         "requests": report.requests(results),
         "streams": report.streams(results),
