@@ -216,20 +216,19 @@ def run(setting: Setting, load: Load) -> dict[str, Any]:
 
 
 def write(results: dict[str, Any]) -> str:
+    facts = "\n".join(f"- {name}: {value}" for name, value in results["machine"].items())
+    return f"# Memory of Envoy with the full guard\n\n{facts}\n- taken: {results['taken']}\n\n{table(results)}"
+
+
+def table(results: dict[str, Any]) -> str:
     long, endless, bare, guard = (results[key] for key in ("deltas", "endless", "crowd-bare", "crowd-guard"))
 
     def growth(found: dict[str, Any]) -> str:
         return ", ".join(f"{name} {found['slope'][key] * 3600 / MIB:+.2f} MiB an hour" for key, name in KEYS.items())
 
     used, heap, floor = (found / 1024 for found in (guard["each"]["used"], guard["each"]["wasm"], bare["each"]["used"]))
-    facts = "\n".join(f"- {name}: {value}" for name, value in results["machine"].items())
     rate = long["deltas"] / long["seconds"]
-    return f"""# Memory of Envoy with the full guard
-
-{facts}
-- taken: {results["taken"]}
-
-| | |
+    return f"""| | |
 |---|---|
 | {long["streams"]} streams of 4-byte deltas for {long["seconds"]:,.0f} s | {long["deltas"] / 1e6:,.1f} million deltas, {rate:,.0f} a second: what takes a model that writes 100 a second {long["deltas"] / 360_000:,.0f} hours |
 | their slope after the first fifth | {growth(long)} |
