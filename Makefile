@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 .PHONY: help wasm cli cli-debug parts demo test test-unit test-wasm test-e2e lint fmt clean
 
 help: ## this list
-	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
 
 wasm: ## build the filter: dist/portcullis.wasm
 	@tools/wasm

@@ -1,19 +1,34 @@
 #![allow(clippy::arithmetic_side_effects, clippy::expect_used, clippy::indexing_slicing, missing_docs)]
-//! How fast the masker reads, next to memchr and to the regex crate on the same texts in the same run.
+#![allow(clippy::panic, clippy::string_slice)]
+//! How fast the masker reads, next to memchr and to the regex crate on the same texts in the same run; and how fast an
+//! answer is rewritten, with the JSON and the events around its texts.
 //!
-//! `cargo bench --bench masker` prints MB/s (best of some rounds, one thread) and the time of one 4-byte delta; with the
-//! argument `own` alone, what a policy set's own detectors cost.
-//! The texts are made here, from a fixed seed.
+//! `cargo bench --bench masker` prints MB/s (best of some rounds, one thread) and the time of one 4-byte delta;
+//! `-- --write FOLDER` writes the texts, the values put into them, and what is left after masking, for others to be
+//! measured with; `-- own` alone says what a policy set's own detectors cost. The texts are made here, from a fixed seed. `BENCH_QUICK=1` takes small ones.
+mod rewriter;
+mod texts;
+use texts::{ADVERSARIAL, Corpus, corpora, shown};
+
 use std::hint::black_box;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use portcullis::mask::text::{Entity, Masks, Sink, TextMask};
 use portcullis::mask::{Catalogue, Finds, Found, OwnDetector, Plan, mask_whole};
-use portcullis::protocol::openai::ANSWERS;
-use portcullis::protocol::rewrite::{BodyKind, ResponseRewriter};
 
-const SIZE: usize = 4 << 20;
-const ROUNDS: usize = 5;
+/// Bytes of each text.
+fn size() -> usize {
+    if quick() { 128 << 10 } else { 4 << 20 }
+}
+
+fn rounds() -> usize {
+    if quick() { 2 } else { 5 }
+}
+
+fn quick() -> bool {
+    std::env::var("BENCH_QUICK").is_ok_and(|value| !matches!(value.as_str(), "" | "0"))
+}
 
 fn main() {
     if std::env::args().any(|argument| argument == "own") {
@@ -22,86 +37,44 @@ fn main() {
     let known = Catalogue::built_in();
     let plan = Plan::new(&known, known.all(), vec![b"pk-live-0123456789abcdef".to_vec()]);
     let wall = Wall::new();
-    println!("MB/s, one thread, best of {ROUNDS}; delta: ns a 4-byte piece");
+    if let Some(folder) = std::env::args().skip_while(|word| word != "--write").nth(1) {
+        return write(folder.as_ref(), &plan, &wall).expect("the folder takes files");
+    }
+    println!("MB/s, one thread, best of {}; delta: ns a 4-byte piece", rounds());
     println!(
         "{:<12} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>7} {:>8} {:>9}",
         "text", "memchr", "scan", "mask", "4 B", "64 B", "1 KB", "regex", "delta", "values", "mean held"
     );
-    for (name, text) in corpora() {
-        row(name, &text, &plan, Some(&wall));
+    let corpora = corpora(size());
+    for corpus in &corpora {
+        row(corpus.name, corpus.text.as_bytes(), &plan, Some(&wall));
     }
-    events(&plan);
     println!("-- adversarial");
     for unit in ADVERSARIAL {
-        let text = unit.bytes().cycle().take(SIZE / 4).collect::<Vec<_>>();
-        row(&unit.escape_default().to_string(), &text, &plan, None);
+        let text = unit.bytes().cycle().take(size() / 4).collect::<Vec<_>>();
+        row(&shown(unit), &text, &plan, None);
     }
+    rewriter::run(&plan, &corpora);
 }
 
-/// A streamed answer in events of 336 bytes, each with a few letters of prose: how long one takes, framing and JSON
-/// included.
-fn events(plan: &Plan) {
-    let (mut dice, mut text) = (Dice(7), String::new());
-    while text.len() < 8192 {
-        prose(&mut dice, &mut text);
-    }
-    let mut body = Vec::new();
-    let mut count = 0u32;
-    let mut letters = text.chars().filter(|c| !c.is_control() && !"\"\\".contains(*c)).peekable();
-    while letters.peek().is_some() {
-        let piece: String = letters.by_ref().take(4).collect();
-        let event = format!(
-            "data: {{\"id\":\"chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT\",\"object\":\"chat.completion.chunk\",\"created\":1741569952,\"model\":\"gpt-4.1-2025-04-14\",\"service_tier\":\"default\",\"system_fingerprint\":\"fp_44709d6fcb\",\"choices\":[{{\"index\":0,\"delta\":{{\"role\":\"assistant\",\"content\":\"{piece}\",\"refusal\":null}},\"logprobs\":null,\"finish_reason\":null}}],\"usage\":null}}\n\n"
-        );
-        body.extend_from_slice(event.as_bytes());
-        count += 1;
-    }
-    for (name, size) in [("an event a piece", body.len() / count as usize), ("16 KB a piece", 16 << 10)] {
-        let time = best(|| {
-            let mut rewriter = ResponseRewriter::new(BodyKind::EventStream, &ANSWERS, plan.clone());
-            let mut out = Vec::new();
-            let mut sum = 0;
-            for piece in body.chunks(size) {
-                rewriter.push(piece, false, &mut out).expect("a stream");
-                sum += black_box(&out).len();
-                out.clear();
-            }
-            rewriter.push(b"", true, &mut out).expect("its end");
-            sum
-        });
-        println!(
-            "events of {} bytes, {name}: {:.0} ns an event",
-            body.len() / count as usize,
-            time.as_nanos() as f64 / f64::from(count)
-        );
-    }
-}
+/// How much of each text is written for others: some of them read a tenth of a megabyte a second.
+const WRITTEN: usize = 64 << 10;
 
-const ADVERSARIAL: &[&str] = &[
-    "sk-sk-sk-",
-    "a:b:",
-    "00:1A:2b:",
-    "4 1 4 1 ",
-    "a@a@",
-    "a.",
-    "a@a.",
-    "4111 ",
-    "4111-1111-1111-1112 ",
-    "1.1.1.",
-    "aaaaaaaa",
-    "eyJ",
-    "eyJaaaaaaaaaa.",
-    "+1 ",
-    "+1 2 3 4 ",
-    "AKIA",
-    "-----BEGIN ",
-    "DE89 ",
-    "ghp_",
-    "de12 abcd ",
-    ":::",
-    "536-90-",
-    "0",
-];
+fn write(folder: &Path, plan: &Plan, wall: &Wall) -> std::io::Result<()> {
+    for Corpus { name, text, planted } in corpora(WRITTEN) {
+        let masked = mask_whole(plan, text.as_bytes(), &mut Found::default());
+        let masked = masked.unwrap_or_else(|| text.clone().into_bytes());
+        for (end, bytes) in [
+            ("txt", text.as_bytes()),
+            ("values", planted.join("\n").as_bytes()),
+            ("masked", &masked),
+            ("regex", &wall.mask(text.as_bytes())),
+        ] {
+            std::fs::write(folder.join(format!("{name}.{end}")), bytes)?;
+        }
+    }
+    Ok(())
+}
 
 struct Count {
     values: u64,
@@ -157,14 +130,14 @@ fn best(mut run: impl FnMut() -> usize) -> Duration {
         black_box(run());
         start.elapsed()
     };
-    (0..ROUNDS).map(|_| once(&mut run)).min().unwrap_or_default()
+    (0..rounds()).map(|_| once(&mut run)).min().unwrap_or_default()
 }
 
 /// What a set's own detectors take to load, to keep, and to look for.
 fn own() {
-    let texts = corpora();
-    let prose = &texts.iter().find(|(name, _)| *name == "prose").expect("prose").1;
-    let mut dice = Dice(7);
+    let texts = corpora(size());
+    let prose = texts.iter().find(|corpus| corpus.name == "prose").expect("prose").text.as_bytes();
+    let mut dice = texts::Dice::new(7);
     let mut name = || {
         let mut syllable =
             || dice.pick(&["ka", "ber", "lin", "to", "mar", "sel", "vi", "no", "ra", "dun", "es", "the"]);
@@ -246,212 +219,4 @@ impl Wall {
         }
         out
     }
-}
-
-/// A fixed pseudo-random sequence (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ z >> 31) % sides as u64) as usize
-    }
-
-    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
-        from[self.roll(from.len())]
-    }
-
-    fn digits(&mut self, count: usize) -> String {
-        (0..count).map(|_| char::from(b'0' + self.roll(10) as u8)).collect()
-    }
-
-    fn token(&mut self, count: usize) -> String {
-        let alphabet = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-        (0..count).map(|_| char::from(alphabet[self.roll(alphabet.len())])).collect()
-    }
-}
-
-const WORDS: &[&str] = &[
-    "the",
-    "of",
-    "and",
-    "to",
-    "in",
-    "a",
-    "is",
-    "that",
-    "for",
-    "it",
-    "as",
-    "was",
-    "with",
-    "be",
-    "by",
-    "on",
-    "not",
-    "he",
-    "this",
-    "are",
-    "or",
-    "his",
-    "from",
-    "at",
-    "which",
-    "but",
-    "have",
-    "an",
-    "had",
-    "they",
-    "you",
-    "were",
-    "their",
-    "one",
-    "all",
-    "we",
-    "can",
-    "her",
-    "has",
-    "there",
-    "been",
-    "if",
-    "more",
-    "when",
-    "will",
-    "would",
-    "who",
-    "so",
-    "no",
-    "model",
-    "retrieval",
-    "document",
-    "answer",
-    "question",
-    "context",
-    "because",
-    "policy",
-    "however",
-    "therefore",
-    "increase",
-    "decade",
-    "feedback",
-    "database",
-    "facade",
-    "language",
-    "customer",
-    "agreement",
-    "section",
-    "quarter",
-    "revenue",
-    "approximately",
-    "significant",
-    "skeleton",
-    "disk",
-    "task",
-    "I'd",
-    "don't",
-    "well-known",
-    "state-of-the-art",
-    "café",
-    "naïve",
-    "Zürich",
-    "“quoted”",
-    "—",
-    "Additionally,",
-    "Beef",
-    "Abba",
-];
-
-fn prose(dice: &mut Dice, out: &mut String) {
-    for _ in 0..dice.roll(14) + 5 {
-        out.push_str(dice.pick(WORDS));
-        out.push_str(if dice.roll(12) == 0 { ", " } else { " " });
-    }
-    out.push_str(if dice.roll(5) == 0 { "\n\n" } else { "of course. " });
-    if dice.roll(20) == 0 {
-        out.push_str(&format!(
-            "In {} it was {}% of ${}. ",
-            1900 + dice.roll(130),
-            dice.roll(100),
-            dice.roll(100_000)
-        ));
-    }
-}
-
-fn docs(dice: &mut Dice, out: &mut String) {
-    match dice.roll(8) {
-        0 => out.push_str(&format!(
-            "let {} = std::fs::read_to_string(\"{}.rs\")?;\n",
-            dice.pick(WORDS),
-            dice.pick(WORDS)
-        )),
-        1 => out.push_str(&format!(
-            "2024-0{}-1{}T12:34:56.{}Z INFO {}: took {} ms\n",
-            dice.roll(9) + 1,
-            dice.roll(9),
-            dice.digits(3),
-            dice.pick(WORDS),
-            dice.roll(900)
-        )),
-        2 => out.push_str(&format!(
-            "| {} | {} | v{}.{}.{} |\n",
-            dice.pick(WORDS),
-            dice.digits(5),
-            dice.roll(9),
-            dice.roll(30),
-            dice.roll(20)
-        )),
-        3 => out.push_str(&format!("{{\"id\": \"{}\", \"score\": 0.{}}}\n", dice.token(22), dice.digits(9))),
-        4 => out.push_str(&format!(
-            "See https://docs.example/{}/{}#{} for more.\n",
-            dice.pick(WORDS),
-            dice.pick(WORDS),
-            dice.token(6)
-        )),
-        5 => out.push_str(&format!(
-            "commit {}\n",
-            (0..40).map(|_| dice.pick(&["0", "1", "7", "a", "c", "f"])).collect::<String>()
-        )),
-        _ => prose(dice, out),
-    }
-}
-
-fn personal(dice: &mut Dice, out: &mut String) {
-    prose(dice, out);
-    out.push_str(&value(dice));
-    out.push(' ');
-}
-
-fn dense(dice: &mut Dice, out: &mut String) {
-    out.push_str(&format!("{}: {}\n", dice.pick(WORDS), value(dice)));
-}
-
-fn value(dice: &mut Dice) -> String {
-    match dice.roll(10) {
-        0 | 1 => format!("{}.{}@{}.example.com", dice.pick(WORDS), dice.token(5), dice.token(8)),
-        2 => format!("({}) {}-{}", 212 + dice.roll(500), 212 + dice.roll(700), dice.digits(4)),
-        3 => format!("{}-{}-{}", 100 + dice.roll(500), 10 + dice.roll(80), 1000 + dice.roll(8000)),
-        4 => "4111 1111 1111 1111".into(),
-        5 => format!("10.{}.{}.{}", dice.roll(256), dice.roll(256), dice.roll(256)),
-        6 => format!("2001:db8:{:x}::{:x}:{:x}", dice.roll(65536), dice.roll(65536), dice.roll(65536)),
-        7 => format!("ghp_{}", dice.token(36)),
-        8 => "DE89 3704 0044 0532 0130 00".into(),
-        _ => format!("+44 20 7946 0{}", dice.digits(3)),
-    }
-}
-
-fn corpora() -> Vec<(&'static str, Vec<u8>)> {
-    type Fill = fn(&mut Dice, &mut String);
-    let made: [(&'static str, Fill); 4] =
-        [("prose", prose), ("docs", docs), ("personal", personal), ("dense", dense)];
-    let make = |fill: Fill| {
-        let (mut dice, mut out) = (Dice(7), String::new());
-        while out.len() < SIZE {
-            fill(&mut dice, &mut out);
-        }
-        out.into_bytes()
-    };
-    made.into_iter().map(|(name, fill)| (name, make(fill))).collect()
 }

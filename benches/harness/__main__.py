@@ -13,8 +13,9 @@ from parts import process
 from parts.envoy import Envoy
 from parts.keys import Key
 
-from . import machine, masker, report, requests, startup, streams
+from . import baselines, machine, masker, report, requests, startup, streams
 from .load import Failed, Load
+from .rounds import QUICK
 from .variants import FILTERS_OF, LESS, TITLES, Setting
 
 DEFAULT = [variant for variant in FILTERS_OF if variant not in LESS]
@@ -39,6 +40,7 @@ def run(setting: Setting, load: Load, variants: list[str]) -> dict[str, Any]:
     began = time.monotonic()
     results: dict[str, Any] = {
         "machine": machine.facts(),
+        "quick": QUICK,
         "taken": time.strftime("%Y-%m-%d %H:%M %Z"),
         "variants": {variant: TITLES[variant] for variant in variants},
         "modules": machine.modules(),
@@ -58,8 +60,9 @@ def run(setting: Setting, load: Load, variants: list[str]) -> dict[str, Any]:
     time.sleep(1.0)
     results["audit"] = load.order("sunk")
     check(envoys, results)
-    say("the masker alone")
+    say("the masker alone, and what others do with its texts")
     results["masker"] = masker.measure()
+    results["baselines"] = baselines.measure(OUT / "texts")
     results["seconds"] = time.monotonic() - began
     return results
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import masker
+from .baselines import ENTITIES, TAKEN
 from .figures import MIB, added, memory, ratio, spread
-from .requests import LOADS
+from .requests import LOADS, SECRET
 from .requests import SECONDS as REQUEST_SECONDS
 from .rounds import QUICK, Spread
 from .streams import FLOOD, IN_FLIGHT, PACED, STEPS
@@ -16,16 +18,17 @@ from .variants import TITLES
 def write(results: dict[str, Any]) -> str:
     parts = [
         _head(results),
-        _requests(results),
-        _streams(results),
-        _startup(results),
+        requests(results),
+        streams(results),
+        startup(results),
+        others(results),
         _masker(results),
-        _targets(results),
+        targets(results),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _table(head: list[str], lines: list[list[str]]) -> str:
+def table(head: list[str], lines: list[list[str]]) -> str:
     rule = ["---", *["---:"] * (len(head) - 1)]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in [head, rule, *lines])
 
@@ -43,7 +46,7 @@ turns in every round, in changing order. A figure is the median over the rounds,
 Processor time is what the kernel's scheduler counted for all threads of that Envoy; it includes sending the audit records."""
 
 
-def _requests(results: dict[str, Any]) -> str:
+def requests(results: dict[str, Any]) -> str:
     loaded, alone = results["requests"]["loaded"], results["requests"]["alone"]
     lines = []
     for variant, rounds in loaded.items():
@@ -74,7 +77,7 @@ def _requests(results: dict[str, Any]) -> str:
 Closed loop, HTTP/1.1 kept alive, {LOADS["loaded"]} connections (and one alone), {REQUEST_SECONDS:g} s a turn, {len(loaded["bare"])} rounds. 1 KB of prompt, 2 KB of JSON
 answer with an e-mail address, a card and a key; one RS256 token. The guard: token, 5 rules, masking of PII and SECRETS, audit async.
 
-{_table(head, lines)}"""
+{table(head, lines)}"""
     if "guard" in loaded:
         by_cpu, by_wait = ratio(loaded, "cpu_micros"), ratio(alone, "latency", "mean")
         text += f"""
@@ -84,7 +87,7 @@ latency alone. Audit records reached the sink in {results["audit"]["requests"]:.
     return text
 
 
-def _streams(results: dict[str, Any]) -> str:
+def streams(results: dict[str, Any]) -> str:
     streams, rates, delays = results["streams"], [], []
     for variant in streams["flood"]:
         steps, flood, paced = (streams[way][variant] for way in ("steps", "flood", "paced"))
@@ -128,19 +131,19 @@ def _streams(results: dict[str, Any]) -> str:
 Events of 336 bytes with a token each. One a read: {STEPS["streams"]} streams, each event written when the last has arrived, as models send.
 Many a read: {FLOOD["streams"]} streams that pour {FLOOD["batch"]} events a write. {len(streams["flood"]["bare"])} rounds.
 
-{_table(rate_head, rates)}
+{table(rate_head, rates)}
 
 Delay from the upstream's write to the client's read, one clock: {PACED["streams"]} streams at once, an event every {PACED["every"]} ms, prose in
 which nothing is masked. Text that may yet become an entity waits for the next event, so whole texts arrive later than their events.
 
-{_table(delay_head, delays)}
+{table(delay_head, delays)}
 
 Memory with {IN_FLIGHT["streams"]} streams open, above rest:
 
-{_table(["", "KiB a stream"], memory_lines)}"""
+{table(["", "KiB a stream"], memory_lines)}"""
 
 
-def _startup(results: dict[str, Any]) -> str:
+def startup(results: dict[str, Any]) -> str:
     lines = []
     for variant in results["startup"]["1"]:
         one, four = (results["startup"][workers][variant] for workers in ("1", "4"))
@@ -170,18 +173,96 @@ def _startup(results: dict[str, Any]) -> str:
 
 From start until Envoy's admin answers `/ready` with LIVE, {len(results["startup"]["1"]["bare"])} rounds; memory at rest, before any request.
 
-{_table(head, lines)}"""
+{table(head, lines)}"""
+
+
+def others(results: dict[str, Any]) -> str:
+    """The masker beside what else masks, text by text."""
+    if not results["masker"]:
+        return ""
+    place = "V8" if "V8" in results["masker"] else "native"
+    ours, native = masker.texts(results["masker"][place]), masker.texts(results["masker"]["native"])
+    answers = masker.answers(results["masker"][place])
+    speeds, misses = [], []
+    for name, found in results["baselines"].items():
+        scan, regex, presidio = ours[name]["scan"], native[name]["regex"], found["Presidio"]
+        waits = presidio["ms_per_kb"]
+        speeds.append(
+            [
+                name,
+                f"{scan:,.0f}",
+                f"{answers[name]['document']:,.0f}",
+                f"{native[name]['scan']:,.0f}",
+                f"{regex:,.0f}",
+                f"{presidio['MB/s']:.3f}",
+                f"{waits['p50']:.1f} / {waits['p99']:.1f}",
+                f"{native[name]['scan'] / regex:,.1f}",
+                f"{scan / presidio['MB/s']:,.0f}",
+            ]
+        )
+        misses.append([name, *(_left(found, which) for which in ("Portcullis", "regex", "Presidio"))])
+    speed_head = [
+        "MB/s",
+        f"Portcullis ({place})",
+        f"in a JSON document ({place})",
+        "Portcullis (native)",
+        "regex (native)",
+        "Presidio",
+        "Presidio, ms a KB p50 / p99",
+        "native / regex",
+        f"{place} / Presidio",
+    ]
+    miss_head = ["left standing, and replacements", "Portcullis", "regex", "Presidio"]
+    return f"""## Masking, beside what others do
+
+The same texts, one thread. Portcullis looks for all its entities; the regex crate for the same patterns (a RegexSet, then
+`replace_all` of what it named; no validators, no edges, whole texts only); Presidio's Analyzer and Anonymizer for {len(ENTITIES)} entities
+({", ".join(ENTITIES)}), without a language model, on {TAKEN // 1024} KB in pieces of 1 KB.
+
+{table(speed_head, speeds)}
+
+How many of the values that were put into a text stand whole in what comes out. Prose and docs hold none, so what is replaced
+there is replaced for nothing.
+
+{table(miss_head, misses)}
+
+{_lua(results)}"""
+
+
+def _left(found: dict[str, Any], which: str) -> str:
+    own = found[which]
+    kinds = ", ".join(f"{count} {kind}" for kind, count in own["missed_kinds"].items())
+    missed = f"{own['missed']} of {own.get('planted', found['planted'])}" + (f" ({kinds})" if kinds else "")
+    return f"{missed}; {own['replaced']} replaced"
+
+
+def _lua(results: dict[str, Any]) -> str:
+    if "lua" not in results["variants"]:
+        return ""
+    streams, loaded = results["streams"], results["requests"]["loaded"]
+    whole, streamed = (spread(rounds["lua"], "counted").median for rounds in (loaded, streams["flood"]))
+    text = f"""Envoy's Lua filter (`benches/mask.lua`: eleven patterns by `string.gsub`, piece by piece) let {whole:.0f} of {len(SECRET)} values through in whole answers, and
+{streamed:.0f} of {len(SECRET)} in streams: a value cut across events is in no piece whole. It knows no check digits and no escapes of JSON, and
+replaces in ids and keys as well."""
+    if "guard" in streams["flood"]:
+        flood, steps = (
+            spread(streams[way]["lua"], "cpu_micros").median / spread(streams[way]["guard"], "cpu_micros").median
+            for way in ("flood", "steps")
+        )
+        text += f""" An event costs {flood:.1f} times what it costs with Portcullis, many events a read, and {steps:.1f}
+times with one a read."""
+    return text
 
 
 def _masker(results: dict[str, Any]) -> str:
     if not results["masker"]:
         return ""
     printed = "\n\n".join(f"{place}:\n\n```\n{text}\n```" for place, text in results["masker"].items())
-    return f"## The masker alone\n\n{printed}"
+    return f"## The masker alone, and with JSON and events\n\n{printed}"
 
 
-def _targets(results: dict[str, Any]) -> str:
+def targets(results: dict[str, Any]) -> str:
     lines = [[row.target, row.measured, row.met] for row in rows(results)]
     if not lines:
         return ""
-    return f"## Targets\n\n{_table(['target', 'measured', ''], lines)}"
+    return f"## Targets\n\n{table(['target', 'measured', ''], lines)}"

@@ -14,7 +14,7 @@ from .rounds import pick, turns
 # Saturates one Envoy worker; and one connection alone, where nothing waits for anything else.
 LOADS = {"loaded": 8, "alone": 1}
 ROUNDS = int(pick(4, 2))
-SECONDS = pick(2.5, 1.0)
+SECONDS = pick(2.5, 0.6)
 
 PROMPT = (
     "Answer from the handbook alone and name the section. A colleague travels to a customer for four days, sleeps "
@@ -22,7 +22,10 @@ PROMPT = (
     "One dinner was with three guests of the customer; the receipt names no one. "
 )
 MUST_SEE = {"guard": ["<EMAIL_ADDRESS>"]}
-NEVER_SEE = {"guard": ["ana.kovac@", "4111", "AKIAIOSFODNN7EXAMPLE"]}
+# What an answer holds that callers must not see. The guard's must not let one through; of others it is counted.
+SECRET = ["ana.kovac@", "4111", "AKIAIOSFODNN7EXAMPLE"]
+NEVER_SEE = {"guard": SECRET}
+COUNTED = {"lua": SECRET}
 
 
 def write_request(path: Path, token: str, *, stream: bool) -> Path:
@@ -56,6 +59,7 @@ def measure(load: Load, envoys: dict[str, Envoy], request: Path) -> dict[str, An
                 seconds=SECONDS,
                 must=MUST_SEE.get(variant, []),
                 never=NEVER_SEE.get(variant, []),
+                count=COUNTED.get(variant, []),
             )
             figures["cpu_micros"] = figures["cpu_seconds"] / figures["all_requests"] * 1e6
             results[name][variant].append(figures)

@@ -10,15 +10,17 @@ from typing import Any
 from parts.envoy import Envoy
 
 from .load import Load
-from .requests import MUST_SEE, NEVER_SEE
+from .requests import COUNTED, MUST_SEE, NEVER_SEE
 from .rounds import pick, turns
 from .variants import Setting
 
-VARIANTS = ("bare", "copy", "guard")
+VARIANTS = ("bare", "copy", "lua", "guard")
+# Lua's memory is Envoy's own: what a stream takes is asked of the modules.
+IN_MEMORY = ("bare", "copy", "guard")
 ROUNDS = int(pick(4, 2))
-FLOOD = {"streams": 2, "batch": 24, "seconds": pick(1.5, 1.0)}
-STEPS = {"streams": 4, "seconds": pick(2.0, 1.0)}
-PACED = {"streams": 16, "events": 12, "first": 20, "every": 10, "seconds": pick(3.0, 2.0)}
+FLOOD = {"streams": 2, "batch": 24, "seconds": pick(1.5, 0.7)}
+STEPS = {"streams": 4, "seconds": pick(2.0, 0.6)}
+PACED = {"streams": 16, "events": 12, "first": 20, "every": 10, "seconds": pick(3.0, 1.0)}
 IN_FLIGHT = {"streams": 300, "events": 8, "first": 300, "every": 300, "seconds": 1}
 FIRST_ONE = {"streams": 1, "events": 8, "first": 1, "every": 1, "seconds": 0.1}
 
@@ -28,7 +30,12 @@ def measure(load: Load, envoys: dict[str, Envoy], request: Path) -> dict[str, An
     variants = [variant for variant in VARIANTS if variant in envoys]
     results: dict[str, Any] = {name: {variant: [] for variant in variants} for name in ("flood", "steps", "paced")}
     for _, variant in turns(variants, ROUNDS):
-        envoy, look = envoys[variant], {"must": MUST_SEE.get(variant, []), "never": NEVER_SEE.get(variant, [])}
+        envoy = envoys[variant]
+        look = {
+            "must": MUST_SEE.get(variant, []),
+            "never": NEVER_SEE.get(variant, []),
+            "count": COUNTED.get(variant, []),
+        }
         for name, figures in (
             ("flood", load.measured(envoy, "flood", file=request, **FLOOD, **look)),
             ("steps", load.measured(envoy, "steps", file=request, **STEPS)),
@@ -44,7 +51,7 @@ def in_flight(load: Load, setting: Setting, variants: list[str], request: Path) 
     """Bytes of memory that each of many open streams adds, at most. Each Envoy is a fresh one, for memory that
     earlier load left behind would hide what these streams take."""
     found = {}
-    for variant in (variant for variant in VARIANTS if variant in variants):
+    for variant in (variant for variant in IN_MEMORY if variant in variants):
         envoy = setting.envoy(variant, name=f"in-flight-{variant}").start()
         try:
             load.order("paced", port=envoy.port, file=request, **FIRST_ONE)

@@ -81,7 +81,8 @@ def install_python(group: str) -> None:
     make_venv()
     # Each file names everything it needs, so nothing else is to be resolved.
     exact = ["--disable-pip-version-check", "--only-binary", ":all:", "--no-deps"]
-    pip = [VENV / "bin" / "pip", "install", *exact, "-r", versions]
+    # Not bin/pip, whose first line names the place where the environment was made.
+    pip = [VENV / "bin" / "python", "-m", "pip", "install", *exact, "-r", versions]
     run(f"Python packages: {group}", pip)
     stamp.write_text(mark)
 

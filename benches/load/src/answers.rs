@@ -45,6 +45,12 @@ impl Text {
         }
         tokens
     }
+
+    /// The text in pieces of four characters.
+    pub fn fours(self) -> Vec<String> {
+        let whole: Vec<char> = self.whole().chars().collect();
+        whole.chunks(4).map(|piece| piece.iter().collect()).collect()
+    }
 }
 
 /// The answer in one body of about 2 KB, with its head.
@@ -95,6 +101,15 @@ pub fn event(number: usize, text: &str) -> Vec<u8> {
     let event = format!("{before}{filler}{after}");
     format!("{:x}\r\n{event}\r\n", event.len()).into_bytes()
 }
+
+/// The smallest event with a piece of text, in a chunk of its own.
+pub fn tiny_event(text: &str) -> Vec<u8> {
+    let event = format!("{ENDLESS}{text}\"}}}}]}}\n\n");
+    format!("{:x}\r\n{event}\r\n", event.len()).into_bytes()
+}
+
+/// How an event begins that never ends.
+pub const ENDLESS: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"";
 
 const MARK: &str = "\"system_fingerprint\":\"fp_";
 const LETTERS: usize = 6;

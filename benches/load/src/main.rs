@@ -28,6 +28,7 @@ fn main() -> io::Result<()> {
         let answer = match order.verb.as_str() {
             "requests" => requests::run(&order),
             "flood" => streams::flood(&order, &plans),
+            "endless" => streams::endless(&order, &plans),
             "steps" => streams::steps(&order, &plans),
             "paced" => streams::paced(&order, &plans),
             "sunk" => Ok(Figures::new()

@@ -22,8 +22,13 @@ impl Order {
         Self { verb, values: values.collect() }
     }
 
-    pub fn texts<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a str> {
+    pub fn texts(&self, key: &str) -> impl Iterator<Item = &str> {
         self.values.iter().filter(move |(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+
+    /// How many of a key's texts occur in `text`.
+    pub fn occurring(&self, key: &str, text: &str) -> usize {
+        self.texts(key).filter(|value| text.contains(value)).count()
     }
 
     pub fn text(&self, key: &str) -> io::Result<&str> {

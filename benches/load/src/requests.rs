@@ -12,11 +12,13 @@ use crate::wire::{Wire, broken};
 struct Tally {
     latencies: Vec<u64>,
     all: usize,
+    counted: usize,
     began: u64,
     ended: u64,
 }
 
-/// `requests port= file= connections= seconds= [must=] [never=]`: the answers' latencies.
+/// `requests port= file= connections= seconds= [must=] [never=] [count=]`: the answers' latencies, and how many of
+/// the texts to `count` the first answer has.
 pub fn run(order: &Order) -> io::Result<String> {
     let request: Arc<Vec<u8>> = Arc::new(std::fs::read(order.text("file")?)?);
     let connections = order.count("connections")?;
@@ -31,11 +33,12 @@ pub fn run(order: &Order) -> io::Result<String> {
         }));
     }
     let mut latencies = Vec::new();
-    let (mut all, mut began, mut ended) = (0, u64::MAX, 0);
+    let (mut all, mut counted, mut began, mut ended) = (0, 0, u64::MAX, 0);
     for thread in threads {
         let tally = thread.join().map_err(|_| broken("a client thread died"))??;
         latencies.extend(tally.latencies);
         all += tally.all;
+        counted = counted.max(tally.counted);
         began = began.min(tally.began);
         ended = ended.max(tally.ended);
     }
@@ -43,6 +46,7 @@ pub fn run(order: &Order) -> io::Result<String> {
     Ok(Figures::new()
         .number("requests_per_second", latencies.len() as f64 / seconds)
         .number("all_requests", all as f64)
+        .number("counted", counted as f64)
         .durations("latency", latencies)
         .finish())
 }
@@ -53,7 +57,7 @@ fn repeat(mut wire: Wire, request: &[u8], order: &Order) -> io::Result<Tally> {
     wire.patience(Duration::from_secs(10))?;
     let warm = now() + span.as_nanos() as u64 / 10;
     let end = now() + span.as_nanos() as u64;
-    let mut tally = Tally { latencies: Vec::with_capacity(1 << 16), all: 0, began: 0, ended: 0 };
+    let mut tally = Tally { latencies: Vec::with_capacity(1 << 16), all: 0, counted: 0, began: 0, ended: 0 };
     let mut body = Vec::new();
     let mut first = None;
     loop {
@@ -75,7 +79,10 @@ fn repeat(mut wire: Wire, request: &[u8], order: &Order) -> io::Result<Tally> {
         }
         // All answers are alike: the first is read, the others are compared with it by status and size.
         match first {
-            None => first = Some((check(head.status, &body, order)?, body.len())),
+            None => {
+                first = Some((check(head.status, &body, order)?, body.len()));
+                tally.counted = order.occurring("count", &String::from_utf8_lossy(&body));
+            }
             Some(seen) if seen == (head.status, body.len()) => {}
             Some(_) => return Err(unexpected(head.status, &body)),
         }

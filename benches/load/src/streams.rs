@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::answers::{self, Text};
 use crate::figures::{Figures, now};
 use crate::orders::Order;
-use crate::upstream::{Plan, Plans, Rhythm, STACK};
+use crate::upstream::{ENDLESS_WORD, Plan, Plans, Rhythm, STACK};
 use crate::wire::{Wire, broken, is_timeout};
 
 /// An event that has not come after so long is held back by the proxy.
@@ -50,37 +50,42 @@ fn gather<T: Send + 'static>(
     threads.into_iter().map(|thread| thread.join().map_err(|_| broken("a client thread died"))?).collect()
 }
 
-/// `flood port= file= streams= batch= seconds=`: events a second of streams that pour as fast as they are read, so
+/// `flood port= file= streams= batch= seconds= [tiny=1]`: events a second of streams that pour as fast as they are read, so
 /// that one read of the proxy holds many events. The text of the first events is checked by `must=` and `never=`.
 pub fn flood(order: &Order, plans: &Plans) -> io::Result<String> {
     let plans = plans.clone();
     let counts = gather(order, move |order| {
         let mut wire = Wire::connect(order.port()?)?;
-        ask(&mut wire, order, plans.add(Plan::Flood { batch: order.count("batch")? }))?;
+        ask(
+            &mut wire,
+            order,
+            plans.add(Plan::Flood { batch: order.count("batch")?, tiny: order.text("tiny").is_ok() }),
+        )?;
         open(&mut wire)?;
         let span = order.seconds()?.as_nanos() as u64;
         let (warm, end) = (now() + span / 10, now() + span);
         let (mut warm_events, mut all, mut begin) = (0, 0, None);
         let mut chunk = Vec::new();
-        let mut opening = Some(Vec::new());
+        let (mut opening, mut counted) = (Some(Vec::new()), 0);
         while now() < end {
             chunk.clear();
             if !wire.chunk(&mut chunk)? {
                 return Err(broken("the stream ended early"));
             }
             all += newlines(&chunk) / 2;
-            look(&mut opening, &chunk, order)?;
+            counted += look(&mut opening, &chunk, order)?;
             if now() < warm {
                 warm_events = all;
                 begin = Some(now());
             }
         }
         let seconds = (now() - begin.unwrap_or(warm)) as f64 / 1e9;
-        Ok(((all - warm_events) as f64 / seconds, all))
+        Ok(((all - warm_events) as f64 / seconds, all, counted))
     })?;
     Ok(Figures::new()
-        .number("events_per_second", counts.iter().map(|(rate, _)| rate).sum())
-        .number("all_events", counts.iter().map(|(_, all)| *all as f64).sum())
+        .number("events_per_second", counts.iter().map(|(rate, ..)| rate).sum())
+        .number("all_events", counts.iter().map(|(_, all, _)| *all as f64).sum())
+        .number("counted", counts.iter().map(|(.., counted)| *counted).max().unwrap_or(0) as f64)
         .finish())
 }
 
@@ -89,17 +94,55 @@ fn newlines(bytes: &[u8]) -> usize {
 }
 
 /// Keeps the stream's opening until it holds the whole text twice, then reads it once.
-fn look(opening: &mut Option<Vec<u8>>, chunk: &[u8], order: &Order) -> io::Result<()> {
-    let Some(seen) = opening else { return Ok(()) };
+fn look(opening: &mut Option<Vec<u8>>, chunk: &[u8], order: &Order) -> io::Result<usize> {
+    let Some(seen) = opening else { return Ok(0) };
     seen.extend_from_slice(chunk);
-    if newlines(seen) / 2 < 2 * Text::Mixed.tokens().len() {
-        return Ok(());
+    if newlines(seen) / 2 < 2 * Text::Mixed.fours().len() {
+        return Ok(0);
     }
     let text: String = String::from_utf8_lossy(seen).split("\n\n").filter_map(answers::content).collect();
     *opening = None;
     let has_all = order.texts("must").all(|must| text.contains(must));
     let has_none = !order.texts("never").any(|never| text.contains(never));
-    if has_all && has_none { Ok(()) } else { Err(broken(&format!("unexpected text in the stream: {text}"))) }
+    if has_all && has_none {
+        Ok(order.occurring("count", &text))
+    } else {
+        Err(broken(&format!("unexpected text in the stream: {text}")))
+    }
+}
+
+/// `endless port= file= streams= seconds=`: answers of one event that never ends, one after the other: in its place has
+/// to come an event that says why, and of the event itself nothing.
+pub fn endless(order: &Order, plans: &Plans) -> io::Result<String> {
+    let plans = plans.clone();
+    let rounds = gather(order, move |order| {
+        let end = now() + order.seconds()?.as_nanos() as u64;
+        let mut rounds = 0;
+        while now() < end {
+            refused(order, plans.add(Plan::Endless))?;
+            rounds += 1;
+        }
+        Ok(rounds)
+    })?;
+    Ok(Figures::new().number("refused", rounds.iter().sum::<usize>() as f64).finish())
+}
+
+/// Reads until the stream is refused, and a moment longer.
+fn refused(order: &Order, number: u64) -> io::Result<()> {
+    let mut wire = Wire::connect(order.port()?)?;
+    ask(&mut wire, order, number)?;
+    open(&mut wire)?;
+    let mut seen = Vec::new();
+    while wire.chunk(&mut seen)? && !String::from_utf8_lossy(&seen).contains("\"error\"") {}
+    wire.patience(HELD)?;
+    while wire.chunk(&mut seen).is_ok_and(|more| more) {}
+    let shown = String::from_utf8_lossy(&seen);
+    let clean = shown.contains("\"error\"") && !shown.contains(ENDLESS_WORD);
+    if clean {
+        Ok(())
+    } else {
+        Err(broken(&format!("an endless event: {}", shown.get(..200).unwrap_or(&shown))))
+    }
 }
 
 /// `steps port= file= streams= seconds=`: one event at a time: the next is written when the last has arrived, so that

@@ -20,8 +20,11 @@ pub const STACK: usize = 128 * 1024;
 
 /// A stream that a client prepared before it asked for it.
 pub enum Plan {
-    /// Events without a pause, `batch` of them in a write, until the client leaves.
-    Flood { batch: usize },
+    /// Events without a pause, `batch` of them in a write, until the client leaves: of a token each, or of four
+    /// characters each and as small as can be.
+    Flood { batch: usize, tiny: bool },
+    /// One event that goes on and on.
+    Endless,
     /// Events in the rhythm of a model.
     Paced(Rhythm),
     /// The client writes the upstream's side itself, and gives the connection back when it is done.
@@ -74,7 +77,7 @@ fn listen(serve: impl Fn(Wire) -> io::Result<()> + Send + Sync + 'static) -> io:
 /// Starts the upstream; gives its port.
 pub fn start(plans: Plans) -> io::Result<u16> {
     let whole = answers::whole();
-    let flood = flood_cycle();
+    let (flood, tiny) = (flood_cycle(), tiny_cycle());
     listen(move |mut wire| {
         let mut request = Vec::new();
         loop {
@@ -82,7 +85,9 @@ pub fn start(plans: Plans) -> io::Result<u16> {
             wire.body(head, &mut request)?;
             match head.stream.and_then(|number| plans.take(number)) {
                 None => wire.write(&whole)?,
-                Some(Plan::Flood { batch }) => pour(&mut wire, &flood, batch)?,
+                Some(Plan::Flood { batch, tiny: false }) => pour(&mut wire, &flood, batch)?,
+                Some(Plan::Flood { batch, tiny: true }) => pour(&mut wire, &tiny, batch)?,
+                Some(Plan::Endless) => never_end(&mut wire)?,
                 Some(Plan::Paced(rhythm)) => pace(&mut wire, &rhythm)?,
                 Some(Plan::Lent { give, back }) => {
                     let _ = give.send(wire.socket().try_clone()?);
@@ -111,6 +116,25 @@ pub fn start_sink(taken: Arc<[AtomicU64; 2]>) -> io::Result<u16> {
 fn flood_cycle() -> Vec<Vec<u8>> {
     Text::Mixed.tokens().iter().enumerate().map(|(at, token)| answers::event(at + 1, token)).collect()
 }
+
+fn tiny_cycle() -> Vec<Vec<u8>> {
+    Text::Mixed.fours().iter().map(|text| answers::tiny_event(text)).collect()
+}
+
+/// Text without an end to its event, until nobody takes it any more.
+fn never_end(wire: &mut Wire) -> io::Result<()> {
+    wire.write(answers::STREAM_HEAD)?;
+    let begin = answers::ENDLESS;
+    wire.write(format!("{:x}\r\n{begin}\r\n", begin.len()).as_bytes())?;
+    let text = ENDLESS_WORD.repeat((16 << 10) / ENDLESS_WORD.len());
+    let chunk = format!("{:x}\r\n{text}\r\n", text.len());
+    loop {
+        wire.write(chunk.as_bytes())?;
+    }
+}
+
+/// What an endless event is made of; none of it may reach a client.
+pub const ENDLESS_WORD: &str = "endless ";
 
 fn pour(wire: &mut Wire, cycle: &[Vec<u8>], batch: usize) -> io::Result<()> {
     wire.write(answers::STREAM_HEAD)?;

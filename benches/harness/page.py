@@ -1,0 +1,181 @@
+"""The measured parts of docs/numbers.md and its plots, from the last runs: `make bench-plot`.
+
+What stands between `<!-- measured: NAME -->` and `<!-- end -->` is written anew; the words around it are people's.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import unicodedata
+from typing import Any
+
+from parts import process
+
+from . import masker, memory, report
+from .__main__ import OUT
+from .figures import MIB, spread
+from .svg import Goal, Panel, bars, panels
+from .variants import TITLES
+
+DOCS = process.ROOT / "docs"
+PAGE = DOCS / "numbers.md"
+PLOTS = DOCS / "numbers"
+
+OURS, PALE, NATIVE, REGEX, PRESIDIO = "#1f5fbf", "#86aee6", "#24476f", "#e08a1e", "#b5473f"
+ONE_READ, MANY = "#24476f", "#86aee6"
+
+
+def masking(results: dict[str, Any]) -> str:
+    ours, native = (masker.texts(results["masker"][place]) for place in ("V8", "native"))
+    answers = masker.answers(results["masker"]["V8"])
+    colors = {
+        "Portcullis, V8": OURS,
+        "in a JSON document, V8": PALE,
+        "Portcullis, native": NATIVE,
+        "regex, native": REGEX,
+        "Presidio": PRESIDIO,
+    }
+    groups = {}
+    for name, found in results["baselines"].items():
+        figures = (
+            ours[name]["scan"],
+            answers[name]["document"],
+            native[name]["scan"],
+            native[name]["regex"],
+            found["Presidio"]["MB/s"],
+        )
+        groups[name] = dict(zip(colors, figures, strict=True))
+    return bars("Masking text", "MB a second, one thread, logarithmic: longer is faster", groups, colors)
+
+
+def adversarial(results: dict[str, Any]) -> str:
+    speeds = {name: row["scan"] for name, row in masker.texts(results["masker"]["V8"]).items()}
+    speeds = {
+        name: speed for name, speed in sorted(speeds.items(), key=lambda item: item[1]) if name not in masker.PLAIN
+    }
+    groups = {_plain(name): {"Portcullis, V8": speed} for name, speed in speeds.items()}
+    under = "Texts made to slow a scanner down; MB a second in V8, logarithmic: longer is faster"
+    return bars("The worst texts", under, groups, {"Portcullis, V8": OURS}, Goal(100, "goal: 100"))
+
+
+def _plain(name: str) -> str:
+    """Few fonts have full-width letters."""
+    plain = unicodedata.normalize("NFKC", name)
+    return name if plain == name else f"full-width {plain}"
+
+
+def streams(results: dict[str, Any]) -> str:
+    names = {"many events a read": ("flood", MANY), "one event a read, as behind a model": ("steps", ONE_READ)}
+    groups = {
+        TITLES[variant]: {
+            name: spread(results["streams"][way][variant], "cpu_micros").median for name, (way, _) in names.items()
+        }
+        for variant in results["streams"]["flood"]
+    }
+    under = "µs of Envoy's processor time for an event of 336 bytes, logarithmic: shorter is faster"
+    return bars("A streamed event", under, groups, {name: color for name, (_, color) in names.items()})
+
+
+def memory_plot(found: dict[str, Any]) -> str:
+    long, endless, guard = (found[key] for key in ("deltas", "endless", "crowd-guard"))
+
+    def lines(one: dict[str, Any]) -> dict[str, list[tuple[float, float]]]:
+        return {
+            name: [(sample["seconds"], sample[key] / MIB) for sample in one["samples"]]
+            for name, key in (("resident", "rss"), ("the modules' memory", "wasm"))
+        }
+
+    shown = [
+        Panel(
+            f"{long['deltas'] / 1e6:,.0f} million deltas of four bytes, in {long['streams']} streams",
+            f"{long['slope']['rss'] * 3600 / MIB:+.2f} MiB an hour resident after the first fifth",
+            lines(long),
+        ),
+        Panel(
+            f"An event that never ends, {endless['streams']} at once, {endless['refused']:,.0f} in all",
+            f"at most {endless['grown']['rss'] / MIB:.0f} MiB more than at rest; each is refused at 1 MiB",
+            lines(endless),
+        ),
+        Panel(
+            f"{guard['streams']:,} streams at once",
+            f"opened in {guard['opened_seconds']:.0f} s, {guard['each']['used'] / 1024:.0f} KiB each; then closed",
+            lines(guard),
+        ),
+    ]
+    return panels(
+        "Memory of Envoy with the full guard",
+        "MiB over time",
+        shown,
+        {"resident": OURS, "the modules' memory": REGEX},
+    )
+
+
+def facts(results: dict[str, Any], found: dict[str, Any]) -> str:
+    lines = [f"- {name}: {value}" for name, value in results["machine"].items()]
+    lines.append(f"- taken: {results['taken']}, in {results['seconds']:.0f} s; memory: {found['taken']}")
+    quick = [name for name, run in {"`make bench`": results, "`make bench-memory`": found}.items() if run.get("quick")]
+    if quick:
+        lines.append(f"- **a quick run of {' and of '.join(quick)}: these figures say little**")
+    return "\n".join(lines)
+
+
+def adversarial_table(results: dict[str, Any]) -> str:
+    texts, answers = (read(results["masker"]["V8"]) for read in (masker.texts, masker.answers))
+    lines = []
+    for name in [*texts, *(name for name in answers if name not in texts)]:
+        text, answer = texts.get(name, {}), answers.get(name, {})
+        cells = [(text, "scan", 0), (text, "delta", 0), (answer, "document", 0), (answer, "micros", 2)]
+        lines.append([f"`{name}`", *(f"{row[key]:,.{digits}f}" if key in row else "" for row, key, digits in cells)])
+    head = ["text", "MB/s", "ns a 4-byte delta", "MB/s in a JSON document", "µs an event"]
+    return report.table(head, lines)
+
+
+def written(results: dict[str, Any], found: dict[str, Any]) -> dict[str, str]:
+    """The measured parts by name."""
+    parts = {
+        "facts": facts(results, found),
+        "targets": report.targets(results),
+        "requests": report.requests(results),
+        "streams": report.streams(results),
+        "startup": report.startup(results),
+        "others": report.others(results),
+        "texts": adversarial_table(results),
+        "memory": memory.table(found),
+    }
+    # The page has headings of its own.
+    return {name: text.partition("\n\n")[2] if text.startswith("#") else text for name, text in parts.items()}
+
+
+def fill(page: str, parts: dict[str, str]) -> str:
+    for name, text in parts.items():
+        begin = f"<!-- measured: {name} -->\n"
+        before, found, rest = page.partition(begin)
+        _, end, after = rest.partition("<!-- end -->")
+        if not found or not end:
+            raise ValueError(f"docs/numbers.md has no part {name}")
+        page = f"{before}{begin}{text.strip()}\n{end}{after}"
+    return page
+
+
+def main() -> int:
+    missing = [name for name in ("results.json", "memory.json") if not (OUT / name).exists()]
+    if missing:
+        print(f"page: no {' and no '.join(missing)}: run make bench and make bench-memory", file=sys.stderr)
+        return 1
+    results, found = (json.loads((OUT / name).read_text()) for name in ("results.json", "memory.json"))
+    if "V8" not in results["masker"]:
+        print("page: the masker was not measured in V8: make bench needs Node", file=sys.stderr)
+        return 1
+    PLOTS.mkdir(exist_ok=True)
+    plots = {"masking": masking, "adversarial": adversarial, "streams": streams}
+    for name, plot in plots.items():
+        (PLOTS / f"{name}.svg").write_text(plot(results))
+    (PLOTS / "memory.svg").write_text(memory_plot(found))
+    PAGE.write_text(fill(PAGE.read_text(), written(results, found)))
+    print(f"page: wrote {PAGE.relative_to(process.ROOT)} and {len(plots) + 1} plots")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
