@@ -148,7 +148,7 @@ pub fn examples(table: &Table) -> String {
         let set = |bytes: &[bool]| (0..256).filter(|&b| bytes[b]).map(|b| b as u8).collect::<Vec<_>>();
         let _ = writeln!(
             out,
-            "Row {{ entity: {:?}, tier: {:?}, pattern: {:?}, not_after: &{:?}, not_before: &{:?}, validator: {}, context: &{:?}, longest_only: {}, matches: &{:?}, misses: &{:?} }},",
+            "Row {{ entity: {:?}, tier: {:?}, pattern: {:?}, not_after: &{:?}, not_before: &{:?}, validator: {}, context: &{:?}, about: {:?}, longest_only: {}, matches: &{:?}, misses: &{:?} }},",
             d.entity,
             format!("{:?}", d.tier),
             d.pattern,
@@ -156,6 +156,7 @@ pub fn examples(table: &Table) -> String {
             set(&d.right),
             validator(d),
             d.context,
+            d.about,
             d.longest_only,
             d.matches,
             d.misses

@@ -12,6 +12,8 @@ const GENERAL: &str = "general";
 const ANCHORED: &str = "anchored";
 /// Sets that are no country's.
 const SETS: [&str; 4] = ["PII", "SECRETS", "FINANCIAL", "HEALTH"];
+/// Validators that take a longer match if they took a shorter one: a longer run of characters has two digits too.
+const STEADY: [&str; 3] = ["two_digits", "email", "jwt"];
 const MOST_ANCHORS: usize = 8;
 const MOST_GROUPS: usize = 20;
 
@@ -63,6 +65,9 @@ pub struct Detector {
     #[serde(default)]
     pub past_limit: bool,
     pub anchor: Option<char>,
+    /// What is checked beside the pattern, for the reference table.
+    #[serde(default)]
+    pub about: String,
     pub matches: Vec<String>,
     pub misses: Vec<String>,
     #[serde(skip, default = "nothing")]
@@ -190,8 +195,7 @@ impl Detector {
             anchor: self.anchor.and_then(|anchor| u8::try_from(anchor).ok()),
             doubtful: self.validator.is_some(),
             longest_only: self.longest_only || self.validator.is_none(),
-            // A longer run of digits has two of them if a shorter one has.
-            steady: self.validator.as_deref().is_none_or(|name| name == "two_digits"),
+            steady: self.validator.as_deref().is_none_or(|name| STEADY.contains(&name)),
             past_limit: self.past_limit,
         })
     }

@@ -13,7 +13,7 @@ use super::{Exchange, Stage, answer, metrics};
 use crate::config::set::{Kind, Mode};
 use crate::host::{Flow, Header, Host, LocalAnswer, Side};
 use crate::mask::text::{Masks, Sink, TextMask};
-use crate::mask::{self, Masker, Plan};
+use crate::mask::{self, Plan, Views};
 use crate::protocol::openai;
 use crate::protocol::rewrite::{BodyKind, ResponseRewriter};
 
@@ -39,7 +39,7 @@ pub(super) struct Answer {
     /// Reads the answer; `None`: it cannot be read, and passes.
     pub(super) rewriter: Option<Box<ResponseRewriter<Plan>>>,
     /// Covers the credential where nothing else is changed.
-    cover: Option<Masker>,
+    cover: Option<Views>,
     kind: Option<BodyKind>,
     /// The upstream's status.
     pub(super) status: u16,

@@ -18,7 +18,7 @@ const KEPT: usize = REACH + 1;
 pub struct Context(pub Cow<'static, [Cow<'static, [Cow<'static, str>]>]>);
 
 /// The last bytes of the text that has passed.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Past {
     bytes: [u8; KEPT],
     len: usize,
@@ -66,7 +66,7 @@ impl Past {
     }
 
     pub fn forget(&mut self) {
-        self.len = 0;
+        *self = Self::new();
     }
 
     /// The last bytes with a text after them: they stand at the end of the array.

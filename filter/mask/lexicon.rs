@@ -16,6 +16,11 @@ pub const SHORTEST_WORD: usize = 2;
 /// Bytes of a word that its beginning is told by.
 const BEGINNING: usize = 4;
 
+/// A byte that is glued to its like.
+const INNER: u8 = 1;
+/// A byte that some word begins with.
+const FIRST: u8 = 2;
+
 /// Words to be found.
 pub struct Lexicon {
     pub finder: Finder,
@@ -23,8 +28,8 @@ pub struct Lexicon {
     text: Box<[u8]>,
     /// Where each word ends in the text.
     ends: Box<[u32]>,
-    /// The bytes that words begin with.
-    first: Box<[bool; 256]>,
+    /// What each byte may be: [`INNER`], [`FIRST`].
+    bytes: Box<[u8; 256]>,
     /// A set of the beginnings' hashes, as bits; a power of two of words.
     beginnings: Box<[u64]>,
     /// Whether some words have two and three bytes.
@@ -62,7 +67,9 @@ impl Lexicon {
             ignore_case,
             text: words.concat().into(),
             ends: Box::default(),
-            first: Box::new([false; 256]),
+            bytes: Box::new(std::array::from_fn(|byte| {
+                u8::try_from(byte).map_or(0, |byte| if inner(byte) { INNER } else { 0 })
+            })),
             beginnings: vec![0; slots / 64].into(),
             short: [false; 2],
         };
@@ -79,9 +86,9 @@ impl Lexicon {
     fn add(&mut self, word: &[u8]) {
         for byte in 0..=255u8 {
             if word.first() == Some(&fold(self.ignore_case, byte))
-                && let Some(first) = self.first.get_mut(usize::from(byte))
+                && let Some(may) = self.bytes.get_mut(usize::from(byte))
             {
-                *first = true;
+                *may |= FIRST;
             }
         }
         if let Some(short) = word.len().checked_sub(SHORTEST_WORD).and_then(|at| self.short.get_mut(at)) {
@@ -102,12 +109,13 @@ impl Lexicon {
 
     /// The first place at or after `at` where a word may start; `before` stands before the text.
     pub fn next(&self, text: &[u8], at: usize, before: u8, end: bool) -> Option<usize> {
-        let mut last = at.checked_sub(1).and_then(|at| text.get(at)).copied().unwrap_or(before);
+        let may = |byte: u8| self.bytes.get(usize::from(byte)).copied().unwrap_or(0);
+        let mut last = may(at.checked_sub(1).and_then(|at| text.get(at)).copied().unwrap_or(before));
         for (place, &byte) in (at..).zip(text.get(at..)?) {
-            let glued = inner(last) && inner(byte);
-            last = byte;
-            let starts = self.first.get(usize::from(byte)).copied().unwrap_or(false);
-            if starts && !glued && self.may_begin(text.get(place..)?, end) {
+            let this = may(byte);
+            let glued = last & this & INNER != 0;
+            last = this;
+            if this & FIRST != 0 && !glued && self.may_begin(text.get(place..)?, end) {
                 return Some(place);
             }
         }

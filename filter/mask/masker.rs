@@ -14,7 +14,8 @@ use super::walk::{Verdict, Walks};
 /// How much of a new piece is joined to what was held, before the rest is read in place.
 const JOIN: usize = 512;
 
-/// Masks one text. What it decides depends on the text alone, never on how it was cut.
+/// Masks one text as it is written. What it decides depends on the text alone, never on how it was cut.
+#[derive(Clone)]
 pub struct Masker {
     plan: Rc<Prepared>,
     /// The byte before what is undecided; a line end before the text.
@@ -27,6 +28,7 @@ pub struct Masker {
     walks: Walks,
 }
 
+#[derive(Clone)]
 enum Doing {
     /// Looking for a place where a value may start.
     Seeking,
@@ -65,6 +67,21 @@ impl Masker {
             doing: Doing::Seeking,
             walks: Walks::new(),
         }
+    }
+
+    /// Whether there is nothing to look for.
+    pub(super) fn idle(&self) -> bool {
+        self.plan.is_idle()
+    }
+
+    /// Whether another masker of the same plan will decide the same, whatever comes.
+    pub(super) fn agrees(&self, other: &Self) -> bool {
+        let doing = match (&self.doing, &other.doing) {
+            (Doing::Swallowing(_), _) | (_, Doing::Swallowing(_)) => false,
+            // Where a value may start follows from what is held.
+            _ => true,
+        };
+        doing && self.before == other.before && self.held == other.held && self.past == other.past
     }
 
     /// Decides what is held with the help of the text's first bytes. Gives back what was not touched: when something

@@ -11,6 +11,7 @@ use super::literals::Literals;
 use super::masker::Masker;
 use super::tables::{AnyGroup, Group};
 use super::text::{Entity, Masks};
+use super::views::Views;
 
 /// Groups that one plan may have.
 pub(super) const MOST_GROUPS: usize = 32;
@@ -64,7 +65,7 @@ impl Plan {
 
     /// Whether there is nothing to look for.
     pub fn is_empty(&self) -> bool {
-        self.whole.is_empty() && self.whole.literals.is_empty()
+        self.whole.is_idle()
     }
 
     /// The entities it looks for.
@@ -81,14 +82,14 @@ impl Plan {
 }
 
 impl Masks for Plan {
-    type Text = Masker;
+    type Text = Views;
 
-    fn begin(&self) -> Masker {
-        Masker::new(Rc::clone(&self.whole))
+    fn begin(&self) -> Views {
+        Views::new(Masker::new(Rc::clone(&self.whole)))
     }
 
-    fn begin_label(&self) -> Option<Masker> {
-        self.labels.as_ref().map(|labels| Masker::new(Rc::clone(labels)))
+    fn begin_label(&self) -> Option<Views> {
+        self.labels.as_ref().map(|labels| Views::new(Masker::new(Rc::clone(labels))))
     }
 
     fn may_hold(&self, label: &[u8]) -> bool {
@@ -120,9 +121,9 @@ impl Prepared {
         }
     }
 
-    /// Whether no entity is looked for.
-    fn is_empty(&self) -> bool {
-        self.groups.is_empty() && self.lexicons.is_empty()
+    /// Whether nothing is looked for.
+    pub fn is_idle(&self) -> bool {
+        self.groups.is_empty() && self.lexicons.is_empty() && self.literals.is_empty()
     }
 }
 

@@ -25,6 +25,7 @@ pub enum Verdict {
 }
 
 /// The walks from one place, one for each group that it was proposed for. They may rest between two pieces of the text.
+#[derive(Clone)]
 pub struct Walks {
     walks: Vec<Walk>,
     /// How many of them are under way; the others are kept for their memory.
@@ -108,6 +109,7 @@ impl Walks {
     }
 }
 
+#[derive(Clone)]
 struct Walk {
     group: usize,
     /// The detectors that walk.

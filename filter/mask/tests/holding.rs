@@ -17,7 +17,7 @@ fn held(plan: &Plan, text: &[u8]) -> usize {
 
 #[test]
 fn only_what_may_still_become_a_value_is_held() {
-    let all = everything();
+    let all = Plan::new(&known(), known().usual(), Vec::new());
     assert_eq!(held(&all, b"nothing. "), 0);
     assert_eq!(held(&all, b"some words"), 5, "a word may be an e-mail's local part");
     assert_eq!(held(&all, b"mail jane@example"), 12);
@@ -33,7 +33,7 @@ fn detectors_that_are_off_neither_match_nor_hold() {
     assert_eq!(held(&ssn, b"some words"), 0);
     assert_eq!(held(&ssn, b"jane@example"), 0);
     assert_eq!(held(&ssn, b"n 536-90-43"), 9);
-    assert_eq!(held(&ssn, b"n 4111 1111"), 0);
+    assert_eq!(held(&ssn, b"n 4111 1111"), 4, "nine bare digits may be one, after its word");
     assert_eq!(held(&ssn, b"n 536 "), 4);
     assert_eq!(whole(&ssn, b"jane@example.com"), []);
     let nothing = Plan::new(&known(), Entities::NONE, Vec::new());

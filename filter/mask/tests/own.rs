@@ -123,16 +123,16 @@ fn of_equals_the_built_in_detector_wins_and_then_the_first() {
 
 #[test]
 fn what_is_not_asked_for_holds_nothing() {
-    let own = [words("NAME", &["Jonathan"], false, &[]), pattern("ID", "ID-[0-9]{3}", &[])];
+    let own = [words("NAME", &["Jonathan"], false, &[]), pattern("TICKET", "ID-[0-9]{3}", &[])];
     let known = compiled(&own);
     let held = |name: &str, text: &str| {
         let mut masker = Plan::new(&known, known.resolve(name).unwrap(), Vec::new()).begin();
         masker.push(text.as_bytes(), false, &mut super::support::Spans::default());
         masker.held()
     };
-    assert_eq!((held("ID", "a Jona"), held("NAME", "a Jona"), held("NAME", "an ID-1")), (0, 4, 0));
+    assert_eq!((held("TICKET", "a Jona"), held("NAME", "a Jona"), held("NAME", "an ID-1")), (0, 4, 0));
     assert_eq!((held("NAME", "a Jonathan"), held("NAME", "a Jonathan,"), held("NAME", "a Jonx")), (8, 0, 0));
-    assert_eq!((held("ID", "an ID-1"), held("ID", "an ID-x")), (4, 0));
+    assert_eq!((held("TICKET", "an ID-1"), held("TICKET", "an ID-x")), (4, 0));
 }
 
 #[test]

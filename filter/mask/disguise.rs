@@ -1,0 +1,184 @@
+//! Characters that stand for others, or for nothing: how a value may be written so that its bytes do not show it.
+//!
+//! Found are the ones that text really has, from word processors, input methods, web pages and URLs:
+//! - full-width forms (`４１１１`, `ｊａｎｅ＠`), mathematical letters and digits (`𝟒𝟏𝟏𝟏`), small forms of `@ . -`, the
+//!   decimal digits of Arabic, Persian, Hindi, Bengali and Thai;
+//! - spaces of any width, the no-break ones among them, for a space; hyphens, the en dash and the minus sign for `-`;
+//! - what takes no room: zero-width characters, soft hyphens, word joiners, byte order marks, direction marks,
+//!   variation selectors and tags; but no more than [`MOST_INVISIBLE`] in a row;
+//! - percent-encoded printable ASCII (`jane%40example.com`, `%34%31`), as in URLs.
+//!
+//! Not found: look-alike letters of other scripts (Cyrillic `а`), accents, superscripts and circled forms, the em dash,
+//! spelt-out signs (`at`, `dot`), HTML entities, base64 and other encodings, percent-encoding of percent-encoding and
+//! of what is not printable ASCII.
+
+/// Characters without room that may stand between two of a value: held text stays bounded.
+pub const MOST_INVISIBLE: usize = 8;
+
+/// What stands where a text starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// A byte that stands for itself.
+    Plain,
+    /// So many bytes that stand for one of ASCII.
+    For(u8, usize),
+    /// So many bytes that stand for nothing.
+    Nothing(usize),
+    /// The text ends before that is known.
+    Cut,
+}
+
+/// The first place where something stands that is not, or may not be, what it seems.
+pub fn first(text: &[u8]) -> Option<usize> {
+    // Nearly all text is plain, and that is seen at the speed of memory.
+    if text.is_ascii() {
+        let signs = memchr::memchr_iter(b'%', text);
+        return signs.into_iter().find(|&at| read(text.get(at..).unwrap_or_default()) != Written::Plain);
+    }
+    let starts = text.iter().enumerate().filter(|(_, byte)| may_start(**byte));
+    starts.map(|(at, _)| at).find(|&at| read(text.get(at..).unwrap_or_default()) != Written::Plain)
+}
+
+fn may_start(byte: u8) -> bool {
+    matches!(byte, b'%' | 0xc2 | 0xcd | 0xd8 | 0xd9 | 0xdb | 0xe0..=0xe3 | 0xef | 0xf0 | 0xf3)
+}
+
+/// What stands where the text starts.
+pub fn read(text: &[u8]) -> Written {
+    match text.first() {
+        Some(b'%') => percent(text),
+        Some(&byte) if may_start(byte) => character(text, byte),
+        _ => Written::Plain,
+    }
+}
+
+fn percent(text: &[u8]) -> Written {
+    let digit = |at: usize| text.get(at).map(|&byte| char::from(byte).to_digit(16));
+    let byte = match (digit(1), digit(2)) {
+        (None, _) | (Some(Some(_)), None) => return Written::Cut,
+        (Some(Some(high)), Some(Some(low))) => u8::try_from(high.wrapping_mul(16).wrapping_add(low)),
+        _ => return Written::Plain,
+    };
+    match byte {
+        Ok(byte @ 0x20..=0x7e) => Written::For(byte, 3),
+        _ => Written::Plain,
+    }
+}
+
+fn character(text: &[u8], lead: u8) -> Written {
+    let (len, mut code) = match lead {
+        0xf0.. => (4, u32::from(lead & 0x07)),
+        0xe0.. => (3, u32::from(lead & 0x0f)),
+        _ => (2, u32::from(lead & 0x1f)),
+    };
+    for at in 1..len {
+        match text.get(at) {
+            Some(&byte @ 0x80..=0xbf) => code = code.wrapping_shl(6) | u32::from(byte & 0x3f),
+            Some(_) => return Written::Plain,
+            None => return Written::Cut,
+        }
+    }
+    match meaning(code) {
+        Some(Some(byte)) => Written::For(byte, len),
+        Some(None) => Written::Nothing(len),
+        None => Written::Plain,
+    }
+}
+
+/// The byte that a character stands for, or that it stands for nothing.
+fn meaning(code: u32) -> Option<Option<u8>> {
+    let from =
+        |first: u32, byte: u8| u8::try_from(code.wrapping_sub(first)).ok().map(|nth| byte.wrapping_add(nth));
+    Some(match code {
+        0xa0 | 0x1680 | 0x2000..=0x200a | 0x202f | 0x205f | 0x3000 => Some(b' '),
+        0x2010..=0x2013 | 0x2212 | 0xfe63 => Some(b'-'),
+        0x2024 | 0xfe52 => Some(b'.'),
+        0xfe6b => Some(b'@'),
+        0xff01..=0xff5e => from(0xff01, b'!'),
+        0x660..=0x669 => from(0x660, b'0'),
+        0x6f0..=0x6f9 => from(0x6f0, b'0'),
+        0x966..=0x96f => from(0x966, b'0'),
+        0x9e6..=0x9ef => from(0x9e6, b'0'),
+        0xe50..=0xe59 => from(0xe50, b'0'),
+        // Thirteen alphabets of capitals and small letters, and five rows of digits.
+        0x1d400..=0x1d6a3 => {
+            let nth = u8::try_from(code.wrapping_sub(0x1d400).checked_rem(52)?).ok()?;
+            Some(if nth < 26 { b'A'.wrapping_add(nth) } else { b'a'.wrapping_add(nth.wrapping_sub(26)) })
+        }
+        0x1d7ce..=0x1d7ff => {
+            u8::try_from(code.wrapping_sub(0x1d7ce).checked_rem(10)?).ok().map(|nth| b'0'.wrapping_add(nth))
+        }
+        0xad | 0x34f | 0x61c | 0x180e | 0x200b..=0x200f | 0x202a..=0x202e | 0x2060..=0x206f => None,
+        0xfe00..=0xfe0f | 0xfeff | 0xe0000..=0xe007f => None,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_stand_for_what_a_reader_sees() {
+        for (written, meant) in [
+            ("４", b'4'),
+            ("Ａ", b'A'),
+            ("＠", b'@'),
+            ("－", b'-'),
+            ("𝟒", b'4'),
+            ("𝐣", b'j'),
+            ("𝖹", b'Z'),
+            ("𝚊", b'a'),
+            ("\u{a0}", b' '),
+            ("\u{2007}", b' '),
+            ("\u{2011}", b'-'),
+            ("–", b'-'),
+            ("−", b'-'),
+            ("٣", b'3'),
+            ("۳", b'3'),
+            ("३", b'3'),
+            ("৩", b'3'),
+            ("๓", b'3'),
+            ("﹫", b'@'),
+            ("%40", b'@'),
+            ("%7e", b'~'),
+            ("%2D", b'-'),
+        ] {
+            assert_eq!(
+                read(format!("{written}x").as_bytes()),
+                Written::For(meant, written.len()),
+                "{written}"
+            );
+        }
+        for written in
+            ["\u{200b}", "\u{ad}", "\u{2060}", "\u{feff}", "\u{200d}", "\u{fe0f}", "\u{202e}", "\u{e0041}"]
+        {
+            assert_eq!(read(written.as_bytes()), Written::Nothing(written.len()), "{written:?}");
+        }
+        for written in ["a", "é", "—", "а", "你", "😀", "%0a", "%zz", "%4z", "%ff", "²"] {
+            assert_eq!(read(format!("{written}xx").as_bytes()), Written::Plain, "{written}");
+        }
+    }
+
+    #[test]
+    fn what_is_cut_is_not_judged() {
+        for written in ["４", "\u{a0}", "𝟒", "%40", "你"] {
+            for cut in 1..written.len() {
+                let told = read(&written.as_bytes()[..cut]);
+                assert!(told == Written::Cut || written == "你", "{written} after {cut} bytes: {told:?}");
+            }
+        }
+        assert_eq!(read(b"%"), Written::Cut);
+        assert_eq!(read(b"\xe2a"), Written::Plain, "no continuation");
+    }
+
+    #[test]
+    fn the_first_of_them_is_found() {
+        assert_eq!(first(b"100% sure"), None);
+        assert_eq!(first(b"100% a%40"), Some(6));
+        assert_eq!(first("café, 你好 – x".as_bytes()), Some("café, 你好 ".len()));
+        assert_eq!(first(b"100%"), Some(3));
+        assert_eq!(first("café 😀".as_bytes()), None);
+        assert_eq!(first(b"caf\xc3"), None, "no letter of it is disguised");
+    }
+}
