@@ -3,17 +3,30 @@ use std::collections::BTreeMap;
 
 use crate::grammar::{DEPTH, Set, share};
 
-/// Sixteen bits of a lane, one of which is left for literals.
-pub const BUCKETS: usize = 15;
-
 /// The byte before a value, and its first bytes.
 pub type Places = [Set; DEPTH + 1];
 
 /// What vectors see of sets: they look at a byte's low and high half apart (filter/mask/blocks.rs).
 type Halves = [(u16, u16); DEPTH + 1];
 
-/// For each beginning its bucket, and what fits each bucket.
-pub fn assign(beginnings: &[Places]) -> (Vec<usize>, Vec<Places>) {
+/// Of sixteen buckets, one of which is left for literals: how many each kind of detectors has for itself: those that nothing precedes, those that a word does, and
+/// those that are often mistaken. Together, the weak would draw the strong into a bucket that fits every word.
+const SHARES: [usize; 3] = [11, 3, 1];
+
+/// For each beginning, given with its kind, its bucket, and what fits each bucket.
+pub fn assign(beginnings: &[(usize, Places)]) -> (Vec<usize>, Vec<Places>) {
+    let (mut of, mut sets) = (vec![0; beginnings.len()], Vec::new());
+    for (kind, share) in SHARES.into_iter().enumerate() {
+        let own: Vec<usize> = (0..beginnings.len()).filter(|&at| beginnings[at].0 == kind).collect();
+        let places: Vec<Places> = own.iter().map(|&at| beginnings[at].1).collect();
+        let (buckets, held) = assign_kind(&places, share);
+        own.iter().zip(buckets).for_each(|(&at, bucket)| of[at] = sets.len() + bucket);
+        sets.extend(held);
+    }
+    (of, sets)
+}
+
+fn assign_kind(beginnings: &[Places], most: usize) -> (Vec<usize>, Vec<Places>) {
     let mut distinct: BTreeMap<Places, Vec<usize>> = BTreeMap::new();
     for (at, sets) in beginnings.iter().enumerate() {
         distinct.entry(*sets).or_default().push(at);
@@ -29,7 +42,7 @@ pub fn assign(beginnings: &[Places]) -> (Vec<usize>, Vec<Places>) {
         others.map(|(b, other)| (rise(own, other), b)).min_by(|x, y| x.0.total_cmp(&y.0))
     };
     let mut partners: Vec<Option<(f64, usize)>> = (0..buckets.len()).map(|at| best(&buckets, at)).collect();
-    while buckets.iter().flatten().count() > BUCKETS {
+    while buckets.iter().flatten().count() > most {
         let pairs =
             partners.iter().enumerate().filter_map(|(at, partner)| partner.map(|(rise, b)| (rise, at, b)));
         let Some((_, from, to)) = pairs.min_by(|x, y| x.0.total_cmp(&y.0)) else { break };
