@@ -35,7 +35,10 @@ fn main() {
         return own();
     }
     let known = Catalogue::built_in();
-    let plan = Plan::new(&known, known.all(), vec![b"pk-live-0123456789abcdef".to_vec()]);
+    let secret = || vec![b"pk-live-0123456789abcdef".to_vec()];
+    let asked = ["PII", "SECRETS"].map(|set| known.resolve(set).expect("a set"));
+    let plan = Plan::new(&known, asked[0].union(asked[1]), secret());
+    let every = Plan::new(&known, known.usual(), secret());
     let wall = Wall::new();
     if let Some(folder) = std::env::args().skip_while(|word| word != "--write").nth(1) {
         return write(folder.as_ref(), &plan, &wall).expect("the folder takes files");
@@ -48,6 +51,10 @@ fn main() {
     let corpora = corpora(size());
     for corpus in &corpora {
         row(corpus.name, corpus.text.as_bytes(), &plan, Some(&wall));
+    }
+    println!("-- with every set");
+    for corpus in &corpora {
+        row(&format!("{}, every", corpus.name), corpus.text.as_bytes(), &every, None);
     }
     println!("-- adversarial");
     for unit in ADVERSARIAL {

@@ -7,14 +7,17 @@ use crate::table::{Detector, Group, Table, Tier};
 
 pub fn tables(table: &Table, groups: &[Group<'_>], tables: &[Tables]) -> String {
     let mut out = String::from("// Written by build.rs.\n");
-    let beginnings: Vec<_> = tables
-        .iter()
-        .flat_map(|tables| {
-            (0..64)
-                .zip(tables.beginnings.iter())
-                .filter_map(|(bit, sets)| Some(places(tables, bit, sets.as_ref()?)))
-        })
-        .collect();
+    let mut beginnings = Vec::new();
+    for (group, tables) in groups.iter().zip(tables) {
+        for ((bit, &at), sets) in (0..).zip(&group.rows).zip(tables.beginnings.iter()) {
+            let detector = &table.detectors[at];
+            let kind = match detector.tier {
+                Tier::D => 2,
+                _ => usize::from(!detector.context.is_empty()),
+            };
+            beginnings.extend(sets.as_ref().map(|sets| (kind, places(tables, bit, sets))));
+        }
+    }
     let (of, places) = buckets::assign(&beginnings);
     let sets: Vec<[Set; 4]> = places.iter().map(|[_, sets @ ..]| *sets).collect();
     let mut of = of.into_iter();

@@ -119,7 +119,7 @@ const fn by_country() -> [[u8; 26]; 26] {
     while row < IBAN_LENGTHS.len() {
         let (length, countries) = IBAN_LENGTHS[row];
         let mut at = 0;
-        while at + 1 < countries.len() {
+        while at < countries.len() {
             all[(countries[at] - b'A') as usize][(countries[at + 1] - b'A') as usize] = length as u8;
             at += 2;
         }
@@ -133,8 +133,7 @@ pub fn iban(value: &[u8]) -> bool {
     let characters = || value.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_uppercase);
     let mut start = characters();
     let (Some(a), Some(b)) = (start.next(), start.next()) else { return false };
-    let length = characters().count();
-    if iban_length([a, b]) != Some(length) {
+    if iban_length([a, b]) != Some(characters().count()) {
         return false;
     }
     let rotated = characters().skip(4).chain(characters().take(4));
