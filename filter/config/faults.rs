@@ -185,7 +185,7 @@ fn each_fault_is_told_at_its_place() {
         ("/policies/0/mask/response/overrides", json!([]), "policies[0].mask.response.overrides: expected a map, found a list"),
         ("/policies/0/mask/response/operator", json!("hash"), "policies[0].mask.response.operator: `hash` is not known here\n  help: use `replace`, `mask`, `pseudonym`, `redact`, `block` or `flag`"),
         ("/policies/0/mask/response/keep_last", json!(4), "policies[0].mask.response.keep_last: has no effect with `operator: replace`\n  help: it goes with `operator: mask`"),
-        ("/policies/0/mask/response/restore", json!(true), "policies[0].mask.response.restore: `restore` is not a key here\n  help: use `entities`, `operator`, `keep_first`, `keep_last`, `character`, `key`, `scope` or `overrides`"),
+        ("/policies/0/mask/response/restore", json!(true), "policies[0].mask.response.restore: `restore` is not a key here\n  help: use `entities`, `operator`, `keep_first`, `keep_last`, `character`, `key`, `scope`, `overrides` or `thinking`"),
         ("/policies/0/mask/prompt/key", json!(null), "policies[0].mask.prompt: needs the key `key`\n  help: pseudonyms are made under a secret: `key: ${env:NAME}`, of 16 bytes or more"),
         ("/policies/0/mask/prompt/key", json!("s3cret ${env:1X}"), "policies[0].mask.prompt.key: does not name an environment variable in `${env:…}`\n  help: a name is letters, digits and `_`, and does not start with a digit"),
         ("/policies/0/mask/prompt/scope", json!("${env:X}"), "policies[0].mask.prompt.scope: `${env:X}` holds `${env:…}` where no secret belongs\n  help: a scope is no secret: the key is, and stands in `key`"),

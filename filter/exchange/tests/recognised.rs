@@ -62,8 +62,11 @@ fn names_are_masked_in_an_answer_that_is_held_head_and_all() {
     );
     exchange.finish(&rig.host);
     let counts = rig.host.counts.borrow();
-    assert_eq!(counts["portcullis_masked_total{policy=p,entity=PERSON}"], 2);
-    assert_eq!(counts["portcullis_masked_total{policy=p,entity=EMAIL_ADDRESS}"], 1);
+    assert_eq!(counts["portcullis_masked_total{policy=p,side=response,entity=PERSON,operator=replace}"], 2);
+    assert_eq!(
+        counts["portcullis_masked_total{policy=p,side=response,entity=EMAIL_ADDRESS,operator=replace}"],
+        1
+    );
 }
 
 #[test]

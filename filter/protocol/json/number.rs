@@ -104,7 +104,7 @@ mod tests {
     fn plan(operator: Operator) -> Plan {
         {
             let catalogue = Catalogue::built_in();
-            Plan::new(&catalogue, catalogue.all(), Vec::new())
+            Plan::new(&catalogue, catalogue.usual(), Vec::new())
         }
         .with_operators(Rc::new(Operators::new(operator)))
     }

@@ -172,7 +172,7 @@ mod tests {
     fn plan() -> Plan {
         {
             let catalogue = Catalogue::built_in();
-            Plan::new(&catalogue, catalogue.all(), Vec::new())
+            Plan::new(&catalogue, catalogue.usual(), Vec::new())
         }
     }
 

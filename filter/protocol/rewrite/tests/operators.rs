@@ -24,14 +24,14 @@ fn all() -> Vec<Operator> {
 }
 
 fn plan(operator: Operator) -> Plan {
-    Plan::new(&known(), known().all(), Vec::new()).with_operators(Rc::new(Operators::new(operator)))
+    Plan::new(&known(), known().usual(), Vec::new()).with_operators(Rc::new(Operators::new(operator)))
 }
 
 /// A blocking plan for cards; everything else is replaced.
 fn blocking() -> Plan {
     let card = known().resolve("CREDIT_CARD").unwrap();
     let operators = Operators::new(Operator::Replace).except(card, Operator::Block);
-    Plan::new(&known(), known().all(), Vec::new()).with_operators(Rc::new(operators))
+    Plan::new(&known(), known().usual(), Vec::new()).with_operators(Rc::new(operators))
 }
 
 fn run<M: Masks>(masks: M, kind: BodyKind, bytes: &[u8], size: usize) -> (Vec<u8>, Result<(), Unreadable>) {
