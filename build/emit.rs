@@ -101,7 +101,7 @@ fn validator(d: &Detector) -> String {
 }
 
 /// Validators with a gate of the same name (filter/mask/gates.rs).
-const GATED: [&str; 2] = ["card", "iban"];
+const GATED: [&str; 3] = ["card", "iban", "it_fiscal_code"];
 
 fn gate(d: &Detector) -> String {
     let gated = d.validator.as_deref().filter(|name| GATED.contains(name));

@@ -92,6 +92,22 @@ pub fn card(text: &[u8]) -> bool {
     false
 }
 
+/// An Italian fiscal code: letters, digits or what stands for them, the month's letter.
+///
+/// Its first six letters are those of any word; what comes behind them is not.
+pub fn it_fiscal_code(text: &[u8]) -> bool {
+    const SHAPE: &[u8; 16] = b"AAAAAA00M00A000A";
+    let fits = |(byte, class): (&u8, &u8)| {
+        let letter = byte.to_ascii_uppercase();
+        match class {
+            b'A' => letter.is_ascii_uppercase(),
+            b'M' => matches!(letter, b'A'..=b'E' | b'H' | b'L' | b'M' | b'P' | b'R'..=b'T'),
+            _ => matches!(letter, b'0'..=b'9' | b'L'..=b'N' | b'P'..=b'V'),
+        }
+    };
+    !text.iter().zip(SHAPE).all(fits)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,9 +132,10 @@ mod tests {
         }
     }
 
-    /// The validator passes over letters, which the pattern does not know.
+    /// The validator passes over letters and what stands before the first digit, which the pattern does not know.
     fn valid_card(value: &[u8]) -> bool {
-        !value.iter().any(u8::is_ascii_alphabetic) && validators::card(value)
+        let digits_first = value.first().is_some_and(u8::is_ascii_digit);
+        digits_first && !value.iter().any(u8::is_ascii_alphabetic) && validators::card(value)
     }
 
     proptest! {
@@ -132,6 +149,16 @@ mod tests {
         #[test]
         fn no_valid_iban_is_gated(country in select(vec!["DE", "no", "BE", "XX"]), check in 0u8..99, rest in runs(b"0123456789 -aZ")) {
             keeps_what_is_valid(iban, validators::iban, &[country.as_bytes(), format!("{check:02}").as_bytes(), &rest].concat());
+        }
+    }
+
+    #[test]
+    fn fiscal_codes_pass_and_words_do_not() {
+        for text in ["RCCMNL83S18D969H", "rccmnl83s18d969h.", "RCCMNL8", "abcdefuvdlmapqrx"] {
+            (0..=text.len()).for_each(|seen| assert!(!it_fiscal_code(&text.as_bytes()[..seen]), "{text}"));
+        }
+        for text in ["a word", "another one", "RCCMNL83F18D969H", "international"] {
+            assert!(it_fiscal_code(text.as_bytes()), "{text}");
         }
     }
 
