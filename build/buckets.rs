@@ -11,14 +11,15 @@ type Halves = [(u16, u16); DEPTH + 1];
 
 /// Of sixteen buckets, one of which is left for literals: how many each kind of detectors has for itself: those that nothing precedes, those that a word does, and
 /// those that are often mistaken. Together, the weak would draw the strong into a bucket that fits every word.
-const SHARES: [usize; 3] = [11, 3, 1];
+const SHARES: [usize; 3] = [12, 2, 1];
 
-/// For each beginning, given with its kind, its bucket, and what fits each bucket.
-pub fn assign(beginnings: &[(usize, Places)]) -> (Vec<usize>, Vec<Places>) {
+/// For each beginning, given with its kind and its group, its bucket, and what fits each bucket.
+pub fn assign(beginnings: &[(usize, usize, Places)]) -> (Vec<usize>, Vec<Places>) {
     let (mut of, mut sets) = (vec![0; beginnings.len()], Vec::new());
     for (kind, share) in SHARES.into_iter().enumerate() {
         let own: Vec<usize> = (0..beginnings.len()).filter(|&at| beginnings[at].0 == kind).collect();
-        let places: Vec<Places> = own.iter().map(|&at| beginnings[at].1).collect();
+        let places: Vec<(usize, Places)> =
+            own.iter().map(|&at| (beginnings[at].1, beginnings[at].2)).collect();
         let (buckets, held) = assign_kind(&places, share);
         own.iter().zip(buckets).for_each(|(&at, bucket)| of[at] = sets.len() + bucket);
         sets.extend(held);
@@ -26,15 +27,20 @@ pub fn assign(beginnings: &[(usize, Places)]) -> (Vec<usize>, Vec<Places>) {
     (of, sets)
 }
 
-fn assign_kind(beginnings: &[Places], most: usize) -> (Vec<usize>, Vec<Places>) {
+fn assign_kind(beginnings: &[(usize, Places)], most: usize) -> (Vec<usize>, Vec<Places>) {
     let mut distinct: BTreeMap<Places, Vec<usize>> = BTreeMap::new();
-    for (at, sets) in beginnings.iter().enumerate() {
+    for (at, (_, sets)) in beginnings.iter().enumerate() {
         distinct.entry(*sets).or_default().push(at);
     }
     let chances = Chances::new();
-    let bucket = |(sets, members): (Places, Vec<usize>)| Bucket::new(sets, members, &chances);
+    let bucket = |(sets, members): (Places, Vec<usize>)| {
+        let groups = members.iter().fold(0, |groups, &at| groups | 1 << beginnings[at].0);
+        Bucket::new(sets, members, groups, &chances)
+    };
     let mut buckets: Vec<Option<Bucket>> = distinct.into_iter().map(bucket).map(Some).collect();
-    let rise = |a: &Bucket, b: &Bucket| chances.of(&joined(&a.halves, &b.halves)) - a.chance - b.chance;
+    let rise = |a: &Bucket, b: &Bucket| {
+        cost(chances.of(&joined(&a.halves, &b.halves)), a.groups | b.groups) - a.cost - b.cost
+    };
     // The best partner of each bucket among those before it.
     let best = |buckets: &[Option<Bucket>], at: usize| {
         let own = buckets[at].as_ref()?;
@@ -50,7 +56,8 @@ fn assign_kind(beginnings: &[Places], most: usize) -> (Vec<usize>, Vec<Places>) 
             kept.members.extend(gone.members);
             kept.sets = both(&kept.sets, &gone.sets);
             kept.halves = joined(&kept.halves, &gone.halves);
-            kept.chance = chances.of(&kept.halves);
+            kept.groups |= gone.groups;
+            kept.cost = cost(chances.of(&kept.halves), kept.groups);
         }
         for at in 0..buckets.len() {
             let stale = at == from || at == to || partners[at].is_some_and(|(_, b)| b == from || b == to);
@@ -78,19 +85,26 @@ fn assign_kind(beginnings: &[Places], most: usize) -> (Vec<usize>, Vec<Places>) 
 struct Bucket {
     sets: Places,
     halves: Halves,
-    chance: f64,
+    /// Its detectors' groups, as bits: each is asked at every place that fits.
+    groups: u64,
+    cost: f64,
     members: Vec<usize>,
 }
 
 impl Bucket {
-    fn new(sets: Places, members: Vec<usize>, chances: &Chances) -> Self {
+    fn new(sets: Places, members: Vec<usize>, groups: u64, chances: &Chances) -> Self {
         let halves = sets.map(|set| {
             let held = |byte: &u8| set[usize::from(byte >> 6)] >> (byte & 63) & 1 == 1;
             let bits = |(low, high), byte: u8| (low | 1 << (byte & 15), high | 1 << (byte >> 4));
             (0..=255u8).filter(held).fold((0, 0), bits)
         });
-        Self { sets, halves, chance: chances.of(&halves), members }
+        Self { sets, halves, groups, cost: cost(chances.of(&halves), groups), members }
     }
+}
+
+/// What looking closer costs: where a bucket fits a good part of all places, nothing else should share it.
+fn cost(chance: f64, groups: u64) -> f64 {
+    chance * f64::from(1 + groups.count_ones())
 }
 
 fn both(a: &Places, b: &Places) -> Places {

@@ -8,14 +8,14 @@ use crate::table::{Detector, Group, Table, Tier};
 pub fn tables(table: &Table, groups: &[Group<'_>], tables: &[Tables]) -> String {
     let mut out = String::from("// Written by build.rs.\n");
     let mut beginnings = Vec::new();
-    for (group, tables) in groups.iter().zip(tables) {
+    for (at_group, (group, tables)) in groups.iter().zip(tables).enumerate() {
         for ((bit, &at), sets) in (0..).zip(&group.rows).zip(tables.beginnings.iter()) {
             let detector = &table.detectors[at];
             let kind = match detector.tier {
                 Tier::D => 2,
                 _ => usize::from(!detector.context.is_empty()),
             };
-            beginnings.extend(sets.as_ref().map(|sets| (kind, places(tables, bit, sets))));
+            beginnings.extend(sets.as_ref().map(|sets| (kind, at_group, places(tables, bit, sets))));
         }
     }
     let (of, places) = buckets::assign(&beginnings);

@@ -1,6 +1,8 @@
 //! Where a value may start: proposed by fingerprints and by anchors, each looked for once per stretch of text.
+use super::context::Past;
 use super::fingerprint::{Proposal, Seen};
 use super::grammar::Anchor;
+use super::heard::Heard;
 use super::plan::{Enabled, Prepared};
 use super::tables::START;
 
@@ -18,6 +20,7 @@ pub struct Ahead {
     seen: Seen,
     anchored: [Next; MOST_ANCHORS],
     words: Vec<Next>,
+    pub heard: Heard,
 }
 
 /// The place after the next one that a generator proposes: 0 before it was asked, the highest number when it has no
@@ -48,14 +51,19 @@ impl Prepared {
     pub fn candidate(
         &self,
         ahead: &mut Ahead,
+        past: &Past,
         text: &[u8],
         at: usize,
         before: u8,
         end: bool,
     ) -> Option<Proposal> {
-        let Ahead { plain, proposal, seen, anchored, words } = ahead;
+        let Ahead { plain, proposal, seen, anchored, words, heard } = ahead;
         let mut first = plain.known(at, || {
-            let plausible = |start, groups| self.survivors(groups, text, start, before);
+            let plausible = |start, buckets| {
+                let mut near = || heard.near(&self.wanted, past, text, start);
+                let groups = self.fingerprints.groups(buckets, &mut near);
+                self.survivors(groups, text, start, before, near)
+            };
             *proposal = self.fingerprints.next(seen, text, at, before, end, plausible)?;
             Some(proposal.at)
         });
@@ -84,7 +92,14 @@ impl Prepared {
     }
 
     /// Those of some groups in which the walk of some detector outlives a value's first bytes.
-    fn survivors(&self, groups: u32, text: &[u8], start: usize, before: u8) -> u32 {
+    fn survivors(
+        &self,
+        groups: u32,
+        text: &[u8],
+        start: usize,
+        before: u8,
+        mut near: impl FnMut() -> bool,
+    ) -> u32 {
         let before = start.checked_sub(1).and_then(|at| text.get(at)).copied().unwrap_or(before);
         let mut left = groups;
         let mut survivors = 0;
@@ -92,7 +107,9 @@ impl Prepared {
             let index = left.trailing_zeros();
             left &= left.wrapping_sub(1);
             let group = usize::try_from(index).ok().and_then(|index| self.groups.get(index));
-            if group.is_some_and(|group| group.survives(text.get(start..).unwrap_or_default(), before)) {
+            if group
+                .is_some_and(|group| group.survives(text.get(start..).unwrap_or_default(), before, &mut near))
+            {
                 survivors |= 1u32.wrapping_shl(index);
             }
         }
@@ -105,8 +122,8 @@ fn bit(index: usize) -> u32 {
 }
 
 impl Enabled {
-    fn survives(&self, value: &[u8], before: u8) -> bool {
-        let active = self.starting(before, value);
+    fn survives(&self, value: &[u8], before: u8, near: impl FnOnce() -> bool) -> bool {
+        let active = self.starting(before, value, near);
         if active == 0 {
             return false;
         }

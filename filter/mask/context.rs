@@ -11,7 +11,7 @@ use std::ops::Range;
 /// How far before a value its context may stand, in bytes.
 pub const REACH: usize = 48;
 /// The reach, and the byte before it, which says whether the first word is whole.
-const KEPT: usize = REACH + 1;
+pub const KEPT: usize = REACH + 1;
 
 /// Phrases, each of words in small letters; one of them must stand before the value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,16 @@ impl Context {
 }
 
 impl Past {
+    /// The last bytes: they stand at the end of the array.
+    pub fn bytes(&self) -> &[u8; KEPT] {
+        &self.bytes
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
     pub fn new() -> Self {
         Self { bytes: [0; KEPT], len: 0 }
     }
@@ -127,6 +137,12 @@ impl Words {
 
 fn word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || !byte.is_ascii()
+}
+
+/// A byte of a word, in small letters; 0: it is of no word.
+#[inline(always)]
+pub fn fold(byte: u8) -> u8 {
+    if word(byte) { byte.to_ascii_lowercase() } else { 0 }
 }
 
 #[cfg(test)]

@@ -35,6 +35,8 @@ pub struct Fingerprints {
     blocks: Blocks,
     /// The plan's groups with a detector in each bucket, as bits.
     groups: [u32; 16],
+    /// The buckets of which every detector asks for words before its values.
+    asking: u128,
     empty: bool,
     /// Some value may be shorter than what is looked at.
     short: bool,
@@ -54,11 +56,14 @@ impl Fingerprints {
         let mut fits = Box::new([0u128; 256]);
         let mut held = [0u32; 16];
         let mut short = false;
+        let (mut asking, mut free) = (0u128, LITERAL);
         for (group, at) in groups.iter().zip(0u32..) {
             let beginnings = group.tables.beginnings.iter().zip(group.detectors.iter()).zip(0u32..);
             for ((sets, detector), bit) in beginnings.filter(|(_, bit)| group.has(*bit)) {
                 let Some(sets) = sets else { continue };
                 let bucket = 1u128.wrapping_shl(detector.bucket);
+                let side = if detector.finder.context.is_some() { &mut asking } else { &mut free };
+                *side |= bucket;
                 let held = usize::try_from(detector.bucket).ok().and_then(|bucket| held.get_mut(bucket));
                 if let Some(held) = held {
                     *held |= 1u32.wrapping_shl(at);
@@ -86,10 +91,10 @@ impl Fingerprints {
             u32::try_from(at).map_or(0, |at| down(fits, at))
         });
         let empty = fits.iter().all(|fits| fits & ALL == 0);
-        Self { fits, blocks, groups: held, empty, short }
+        Self { fits, blocks, groups: held, asking: asking & !free, empty, short }
     }
 
-    /// The first place at or after `at` where a value may start, if `plausible` leaves any of the groups that it is
+    /// The first place at or after `at` where a value may start, if `plausible` leaves any groups of the buckets that it is
     /// asked about. At the end of a text that goes on, the bytes that are not there yet fit anything; `before` stands
     /// before the text. `seen` remembers, for the same text, what was looked at.
     #[inline(always)]
@@ -100,13 +105,13 @@ impl Fingerprints {
         at: usize,
         before: u8,
         end: bool,
-        plausible: impl Fn(usize, u32) -> u32,
+        mut plausible: impl FnMut(usize, u128) -> u32,
     ) -> Option<Proposal> {
         if self.empty {
             return None;
         }
-        let propose = |at: usize, buckets: u128| {
-            let groups = plausible(at, self.groups(buckets));
+        let mut propose = |at: usize, buckets: u128| {
+            let groups = plausible(at, buckets);
             let literal = buckets & LITERAL != 0;
             (groups != 0 || literal).then_some(Proposal { at, groups, lexicons: 0, literal })
         };
@@ -145,7 +150,7 @@ impl Fingerprints {
         at: usize,
         before: u8,
         end: bool,
-        propose: impl Fn(usize, u128) -> Option<Proposal>,
+        mut propose: impl FnMut(usize, u128) -> Option<Proposal>,
     ) -> Option<Proposal> {
         let first = at.checked_sub(1).and_then(|at| text.get(at)).copied().unwrap_or(before);
         let mut fitting = self.of(first) & lane(ALL, 0);
@@ -178,9 +183,11 @@ impl Fingerprints {
         (fits != 0).then_some(fits.into())
     }
 
+    /// The groups of some buckets; of those that ask for words only near such a word.
     #[inline(always)]
-    fn groups(&self, buckets: u128) -> u32 {
-        let (mut left, mut groups) = (buckets, 0);
+    pub fn groups(&self, buckets: u128, near: impl FnOnce() -> bool) -> u32 {
+        let far = buckets & self.asking != 0 && !near();
+        let (mut left, mut groups) = (if far { buckets & !self.asking } else { buckets }, 0);
         while left != 0 {
             let bucket = usize::try_from(left.trailing_zeros()).unwrap_or(0);
             groups |= self.groups.get(bucket).copied().unwrap_or(0);

@@ -123,19 +123,22 @@ impl Masker {
         let mut ahead = Ahead::default();
         loop {
             match &mut self.doing {
-                Doing::Seeking => match self.plan.candidate(&mut ahead, text, at, self.before, end) {
-                    Some(candidate) => {
-                        at = candidate.at;
-                        let before = byte_before(text, at, self.before);
-                        let value = text.get(at..).unwrap_or_default();
-                        self.walks.restart(&self.plan, before, candidate, value);
-                        self.doing = Doing::Walking;
+                Doing::Seeking => {
+                    match self.plan.candidate(&mut ahead, &self.past, text, at, self.before, end) {
+                        Some(candidate) => {
+                            at = candidate.at;
+                            let before = byte_before(text, at, self.before);
+                            let value = text.get(at..).unwrap_or_default();
+                            let near = || ahead.heard.near(&self.plan.wanted, &self.past, text, at);
+                            self.walks.restart(&self.plan, before, candidate, value, near);
+                            self.doing = Doing::Walking;
+                        }
+                        None => {
+                            at = text.len();
+                            break;
+                        }
                     }
-                    None => {
-                        at = text.len();
-                        break;
-                    }
-                },
+                }
                 Doing::Walking => {
                     let (len, entity, then) = match self.verdict(text, at, end) {
                         Verdict::Undecided => break,

@@ -32,7 +32,7 @@
 //!   letters, `jane at example dot com`, any encoding but percent signs. Local parts beyond ASCII are cut at their last
 //!   byte that is not ASCII.
 //! - What stands before a value is known by one byte, or by the words within 48 bytes; nothing after it but the next
-//!   byte. A value that needs such words is held like any other, even where they are missing.
+//!   byte. A value that needs such words is held only near a word of that kind, though it may be another detector's.
 //! - Bare digits are masked as cards, and otherwise only after a word that tells what they are: ASCII words, in the
 //!   languages of the countries in question. National telephone numbers are found where a policy names the country.
 //! - Names, places, organisations and other things that no pattern can tell are not found at all.
@@ -48,6 +48,7 @@ mod fingerprint;
 mod gates;
 #[allow(dead_code, unreachable_pub, reason = "build.rs uses the rest")]
 mod grammar;
+mod heard;
 mod lexicon;
 mod literals;
 mod masker;

@@ -4,13 +4,15 @@ use std::rc::Rc;
 
 use super::candidates::Anchored;
 use super::catalogue::Catalogue;
+use super::context::Context;
 use super::entity::{Entities, Found, UPSTREAM_CREDENTIAL};
 use super::fingerprint::{Fingerprints, holds};
+use super::heard::Wanted;
 use super::lexicon::Lexicon;
 use super::literals::Literals;
 use super::masker::Masker;
 use super::operators::{Form, Operating, Operator, Operators, unbracketed};
-use super::tables::{AnyGroup, Group};
+use super::tables::{AnyGroup, Detector, Group};
 use super::text::{Entity, Masks};
 use super::views::Views;
 
@@ -37,6 +39,8 @@ pub(super) struct Prepared {
     pub anchors: Vec<Anchored>,
     /// Whether some detector asks for words before its values.
     pub asks_context: bool,
+    /// The words that those of the groups ask for.
+    pub wanted: Wanted,
     pub literals: Literals,
     pub fingerprints: Fingerprints,
 }
@@ -50,6 +54,8 @@ pub(super) struct Enabled {
     beginnings: Vec<[u64; 4]>,
     /// Those of them with a gate.
     gated: u64,
+    /// Those of them that ask for words before their values.
+    pub asking: u64,
 }
 
 impl Plan {
@@ -172,8 +178,9 @@ impl Prepared {
         });
         Self {
             anchors: anchors.collect(),
-            asks_context: groups.iter().any(Enabled::asks_context)
+            asks_context: groups.iter().any(|group| group.asking != 0)
                 || lexicons.iter().any(|lexicon| lexicon.finder.context.is_some()),
+            wanted: Wanted::new(groups.iter().flat_map(Enabled::contexts)),
             fingerprints: Fingerprints::new(&groups, &literals),
             catalogue: catalogue.clone(),
             groups,
@@ -190,12 +197,21 @@ impl Prepared {
 
 impl Enabled {
     fn new(group: &AnyGroup, entities: Entities) -> Option<Self> {
-        let wanted = group.detectors.iter().zip(0u32..).filter(|(d, _)| entities.contains(d.finder.entity));
-        let enabled = wanted.fold(0, |mask, (_, bit)| mask | 1u64.wrapping_shl(bit));
-        let gated = group.detectors.iter().zip(0u32..).filter(|(d, _)| d.gate.is_some());
-        let gated = enabled & gated.fold(0, |mask, (_, bit)| mask | 1u64.wrapping_shl(bit));
+        let those = |which: &dyn Fn(&Detector) -> bool| {
+            let detectors = group.detectors.iter().zip(0u32..).filter(|(detector, _)| which(detector));
+            detectors.fold(0, |mask, (_, bit)| mask | 1u64.wrapping_shl(bit))
+        };
+        let enabled = those(&|detector| entities.contains(detector.finder.entity));
+        let gated = enabled & those(&|detector| detector.gate.is_some());
+        let asking = enabled & those(&|detector| detector.finder.context.is_some());
         let beginnings = || group.beginnings(enabled);
-        (enabled != 0).then(|| Self { group: group.clone(), enabled, beginnings: beginnings(), gated })
+        (enabled != 0).then(|| Self {
+            group: group.clone(),
+            enabled,
+            beginnings: beginnings(),
+            gated,
+            asking,
+        })
     }
 
     /// Whether a detector is looked for.
@@ -203,10 +219,14 @@ impl Enabled {
         self.enabled.wrapping_shr(bit) & 1 == 1
     }
 
-    /// The detectors looked for of which a value may start with the text, after a byte.
+    /// The detectors looked for of which a value may start with the text, after a byte; whether near a word that some
+    /// ask for is only asked where it matters.
     #[inline(always)]
-    pub fn starting(&self, before: u8, text: &[u8]) -> u64 {
-        let starting = self.beginning_with(before, text);
+    pub fn starting(&self, before: u8, text: &[u8], near: impl FnOnce() -> bool) -> u64 {
+        let mut starting = self.beginning_with(before, text);
+        if starting & self.asking != 0 && !near() {
+            starting &= !self.asking;
+        }
         if starting & self.gated == 0 { starting } else { self.through_gates(starting, text) }
     }
 
@@ -252,11 +272,9 @@ impl Enabled {
         wanted.map(|(detector, _)| detector.finder.entity)
     }
 
-    fn asks_context(&self) -> bool {
-        self.detectors
-            .iter()
-            .zip(0u32..)
-            .any(|(detector, bit)| self.has(bit) && detector.finder.context.is_some())
+    fn contexts(&self) -> impl Iterator<Item = &Context> {
+        let wanted = self.detectors.iter().zip(0u32..).filter(|(_, bit)| self.has(*bit));
+        wanted.filter_map(|(detector, _)| detector.finder.context.as_ref())
     }
 }
 

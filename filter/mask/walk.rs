@@ -42,7 +42,14 @@ impl Walks {
     }
 
     /// Starts afresh, after a byte, in those of the plan's groups and lexicons that were proposed.
-    pub fn restart(&mut self, plan: &Prepared, before: u8, proposal: Proposal, text: &[u8]) {
+    pub fn restart(
+        &mut self,
+        plan: &Prepared,
+        before: u8,
+        proposal: Proposal,
+        text: &[u8],
+        mut near: impl FnMut() -> bool,
+    ) {
         self.active = 0;
         self.literal = proposal.literal;
         self.words.clear();
@@ -60,7 +67,7 @@ impl Walks {
                 self.walks.push(Walk::new());
             }
             if let Some(walk) = self.walks.get_mut(self.active) {
-                walk.restart(index, group.starting(before, text));
+                walk.restart(index, group.starting(before, text, &mut near));
                 self.active = self.active.wrapping_add(1);
             }
         }

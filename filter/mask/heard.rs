@@ -1,0 +1,209 @@
+//! Whether a place stands near any word that a plan's detectors ask for, told before anything is walked.
+//!
+//! Most detectors that count only after a word begin like any word or any digits. Walking them all and asking for the
+//! word at the end costs ten times what reading costs. But the words before a place are known when the place is: so
+//! they are read first, each once per stretch of text, and where none of them is asked for, those detectors are not
+//! tried, nor is anything held for them. A place may pass for near where it is not (another detector's word stands
+//! there, or the last two words of a phrase of three), never the other way round; and that too is told by the bytes
+//! before the place alone, however the text is cut.
+use super::context::{Context, KEPT, Past, REACH, fold};
+
+/// Slots of the set by which most words are known not to be asked for: sixteen bits of a hash, or fewer.
+const SLOTS: usize = 1 << 14;
+
+/// The words, and the last two words of phrases, that some detector asks for.
+pub struct Wanted {
+    /// Their hashes, in order.
+    hashes: Vec<u64>,
+    /// The same, as a set of slots.
+    slots: Box<[u64]>,
+    /// Whether some phrase has more words than one.
+    phrases: bool,
+}
+
+/// What was read of one stretch of text. Places are counted from the first byte that [`Past`] may hold.
+#[derive(Default)]
+pub struct Heard {
+    /// Places before this one were read.
+    to: usize,
+    /// The word that is being read: where it starts, and its hash so far.
+    word: Option<(usize, u64)>,
+    /// The word before it, in the same way.
+    previous: (usize, u64),
+    /// Where the last wanted word that was read starts.
+    last: Option<usize>,
+}
+
+impl Wanted {
+    pub fn new<'a>(contexts: impl Iterator<Item = &'a Context>) -> Self {
+        let mut wanted = Self { hashes: Vec::new(), slots: vec![0; SLOTS / 64].into(), phrases: false };
+        for phrase in contexts.flat_map(|context| context.0.iter()) {
+            let mut hashes = phrase.iter().rev().map(|word| hash(word.as_bytes()));
+            let Some(last) = hashes.next() else { continue };
+            let before = hashes.next();
+            wanted.phrases |= before.is_some();
+            wanted.hashes.push(before.map_or(last, |before| pair(before, last)));
+        }
+        wanted.hashes.sort_unstable();
+        wanted.hashes.dedup();
+        for hash in &wanted.hashes {
+            if let Some(slots) = wanted.slots.get_mut(slot(*hash) / 64) {
+                *slots |= bit(*hash);
+            }
+        }
+        wanted
+    }
+
+    /// Where what is asked for starts, if a word is, or one after another.
+    #[inline(always)]
+    fn start(&self, previous: (usize, u64), word: (usize, u64)) -> Option<usize> {
+        if self.holds(word.1) {
+            return Some(word.0);
+        }
+        (self.phrases && self.holds(pair(previous.1, word.1))).then_some(previous.0)
+    }
+
+    #[inline(always)]
+    fn holds(&self, hash: u64) -> bool {
+        self.slots.get(slot(hash) / 64).is_some_and(|slots| slots & bit(hash) != 0)
+            && self.hashes.binary_search(&hash).is_ok()
+    }
+}
+
+impl Heard {
+    /// Whether a wanted word stands within the reach before a place of a piece, after the text that has passed.
+    pub fn near(&mut self, wanted: &Wanted, past: &Past, piece: &[u8], at: usize) -> bool {
+        let place = at.saturating_add(KEPT);
+        if place.saturating_add(1) == self.to {
+            return self.reaches(place);
+        }
+        if place < self.to {
+            // The fingerprints were asked further ahead than the anchors.
+            return Self::default().near(wanted, past, piece, at);
+        }
+        // The byte before the reach says whether the first word is whole: one that starts there is out of reach.
+        if self.to < at {
+            *self = Self { to: at, ..Self::default() };
+        }
+        let passed = past.bytes().get(self.to..).unwrap_or_default();
+        let rest = piece.get(self.to.saturating_sub(KEPT)..=at).unwrap_or_default();
+        let missing = KEPT.saturating_sub(past.len());
+        let from = self.to;
+        for (&byte, place) in passed.iter().chain(rest).zip(from..) {
+            if place >= missing {
+                self.read(wanted, place, byte);
+            }
+        }
+        self.to = place.saturating_add(1);
+        self.reaches(place)
+    }
+
+    fn reaches(&self, place: usize) -> bool {
+        self.last.is_some_and(|start| start.saturating_add(REACH) >= place)
+    }
+
+    #[inline(always)]
+    fn read(&mut self, wanted: &Wanted, place: usize, byte: u8) {
+        let folded = fold(byte);
+        match (&mut self.word, folded) {
+            (None, 0) => {}
+            (Some((_, hash)), 1..) => *hash = grown(*hash, folded),
+            (None, 1..) => self.word = Some((place, grown(0, folded))),
+            (Some((start, hash)), 0) => {
+                let word = (*start, *hash);
+                self.last = self.last.max(wanted.start(self.previous, word));
+                (self.previous, self.word) = (word, None);
+            }
+        }
+    }
+}
+
+fn hash(word: &[u8]) -> u64 {
+    word.iter().fold(0, |hash, &byte| grown(hash, byte))
+}
+
+#[inline(always)]
+fn grown(hash: u64, folded: u8) -> u64 {
+    hash.rotate_left(7) ^ u64::from(folded)
+}
+
+#[inline(always)]
+fn pair(first: u64, second: u64) -> u64 {
+    first.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ second
+}
+
+#[inline(always)]
+fn slot(hash: u64) -> usize {
+    usize::try_from(hash.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_shr(50)).unwrap_or(0)
+}
+
+#[inline(always)]
+fn bit(hash: u64) -> u64 {
+    u32::try_from(slot(hash) % 64).map_or(0, |at| 1u64.wrapping_shl(at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mask::context::Before;
+    use proptest::prelude::*;
+    use proptest::sample::{Index, select};
+
+    fn context() -> Context {
+        let phrases = ["ssn", "tax id", "numéro de série", "id"];
+        Context(phrases.iter().map(|phrase| Context::phrase(phrase).into()).collect())
+    }
+
+    fn near(text: &[u8], cut: usize, at: usize) -> bool {
+        let mut past = Past::new();
+        past.pass(&text[..cut]);
+        Heard::default().near(&Wanted::new([&context()].into_iter()), &past, &text[cut..], at - cut)
+    }
+
+    #[test]
+    fn a_place_is_near_a_word_in_reach() {
+        for (text, expected) in [
+            ("my SSN is |1", true),
+            ("my ssn|1", false),
+            ("my ssn|-1", true),
+            ("my assn |1", false),
+            ("my tax  ID |1", true),
+            ("my tax |1", false),
+        ] {
+            let at = text.find('|').unwrap();
+            assert_eq!(near(text.replace('|', "").as_bytes(), 0, at), expected, "{text}");
+        }
+        for (gap, expected) in [(REACH - 3, true), (REACH - 2, false)] {
+            let text = format!("a ssn{}1", " ".repeat(gap));
+            assert_eq!(near(text.as_bytes(), 0, text.len() - 1), expected, "{gap}");
+        }
+    }
+
+    fn text() -> impl Strategy<Value = Vec<u8>> {
+        const WORDS: &[&str] = &["ssn", "SSN", "tax", "Id", "numéro", "de", "série", "x", "other", "1"];
+        const GAPS: &[&str] = &[" ", "-", "", ", ", "           ", "\n"];
+        let word = (select(WORDS), select(GAPS)).prop_map(|(word, gap)| format!("{word}{gap}"));
+        proptest::collection::vec(word, 1..40).prop_map(|words| words.concat().into_bytes())
+    }
+
+    proptest! {
+        #[test]
+        fn no_word_is_missed_and_nothing_else_counts(
+            text in text(), cut in any::<Index>(), places in proptest::collection::vec(any::<Index>(), 1..12),
+        ) {
+            let cut = cut.index(text.len());
+            let piece = &text[cut..];
+            let wanted = Wanted::new([&context()].into_iter());
+            let mut past = Past::new();
+            past.pass(&text[..cut]);
+            let mut heard = Heard::default();
+            for place in places {
+                let place = place.index(piece.len());
+                let told = heard.near(&wanted, &past, piece, place);
+                prop_assert_eq!(told, near(&text, 0, cut + place), "of {} at {}", text.escape_ascii(), cut + place);
+                let holds = Before::new(&past, piece, place).holds(&context());
+                prop_assert!(told || !holds, "{} at {}", text.escape_ascii(), cut + place);
+            }
+        }
+    }
+}
