@@ -13,15 +13,16 @@ use portcullis::config::set::{Bundle, HostPromises};
 use portcullis::identity::provider::State;
 use portcullis::identity::signature::NoNative;
 use portcullis::identity::{Issuer, KeySet, Refusal, TokenError, Verifier};
-use portcullis::mask::{Entities, Found, Plan, mask_whole};
+use portcullis::mask::{Catalogue, Entities, Found, Plan, mask_whole};
 use portcullis::policy::{Condition, Fact, Facts, Phase, Variable};
 use portcullis::protocol::openai;
 use portcullis::protocol::rewrite::{BodyKind, ResponseRewriter};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 fn plan() -> Plan {
-    let entities = ["PII", "SECRETS"].into_iter().map(|name| Entities::resolve(name).unwrap());
-    Plan::new(entities.fold(Entities::NONE, Entities::union), vec![])
+    let known = Catalogue::built_in();
+    let entities = ["PII", "SECRETS"].into_iter().map(|name| known.resolve(name).unwrap());
+    Plan::new(&known, entities.fold(Entities::NONE, Entities::union), vec![])
 }
 
 const TEXT: &str =
