@@ -14,7 +14,7 @@ use crate::protocol::Unreadable;
 
 /// Most bytes of an answer that are held: what Envoy's buffers take by default, and those that `render envoy` sets at
 /// least.
-const MOST: usize = (1 << 20) - (4 << 10);
+pub(super) const MOST: usize = (1 << 20) - (4 << 10);
 
 /// Why an answer that cannot go on is refused.
 pub(super) fn refusal(catalogue: &Catalogue, why: &Unreadable) -> Refusal {

@@ -206,6 +206,15 @@ fn recogniser_of(
         let help = "an answer is given to one of them: leave the other's entities out";
         problems.push(Problem::error(&policy.name.place, message).help(help));
     }
+    if policy.mask_prompt.as_ref().is_some_and(|mask| mask.restore) {
+        // What is put back was hidden from the model, and would go to the recogniser instead.
+        let message = format!(
+            "the policy `{}` puts values back into answers that the recogniser {} would be sent",
+            policy.name.value, first.name
+        );
+        let help = "take `restore` out of `mask.prompt`, or the recogniser's entities out of `mask.response`";
+        problems.push(Problem::error(&policy.name.place, message).help(help));
+    }
     Some(Rc::clone(first))
 }
 

@@ -14,9 +14,9 @@ use crate::audit::{EndRecord, Record};
 use crate::host::{CallId, Host, Reply};
 use crate::mask::Entities;
 
-/// Questions under way at once, and most that wait.
+/// Questions under way at once, and most that wait: each holds an answer's texts.
 const ASKED: usize = 4;
-const OPEN: usize = 64;
+const OPEN: usize = 16;
 
 /// A record that waits for what a recogniser finds.
 pub(super) struct Question {

@@ -14,6 +14,7 @@ use crate::config::set::{Kind, Mode};
 use crate::host::{CallId, Flow, Host, Reply, Side};
 use crate::mask::recognised::{Recognised, Texts};
 use crate::mask::text::{Entity, Masks};
+use crate::protocol::Thinking;
 use crate::protocol::json::table::Table;
 use crate::protocol::rewrite::{BodyKind, ResponseRewriter};
 
@@ -43,6 +44,11 @@ impl Exchange {
 
     fn table(&self) -> Option<&'static Table> {
         self.lane.as_ref().map(|lane| self.answers(lane))
+    }
+
+    /// What the policy makes of a model's thinking: what it exempts is neither sent nor changed.
+    fn thinking(&self) -> Thinking {
+        self.policy().map(|policy| policy.thinking).unwrap_or_default()
     }
 
     /// Decides by an answer's head whether a recogniser shall read it.
@@ -130,9 +136,10 @@ impl Exchange {
                 refusal
             })?;
         }
+        fits(&masked)?;
         let texts = Texts::default();
         let Some(table) = self.table() else { return Ok(self.release(host, size, &masked)) };
-        read_again(kind, table, &masked, texts.clone());
+        read_again(kind, table, self.thinking(), &masked, texts.clone());
         let joined = texts.joined();
         if joined.is_empty() {
             self.answer.reading = Reading::None;
@@ -180,8 +187,14 @@ impl Exchange {
         }
         let out = match findings.is_empty() {
             true => masked,
-            false => read_again(kind, table, &masked, Recognised::new(&texts, &findings, &plan)),
+            false => {
+                let found = Recognised::new(&texts, &findings, &plan);
+                read_again(kind, table, self.thinking(), &masked, found)
+            }
         };
+        if let Err(refusal) = fits(&out) {
+            return self.reading_failed(host, &refusal);
+        }
         self.release(host, size, &out);
         if self.answer.trailers {
             self.mask_trailers(host);
@@ -216,18 +229,37 @@ impl Exchange {
         let Reading::Copying(copy) = std::mem::take(&mut self.answer.reading) else { return None };
         let (recogniser, kind, lane) = (self.recogniser()?, self.answer.kind?, self.lane.clone()?);
         let table = self.answers(&lane);
-        let coded = ResponseRewriter::new(kind, table, lane.plan.clone()).coded(self.answer.coding);
+        let coded = ResponseRewriter::new(kind, table, lane.plan.clone())
+            .coded(self.answer.coding)
+            .with_thinking(self.thinking());
         let masked = finish(coded, &copy);
         let texts = Texts::default();
-        read_again(kind, table, &masked, texts.clone());
+        read_again(kind, table, self.thinking(), &masked, texts.clone());
         let joined = texts.joined();
         (self.answer.ended && !joined.is_empty()).then_some((recogniser, joined))
     }
 }
 
+/// Whether an answer may be put into the proxy's buffer at once. Masks make it longer, and so does a coding that is undone;
+/// filled beyond what it takes, the buffer would make the proxy answer by itself, from within our own call.
+fn fits(masked: &[u8]) -> Result<(), Refusal> {
+    if masked.len() <= blocked::MOST {
+        return Ok(());
+    }
+    let message =
+        format!("the answer, masked, is larger than {} bytes, the most that is held", blocked::MOST);
+    Err(Refusal::new(Code::UpstreamUnreadable, message).because("upstream_size"))
+}
+
 /// Reads a whole answer; nothing where it cannot be read.
-fn read_again<M: Masks>(kind: BodyKind, table: &'static Table, body: &[u8], masks: M) -> Vec<u8> {
-    finish(ResponseRewriter::new(kind, table, masks), body)
+fn read_again<M: Masks>(
+    kind: BodyKind,
+    table: &'static Table,
+    thinking: Thinking,
+    body: &[u8],
+    masks: M,
+) -> Vec<u8> {
+    finish(ResponseRewriter::new(kind, table, masks).with_thinking(thinking), body)
 }
 
 fn finish<M: Masks>(rewriter: ResponseRewriter<M>, body: &[u8]) -> Vec<u8> {

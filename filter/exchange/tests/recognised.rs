@@ -150,6 +150,17 @@ fn what_a_recogniser_cannot_read_whole_is_a_kind_of_uninspected() {
 }
 
 #[test]
+fn an_answer_that_grows_beyond_the_proxys_buffer_is_refused_before_it_is_put_there() {
+    let rig = rig(|set| set["recognisers"][0]["max_bytes"] = json!("1Mi"));
+    let mut exchange = rig.allowed();
+    rig.answer(&mut exchange, "200", &JSON);
+    let body = format!(r#"{{"choices":[{{"message":{{"content":"{}"}}}}]}}"#, "a@b.co ".repeat(100_000));
+    assert_eq!(rig.piece(&mut exchange, &body, true), None);
+    assert_eq!((rig.refusal().status, rig.code().as_str()), (502, "upstream_unreadable"));
+    assert_eq!(rig.host.response_body.borrow().len(), body.len(), "nothing was put into the buffer");
+}
+
+#[test]
 fn monitor_holds_nothing_and_records_what_was_recognised() {
     let rig = rig(|set| set["mode"] = json!("monitor"));
     for reply in [people(), Reply::Broken] {
@@ -204,6 +215,11 @@ fn recognisers_that_cannot_work_are_refused_at_load() {
     assert!(told[0].contains("must read answers whole"), "{told:?}");
     let told = refused(|set| set["recognisers"] = json!([]), true);
     assert!(told[0].contains("recognisers"), "{told:?}");
+    let told = refused(
+        |set| set["policies"][0]["mask"]["prompt"] = json!({ "entities": ["PII"], "restore": true }),
+        true,
+    );
+    assert!(told[0].contains("puts values back"), "{told:?}");
     let two = |second: Value| {
         move |set: &mut Value| {
             set["recognisers"].as_array_mut().unwrap().push(second);

@@ -109,6 +109,32 @@ fn each_operator_puts_its_own_in_the_place_of_a_value() {
 }
 
 #[test]
+fn operators_hold_for_disguised_values_too_however_the_text_is_cut() {
+    let card = "\u{ff14}\u{ff11}\u{ff11}\u{ff11} 1111\u{200b} 1111 1111";
+    let text = format!("card {card}, ok");
+    let expected = [
+        (Operator::Replace, "card <CREDIT_CARD>, ok".to_owned(), false),
+        (last4(), "card **** **** **** 1111, ok".to_owned(), false),
+        (Operator::Redact, "card , ok".to_owned(), false),
+        (Operator::Block, "card ".to_owned(), true),
+        (Operator::Flag, text.clone(), false),
+    ];
+    let cards = known().resolve("CREDIT_CARD").unwrap();
+    for (operator, out, blocked) in expected {
+        let plan = Plan::new(&known(), cards, vec![]).with_operators(Rc::new(Operators::new(operator)));
+        for cut in 0..=text.len() {
+            let seen = streamed(&plan, text.as_bytes(), &[cut]);
+            assert_eq!(
+                (String::from_utf8(seen.text).unwrap(), seen.blocked),
+                (out.clone(), blocked),
+                "{cut}"
+            );
+            assert_eq!(seen.found, cards.iter().collect::<Vec<_>>(), "{cut}");
+        }
+    }
+}
+
+#[test]
 fn the_first_that_was_said_of_an_entity_counts_and_the_credential_is_always_replaced() {
     let card = known().resolve("CREDIT_CARD").unwrap();
     let pii = known().resolve("PII").unwrap();
