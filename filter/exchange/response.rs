@@ -298,6 +298,8 @@ impl Exchange {
     pub(super) fn rewrite(&mut self, host: &dyn Host, size: usize, end: bool) -> Flow {
         let body = host.body(Side::Response, size);
         let mut out = Vec::with_capacity(body.len().saturating_add(64));
+        // What was held before goes through the proxy's buffer, and no more may than that takes (see `blocked`).
+        let was_held = self.answer.kind == Some(BodyKind::Text) && self.answer.sent == 0;
         let outcome = match &mut self.answer.rewriter {
             Some(rewriter) => {
                 let outcome = rewriter.push(&body, end, &mut out);
@@ -308,6 +310,12 @@ impl Exchange {
         };
         if let Err(error) = outcome {
             self.cut(host, &error, &mut out);
+        }
+        if was_held && out.len() > blocked::MOST {
+            out.clear();
+            self.answer.cut("upstream_size".to_owned());
+            host.count(&metrics::error("upstream_unreadable"), 1);
+            host.reset();
         }
         let added = u64::try_from(out.len()).unwrap_or(u64::MAX);
         self.answer.sent = self.answer.sent.saturating_add(added);

@@ -237,3 +237,20 @@ fn the_proxys_own_413_does_not_overtake_our_refusal() {
         .collect();
     assert_eq!(rig.answer(&mut exchange, "413", &headers), Flow::Continue, "ours goes out");
 }
+
+#[test]
+fn a_held_text_that_grows_beyond_the_proxys_buffer_is_broken_off_before_it_is_put_there() {
+    let rig = Rig::new();
+    let mut exchange = rig.allowed();
+    rig.answer(&mut exchange, "200", &[("content-type", "text/plain"), ("content-encoding", "gzip")]);
+    let text = vec![b'a'; 2 << 20];
+    let mut body = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
+    body.extend(miniz_oxide::deflate::compress_to_vec(&text, 6));
+    body.extend(crc32fast::hash(&text).to_le_bytes());
+    body.extend(u32::try_from(text.len()).unwrap().to_le_bytes());
+    assert!(body.len() < 64 << 10, "held while it comes");
+    *rig.host.response_body.borrow_mut() = body.clone();
+    exchange.response_body(&rig.host, body.len(), true);
+    assert!(rig.host.response_body.borrow().is_empty());
+    assert_eq!(rig.host.resets.get(), 1);
+}
