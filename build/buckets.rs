@@ -1,70 +1,99 @@
-//! Detectors with like beginnings put into one of few buckets, over all groups.
+//! Beginnings that are alike put together, over all groups: into cells; and into few buckets, where vectors need them.
 use std::collections::BTreeMap;
 
-use crate::grammar::{DEPTH, Set, share};
-
-/// The byte before a value, and its first bytes.
-pub type Places = [Set; DEPTH + 1];
+use crate::grammar::{NEAR, NearSets, share};
 
 /// What vectors see of sets: they look at a byte's low and high half apart (filter/mask/blocks.rs).
-type Halves = [(u16, u16); DEPTH + 1];
+type Halves = [(u16, u16); NEAR];
 
-/// Of sixteen buckets, one of which is left for literals: how many each kind of detectors has for itself: those that nothing precedes, those that a word does, and
-/// those that are often mistaken. Together, the weak would draw the strong into a bucket that fits every word.
-const SHARES: [usize; 3] = [12, 2, 1];
+/// Kinds of detectors that never share a bucket, for together the weak would draw the strong into one that fits every
+/// word: those that nothing precedes, those that a word does, those that are often mistaken, and those that may start
+/// within a word.
+pub const KINDS: usize = 4;
+/// Of 128 cells, one of which is left for literals: how many each kind has for itself.
+const CELLS: [usize; KINDS] = [99, 16, 8, 4];
+/// The same of eight buckets.
+const BUCKETS: [usize; KINDS] = [4, 1, 1, 1];
 
-/// For each beginning, given with its kind and its group, its bucket, and what fits each bucket.
-pub fn assign(beginnings: &[(usize, usize, Places)]) -> (Vec<usize>, Vec<Places>) {
-    let (mut of, mut sets) = (vec![0; beginnings.len()], Vec::new());
-    for (kind, share) in SHARES.into_iter().enumerate() {
-        let own: Vec<usize> = (0..beginnings.len()).filter(|&at| beginnings[at].0 == kind).collect();
-        let places: Vec<(usize, Places)> =
-            own.iter().map(|&at| (beginnings[at].1, beginnings[at].2)).collect();
-        let (buckets, held) = assign_kind(&places, share);
-        own.iter().zip(buckets).for_each(|(&at, bucket)| of[at] = sets.len() + bucket);
-        sets.extend(held);
-    }
-    (of, sets)
+/// A beginning, or what was put together.
+#[derive(Clone)]
+pub struct Shared {
+    pub kind: usize,
+    pub sets: NearSets,
+    /// Whether vectors need a bucket to tell it.
+    pub bucketed: bool,
 }
 
-fn assign_kind(beginnings: &[(usize, Places)], most: usize) -> (Vec<usize>, Vec<Places>) {
-    let mut distinct: BTreeMap<Places, Vec<usize>> = BTreeMap::new();
-    for (at, (_, sets)) in beginnings.iter().enumerate() {
+/// For each beginning its cell, and its bucket if it needs one. The cells, and the buckets.
+pub struct Assigned {
+    pub cell_of: Vec<usize>,
+    pub bucket_of: Vec<Option<usize>>,
+    pub cells: Vec<Shared>,
+    pub buckets: Vec<Shared>,
+}
+
+pub fn assign(beginnings: &[Shared]) -> Assigned {
+    let chances = Chances::new();
+    let (cell_of, cells) = share_out(beginnings, &CELLS, exact);
+    let bucketed: Vec<Shared> = beginnings.iter().filter(|shared| shared.bucketed).cloned().collect();
+    let (of, buckets) = share_out(&bucketed, &BUCKETS, |sets| chances.of(&halves(sets)));
+    let mut of = of.into_iter();
+    let bucket_of = beginnings.iter().map(|shared| shared.bucketed.then(|| of.next()).flatten()).collect();
+    Assigned { cell_of, bucket_of, cells, buckets }
+}
+
+/// About how often prose fits.
+fn exact(sets: &NearSets) -> f64 {
+    sets.iter().map(share).product()
+}
+
+fn share_out(
+    all: &[Shared],
+    shares: &[usize; KINDS],
+    chance: impl Fn(&NearSets) -> f64,
+) -> (Vec<usize>, Vec<Shared>) {
+    let (mut of, mut found) = (vec![0; all.len()], Vec::new());
+    for (kind, &share) in shares.iter().enumerate() {
+        let own: Vec<usize> = (0..all.len()).filter(|&at| all[at].kind == kind).collect();
+        let sets: Vec<NearSets> = own.iter().map(|&at| all[at].sets).collect();
+        let (places, held) = cluster(&sets, share, &chance);
+        own.iter().zip(places).for_each(|(&at, place)| of[at] = found.len() + place);
+        found.extend(held.into_iter().map(|sets| Shared { kind, sets, bucketed: all[0].bucketed }));
+    }
+    (of, found)
+}
+
+/// Puts together, again and again, the two of which the union is looked up least more often than both.
+fn cluster(all: &[NearSets], most: usize, chance: impl Fn(&NearSets) -> f64) -> (Vec<usize>, Vec<NearSets>) {
+    let mut distinct: BTreeMap<NearSets, Vec<usize>> = BTreeMap::new();
+    for (at, sets) in all.iter().enumerate() {
         distinct.entry(*sets).or_default().push(at);
     }
-    let chances = Chances::new();
-    let bucket = |(sets, members): (Places, Vec<usize>)| {
-        let groups = members.iter().fold(0, |groups, &at| groups | 1 << beginnings[at].0);
-        Bucket::new(sets, members, groups, &chances)
-    };
-    let mut buckets: Vec<Option<Bucket>> = distinct.into_iter().map(bucket).map(Some).collect();
-    let rise = |a: &Bucket, b: &Bucket| {
-        cost(chances.of(&joined(&a.halves, &b.halves)), a.groups | b.groups) - a.cost - b.cost
-    };
-    // The best partner of each bucket among those before it.
-    let best = |buckets: &[Option<Bucket>], at: usize| {
-        let own = buckets[at].as_ref()?;
-        let others = buckets[..at].iter().enumerate().filter_map(|(b, other)| Some((b, other.as_ref()?)));
+    let own = |(sets, members): (NearSets, Vec<usize>)| Cluster { cost: chance(&sets), sets, members };
+    let mut clusters: Vec<Option<Cluster>> = distinct.into_iter().map(own).map(Some).collect();
+    let rise = |a: &Cluster, b: &Cluster| chance(&both(&a.sets, &b.sets)) - a.cost - b.cost;
+    // The best partner of each among those before it.
+    let best = |clusters: &[Option<Cluster>], at: usize| {
+        let own = clusters[at].as_ref()?;
+        let others = clusters[..at].iter().enumerate().filter_map(|(b, other)| Some((b, other.as_ref()?)));
         others.map(|(b, other)| (rise(own, other), b)).min_by(|x, y| x.0.total_cmp(&y.0))
     };
-    let mut partners: Vec<Option<(f64, usize)>> = (0..buckets.len()).map(|at| best(&buckets, at)).collect();
-    while buckets.iter().flatten().count() > most {
+    let mut partners: Vec<Option<(f64, usize)>> = (0..clusters.len()).map(|at| best(&clusters, at)).collect();
+    while clusters.iter().flatten().count() > most {
         let pairs =
             partners.iter().enumerate().filter_map(|(at, partner)| partner.map(|(rise, b)| (rise, at, b)));
         let Some((_, from, to)) = pairs.min_by(|x, y| x.0.total_cmp(&y.0)) else { break };
-        if let (Some(gone), Some(kept)) = (buckets[from].take(), buckets[to].as_mut()) {
+        if let (Some(gone), Some(kept)) = (clusters[from].take(), clusters[to].as_mut()) {
             kept.members.extend(gone.members);
             kept.sets = both(&kept.sets, &gone.sets);
-            kept.halves = joined(&kept.halves, &gone.halves);
-            kept.groups |= gone.groups;
-            kept.cost = cost(chances.of(&kept.halves), kept.groups);
+            kept.cost = chance(&kept.sets);
         }
-        for at in 0..buckets.len() {
+        for at in 0..clusters.len() {
             let stale = at == from || at == to || partners[at].is_some_and(|(_, b)| b == from || b == to);
             if stale {
-                partners[at] = best(&buckets, at);
+                partners[at] = best(&clusters, at);
             } else if at > to
-                && let (Some(own), Some(grown)) = (&buckets[at], &buckets[to])
+                && let (Some(own), Some(grown)) = (&clusters[at], &clusters[to])
             {
                 let rise = rise(own, grown);
                 if partners[at].is_none_or(|(known, _)| rise < known) {
@@ -73,41 +102,22 @@ fn assign_kind(beginnings: &[(usize, Places)], most: usize) -> (Vec<usize>, Vec<
             }
         }
     }
-    let mut of = vec![0; beginnings.len()];
+    let mut of = vec![0; all.len()];
     let mut sets = Vec::new();
-    for bucket in buckets.into_iter().flatten() {
-        bucket.members.into_iter().for_each(|at| of[at] = sets.len());
-        sets.push(bucket.sets);
+    for cluster in clusters.into_iter().flatten() {
+        cluster.members.into_iter().for_each(|at| of[at] = sets.len());
+        sets.push(cluster.sets);
     }
     (of, sets)
 }
 
-struct Bucket {
-    sets: Places,
-    halves: Halves,
-    /// Its detectors' groups, as bits: each is asked at every place that fits.
-    groups: u64,
+struct Cluster {
+    sets: NearSets,
     cost: f64,
     members: Vec<usize>,
 }
 
-impl Bucket {
-    fn new(sets: Places, members: Vec<usize>, groups: u64, chances: &Chances) -> Self {
-        let halves = sets.map(|set| {
-            let held = |byte: &u8| set[usize::from(byte >> 6)] >> (byte & 63) & 1 == 1;
-            let bits = |(low, high), byte: u8| (low | 1 << (byte & 15), high | 1 << (byte >> 4));
-            (0..=255u8).filter(held).fold((0, 0), bits)
-        });
-        Self { sets, halves, groups, cost: cost(chances.of(&halves), groups), members }
-    }
-}
-
-/// What looking closer costs: where a bucket fits a good part of all places, nothing else should share it.
-fn cost(chance: f64, groups: u64) -> f64 {
-    chance * f64::from(1 + groups.count_ones())
-}
-
-fn both(a: &Places, b: &Places) -> Places {
+fn both(a: &NearSets, b: &NearSets) -> NearSets {
     let mut sets = *a;
     for (set, other) in sets.iter_mut().zip(b) {
         set.iter_mut().zip(other).for_each(|(word, other)| *word |= other);
@@ -115,8 +125,12 @@ fn both(a: &Places, b: &Places) -> Places {
     sets
 }
 
-fn joined(a: &Halves, b: &Halves) -> Halves {
-    std::array::from_fn(|place| (a[place].0 | b[place].0, a[place].1 | b[place].1))
+fn halves(sets: &NearSets) -> Halves {
+    sets.map(|set| {
+        let held = |byte: &u8| set[usize::from(byte >> 6)] >> (byte & 63) & 1 == 1;
+        let bits = |(low, high), byte: u8| (low | 1 << (byte & 15), high | 1 << (byte >> 4));
+        (0..=255u8).filter(held).fold((0, 0), bits)
+    })
 }
 
 /// About how often prose fits: for each high half, the share of the bytes with some of the lower and of the upper

@@ -1,36 +1,41 @@
 //! Writes the tables as Rust source: plain arrays, so that no target's byte order matters.
 use std::fmt::{Debug, Write as _};
 
-use crate::buckets::{self, Places};
-use crate::grammar::{Set, Sets, Tables};
+use crate::buckets::{self, Assigned, Shared};
+use crate::grammar::{LongWord, Mark, NearSets, Tables};
 use crate::table::{Detector, Group, Table, Tier};
 
 pub fn tables(table: &Table, groups: &[Group<'_>], tables: &[Tables]) -> String {
     let mut out = String::from("// Written by build.rs.\n");
-    let mut beginnings = Vec::new();
-    for (at_group, (group, tables)) in groups.iter().zip(tables).enumerate() {
-        for ((bit, &at), sets) in (0..).zip(&group.rows).zip(tables.beginnings.iter()) {
-            let detector = &table.detectors[at];
-            let kind = match detector.tier {
-                Tier::D => 2,
-                _ => usize::from(!detector.context.is_empty()),
-            };
-            beginnings.extend(sets.as_ref().map(|sets| (kind, at_group, places(tables, bit, sets))));
+    let kind = |group: &Group<'_>, mark: &Mark| {
+        let detector = &table.detectors[group.rows[mark.pattern as usize]];
+        match detector.tier {
+            _ if mark.within => 3,
+            Tier::D => 2,
+            _ => usize::from(!detector.context.is_empty()),
         }
+    };
+    let marks = groups.iter().zip(tables).flat_map(|(group, tables)| {
+        let shared = |mark: &Mark| Shared {
+            kind: kind(group, mark),
+            sets: mark.sets,
+            bucketed: mark.bucket.is_some(),
+        };
+        tables.marks.iter().map(shared).collect::<Vec<_>>()
+    });
+    let Assigned { cell_of, bucket_of, cells, buckets } = buckets::assign(&marks.collect::<Vec<_>>());
+    for (name, all) in [("CELLS", cells), ("BUCKETS", buckets)] {
+        let all: Vec<(bool, NearSets)> = all.iter().map(|shared| (shared.kind == 3, shared.sets)).collect();
+        array(&mut out, name, "(bool, [[u64; 4]; 4])", &all);
     }
-    let (of, places) = buckets::assign(&beginnings);
-    let sets: Vec<[Set; 4]> = places.iter().map(|[_, sets @ ..]| *sets).collect();
-    let mut of = of.into_iter();
-    array(&mut out, "BUCKETS", "[[u64; 4]; 4]", &sets);
+    let mut places = cell_of.into_iter().zip(bucket_of);
     let _ = writeln!(out, "pub static GROUPS: [Group; {}] = [", groups.len());
     for (group, tables) in groups.iter().zip(tables) {
         let _ = writeln!(out, "// {}\nGroup {{ tables: Tables {{", group.name);
         fields(&mut out, tables);
+        marked(&mut out, tables, &mut places);
         out.push_str("}, detectors: Cow::Borrowed(&[\n");
-        for (&at, beginning) in group.rows.iter().zip(tables.beginnings.iter()) {
-            let bucket = beginning.and_then(|_| of.next());
-            detector(&mut out, table, at, bucket);
-        }
+        group.rows.iter().for_each(|&at| detector(&mut out, table, at));
         out.push_str("]) },\n");
     }
     out.push_str("];\n");
@@ -38,16 +43,20 @@ pub fn tables(table: &Table, groups: &[Group<'_>], tables: &[Tables]) -> String 
     out
 }
 
-/// The bytes before a detector's values, and their first bytes.
-fn places(tables: &Tables, bit: u32, sets: &Sets) -> Places {
-    let mut before = [0; 4];
-    for (byte, &signature) in tables.after.iter().enumerate() {
-        if tables.signatures[usize::from(signature)] >> bit & 1 == 1 {
-            before[byte / 64] |= 1 << (byte % 64);
-        }
+fn marked(out: &mut String, tables: &Tables, places: &mut impl Iterator<Item = (usize, Option<usize>)>) {
+    out.push_str("marks: Cow::Borrowed(&[");
+    for (mark, (cell, bucket)) in tables.marks.iter().zip(places) {
+        let Mark { pattern, within, sets, .. } = mark;
+        let _ = write!(
+            out,
+            "Mark {{ pattern: {pattern}, bucket: {bucket:?}, cell: {cell}, within: {within}, sets: {sets:?} }},"
+        );
     }
-    let [a, b, c, d] = *sets;
-    [before, a, b, c, d]
+    out.push_str("]),\nlong_words: Cow::Borrowed(&[");
+    for LongWord { pattern, length, of } in tables.long_words.iter() {
+        let _ = write!(out, "LongWord {{ pattern: {pattern}, length: {length}, of: {of:?} }},");
+    }
+    out.push_str("]),\n");
 }
 
 fn fields(out: &mut String, tables: &Tables) {
@@ -83,13 +92,12 @@ fn array<T: Debug>(out: &mut String, name: &str, of: &str, values: &[T]) {
     let _ = writeln!(out, "pub static {name}: [{of}; {}] = {values:?};", values.len());
 }
 
-fn detector(out: &mut String, table: &Table, at: usize, bucket: Option<usize>) {
+fn detector(out: &mut String, table: &Table, at: usize) {
     let d = &table.detectors[at];
     let entity = table.entities().iter().position(|&entity| entity == d.entity).unwrap_or(0);
     let _ = writeln!(
         out,
-        "Detector {{ bucket: {}, validator: {}, gate: {}, finder: Finder {{ entity: Entity({entity}), order: {at}, context: {} }} }},",
-        bucket.unwrap_or(0),
+        "Detector {{ validator: {}, gate: {}, finder: Finder {{ entity: Entity({entity}), order: {at}, context: {} }} }},",
         validator(d),
         gate(d),
         context(d)
@@ -101,7 +109,7 @@ fn validator(d: &Detector) -> String {
 }
 
 /// Validators with a gate of the same name (filter/mask/gates.rs).
-const GATED: [&str; 3] = ["card", "iban", "it_fiscal_code"];
+const GATED: [&str; 5] = ["aws_secret", "bic", "card", "iban", "it_fiscal_code"];
 
 fn gate(d: &Detector) -> String {
     let gated = d.validator.as_deref().filter(|name| GATED.contains(name));

@@ -1,26 +1,51 @@
 //! Where a value may start: proposed by fingerprints and by anchors, each looked for once per stretch of text.
+use super::beginnings::Rows;
+use super::blocks::{FEWEST, Found};
 use super::context::Past;
-use super::fingerprint::{Proposal, Seen};
-use super::grammar::Anchor;
+use super::grammar::{Anchor, DEPTH};
 use super::heard::Heard;
 use super::plan::{Enabled, Prepared};
 use super::tables::START;
 
-/// The bytes of a value that are tried before a walk is begun.
-const GLIMPSE: usize = 12;
 /// Anchors in one plan; build.rs sees to it that there are not more.
 const MOST_ANCHORS: usize = 8;
+
+/// What of a plan the automata have to look at from one place.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Candidate {
+    pub at: usize,
+    /// The rows of which a value may start there.
+    pub rows: Rows,
+    /// The groups of which an anchor stands after it, as bits.
+    pub anchored: u32,
+    /// The plan's lexicons, as bits.
+    pub lexicons: u32,
+}
 
 /// What is known of the places ahead in one stretch of text.
 #[derive(Default)]
 pub struct Ahead {
     plain: Next,
-    /// What is proposed there.
-    proposal: Proposal,
-    seen: Seen,
+    /// The rows that are proposed there.
+    rows: Rows,
+    /// The places that were looked at last; of those that fit, the ones that are still to be asked for.
+    seen: Found,
     anchored: [Next; MOST_ANCHORS],
     words: Vec<Next>,
-    pub heard: Heard,
+    /// Whether all of a place is asked for, even where less shows that it is held.
+    all: bool,
+}
+
+impl Ahead {
+    /// Nothing yet; all of a place is to be asked for.
+    pub fn all() -> Self {
+        Self { all: true, ..Self::default() }
+    }
+
+    /// Whether all of a place is asked for.
+    pub fn is_all(&self) -> bool {
+        self.all
+    }
 }
 
 /// The place after the next one that a generator proposes: 0 before it was asked, the highest number when it has no
@@ -45,32 +70,52 @@ impl Next {
     }
 }
 
+/// A stretch of text, and what stands before it.
+pub struct Stretch<'a> {
+    pub text: &'a [u8],
+    /// The byte before it.
+    pub before: u8,
+    /// The bytes before it, where a detector asks for them.
+    pub past: &'a Past,
+    /// Whether the text ends with it.
+    pub end: bool,
+}
+
+impl Stretch<'_> {
+    #[inline(always)]
+    fn before(&self, place: usize) -> u8 {
+        place.checked_sub(1).and_then(|at| self.text.get(at)).copied().unwrap_or(self.before)
+    }
+}
+
 impl Prepared {
     /// The first place at or after `at` where a value may start, and which automata have to decide.
     #[inline]
     pub fn candidate(
         &self,
         ahead: &mut Ahead,
-        past: &Past,
-        text: &[u8],
+        heard: &mut Heard,
+        stretch: &Stretch<'_>,
         at: usize,
-        before: u8,
-        end: bool,
-    ) -> Option<Proposal> {
-        let Ahead { plain, proposal, seen, anchored, words, heard } = ahead;
-        let mut first = plain.known(at, || {
-            let plausible = |start, buckets| {
-                let mut near = || heard.near(&self.wanted, past, text, start);
-                let groups = self.fingerprints.groups(buckets, &mut near);
-                self.survivors(groups, text, start, before, near)
-            };
-            *proposal = self.fingerprints.next(seen, text, at, before, end, plausible)?;
-            Some(proposal.at)
-        });
-        for (anchor, next) in self.anchors.iter().zip(anchored.iter_mut()) {
-            let find = || anchor.next(self.groups.get(anchor.group)?, text, at, before, end);
-            first = first.min(next.known(at, find));
+    ) -> Option<Candidate> {
+        let Ahead { plain, rows, seen, anchored, words, all: ask_all } = ahead;
+        let &Stretch { text, before, end, .. } = stretch;
+        let mut first = Next::NEVER;
+        if self.may_hold_anchors(text, at, end) {
+            for (anchor, next) in self.anchors.iter().zip(anchored.iter_mut()) {
+                let find = || anchor.next(self.groups.get(anchor.group)?, text, at, before, end);
+                first = first.min(next.known(at, find));
+            }
         }
+        // What is held from a word on at the end of the text is held whatever else may start in it.
+        let place = first.0.wrapping_sub(1);
+        let held = !end && !*ask_all && first != Next::NEVER && text.len().saturating_sub(place) < DEPTH;
+        let limit = if held { place } else { text.len() };
+        first = first.min(plain.known(at, || {
+            let found = self.plain(seen, heard, stretch, at, limit)?;
+            *rows = found.1;
+            Some(found.0)
+        }));
         if !self.lexicons.is_empty() {
             words.resize(self.lexicons.len(), Next::default());
             for (lexicon, next) in self.lexicons.iter().zip(words.iter_mut()) {
@@ -80,10 +125,12 @@ impl Prepared {
         if first == Next::NEVER {
             return None;
         }
-        let mut all = if *plain == first { *proposal } else { Proposal::default() };
-        all.at = first.0.wrapping_sub(1);
+        let mut all = Candidate { at: first.0.wrapping_sub(1), ..Candidate::default() };
+        if *plain == first {
+            all.rows = *rows;
+        }
         for (anchor, _) in self.anchors.iter().zip(anchored.iter()).filter(|(_, next)| **next == first) {
-            all.groups |= bit(anchor.group);
+            all.anchored |= bit(anchor.group);
         }
         for (index, _) in words.iter().enumerate().filter(|(_, next)| **next == first) {
             all.lexicons |= bit(index);
@@ -91,29 +138,91 @@ impl Prepared {
         Some(all)
     }
 
-    /// Those of some groups in which the walk of some detector outlives a value's first bytes.
-    fn survivors(
+    /// Whether an anchor may stand after a place, or the run before one at the text's end.
+    #[inline(always)]
+    fn may_hold_anchors(&self, text: &[u8], at: usize, end: bool) -> bool {
+        let rest = text.get(at..).unwrap_or_default();
+        // A long text is searched for each.
+        rest.len() > FEWEST
+            || !end && rest.last().is_some_and(|&byte| self.of_anchors(byte) & OF_RUN != 0)
+            || rest.iter().fold(0, |all, &byte| all | self.of_anchors(byte)) & ANCHOR != 0
+    }
+
+    fn of_anchors(&self, byte: u8) -> u8 {
+        self.anchor_bytes.get(usize::from(byte)).copied().unwrap_or(0)
+    }
+
+    /// The first place from `at` up to a limit where a value without an anchor may start, and of which rows. `seen`
+    /// remembers, for the same text, what was looked at.
+    fn plain(
         &self,
-        groups: u32,
-        text: &[u8],
-        start: usize,
-        before: u8,
-        mut near: impl FnMut() -> bool,
-    ) -> u32 {
-        let before = start.checked_sub(1).and_then(|at| text.get(at)).copied().unwrap_or(before);
-        let mut left = groups;
-        let mut survivors = 0;
-        while left != 0 {
-            let index = left.trailing_zeros();
-            left &= left.wrapping_sub(1);
-            let group = usize::try_from(index).ok().and_then(|index| self.groups.get(index));
-            if group
-                .is_some_and(|group| group.survives(text.get(start..).unwrap_or_default(), before, &mut near))
-            {
-                survivors |= 1u32.wrapping_shl(index);
+        seen: &mut Found,
+        heard: &mut Heard,
+        stretch: &Stretch<'_>,
+        at: usize,
+        limit: usize,
+    ) -> Option<(usize, Rows)> {
+        let text = stretch.text;
+        let mut propose = |place: usize, run: bool| {
+            let rows = self.plausible(heard, stretch, place, run);
+            (!rows.is_empty()).then_some((place, rows))
+        };
+        let like_a_word = |place: usize| self.cells.like_a_long_word(text.get(place..).unwrap_or_default());
+        if at == 0
+            && text.len() > FEWEST
+            && let Some(found) = propose(0, like_a_word(0))
+        {
+            return Some(found);
+        }
+        loop {
+            while seen.places != 0 {
+                let bit = seen.places & seen.places.wrapping_neg();
+                let place = seen.base.wrapping_add(usize::try_from(bit.trailing_zeros()).unwrap_or(0));
+                seen.places ^= bit;
+                if place >= at
+                    && let Some(found) = propose(place, seen.words & bit != 0)
+                {
+                    return Some(found);
+                }
+            }
+            let from = at.max(seen.to).max(1);
+            let left = text.len().saturating_sub(from);
+            if left < FEWEST || from >= limit {
+                break;
+            }
+            *seen = self.blocks.find(text, from);
+            if seen.places == 0 && text.len().saturating_sub(seen.to) >= FEWEST {
+                *seen = self.blocks.last(text, seen.to);
             }
         }
-        survivors
+        // The last places, where there is no room for vectors.
+        let at = at.max(seen.to);
+        let mut before = stretch.before(at);
+        for (place, &byte) in (at..limit).zip(text.get(at..)?) {
+            if self.beginnings.may_start(before, byte)
+                && let Some(found) = propose(place, like_a_word(place))
+            {
+                return Some(found);
+            }
+            before = byte;
+        }
+        None
+    }
+
+    /// The rows of which a value may start at a place; `run`: a long word may stand there.
+    #[inline(always)]
+    fn plausible(&self, heard: &mut Heard, stretch: &Stretch<'_>, place: usize, run: bool) -> Rows {
+        let value = stretch.text.get(place..).unwrap_or_default();
+        let cells = self.cells.of(value);
+        if !run && cells == 0 {
+            return Rows::NONE;
+        }
+        let rows = self.beginnings.of(stretch.before(place), value, cells, run);
+        if rows.is_empty() {
+            return rows;
+        }
+        let near = || heard.near(&self.wanted, stretch.past, stretch.text, place);
+        self.beginnings.plausible(rows, &self.groups, value, near)
     }
 }
 
@@ -121,26 +230,20 @@ fn bit(index: usize) -> u32 {
     u32::try_from(index).map_or(0, |index| 1u32.wrapping_shl(index))
 }
 
-impl Enabled {
-    fn survives(&self, value: &[u8], before: u8, near: impl FnOnce() -> bool) -> bool {
-        let active = self.starting(before, value, near);
-        if active == 0 {
-            return false;
+/// A byte that some plan's value is found by, and one that may stand before it.
+const ANCHOR: u8 = 1;
+const OF_RUN: u8 = 2;
+
+/// What each byte is to some anchors.
+pub fn anchor_bytes(anchors: &[Anchored]) -> Box<[u8; 256]> {
+    let mut all = Box::new([0; 256]);
+    for anchor in anchors.iter().flat_map(|anchored| &anchored.anchors) {
+        for ((held, byte), of_run) in all.iter_mut().zip(0u8..=255).zip(anchor.run) {
+            *held |= if byte == anchor.byte { ANCHOR } else { 0 };
+            *held |= if of_run { OF_RUN } else { 0 };
         }
-        let steps = self.steps();
-        let mut state = START;
-        for &byte in value.iter().take(GLIMPSE) {
-            state = steps.step(state, byte);
-            let (accept, reach) = steps.masks(state);
-            if accept & active != 0 {
-                return true;
-            }
-            if reach & active == 0 {
-                return false;
-            }
-        }
-        true
     }
+    all
 }
 
 /// Bytes after an anchor that are looked at before its run is.
@@ -148,56 +251,35 @@ const LOOK: usize = 4;
 /// Bytes in which the next anchor is looked for before a call searches the rest.
 const NEAR: usize = 8;
 
-/// An anchor of one of the plan's groups.
+/// The anchors of one of the plan's groups that are the same byte.
 pub struct Anchored {
     /// Its group's place.
     group: usize,
-    anchor: Anchor,
+    byte: u8,
+    /// The values that have it.
+    anchors: Vec<Anchor>,
     /// For each byte, at which of the first places after the anchor it may stand, as bits.
     follows: Box<[u8; 256]>,
 }
 
 impl Anchored {
-    pub fn new(index: usize, group: &Enabled, anchor: &Anchor) -> Self {
-        let steps = group.steps();
-        let mask = 1u64.wrapping_shl(anchor.pattern);
-        let after = |states: &[u16], byte: u8| -> Vec<u16> {
-            let targets = states.iter().map(|&state| steps.step(state, byte));
-            let alive = |state: &u16| (steps.masks(*state).0 | steps.masks(*state).1) & mask != 0;
-            targets.filter(alive).collect()
-        };
-        let all_after = |states: &[u16]| -> Vec<u16> {
-            let mut targets: Vec<u16> = (0..=255).flat_map(|byte| after(states, byte)).collect();
-            targets.sort_unstable();
-            targets.dedup();
-            targets
-        };
-        let mut level = vec![START];
-        let mut states = Vec::new();
-        for _ in 0..=anchor.longest {
-            states.extend(after(&level, anchor.byte));
-            let run = (0..=255).filter(|&byte| byte != anchor.byte);
-            level = run.flat_map(|byte| after(&level, byte)).collect();
-            level.sort_unstable();
-            level.dedup();
-        }
-        let mut follows = Box::new([0; 256]);
-        for place in 0..LOOK {
-            states.sort_unstable();
-            states.dedup();
-            let bit = u32::try_from(place).map_or(0, |place| 1u8.wrapping_shl(place));
-            // Where a value may be over, anything follows.
-            let over = states.iter().any(|&state| steps.masks(state).0 & mask != 0);
-            for (held, byte) in follows.iter_mut().zip(0..=255) {
-                *held |= if over || !after(&states, byte).is_empty() { bit } else { 0 };
+    /// Of a group's anchors that are looked for.
+    pub fn of_group(index: usize, group: &Enabled) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        for anchor in group.tables.anchors.iter().filter(|anchor| group.has(anchor.pattern)) {
+            let follows = follows(group, anchor);
+            match all.iter_mut().find(|known| known.byte == anchor.byte) {
+                Some(known) => {
+                    known.anchors.push(anchor.clone());
+                    known.follows.iter_mut().zip(follows.iter()).for_each(|(all, more)| *all |= more);
+                }
+                None => {
+                    let (byte, anchors) = (anchor.byte, vec![anchor.clone()]);
+                    all.push(Self { group: index, byte, anchors, follows });
+                }
             }
-            if over {
-                follows.iter_mut().for_each(|held| *held |= u8::MAX.wrapping_mul(bit));
-                break;
-            }
-            states = all_after(&states);
         }
-        Self { group: index, anchor: anchor.clone(), follows }
+        all
     }
 
     /// The first place at or after `at` where a value with this anchor may start: where the run before an anchor
@@ -222,10 +304,15 @@ impl Anchored {
 
     #[inline(always)]
     fn find(&self, text: &[u8], from: usize) -> Option<usize> {
-        let is = |byte: &u8| *byte == self.anchor.byte;
-        let (near, far) = text.get(from..)?.split_at_checked(NEAR).unwrap_or((text.get(from..)?, &[]));
-        let found = near.iter().position(is);
-        let found = found.or_else(|| memchr::memchr(self.anchor.byte, far)?.checked_add(NEAR));
+        let is = |byte: &u8| *byte == self.byte;
+        let rest = text.get(from..)?;
+        let found = match rest.split_at_checked(NEAR) {
+            None => rest.iter().position(is),
+            Some((near, far)) => {
+                let found = near.iter().position(is);
+                found.or_else(|| memchr::memchr(self.byte, far)?.checked_add(NEAR))
+            }
+        };
         from.checked_add(found?)
     }
 
@@ -239,18 +326,61 @@ impl Anchored {
             == 1
     }
 
-    /// Where the run before a place starts, if a value may.
+    /// Where the first of the runs before a place starts, if a value may.
+    #[inline(always)]
     fn start(&self, group: &Enabled, text: &[u8], at: usize, stop: usize, before: u8) -> Option<usize> {
         let run = text.get(at..stop)?;
-        let longest = self.anchor.longest;
-        let length = run.iter().rev().take(longest.wrapping_add(1)).take_while(|&&b| self.runs(b)).count();
-        let start = stop.checked_sub(length)?;
-        let before = start.checked_sub(1).and_then(|at| text.get(at)).copied().unwrap_or(before);
-        let startable = group.startable(group.after(before)).wrapping_shr(self.anchor.pattern) & 1 == 1;
-        (startable && length <= longest).then_some(start)
+        let starts = self.anchors.iter().filter_map(|anchor| {
+            let of_run = |byte: &&u8| anchor.run.get(usize::from(**byte)).copied().unwrap_or(false);
+            let length = run.iter().rev().take(anchor.longest.wrapping_add(1)).take_while(of_run).count();
+            let start = stop.checked_sub(length)?;
+            let before = start.checked_sub(1).and_then(|at| text.get(at)).copied().unwrap_or(before);
+            let startable = group.startable(group.after(before)).wrapping_shr(anchor.pattern) & 1 == 1;
+            (startable && length <= anchor.longest).then_some(start)
+        });
+        starts.min()
     }
+}
 
-    fn runs(&self, byte: u8) -> bool {
-        self.anchor.run.get(usize::from(byte)).copied().unwrap_or(false)
+/// For each byte, at which of the first places after an anchor it may stand, as bits.
+fn follows(group: &Enabled, anchor: &Anchor) -> Box<[u8; 256]> {
+    let steps = group.steps();
+    let mask = 1u64.wrapping_shl(anchor.pattern);
+    let after = |states: &[u16], byte: u8| -> Vec<u16> {
+        let targets = states.iter().map(|&state| steps.step(state, byte));
+        let alive = |state: &u16| (steps.masks(*state).0 | steps.masks(*state).1) & mask != 0;
+        targets.filter(alive).collect()
+    };
+    let all_after = |states: &[u16]| -> Vec<u16> {
+        let mut targets: Vec<u16> = (0..=255).flat_map(|byte| after(states, byte)).collect();
+        targets.sort_unstable();
+        targets.dedup();
+        targets
+    };
+    let mut level = vec![START];
+    let mut states = Vec::new();
+    for _ in 0..=anchor.longest {
+        states.extend(after(&level, anchor.byte));
+        let run = (0..=255).filter(|&byte| byte != anchor.byte);
+        level = run.flat_map(|byte| after(&level, byte)).collect();
+        level.sort_unstable();
+        level.dedup();
     }
+    let mut follows = Box::new([0; 256]);
+    for place in 0..LOOK {
+        states.sort_unstable();
+        states.dedup();
+        let bit = u32::try_from(place).map_or(0, |place| 1u8.wrapping_shl(place));
+        // Where a value may be over, anything follows.
+        let over = states.iter().any(|&state| steps.masks(state).0 & mask != 0);
+        for (held, byte) in follows.iter_mut().zip(0..=255) {
+            *held |= if over || !after(&states, byte).is_empty() { bit } else { 0 };
+        }
+        if over {
+            follows.iter_mut().for_each(|held| *held |= u8::MAX.wrapping_mul(bit));
+            break;
+        }
+        states = all_after(&states);
+    }
+    follows
 }

@@ -8,7 +8,7 @@
 //! A gate looks at a text that starts where the value would, and may say that no value of its detector starts there,
 //! whatever follows the text. It is asked after the first bytes fit. It may let pass what the validator will refuse,
 //! never the other way round; so what is masked does not depend on gates, nor on how much of the text they see.
-use super::validators::{card_lengths, iban_length};
+use super::validators::{bank_country, card_lengths, iban_length};
 
 /// Whether no value that starts where the text does passes the validator.
 pub type Gate = fn(&[u8]) -> bool;
@@ -106,6 +106,24 @@ pub fn it_fiscal_code(text: &[u8]) -> bool {
         }
     };
     !text.iter().zip(SHAPE).all(fits)
+}
+
+/// Of `bic`: letters, a country among them, and where the word ends.
+pub fn bic(text: &[u8]) -> bool {
+    let in_word = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
+    let length = text.iter().take(12).take_while(in_word).count();
+    let over = length < text.len();
+    let country = match text.get(4..6) {
+        Some(&[a, b]) => bank_country([a.to_ascii_uppercase(), b.to_ascii_uppercase()]),
+        _ => true,
+    };
+    !country || over && !matches!(length, 8 | 11)
+}
+
+/// Of `aws_secret`: forty characters of base64.
+pub fn aws_secret(text: &[u8]) -> bool {
+    let of_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    !text.iter().take(40).all(of_base64) || text.get(40).is_some_and(|byte| of_base64(byte) || *byte == b'=')
 }
 
 #[cfg(test)]

@@ -21,8 +21,8 @@ pub struct Wanted {
     phrases: bool,
 }
 
-/// What was read of one stretch of text. Places are counted from the first byte that [`Past`] may hold.
-#[derive(Default)]
+/// What was read of a text. Places are counted from the first byte that [`Past`] may hold.
+#[derive(Default, Clone)]
 pub struct Heard {
     /// Places before this one were read.
     to: usize,
@@ -96,6 +96,20 @@ impl Heard {
         }
         self.to = place.saturating_add(1);
         self.reaches(place)
+    }
+
+    /// So many bytes have passed: places are counted from there on.
+    pub fn pass(&mut self, len: usize) {
+        let back = |place: usize| place.checked_sub(len);
+        let (Some(to), word) = (back(self.to), self.word) else {
+            *self = Self::default();
+            return;
+        };
+        // What started before all that is kept is out of any reach, and whether it was a word of its own does not matter.
+        self.to = to;
+        self.word = word.map(|(start, hash)| (start.saturating_sub(len), hash));
+        self.previous.0 = self.previous.0.saturating_sub(len);
+        self.last = self.last.and_then(back);
     }
 
     fn reaches(&self, place: usize) -> bool {

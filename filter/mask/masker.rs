@@ -2,9 +2,11 @@
 use std::mem;
 use std::rc::Rc;
 
-use super::candidates::Ahead;
+use super::candidates::{Ahead, Stretch};
 use super::context::{Before, Past};
 use super::entity::UPSTREAM_CREDENTIAL;
+use super::grammar::DEPTH;
+use super::heard::Heard;
 use super::literals::Literal;
 use super::operators::Operating;
 use super::plan::Prepared;
@@ -23,6 +25,8 @@ pub struct Masker {
     before: u8,
     /// The bytes before it, where a detector asks for them.
     past: Past,
+    /// Which of them were wanted words; a memory of what was read, nothing depends on it.
+    heard: Heard,
     /// What is undecided.
     held: Vec<u8>,
     doing: Doing,
@@ -50,6 +54,7 @@ impl TextMask for Masker {
         if end {
             self.before = b'\n';
             self.past.forget();
+            self.heard = Heard::default();
             self.doing = Doing::Seeking;
         }
     }
@@ -65,6 +70,7 @@ impl Masker {
             plan,
             before: b'\n',
             past: Past::new(),
+            heard: Heard::default(),
             held: Vec::new(),
             doing: Doing::Seeking,
             walks: Walks::new(),
@@ -124,13 +130,23 @@ impl Masker {
         loop {
             match &mut self.doing {
                 Doing::Seeking => {
-                    match self.plan.candidate(&mut ahead, &self.past, text, at, self.before, end) {
+                    let stretch = Stretch { text, before: self.before, past: &self.past, end };
+                    match self.plan.candidate(&mut ahead, &mut self.heard, &stretch, at) {
                         Some(candidate) => {
                             at = candidate.at;
                             let before = byte_before(text, at, self.before);
                             let value = text.get(at..).unwrap_or_default();
-                            let near = || ahead.heard.near(&self.plan.wanted, &self.past, text, at);
-                            self.walks.restart(&self.plan, before, candidate, value, near);
+                            if !end && value.len() < DEPTH {
+                                if candidate.is_open(&self.plan, before, value) {
+                                    break;
+                                }
+                                if !ahead.is_all() {
+                                    ahead = Ahead::all();
+                                    continue;
+                                }
+                            }
+                            let near = || self.heard.near(&self.plan.wanted, &self.past, text, at);
+                            self.walks.restart(&self.plan, before, &candidate, near);
                             self.doing = Doing::Walking;
                         }
                         None => {
@@ -176,6 +192,7 @@ impl Masker {
         self.before = byte_before(text, at, self.before);
         if self.plan.asks_context {
             self.past.pass(text.get(..at).unwrap_or_default());
+            self.heard.pass(at);
         }
         at
     }

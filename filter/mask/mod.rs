@@ -38,6 +38,7 @@
 //! - Names, places, organisations and other things that no pattern can tell are not found at all.
 //! - Held text may exceed the least possible by what validators know: sixteen digits with a wrong check digit are held
 //!   until the byte after them.
+mod beginnings;
 mod blocks;
 mod candidates;
 mod catalogue;

@@ -7,9 +7,9 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::context::Context;
-use super::grammar::{self, Bytes, Limits, MOST_PATTERNS, Row, Sets, Side, Tables};
+use super::grammar::{self, Bytes, Limits, MOST_PATTERNS, Mark, NearSets, Row, Side, Tables};
 use super::lexicon::{LONGEST_WORD, Lexicon, MOST_WORDS, SHORTEST_WORD};
-use super::tables::{BUCKETS, Detector, ENTITIES, Finder, Group, SETS};
+use super::tables::{BUCKETS, CELLS, Detector, ENTITIES, Finder, Group, SETS};
 use super::text::Entity;
 
 /// Patterns of one set.
@@ -265,21 +265,21 @@ fn row(pattern: &str, not_after: Option<&str>, not_before: Option<&str>, doubtfu
     }
 }
 
-fn group(tables: Tables, finders: impl Iterator<Item = Finder>) -> Group {
-    let detectors = finders.zip(tables.beginnings.iter()).map(|(finder, beginning)| Detector {
-        bucket: beginning.as_ref().map_or(0, bucket),
-        validator: None,
-        gate: None,
-        finder,
-    });
+fn group(mut tables: Tables, finders: impl Iterator<Item = Finder>) -> Group {
+    for mark in tables.marks.to_mut() {
+        mark.cell = least(&CELLS, mark);
+        mark.bucket = mark.bucket.map(|_| least(&BUCKETS, mark));
+    }
+    let detectors = finders.map(|finder| Detector { validator: None, gate: None, finder });
     Group { detectors: Cow::Owned(detectors.collect()), tables }
 }
 
-/// The bucket that would propose least more with these beginnings.
-fn bucket(sets: &Sets) -> u32 {
-    let rise = |bucket: &Sets| grammar::chance(&grammar::union(bucket, sets)) - grammar::chance(bucket);
-    let best = BUCKETS.iter().zip(0u32..).map(|(bucket, at)| (rise(bucket), at));
-    best.min_by(|a, b| a.0.total_cmp(&b.0)).map_or(0, |(_, at)| at)
+/// The place of what would propose least more with a beginning.
+fn least(all: &[(bool, NearSets)], mark: &Mark) -> u32 {
+    let rise = |held: &NearSets| grammar::chance(&grammar::union(held, &mark.sets)) - grammar::chance(held);
+    let like = all.iter().zip(0u32..).filter(|((within, _), _)| *within == mark.within);
+    let rises = like.map(|((_, held), at)| (rise(held), at));
+    rises.min_by(|a, b| a.0.total_cmp(&b.0)).map_or(0, |(_, place)| place)
 }
 
 fn context(phrases: &[String]) -> Result<Option<Context>, Why> {

@@ -2,11 +2,13 @@
 use std::ops::Deref;
 use std::rc::Rc;
 
-use super::candidates::Anchored;
+use super::beginnings::Beginnings;
+use super::blocks::Blocks;
+use super::candidates::{Anchored, anchor_bytes};
 use super::catalogue::Catalogue;
 use super::context::Context;
 use super::entity::{Entities, Found, UPSTREAM_CREDENTIAL};
-use super::fingerprint::{Fingerprints, holds};
+use super::fingerprint::{Cells, fingerprints};
 use super::heard::Wanted;
 use super::lexicon::Lexicon;
 use super::literals::Literals;
@@ -37,12 +39,19 @@ pub(super) struct Prepared {
     pub lexicons: Vec<Rc<Lexicon>>,
     /// The groups' anchors.
     pub anchors: Vec<Anchored>,
+    /// What each byte is to them.
+    pub anchor_bytes: Box<[u8; 256]>,
     /// Whether some detector asks for words before its values.
     pub asks_context: bool,
     /// The words that those of the groups ask for.
     pub wanted: Wanted,
     pub literals: Literals,
-    pub fingerprints: Fingerprints,
+    /// What values begin with.
+    pub beginnings: Beginnings,
+    /// The same of the first four bytes.
+    pub cells: Cells,
+    /// The same, coarser, for many places at a time.
+    pub blocks: Blocks,
 }
 
 /// A group restricted to the detectors looked for.
@@ -50,10 +59,6 @@ pub(super) struct Enabled {
     group: AnyGroup,
     /// The detectors looked for, as bits.
     enabled: u64,
-    /// For each class of bytes, those of them whose values may hold it as their first byte, their second, and so on.
-    beginnings: Vec<[u64; 4]>,
-    /// Those of them with a gate.
-    gated: u64,
     /// Those of them that ask for words before their values.
     pub asking: u64,
 }
@@ -172,16 +177,18 @@ impl Prepared {
         let groups: Vec<Enabled> = groups.take(MOST_GROUPS).collect();
         let wanted = |lexicon: &&Rc<Lexicon>| entities.contains(lexicon.finder.entity);
         let lexicons: Vec<Rc<Lexicon>> = catalogue.lexicons().iter().filter(wanted).cloned().collect();
-        let anchors = groups.iter().enumerate().flat_map(|(index, group)| {
-            let anchors = group.tables.anchors.iter().filter(|anchor| group.has(anchor.pattern));
-            anchors.map(move |anchor| Anchored::new(index, group, anchor))
-        });
+        let of_group = |(index, group)| Anchored::of_group(index, group);
+        let anchors: Vec<Anchored> = groups.iter().enumerate().flat_map(of_group).collect();
+        let (blocks, cells) = fingerprints(&groups, &literals);
         Self {
-            anchors: anchors.collect(),
+            anchor_bytes: anchor_bytes(&anchors),
+            anchors,
             asks_context: groups.iter().any(|group| group.asking != 0)
                 || lexicons.iter().any(|lexicon| lexicon.finder.context.is_some()),
             wanted: Wanted::new(groups.iter().flat_map(Enabled::contexts)),
-            fingerprints: Fingerprints::new(&groups, &literals),
+            beginnings: Beginnings::new(&groups, &literals),
+            cells,
+            blocks,
             catalogue: catalogue.clone(),
             groups,
             lexicons,
@@ -202,64 +209,13 @@ impl Enabled {
             detectors.fold(0, |mask, (_, bit)| mask | 1u64.wrapping_shl(bit))
         };
         let enabled = those(&|detector| entities.contains(detector.finder.entity));
-        let gated = enabled & those(&|detector| detector.gate.is_some());
         let asking = enabled & those(&|detector| detector.finder.context.is_some());
-        let beginnings = || group.beginnings(enabled);
-        (enabled != 0).then(|| Self {
-            group: group.clone(),
-            enabled,
-            beginnings: beginnings(),
-            gated,
-            asking,
-        })
+        (enabled != 0).then(|| Self { group: group.clone(), enabled, asking })
     }
 
     /// Whether a detector is looked for.
     pub fn has(&self, bit: u32) -> bool {
         self.enabled.wrapping_shr(bit) & 1 == 1
-    }
-
-    /// The detectors looked for of which a value may start with the text, after a byte; whether near a word that some
-    /// ask for is only asked where it matters.
-    #[inline(always)]
-    pub fn starting(&self, before: u8, text: &[u8], near: impl FnOnce() -> bool) -> u64 {
-        let mut starting = self.beginning_with(before, text);
-        if starting & self.asking != 0 && !near() {
-            starting &= !self.asking;
-        }
-        if starting & self.gated == 0 { starting } else { self.through_gates(starting, text) }
-    }
-
-    fn through_gates(&self, starting: u64, text: &[u8]) -> u64 {
-        let (mut left, mut through) = (starting & self.gated, starting);
-        while left != 0 {
-            let bit = left.trailing_zeros();
-            left &= left.wrapping_sub(1);
-            if self.detector(bit).and_then(|detector| detector.gate).is_some_and(|gate| gate(text)) {
-                through &= !1u64.wrapping_shl(bit);
-            }
-        }
-        through
-    }
-
-    /// Those that may start after a byte, and whose first bytes fit.
-    #[inline(always)]
-    fn beginning_with(&self, before: u8, text: &[u8]) -> u64 {
-        let mut starting = self.startable(self.after(before));
-        if let Some(first) = text.first_chunk::<4>() {
-            for (byte, depth) in first.iter().zip(0usize..) {
-                starting &= self.beginning(*byte, depth);
-            }
-            return starting;
-        }
-        text.iter().zip(0usize..).fold(starting, |all, (byte, depth)| all & self.beginning(*byte, depth))
-    }
-
-    #[inline(always)]
-    fn beginning(&self, byte: u8, depth: usize) -> u64 {
-        let class = self.tables.class_of.get(usize::from(byte)).copied().unwrap_or(0);
-        let depths = self.beginnings.get(usize::from(class));
-        depths.and_then(|depths| depths.get(depth)).copied().unwrap_or(u64::MAX)
     }
 
     /// The detectors looked for that may start under a signature.
@@ -283,24 +239,5 @@ impl Deref for Enabled {
 
     fn deref(&self) -> &Group {
         &self.group
-    }
-}
-
-impl Group {
-    /// Bytes of one class stand in the same sets, for they lead to the same states.
-    fn beginnings(&self, enabled: u64) -> Vec<[u64; 4]> {
-        let mut classes = vec![[0; 4]; self.tables.classes];
-        for (class, byte) in self.tables.class_of.iter().zip(0u8..=255) {
-            let Some(depths) = classes.get_mut(usize::from(*class)) else { continue };
-            for (sets, bit) in self.tables.beginnings.iter().zip(0u32..) {
-                let bit = enabled & 1u64.wrapping_shl(bit);
-                for (depth, mask) in depths.iter_mut().enumerate() {
-                    let fits =
-                        sets.as_ref().is_none_or(|sets| sets.get(depth).is_some_and(|set| holds(set, byte)));
-                    *mask |= if fits { bit } else { 0 };
-                }
-            }
-        }
-        classes
     }
 }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::context::Context;
 use super::gates::{self, Gate};
-use super::grammar::{Anchor, Tables};
+use super::grammar::{Anchor, LongWord, Mark, Tables};
 use super::text::Entity;
 use super::validators;
 
@@ -23,8 +23,6 @@ pub struct Group {
 /// A row of the table, as far as the masker needs it.
 #[derive(Clone)]
 pub struct Detector {
-    /// Detectors with like beginnings share a bucket.
-    pub bucket: u32,
     pub validator: Option<fn(&[u8]) -> bool>,
     pub gate: Option<Gate>,
     pub finder: Finder,

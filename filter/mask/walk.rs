@@ -1,8 +1,9 @@
 //! Walks of the automata from a place where a value may start.
 use std::cmp::Reverse;
 
+use super::beginnings::Row;
+use super::candidates::Candidate;
 use super::context::Before;
-use super::fingerprint::Proposal;
 use super::lexicon::WordWalk;
 use super::plan::{Enabled, Prepared};
 use super::swallow::Swallow;
@@ -22,6 +23,38 @@ pub enum Verdict {
     Value { len: usize, entity: Entity },
     /// A value of at least so many bytes, longer than the limit: the rest is to be swallowed.
     Long { len: usize, entity: Entity, swallow: Swallow },
+}
+
+impl Candidate {
+    /// Whether some value that may start here needs more than a short text to be told, so that it need not be walked yet.
+    pub fn is_open(&self, plan: &Prepared, before: u8, text: &[u8]) -> bool {
+        let anchored = (0u32..).zip(&plan.groups).filter(|(at, _)| self.anchored.wrapping_shr(*at) & 1 == 1);
+        let mut anchored =
+            anchored.map(|(_, group)| (group, group.startable(group.after(before)) & !group.asking));
+        let rows = self.rows.iter().filter_map(|row| match plan.beginnings.row(row)? {
+            Row::Detectors(group, bits) => Some((plan.groups.get(group)?, bits)),
+            Row::Literal => None,
+        });
+        self.anchored != 0 && anchored.any(|(group, active)| group.is_open(active, text))
+            || rows.into_iter().any(|(group, active)| group.is_open(active, text))
+    }
+}
+
+impl Enabled {
+    /// Whether a text leaves open what some of the detectors find at its start.
+    fn is_open(&self, active: u64, text: &[u8]) -> bool {
+        let steps = self.steps();
+        let mut state = START;
+        for &byte in text {
+            state = steps.step(state, byte);
+            let (accept, reach) = steps.masks(state);
+            if (accept | reach) & active == 0 {
+                return false;
+            }
+        }
+        let (accept, reach) = steps.masks(state);
+        active & (reach | accept & !self.tables.before_any) != 0
+    }
 }
 
 /// The walks from one place, one for each group that it was proposed for. They may rest between two pieces of the text.
@@ -46,30 +79,48 @@ impl Walks {
         &mut self,
         plan: &Prepared,
         before: u8,
-        proposal: Proposal,
-        text: &[u8],
+        candidate: &Candidate,
         mut near: impl FnMut() -> bool,
     ) {
-        self.active = 0;
-        self.literal = proposal.literal;
+        (self.active, self.literal) = (0, false);
         self.words.clear();
-        if proposal.lexicons != 0 {
-            let lexicons = plan.lexicons.iter().enumerate().zip(0u32..);
-            let proposed = lexicons.filter(|(_, bit)| proposal.lexicons.wrapping_shr(*bit) & 1 == 1);
-            self.words.extend(proposed.map(|((index, lexicon), _)| (index, lexicon.walk())));
+        let mut last: Option<(usize, u64)> = None;
+        for row in candidate.rows.iter() {
+            match (plan.beginnings.row(row), &mut last) {
+                (Some(Row::Detectors(group, bits)), Some((known, active))) if *known == group => {
+                    *active |= bits
+                }
+                (Some(Row::Detectors(group, bits)), _) => self.begin(last.replace((group, bits))),
+                (Some(Row::Literal), _) => self.literal = true,
+                (None, _) => {}
+            }
         }
-        let mut left = proposal.groups;
+        self.begin(last);
+        let mut left = candidate.anchored;
         while left != 0 {
             let index = usize::try_from(left.trailing_zeros()).unwrap_or(0);
             left &= left.wrapping_sub(1);
             let Some(group) = plan.groups.get(index) else { continue };
-            if self.active == self.walks.len() {
-                self.walks.push(Walk::new());
-            }
-            if let Some(walk) = self.walks.get_mut(self.active) {
-                walk.restart(index, group.starting(before, text, &mut near));
-                self.active = self.active.wrapping_add(1);
-            }
+            let starting = group.startable(group.after(before));
+            let far = starting & group.asking != 0 && !near();
+            self.begin(Some((index, if far { starting & !group.asking } else { starting })));
+        }
+        if candidate.lexicons != 0 {
+            let lexicons = plan.lexicons.iter().enumerate().zip(0u32..);
+            let proposed = lexicons.filter(|(_, bit)| candidate.lexicons.wrapping_shr(*bit) & 1 == 1);
+            self.words.extend(proposed.map(|((index, lexicon), _)| (index, lexicon.walk())));
+        }
+    }
+
+    /// A walk of some detectors of a group.
+    fn begin(&mut self, detectors: Option<(usize, u64)>) {
+        let Some((group, detectors)) = detectors else { return };
+        if self.active == self.walks.len() {
+            self.walks.push(Walk::new());
+        }
+        if let Some(walk) = self.walks.get_mut(self.active) {
+            walk.restart(group, detectors);
+            self.active = self.active.wrapping_add(1);
         }
     }
 

@@ -21,9 +21,9 @@ mod tables;
 #[allow(unused_imports, reason = "the build script and the filter each use a part")]
 pub use self::{
     automaton::{Automaton, DEAD, START},
-    fingerprint::{DEPTH, Set, Sets, chance, share, union},
+    fingerprint::{DEPTH, LongWord, NEAR, NearSets, Set, Sets, chance, is_quiet, share, union},
     pattern::{Bytes, byte_set, parse},
-    tables::{Anchor, Tables},
+    tables::{Anchor, Mark, Tables},
 };
 
 use regex_syntax::hir::Hir;

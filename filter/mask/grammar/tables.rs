@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::automaton::{Automaton, START};
-use super::fingerprint::{self, Sets};
+use super::fingerprint::{self, LongWord, NearSets, Sets, Start};
 use super::{Fault, Limits, MOST_PATTERNS, Row, Side, restart};
 
 /// Bytes before a value by which the masker tells starts apart: a walk's flags have room for so many.
@@ -40,8 +40,27 @@ pub struct Tables {
     pub last_end_only: u64,
     /// The first bytes of each pattern's values; `None` for those found by an anchor.
     pub beginnings: Cow<'static, [Option<Sets>]>,
+    /// The same of those that do not begin like a long word, of the first four bytes and closer.
+    pub marks: Cow<'static, [Mark]>,
+    /// Those that do.
+    pub long_words: Cow<'static, [LongWord]>,
     /// The anchors.
     pub anchors: Cow<'static, [Anchor]>,
+}
+
+/// How values of a pattern may begin, and where that is looked up.
+#[derive(Debug, Clone)]
+pub struct Mark {
+    /// The pattern's bit.
+    pub pattern: u32,
+    /// One of few buckets, told apart by vectors; `None`: words tell where it may stand.
+    pub bucket: Option<u32>,
+    /// One of more cells, told apart byte by byte.
+    pub cell: u32,
+    /// Whether a value may start within a word.
+    pub within: bool,
+    /// The first bytes.
+    pub sets: NearSets,
 }
 
 /// A byte that every value of a pattern holds, and what may stand between the value's start and its first such byte.
@@ -75,11 +94,12 @@ impl Tables {
         let anchors = anchors
             .map(|(at, row, byte)| anchor(&automaton, at, row, byte).map_err(|fault| fault.of(at)))
             .collect::<Result<Vec<_>, _>>()?;
-        let beginnings = rows
+        let beginnings: Vec<Option<Sets>> = rows
             .iter()
             .enumerate()
             .map(|(at, row)| row.anchor.is_none().then(|| fingerprint::sets(&automaton, at)))
             .collect();
+        let (marks, long_words) = marks(&automaton, rows);
         let (masks_of, masks) = masks(&automaton)?;
         let (after, signatures) = signatures(rows)?;
         let ending = |byte: u8| bits(rows, |row| !holds(&row.not_before, byte));
@@ -100,7 +120,9 @@ impl Tables {
             growing: bits(rows, unbounded),
             past_limit: bits(rows, |row| row.past_limit),
             last_end_only: bits(rows, |row| row.longest_only),
-            beginnings,
+            beginnings: beginnings.into(),
+            marks: marks.into(),
+            long_words: long_words.into(),
             anchors: anchors.into(),
         })
     }
@@ -163,6 +185,37 @@ fn check(automaton: &Automaton, at: usize, row: &Row) -> Result<(), Fault> {
             Err(Fault::at(Side::After, why))
         }
     }
+}
+
+/// The beginnings of each row that is not found by an anchor, or the word that it begins with; still without cells, and
+/// each in the first bucket that needs one.
+fn marks(automaton: &Automaton, rows: &[Row]) -> (Vec<Mark>, Vec<LongWord>) {
+    let (mut marks, mut long_words) = (Vec::new(), Vec::new());
+    for ((at, row), pattern) in
+        rows.iter().enumerate().zip(0u32..).filter(|((_, row), _)| row.anchor.is_none())
+    {
+        let within = (0..=255u8).any(|byte| byte.is_ascii_alphanumeric() && !holds(&row.not_after, byte));
+        match fingerprint::start(automaton, at) {
+            Start::LongWord(word) if !within => long_words.push(word),
+            Start::LongWord(_) => {
+                let sets = fingerprint::sets(automaton, at);
+                let [a, b, c, d, ..] = sets;
+                marks.push(Mark { pattern, bucket: Some(0), cell: 0, within, sets: [a, b, c, d] });
+            }
+            Start::Beginnings(beginnings) => marks.extend(beginnings.into_iter().map(|(sets, loud)| {
+                let told = loud && !(within && in_words(&sets));
+                Mark { pattern, bucket: (!told).then_some(0), cell: 0, within, sets }
+            })),
+        }
+    }
+    (marks, long_words)
+}
+
+/// Whether a value with such a beginning may start with a letter or a digit.
+fn in_words([first, ..]: &NearSets) -> bool {
+    let held =
+        |byte: u8| first.get(usize::from(byte >> 6)).map(|word| word.wrapping_shr(u32::from(byte & 63)) & 1);
+    (0..=255u8).any(|byte| byte.is_ascii_alphanumeric() && held(byte) == Some(1))
 }
 
 type Masks = (Vec<u16>, Vec<(u64, u64)>);
