@@ -371,7 +371,7 @@ fn compile_lane(
     }
     let answers = answers(connection, api, problems);
     if let Some(policy) = policy.as_ref().filter(|policy| policy.prompt.is_some())
-        && connection.protocol != Protocol::OpenAi
+        && !api.is_some_and(Api::has_views)
     {
         // Its requests are not read, so the mask would leave them as they are.
         let message = format!(

@@ -15,7 +15,7 @@ use crate::policy::decision::{Denial, Reason};
 use crate::policy::{Fact, Facts, Variable};
 use crate::protocol::RequestError;
 use crate::protocol::api::{self, Api, Operation};
-use crate::protocol::openai::RequestView;
+use crate::protocol::request::RequestView;
 
 /// What has been learnt of a request so far.
 #[derive(Default)]
@@ -42,10 +42,10 @@ pub(super) struct Inquiry {
     pub complete: bool,
     /// Whether the body is of a kind that cannot be read.
     pub unreadable: bool,
+    /// The model that the path names.
+    pub path_model: String,
     /// What the body asks for, where it was read.
     pub view: Option<RequestView>,
-    /// The prompt's text, where it was read.
-    pub prompt: String,
     /// Entities of the prompt, where a condition asks.
     pub entities: Vec<String>,
     /// What the policy's mask found in the prompt.
@@ -113,7 +113,7 @@ impl Facts for RequestFacts<'_> {
             Variable::LlmTools => Fact::List(view.map_or(&[], |view| view.tools.as_slice())),
             Variable::LlmImages => count(view.map_or(0, |view| view.images)),
             Variable::LlmN => count(view.map_or(0, |view| view.n)),
-            Variable::PromptText => Fact::Str(&inquiry.prompt),
+            Variable::PromptText => Fact::Str(view.map_or("", |view| &view.text)),
             Variable::PromptEntities => Fact::List(&inquiry.entities),
         }
     }
@@ -128,13 +128,18 @@ impl Exchange {
         self.lane.as_ref().map_or("", |lane| lane.connection.protocol.name())
     }
 
-    /// The operation, by method and path below the API's own root.
-    pub(super) fn operation(&self) -> &'static Operation {
+    /// Tells the operation, by method and path below the API's own root, and the model that the path names.
+    pub(super) fn find_operation(&mut self) -> &'static Operation {
         let Some((lane, api)) = self.lane.as_ref().and_then(|lane| Some((lane, lane.api?))) else {
             return &api::UNKNOWN;
         };
-        let prefixes = lane.connection.matches.iter().filter_map(|one| one.path_prefix.as_deref());
-        api.operation(&self.inquiry.head.method, &self.inquiry.path, prefixes)
+        let prefixes = || lane.connection.matches.iter().filter_map(|one| one.path_prefix.as_deref());
+        let operation = api.operation(&self.inquiry.head.method, &self.inquiry.path, prefixes());
+        if operation.view.is_some_and(|request| request.path_model) {
+            self.inquiry.path_model = api.model(operation, &self.inquiry.path, prefixes());
+        }
+        self.inquiry.operation = Some(operation);
+        operation
     }
 
     /// Whether requests on the connection are read.
@@ -218,8 +223,8 @@ impl Exchange {
             // Where the API has no body, nobody knows what one would mean to the upstream.
             return if body.is_empty() { Ok(()) } else { self.uninspected(Kind::Schema) };
         }
-        let Some(view) = operation.view else { return Ok(()) };
-        let view = match RequestView::read(view, &body) {
+        let Some(request) = operation.view else { return Ok(()) };
+        let view = match RequestView::read(request, &self.inquiry.path_model, &body) {
             Ok(view) => view,
             Err(error) => {
                 self.inquiry.unreadable = true;
@@ -231,7 +236,6 @@ impl Exchange {
             (view.images > 0, Kind::Image),
             (view.audios > 0, Kind::Audio),
         ];
-        self.inquiry.prompt = view.text();
         self.inquiry.view = Some(view);
         if self.policy().is_some_and(|policy| policy.prompt.is_some()) {
             self.inquiry.body = body;
@@ -241,8 +245,10 @@ impl Exchange {
                 self.uninspected(kind)?;
             }
         }
-        if self.policy().is_some_and(|policy| policy.reads_entities) {
-            let entities = self.worker.guard.everything.find(self.inquiry.prompt.as_bytes());
+        if let Some(view) = &self.inquiry.view
+            && self.policy().is_some_and(|policy| policy.reads_entities)
+        {
+            let entities = self.worker.guard.everything.find(view.text.as_bytes());
             let names = self.worker.guard.catalogue.names(entities).map(str::to_owned).collect();
             self.inquiry.entities = names;
         }

@@ -12,7 +12,7 @@ use crate::config::set::Mode;
 use crate::host::{Host, Side};
 use crate::mask::operators::prompt::{Names, PromptMask};
 use crate::mask::operators::{Operator, Operators};
-use crate::protocol::openai;
+use crate::protocol::request::mask_prompt;
 
 /// How much a body may grow beyond the policy's limit: the proxy's buffer has room for it (`render envoy` makes twice as
 /// much). Filled beyond, it would answer by itself, from within our own call.
@@ -46,16 +46,19 @@ impl Exchange {
     pub(super) fn mask_prompt(&mut self, host: &dyn Host, held: bool) -> Result<(), Refusal> {
         let body = std::mem::take(&mut self.inquiry.body);
         let Some(policy) = self.lane.as_ref().and_then(|lane| lane.policy.clone()) else { return Ok(()) };
-        let (Some(masking), Some(_)) = (&policy.prompt, &self.inquiry.view) else { return Ok(()) };
+        let (Some(masking), Some(view)) = (&policy.prompt, &self.inquiry.view) else { return Ok(()) };
+        let Some(request) = self.inquiry.operation.and_then(|operation| operation.view) else {
+            return Ok(());
+        };
         let acts = held && self.masks_prompt();
         let operators = match acts {
             true => masking.operators(self.inquiry.identity.as_deref()).map_err(scope_missing)?,
             false => Rc::new(Operators::new(Operator::Flag)),
         };
-        let names = || Rc::new(RefCell::new(Names::beside(&self.inquiry.prompt)));
+        let names = || Rc::new(RefCell::new(Names::beside(&view.text)));
         let names = (acts && masking.restore).then(names);
         let mask = PromptMask::new(&masking.plan, operators, names.clone());
-        let masked = openai::mask_prompt(&body, &mask)
+        let masked = mask_prompt(request, &self.inquiry.path_model, &body, &mask)
             .map_err(|error| Refusal::new(Code::InvalidRequest, error.to_string()).because("malformed"));
         drop(mask);
         let masked = match masked {

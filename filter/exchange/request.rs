@@ -259,11 +259,14 @@ impl Exchange {
             self.inquiry.unreadable = true;
             return Ok(());
         }
-        let operation = self.operation();
-        self.inquiry.operation = Some(operation);
+        let operation = self.find_operation();
         if let Some(kind) = operation.uninspected {
-            self.inquiry.unreadable = true;
-            return self.uninspected(kind_named(kind));
+            // Of some, what is asked can be read, and only what is answered cannot.
+            self.inquiry.unreadable = operation.view.is_none();
+            self.uninspected(kind_named(kind))?;
+            if self.inquiry.unreadable {
+                return Ok(());
+            }
         }
         // A condition would judge a request of which nothing is read.
         let blind = operation.has_body() && operation.view.is_none();

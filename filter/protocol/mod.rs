@@ -1,8 +1,8 @@
 //! What the bytes of each API mean, and the framings they share.
 //!
-//! Requests are read whole and strictly ([`openai`]): what a rule judges must be what the upstream reads. Responses are
-//! rewritten as they come ([`rewrite`]): an API's answers are a table ([`json::table`]) that one engine reads, over
-//! these framings:
+//! Requests are read whole and strictly, along a table of each provider ([`request`]): what a rule judges must be what the
+//! upstream reads. Responses are rewritten as they come ([`rewrite`]): an API's answers are a table ([`json::table`]) that
+//! one engine reads, over these framings:
 //!
 //! | framing | media type | file |
 //! |---|---|---|
@@ -29,16 +29,16 @@ mod json_lines;
 pub mod ollama;
 pub mod openai;
 pub mod problem;
+pub mod request;
 pub mod rewrite;
 pub mod sse;
 mod stream;
-pub mod strict;
 #[cfg(test)]
 mod testing;
 
 use crate::mask::text::Entity;
 pub use facts::Usage;
-pub use strict::RequestError;
+pub use request::RequestError;
 
 /// Why an answer cannot be inspected. The caller fails closed: nothing after it goes out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

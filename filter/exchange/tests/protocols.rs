@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::set::Protocol;
+use crate::protocol::api::{APIS, Family};
 
 /// A path of each protocol that is known, with its method.
 const KNOWN: [(&str, &str, &str); 13] = [
@@ -125,18 +126,9 @@ fn a_condition_that_asks_what_an_unread_request_says_is_refused_at_load() {
         })
     };
     const HELP: &str = "\n  help: conditions on identity, source, request and target work there: give the connection a policy of its own";
-    assert_eq!(with("openai"), Vec::<String>::new());
-    assert_eq!(
-        with("anthropic"),
-        [
-            format!(
-                "policies[0].rules[1].deny: reads `llm.model`, which is not yet supported with `protocol: anthropic` (connection `chat`){HELP}"
-            ),
-            format!(
-                "policies[0].rules[2].flag: reads `prompt.text`, which is not yet supported with `protocol: anthropic` (connection `chat`){HELP}"
-            ),
-        ]
-    );
+    for api in APIS.into_iter().filter(|api| api.family == Family::Model) {
+        assert_eq!(with(api.name), Vec::<String>::new(), "{}", api.name);
+    }
     assert_eq!(
         with("qdrant")[0],
         format!(
@@ -144,6 +136,20 @@ fn a_condition_that_asks_what_an_unread_request_says_is_refused_at_load() {
         )
     );
     assert_eq!(with("http").len(), 2);
+}
+
+#[test]
+fn a_mask_of_prompts_is_refused_at_load_where_nobody_reads_them() {
+    let told = |protocol: &str| {
+        problems(|set| {
+            set["connections"][1]["protocol"] = json!(protocol);
+            set["policies"][0]["rules"] = json!([{ "name": "r", "deny": "false" }]);
+            set["policies"][0]["mask"] = json!({ "prompt": { "entities": ["PII"] } });
+        })
+    };
+    for api in APIS {
+        assert_eq!(told(api.name).is_empty(), api.family == Family::Model, "{}", api.name);
+    }
 }
 
 #[test]
@@ -209,15 +215,130 @@ fn answers_of_any_api_are_masked_by_the_paths_of_their_connection() {
 
 #[test]
 fn an_operation_that_is_not_read_is_none_that_conditions_on_its_body_can_pass() {
-    let status = |rule: &str| {
-        let rig = rig("openai", |set| {
-            set["policies"][0]["rules"] = json!([{ "name": "r", "deny": rule }]);
+    for api in APIS.into_iter().filter(|api| api.family == Family::Model) {
+        for operation in api.operations {
+            let read = operation.view.is_some() || operation.uninspected.is_some();
+            assert!(read || !operation.has_body(), "{} {}", api.name, operation.path);
+        }
+    }
+}
+
+/// A body for each of the protocols of models, with a model where the body names it.
+fn body_of(protocol: &str, text: &str) -> String {
+    let body = match protocol {
+        "gemini" => json!({ "contents": [{ "role": "user", "parts": [{ "text": text }] }] }),
+        "bedrock" => json!({ "messages": [{ "role": "user", "content": [{ "text": text }] }] }),
+        "ollama" => {
+            json!({ "model": "m-1", "messages": [{ "role": "user", "content": text }], "stream": false })
+        }
+        _ => json!({ "model": "m-1", "messages": [{ "role": "user", "content": text }], "max_tokens": 9 }),
+    };
+    serde_json::to_string_pretty(&body).unwrap()
+}
+
+fn model_apis() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let known = KNOWN.into_iter();
+    let model = |name: &str| APIS.into_iter().any(|api| api.name == name && api.family == Family::Model);
+    known.filter(move |(name, ..)| model(name)).map(|(name, _, path)| (name, path))
+}
+
+#[test]
+fn rules_read_the_requests_of_every_model_api() {
+    assert_eq!(model_apis().count(), 6);
+    for (protocol, path) in model_apis() {
+        let rig = rig(protocol, |set| {
+            set["policies"][0]["rules"] = json!([
+                { "name": "known", "deny": "llm.operation != \"chat\" || llm.model == \"\" || llm.messages != 1" },
+                { "name": "bird", "deny": "prompt.text == \"Nightjar\"" },
+                { "name": "cards", "deny": "\"CREDIT_CARD\" in prompt.entities" },
+            ]);
         });
-        let mut exchange = begin(&rig, "POST", "/v1/responses", &[]);
+        let status = |body: &str| {
+            rig.host.answers.borrow_mut().clear();
+            let mut exchange = begin(&rig, "POST", path, &[]);
+            assert_eq!(exchange.request_head(&rig.host, false), Flow::Pause, "{protocol}");
+            rig.send(&mut exchange, body);
+            rig.host.answers.borrow().first().map(|answer| answer.status)
+        };
+        assert_eq!(status(&body_of(protocol, "Hello")), None, "{protocol}");
+        assert_eq!(status(&body_of(protocol, "Nightjar")), Some(403), "{protocol}");
+        assert_eq!(status(&body_of(protocol, "pay 4111 1111 1111 1111")), Some(403), "{protocol}");
+        assert_eq!(status(r#"{"messages":[],"contents":[]}{}"#), Some(400), "{protocol}");
+        assert_eq!(status(r#"{"messages":"x","contents":"x"}"#), Some(415), "{protocol}");
+    }
+}
+
+#[test]
+fn prompts_of_every_model_api_are_masked_and_the_rest_goes_on_byte_for_byte() {
+    for (protocol, path) in model_apis() {
+        let rig = rig(protocol, |set| {
+            set["policies"][0]["mask"] = json!({ "prompt": { "entities": ["PII"], "restore": true } });
+        });
+        let mut exchange = begin(&rig, "POST", path, &[]);
+        assert_eq!(exchange.request_head(&rig.host, false), Flow::Pause, "{protocol}");
+        let body = body_of(protocol, "I am jane@example.com, \"really\"");
+        assert_eq!(rig.send(&mut exchange, &body), Flow::Continue, "{protocol}");
+        let upstream = String::from_utf8(rig.host.request_body.borrow().clone()).unwrap();
+        assert_eq!(upstream, body.replace("jane@example.com", "<EMAIL_ADDRESS_1>"), "{protocol}");
+    }
+}
+
+#[test]
+fn a_model_in_the_path_is_the_one_that_rules_read() {
+    for (protocol, path, expected) in [
+        ("gemini", "/v1beta/models/gemini-2.5-flash:generateContent", "gemini-2.5-flash"),
+        ("gemini", "/v1beta/tunedModels/gemini-2.5-flash:generateContent", "tunedModels/gemini-2.5-flash"),
+        (
+            "gemini",
+            "/v1/projects/p/locations/l/publishers/google/models/gemini-pro:generateContent",
+            "gemini-pro",
+        ),
+        (
+            "gemini",
+            "/v1/projects/p/locations/l/publishers/acme/models/gemini-pro:generateContent",
+            "acme/gemini-pro",
+        ),
+        (
+            "bedrock",
+            "/model/anthropic.claude-3-haiku-20240307-v1%3A0/converse",
+            "anthropic.claude-3-haiku-20240307-v1:0",
+        ),
+        (
+            "bedrock",
+            "/model/anthropic.claude-3-haiku-20240307-v1:0/converse-stream",
+            "anthropic.claude-3-haiku-20240307-v1:0",
+        ),
+    ] {
+        let rig = rig(protocol, |set| {
+            let rule = format!("llm.model != \"{expected}\"");
+            set["policies"][0]["rules"] = json!([{ "name": "model", "deny": rule }]);
+        });
+        let mut exchange = begin(&rig, "POST", path, &[]);
         exchange.request_head(&rig.host, false);
+        rig.send(&mut exchange, &body_of(protocol, "x"));
+        assert_eq!(rig.host.answers.borrow().len(), 0, "{path}");
+    }
+}
+
+#[test]
+fn what_is_asked_of_an_image_or_a_voice_is_judged_where_its_kind_may_pass() {
+    let status = |allow: Value, path: &str, body: &str| {
+        let rig = rig("openai", |set| {
+            set["policies"][0]["rules"] =
+                json!([{ "name": "bird", "deny": "prompt.text.contains(\"Nightjar\")" }]);
+            set["policies"][0]["uninspected"] = allow;
+        });
+        let mut exchange = begin(&rig, "POST", path, &[]);
+        if exchange.request_head(&rig.host, false) == Flow::Pause && rig.host.answers.borrow().is_empty() {
+            rig.send(&mut exchange, body);
+        }
         rig.host.answers.borrow().first().map(|answer| answer.status)
     };
-    assert_eq!(status("request.method == \"DELETE\""), None);
-    assert_eq!(status("llm.model == \"x\""), Some(415));
-    assert_eq!(status("prompt.text.contains(\"x\")"), Some(415));
+    let (none, both) = (json!("deny"), json!({ "allow": ["image", "audio"] }));
+    for (path, field) in [("/v1/images/generations", "prompt"), ("/v1/audio/speech", "input")] {
+        let body = |text: &str| json!({ "model": "m", field: text }).to_string();
+        assert_eq!(status(none.clone(), path, &body("a cat")), Some(415), "{path}");
+        assert_eq!(status(both.clone(), path, &body("a cat")), None, "{path}");
+        assert_eq!(status(both.clone(), path, &body("a Nightjar")), Some(403), "{path}");
+    }
 }

@@ -3,6 +3,7 @@
 //! Source: <https://docs.anthropic.com/en/api/messages>, "Streaming messages" beside it, and the official clients, which
 //! dispatch on the event's name and append what a delta carries to the block of its index.
 
+pub mod request;
 pub(in crate::protocol) mod table;
 
 pub use table::ANSWERS;

@@ -6,8 +6,9 @@
 use serde_json::Value;
 
 use super::refusal::{JSON, bytes, event, events, object};
-use super::{Api, Body, Family, GET, POST, Root, Shape, Told, row};
+use super::{Api, Body, Family, GET, POST, Root, Shape, Told, read, row};
 use crate::protocol::answers;
+use crate::protocol::anthropic::request;
 
 /// Anthropic's API.
 pub static ANTHROPIC: Api = Api {
@@ -17,8 +18,8 @@ pub static ANTHROPIC: Api = Api {
     root: Root::Host,
     token_headers: &[("x-api-key", ""), ("authorization", "Bearer ")],
     operations: &[
-        row("chat", POST, "v1/messages", Body::Json),
-        row("count_tokens", POST, "v1/messages/count_tokens", Body::Json),
+        read("chat", POST, "v1/messages", &request::MESSAGES),
+        read("count_tokens", POST, "v1/messages/count_tokens", &request::MESSAGES),
         row("models", GET, "v1/models", Body::None),
         row("models", GET, "v1/models/{model}", Body::None),
     ],

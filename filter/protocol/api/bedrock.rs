@@ -5,7 +5,8 @@
 //! put a Bedrock API key (`AWS_BEARER_TOKEN_BEDROCK`); signatures of requests (SigV4) are not made here.
 
 use super::refusal::{Ending, JSON, bytes};
-use super::{Api, Body, Family, GET, POST, Root, Shape, Told, row};
+use super::{Api, Body, Family, GET, POST, Root, Shape, Told, read, row};
+use crate::protocol::bedrock::request;
 use crate::protocol::rewrite::BodyKind;
 use crate::protocol::{answers, aws_frames};
 
@@ -17,11 +18,11 @@ pub static BEDROCK: Api = Api {
     root: Root::Host,
     token_headers: &[("authorization", "Bearer ")],
     operations: &[
-        row("chat", POST, "model/{model}/converse", Body::Json),
-        row("chat", POST, "model/{model}/converse-stream", Body::Json),
-        row("invoke", POST, "model/{model}/invoke", Body::Json),
-        row("invoke", POST, "model/{model}/invoke-with-response-stream", Body::Json),
-        row("count_tokens", POST, "model/{model}/count-tokens", Body::Json),
+        read("chat", POST, "model/{model}/converse", &request::CONVERSE),
+        read("chat", POST, "model/{model}/converse-stream", &request::CONVERSE_STREAM),
+        read("invoke", POST, "model/{model}/invoke", &request::INVOKE),
+        read("invoke", POST, "model/{model}/invoke-with-response-stream", &request::INVOKE_STREAM),
+        read("count_tokens", POST, "model/{model}/count-tokens", &request::COUNT),
         row("models", GET, "foundation-models", Body::None),
         row("models", GET, "foundation-models/{model}", Body::None),
     ],

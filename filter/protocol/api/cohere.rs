@@ -4,8 +4,9 @@
 //! class of an error by its status; a stream that failed ends with `message-end` and the reason `ERROR`.
 
 use super::refusal::{JSON, bytes, event, events, object};
-use super::{Api, Body, Family, GET, POST, Root, Shape, Told, row};
+use super::{Api, Body, Family, GET, POST, Root, Shape, Told, read, row};
 use crate::protocol::answers;
+use crate::protocol::cohere::request;
 
 /// Cohere's API.
 pub static COHERE: Api = Api {
@@ -15,12 +16,12 @@ pub static COHERE: Api = Api {
     root: Root::Host,
     token_headers: &[("authorization", "Bearer ")],
     operations: &[
-        row("chat", POST, "v2/chat", Body::Json),
-        row("embedding", POST, "v2/embed", Body::Json),
-        row("rerank", POST, "v2/rerank", Body::Json),
+        read("chat", POST, "v2/chat", &request::CHAT),
+        read("embedding", POST, "v2/embed", &request::EMBED),
+        read("rerank", POST, "v2/rerank", &request::RERANK),
         row("models", GET, "v1/models", Body::None),
         row("models", GET, "v1/models/{model}", Body::None),
-        row("count_tokens", POST, "v1/tokenize", Body::Json),
+        read("count_tokens", POST, "v1/tokenize", &request::TOKENIZE),
     ],
     refusals: Shape {
         content_type: JSON,

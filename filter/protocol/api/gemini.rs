@@ -6,8 +6,9 @@
 use serde_json::Value;
 
 use super::refusal::{JSON, bytes, event, events, object, rpc_status};
-use super::{Api, Body, Family, GET, Operation, POST, Root, Shape, Told, row};
+use super::{Api, Body, Family, GET, Operation, POST, Root, Shape, Told, read, row};
 use crate::protocol::answers;
+use crate::protocol::gemini::request;
 
 /// Gemini's API.
 pub static GEMINI: Api = Api {
@@ -29,23 +30,23 @@ pub static GEMINI: Api = Api {
 
 /// The rows of a path below which models stand.
 macro_rules! models {
-    ($at:literal) => {
+    ($at:literal, $name:literal) => {
         [
-            row("chat", POST, concat!($at, "{model}:generateContent"), Body::Json),
-            row("chat", POST, concat!($at, "{model}:streamGenerateContent"), Body::Json),
-            row("count_tokens", POST, concat!($at, "{model}:countTokens"), Body::Json),
-            row("embedding", POST, concat!($at, "{model}:embedContent"), Body::Json),
-            row("embedding", POST, concat!($at, "{model}:batchEmbedContents"), Body::Json),
-            row("models", GET, concat!($at, "{model}"), Body::None),
+            read("chat", POST, concat!($at, "{", $name, "}:generateContent"), &request::GENERATE),
+            read("chat", POST, concat!($at, "{", $name, "}:streamGenerateContent"), &request::STREAM),
+            read("count_tokens", POST, concat!($at, "{", $name, "}:countTokens"), &request::COUNT),
+            read("embedding", POST, concat!($at, "{", $name, "}:embedContent"), &request::EMBED),
+            read("embedding", POST, concat!($at, "{", $name, "}:batchEmbedContents"), &request::EMBED_MANY),
+            row("models", GET, concat!($at, "{", $name, "}"), Body::None),
         ]
     };
 }
 
-const STUDIO: [Operation; 6] = models!("models/");
-const TUNED: [Operation; 6] = models!("tunedModels/");
+const STUDIO: [Operation; 6] = models!("models/", "model");
+const TUNED: [Operation; 6] = models!("tunedModels/", "tuned");
 const VERTEX: [Operation; 6] =
-    models!("projects/{project}/locations/{location}/publishers/{publisher}/models/");
-const EXPRESS: [Operation; 6] = models!("publishers/{publisher}/models/");
+    models!("projects/{project}/locations/{location}/publishers/{publisher}/models/", "model");
+const EXPRESS: [Operation; 6] = models!("publishers/{publisher}/models/", "model");
 
 const OPERATIONS: &[Operation] = &{
     let [a, b, c, d, e, f] = STUDIO;

@@ -44,7 +44,7 @@ pub use weaviate::WEAVIATE;
 use std::cmp::Ordering;
 
 use super::json::table::Table;
-use super::openai::Operation as View;
+use super::request::Request;
 
 /// What kind of service an API is of: which of a condition's names mean something on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +93,7 @@ pub struct Operation {
     /// The kind of `uninspected` that it is; `None`: it is inspected.
     pub uninspected: Option<&'static str>,
     /// How its request is read; `None`: it is not.
-    pub view: Option<View>,
+    pub view: Option<&'static Request>,
     /// The table that reads its answer; `None`: that of its API.
     pub answers: Option<&'static Table>,
 }
@@ -176,6 +176,30 @@ impl Api {
         found
     }
 
+    /// The model that an operation's path names; empty where it names none. What is percent-encoded in it is decoded.
+    pub fn model<'p>(
+        &self,
+        operation: &Operation,
+        path: &'p str,
+        prefixes: impl Iterator<Item = &'p str>,
+    ) -> String {
+        let bare = match self.root {
+            Root::Version => pattern::behind_version(path),
+            Root::Host => Some(segments(path)),
+        };
+        let below = prefixes.filter_map(|prefix| below(path, prefix)).map(segments);
+        let paths: Vec<Vec<&str>> = bare.into_iter().chain(below).collect();
+        let part = |name: &str| paths.iter().find_map(|path| pattern::part(operation.path, path, name));
+        // Names within another's realm must not be taken for those that everybody knows.
+        let model = match (part("model"), part("publisher"), part("tuned")) {
+            (Some(model), Some(publisher), _) if publisher != "google" => format!("{publisher}/{model}"),
+            (Some(model), ..) => model.to_owned(),
+            (None, _, Some(tuned)) => format!("tunedModels/{tuned}"),
+            _ => String::new(),
+        };
+        percent_encoding::percent_decode_str(&model).decode_utf8_lossy().into_owned()
+    }
+
     /// The most specific path decides; a method that this path has not is not looked for on another.
     fn find(&self, method: &str, path: &[&str]) -> &'static Operation {
         let operations: &'static [Operation] = self.operations;
@@ -217,6 +241,16 @@ fn segments(path: &str) -> Vec<&str> {
 fn below<'p>(path: &'p str, prefix: &str) -> Option<&'p str> {
     let rest = path.strip_prefix(prefix.strip_suffix('/').unwrap_or(prefix))?;
     (rest.len() < path.len() && rest.starts_with('/')).then_some(rest)
+}
+
+/// A row of an operation whose request is read.
+const fn read(
+    name: &'static str,
+    methods: &'static [&'static str],
+    path: &'static str,
+    view: &'static Request,
+) -> Operation {
+    Operation { view: Some(view), ..row(name, methods, path, Body::Json) }
 }
 
 /// A row of an API's operations, without what few have.

@@ -3,8 +3,9 @@
 //! Source: <https://github.com/ollama/ollama/blob/main/docs/api.md>. Errors are `{"error": "…"}`, within a stream too.
 
 use super::refusal::{Ending, JSON, bytes};
-use super::{Api, Body, Family, GET, POST, Root, Shape, Told, row};
+use super::{Api, Body, Family, GET, POST, Root, Shape, Told, read, row};
 use crate::protocol::answers;
+use crate::protocol::ollama::request;
 use crate::protocol::rewrite::BodyKind;
 
 /// Ollama's API.
@@ -15,14 +16,14 @@ pub static OLLAMA: Api = Api {
     root: Root::Host,
     token_headers: &[("authorization", "Bearer ")],
     operations: &[
-        row("chat", POST, "api/chat", Body::Json),
-        row("completions", POST, "api/generate", Body::Json),
-        row("embedding", POST, "api/embed", Body::Json),
-        row("embedding", POST, "api/embeddings", Body::Json),
+        read("chat", POST, "api/chat", &request::CHAT),
+        read("completions", POST, "api/generate", &request::GENERATE),
+        read("embedding", POST, "api/embed", &request::EMBED),
+        read("embedding", POST, "api/embeddings", &request::EMBED),
         row("models", GET, "api/tags", Body::None),
         row("models", GET, "api/ps", Body::None),
         row("models", GET, "api/version", Body::None),
-        row("models", POST, "api/show", Body::Json),
+        read("models", POST, "api/show", &request::SHOW),
     ],
     refusals: Shape {
         content_type: JSON,

@@ -1,8 +1,10 @@
 //! OpenAI's API: see [`crate::protocol::openai`], which reads its requests and answers.
 
 use super::refusal::events;
-use super::{Api, Body, Family, GET, Operation, POST, Root, Shape, row};
-use crate::protocol::openai::{self, Operation as View};
+use super::{Api, Body, Family, GET, Operation, POST, Root, Shape, read, row};
+use crate::protocol::openai;
+use crate::protocol::openai::request::{self, media, responses};
+use crate::protocol::request::Request;
 
 /// OpenAI's API, and the many that copy it.
 pub static OPENAI: Api = Api {
@@ -22,24 +24,28 @@ pub static OPENAI: Api = Api {
     answers: &openai::ANSWERS,
 };
 
-const fn read(path: &'static str, view: View, name: &'static str) -> Operation {
-    Operation { view: Some(view), ..row(name, POST, path, Body::Json) }
-}
-
 const fn unread(path: &'static str, name: &'static str) -> Operation {
     Operation { uninspected: Some(name), ..row(name, super::ANY, path, Body::Any) }
 }
 
+/// What is asked can be read, what is answered cannot.
+const fn half(path: &'static str, view: &'static Request, name: &'static str) -> Operation {
+    Operation { uninspected: Some(name), ..read(name, POST, path, view) }
+}
+
 const OPERATIONS: &[Operation] = &[
-    read("chat/completions", View::Chat, "chat"),
-    read("completions", View::Completions, "completions"),
-    read("embeddings", View::Embedding, "embedding"),
-    row("responses", POST, "responses", Body::Json),
+    read("chat", POST, "chat/completions", &request::CHAT),
+    read("completions", POST, "completions", &request::COMPLETIONS),
+    read("embedding", POST, "embeddings", &request::EMBEDDINGS),
+    read("responses", POST, "responses", &responses::RESPONSES),
+    read("moderation", POST, "moderations", &media::MODERATIONS),
     row("models", GET, "models", Body::None),
     row("models", GET, "models/{model}", Body::None),
     row("models", GET, "models/{owner}/{model}", Body::None),
+    half("images/generations", &media::IMAGES, "image"),
     unread("images", "image"),
     unread("images/**", "image"),
+    half("audio/speech", &media::SPEECH, "audio"),
     unread("audio", "audio"),
     unread("audio/**", "audio"),
 ];

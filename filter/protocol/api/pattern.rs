@@ -40,6 +40,15 @@ fn fits(pattern: &str, segment: &str) -> Option<u64> {
     (!name.is_empty()).then_some(if end.is_empty() { ANY } else { END })
 }
 
+/// What stands in a path at the segment of this name, where the pattern fits the path.
+pub(super) fn part<'p>(pattern: &str, path: &[&'p str], name: &str) -> Option<&'p str> {
+    rank(pattern, path)?;
+    pattern.split('/').zip(path).find_map(|(segment, part)| {
+        let (found, end) = segment.strip_prefix('{')?.split_once('}')?;
+        if found == name { part.strip_suffix(end) } else { None }
+    })
+}
+
 /// What of a path stands behind its last version; the whole of a path without one. `None`: an empty segment before it.
 pub(super) fn behind_version(path: &str) -> Option<Vec<&str>> {
     let segments: Vec<&str> = path.split('/').skip(1).collect();

@@ -7,6 +7,7 @@ use crate::pages;
 use crate::protocol::rewrite::BodyKind;
 
 mod answers;
+mod requests;
 mod stores;
 
 fn name(api: &'static Api, method: &str, path: &str) -> &'static str {

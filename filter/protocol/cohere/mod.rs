@@ -2,6 +2,7 @@
 //!
 //! Source: <https://docs.cohere.com/reference/chat>, <https://docs.cohere.com/v2/docs/streaming>.
 
+pub mod request;
 mod table;
 
 pub use table::ANSWERS;

@@ -3,6 +3,7 @@
 //! Source: <https://ai.google.dev/api/generate-content> and
 //! <https://cloud.google.com/vertex-ai/generative-ai/docs/reference/rest/v1/GenerateContentResponse>.
 
+pub mod request;
 mod table;
 #[cfg(test)]
 mod tests;

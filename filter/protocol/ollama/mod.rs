@@ -2,6 +2,7 @@
 //!
 //! Source: <https://github.com/ollama/ollama/blob/main/docs/api.md>.
 
+pub mod request;
 mod table;
 #[cfg(test)]
 mod tests;

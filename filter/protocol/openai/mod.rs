@@ -3,17 +3,12 @@
 //! Source: <https://platform.openai.com/docs/api-reference/chat>, the official Python client, and the fields that
 //! compatible providers add (reasoning text of DeepSeek, xAI, Mistral, OpenRouter).
 
-mod operation;
-mod prompt;
 mod refusal;
-mod request;
+pub mod request;
 mod responses;
 pub(in crate::protocol) mod table;
 
-pub use operation::Operation;
-pub use prompt::{MaskedPrompt, mask_prompt};
 pub use refusal::{CONTENT_TYPE, error_body, error_event};
-pub use request::{Part, RequestView, Role};
 pub use table::ANSWERS;
 
 #[cfg(test)]

@@ -1,497 +1,285 @@
-//! What a request asks for, as rules judge it.
+//! Requests of chat completions, completions and embeddings. Those of the Responses API: [`responses`]; of moderations,
+//! images and speech: [`media`].
 //!
-//! Nothing that reaches the model or the provider hides from rules: text in a field that is named here is a part of the
-//! prompt with its role; all strings of a field that is not are [`Role::Other`]; a shape that cannot be read is refused
-//! with its path.
-
-use serde_json::{Map, Value};
-
-use super::Operation;
-use crate::protocol::strict::{Path, RequestError, parse};
-
-/// Who says a part of the prompt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// `system` and `developer`.
-    System,
-    /// `user`, the prompt of a completion, the input of an embedding.
-    User,
-    /// What the model said before, its calls of tools included.
-    Assistant,
-    /// Results of tools.
-    Tool,
-    /// Definitions of tools and of the answer's form.
-    Definition,
-    /// Strings of fields that this module does not know.
-    Other,
-}
-
-/// A text of the prompt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
-    /// Who says it.
-    pub role: Role,
-    /// The text, without JSON's escapes.
-    pub text: String,
-}
-
-/// A request as rules see it. What an operation lacks is empty or zero.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RequestView {
-    /// What is asked for.
-    pub operation: Operation,
-    /// The model; empty where the request names none.
-    pub model: String,
-    /// Whether the answer is to come as a stream.
-    pub stream: bool,
-    /// Number of messages.
-    pub messages: usize,
-    /// All texts; those of messages in the order of the messages.
-    pub prompt: Vec<Part>,
-    /// Unicode scalar values of all texts.
-    pub prompt_chars: u64,
-    /// Names of the tools that the model may call.
-    pub tools: Vec<String>,
-    /// Bound on the answer in tokens, the larger where the request gives two.
-    pub max_output_tokens: Option<u64>,
-    /// Choices asked for.
-    pub n: u64,
-    /// Sampling temperature.
-    pub temperature: Option<f64>,
-    /// Images among the prompt.
-    pub images: u64,
-    /// Pieces of audio among the prompt.
-    pub audios: u64,
-    /// Whether a stream will report its usage.
-    pub include_usage: bool,
-    /// Paths of what the provider keeps for others or looks up elsewhere: ids of files, answers, conversations; `store`.
-    pub references: Vec<String>,
-}
-
-impl RequestView {
-    /// Reads the body of a request.
-    ///
-    /// # Errors
-    /// [`RequestError`]: not strict JSON, or of a shape that is not the API's where text could hide.
-    pub fn read(operation: Operation, body: &[u8]) -> Result<Self, RequestError> {
-        let Value::Object(body) = parse(body)? else {
-            return Err(RequestError::schema(&Path::default(), "expected an object"));
-        };
-        let mut reader = Reader { view: Self::empty(operation) };
-        reader.body(body)?;
-        Ok(reader.view)
-    }
-
-    /// A view of a request without a body.
-    pub fn empty(operation: Operation) -> Self {
-        Self {
-            operation,
-            model: String::new(),
-            stream: false,
-            messages: 0,
-            prompt: Vec::new(),
-            prompt_chars: 0,
-            tools: Vec::new(),
-            max_output_tokens: None,
-            n: 1,
-            temperature: None,
-            images: 0,
-            audios: 0,
-            include_usage: false,
-            references: Vec::new(),
-        }
-    }
-
-    /// All texts of the prompt, joined by line feeds: what `prompt.text` is.
-    pub fn text(&self) -> String {
-        let texts: Vec<&str> = self.prompt.iter().map(|part| part.text.as_str()).collect();
-        texts.join("\n")
-    }
-}
-
-/// Keys of the body that say something other than text; of a key that differs from one of these by case alone, two
-/// readers think differently.
-const KNOWN: &[&str] = &[
-    "messages",
-    "prompt",
-    "input",
-    "model",
-    "stream",
-    "stream_options",
-    "tools",
-    "functions",
-    "max_tokens",
-    "max_completion_tokens",
-    "n",
-    "temperature",
-    "store",
-    "tool_choice",
-    "function_call",
-    "response_format",
-    "prediction",
-    "suffix",
-    "stop",
-    "user",
-    "metadata",
-    "modalities",
-    "audio",
-    "logprobs",
-    "top_logprobs",
-    "logit_bias",
-    "top_p",
-    "seed",
-    "frequency_penalty",
-    "presence_penalty",
-    "parallel_tool_calls",
-    "reasoning_effort",
-    "service_tier",
-    "verbosity",
-    "best_of",
-    "echo",
-    "dimensions",
-    "encoding_format",
-    "previous_response_id",
-    "conversation",
-    "conversation_id",
-    "container",
-    "file_ids",
-    "web_search_options",
-    "instructions",
-    "prompt_cache_key",
-    "safety_identifier",
-];
-
-/// Keys whose strings are words of the API, not text.
-const WORDS: &[&str] = &[
-    "modalities",
-    "audio",
-    "tool_choice",
-    "function_call",
-    "reasoning_effort",
-    "service_tier",
-    "verbosity",
-    "encoding_format",
-];
-
-/// Keys that lead to what the provider keeps.
-const REFERENCES: &[&str] =
-    &["previous_response_id", "conversation", "conversation_id", "container", "file_ids"];
-
-const MESSAGE: &[&str] = &[
-    "role",
-    "content",
-    "name",
-    "tool_calls",
-    "tool_call_id",
-    "function_call",
-    "refusal",
-    "audio",
-    "reasoning_content",
-    "reasoning",
-];
-
-const PART: &[&str] = &["type", "text", "refusal", "image_url", "input_audio", "file"];
-
-type Object = Map<String, Value>;
-type Read = Result<(), RequestError>;
-
-struct Reader {
-    view: RequestView,
-}
-
-impl Reader {
-    fn body(&mut self, body: Object) -> Read {
-        let root = Path::default();
-        check_case(&body, KNOWN, &root)?;
-        let texts = match self.view.operation {
-            Operation::Chat => "messages",
-            Operation::Completions => "prompt",
-            _ => "input",
-        };
-        if !body.contains_key(texts) {
-            return Err(RequestError::schema(&root.key(texts), "missing"));
-        }
-        for (key, value) in body {
-            let path = root.key(&key);
-            if key == texts {
-                self.texts(value, &path)?;
-            } else {
-                self.field(&key, value, &path)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The field that carries the operation's text.
-    fn texts(&mut self, value: Value, path: &Path) -> Read {
-        if self.view.operation == Operation::Chat {
-            return self.messages(value, path);
-        }
-        let items = match value {
-            Value::Array(items) => items,
-            one => return self.text(Role::User, one, path),
-        };
-        items.into_iter().enumerate().try_for_each(|(at, item)| self.text(Role::User, item, &path.index(at)))
-    }
-
-    fn field(&mut self, key: &str, value: Value, path: &Path) -> Read {
-        if value.is_null() || WORDS.contains(&key) {
-            return Ok(());
-        }
-        match key {
-            "model" => self.view.model = string(value, path)?,
-            "stream" => self.view.stream = boolean(&value, path)?,
-            "stream_options" => {
-                if let Some(include) = value.get("include_usage").filter(|value| !value.is_null()) {
-                    self.view.include_usage = boolean(include, &path.key("include_usage"))?;
-                }
-            }
-            "max_tokens" | "max_completion_tokens" => {
-                self.view.max_output_tokens = self.view.max_output_tokens.max(Some(whole(&value, path)?));
-            }
-            "n" => self.view.n = whole(&value, path)?,
-            "temperature" => {
-                let number = value.as_f64();
-                self.view.temperature =
-                    Some(number.ok_or_else(|| RequestError::schema(path, "expected a number"))?);
-            }
-            "store" => {
-                if boolean(&value, path)? {
-                    self.view.references.push(path.to_string());
-                }
-            }
-            "tools" | "functions" => self.tools(value, path)?,
-            "response_format" | "prediction" => self.all(Role::Definition, value),
-            _ if REFERENCES.contains(&key) => self.view.references.push(path.to_string()),
-            _ => self.all(Role::Other, value),
-        }
-        Ok(())
-    }
-
-    fn messages(&mut self, value: Value, path: &Path) -> Read {
-        let messages = array(value, path)?;
-        self.view.messages = messages.len();
-        messages.into_iter().enumerate().try_for_each(|(at, item)| self.message(item, &path.index(at)))
-    }
-
-    fn message(&mut self, value: Value, path: &Path) -> Read {
-        let mut message = object(value, path)?;
-        check_case(&message, MESSAGE, path)?;
-        let role = role(message.remove("role"), &path.key("role"))?;
-        for (key, value) in message {
-            let path = path.key(&key);
-            match key.as_str() {
-                _ if value.is_null() => {}
-                "content" => self.content(role, value, &path)?,
-                "name" | "refusal" | "reasoning_content" | "reasoning" => self.text(role, value, &path)?,
-                "tool_calls" => self.calls(value, &path)?,
-                "function_call" => self.call(value, &path)?,
-                "audio" => self.view.references.push(path.key("id").to_string()),
-                "tool_call_id" => {
-                    string(value, &path)?;
-                }
-                _ => self.all(role, value),
-            }
-        }
-        Ok(())
-    }
-
-    fn content(&mut self, role: Role, value: Value, path: &Path) -> Read {
-        match value {
-            Value::Array(parts) => parts
-                .into_iter()
-                .enumerate()
-                .try_for_each(|(at, part)| self.part(role, part, &path.index(at))),
-            text => self.text(role, text, path),
-        }
-    }
-
-    fn part(&mut self, role: Role, value: Value, path: &Path) -> Read {
-        let mut part = object(value, path)?;
-        check_case(&part, PART, path)?;
-        let kind = string(part.remove("type").unwrap_or_default(), &path.key("type"))?;
-        let field = kind.as_str();
-        if !matches!(field, "text" | "refusal" | "image_url" | "input_audio" | "file") {
-            return Err(RequestError::schema(&path.key("type"), "unknown kind of content"));
-        }
-        let value = part.remove(field).unwrap_or_default();
-        let path = path.key(field);
-        match field {
-            "image_url" => self.image(value, &path)?,
-            "input_audio" => self.view.audios = self.view.audios.saturating_add(1),
-            "file" => self.file(&value, &path)?,
-            _ => self.text(role, value, &path)?,
-        }
-        // Whatever else stands there: another kind's field too.
-        part.into_iter().for_each(|(_, value)| self.all(role, value));
-        Ok(())
-    }
-
-    fn image(&mut self, value: Value, path: &Path) -> Read {
-        self.view.images = self.view.images.saturating_add(1);
-        let url = match value {
-            Value::Object(mut image) => string(image.remove("url").unwrap_or_default(), &path.key("url"))?,
-            url => string(url, path)?,
-        };
-        if !url.starts_with("data:") {
-            self.push(Role::Other, url);
-        }
-        Ok(())
-    }
-
-    fn file(&mut self, value: &Value, path: &Path) -> Read {
-        if value.get("file_id").is_none_or(Value::is_null) || value.get("file_data").is_some() {
-            return Err(RequestError::schema(path, "the content of a file cannot be read"));
-        }
-        self.view.references.push(path.key("file_id").to_string());
-        Ok(())
-    }
-
-    fn calls(&mut self, value: Value, path: &Path) -> Read {
-        let calls = array(value, path)?;
-        for (at, call) in calls.into_iter().enumerate() {
-            let path = path.index(at);
-            let mut call = object(call, &path)?;
-            check_case(&call, &["id", "type", "function", "custom"], &path)?;
-            call.remove("id");
-            call.remove("type");
-            for (key, value) in call {
-                match key.as_str() {
-                    "function" | "custom" => self.call(value, &path.key(&key))?,
-                    _ => self.all(Role::Assistant, value),
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// A call of a tool: its name, and its arguments, in which JSON's escapes may hide text a second time.
-    fn call(&mut self, value: Value, path: &Path) -> Read {
-        let call = object(value, path)?;
-        check_case(&call, &["name", "arguments", "input"], path)?;
-        for (key, value) in call {
-            let Value::String(text) = value else {
-                self.all(Role::Assistant, value);
-                continue;
-            };
-            if key == "arguments"
-                && text.contains('\\')
-                && let Ok(inner) = serde_json::from_str::<Value>(&text)
-            {
-                self.all(Role::Assistant, inner);
-            }
-            self.push(Role::Assistant, text);
-        }
-        Ok(())
-    }
-
-    fn tools(&mut self, value: Value, path: &Path) -> Read {
-        for (at, tool) in array(value, path)?.into_iter().enumerate() {
-            let path = path.index(at);
-            let tool = object(tool, &path)?;
-            check_case(&tool, &["type", "function", "custom", "name"], &path)?;
-            let named = ["function", "custom"].iter().find_map(|key| tool.get(*key)?.get("name"));
-            let name = named.or_else(|| tool.get("name")).or_else(|| tool.get("type"));
-            match name.and_then(Value::as_str) {
-                Some(name) => self.view.tools.push(name.to_owned()),
-                None => return Err(RequestError::schema(&path, "a tool without a name")),
-            }
-            tool.into_iter()
-                .filter(|(key, _)| key != "type")
-                .for_each(|(_, value)| self.all(Role::Definition, value));
-        }
-        Ok(())
-    }
-
-    fn text(&mut self, role: Role, value: Value, path: &Path) -> Read {
-        let text = string(value, path)?;
-        self.push(role, text);
-        Ok(())
-    }
-
-    fn push(&mut self, role: Role, text: String) {
-        let chars = u64::try_from(text.chars().count()).unwrap_or(u64::MAX);
-        self.view.prompt_chars = self.view.prompt_chars.saturating_add(chars);
-        if !text.is_empty() {
-            self.view.prompt.push(Part { role, text });
-        }
-    }
-
-    /// All strings of a value, keys too. As deep as the parser goes.
-    fn all(&mut self, role: Role, value: Value) {
-        match value {
-            Value::String(text) => self.push(role, text),
-            Value::Array(items) => items.into_iter().for_each(|item| self.all(role, item)),
-            Value::Object(fields) => {
-                for (key, value) in fields {
-                    self.push(role, key);
-                    self.all(role, value);
-                }
-            }
-            Value::Number(number) => self.push(role, number.to_string()),
-            Value::Null | Value::Bool(_) => {}
-        }
-    }
-}
-
-fn role(value: Option<Value>, path: &Path) -> Result<Role, RequestError> {
-    match string(value.unwrap_or_default(), path)?.as_str() {
-        "system" | "developer" => Ok(Role::System),
-        "user" => Ok(Role::User),
-        "assistant" => Ok(Role::Assistant),
-        "tool" | "function" => Ok(Role::Tool),
-        _ => Err(RequestError::schema(path, "unknown role")),
-    }
-}
-
-fn string(value: Value, path: &Path) -> Result<String, RequestError> {
-    match value {
-        Value::String(text) => Ok(text),
-        _ => Err(RequestError::schema(path, "expected a string")),
-    }
-}
-
-fn boolean(value: &Value, path: &Path) -> Result<bool, RequestError> {
-    value.as_bool().ok_or_else(|| RequestError::schema(path, "expected true or false"))
-}
-
-fn whole(value: &Value, path: &Path) -> Result<u64, RequestError> {
-    value.as_u64().ok_or_else(|| RequestError::schema(path, "expected a whole number"))
-}
-
-fn array(value: Value, path: &Path) -> Result<Vec<Value>, RequestError> {
-    match value {
-        Value::Array(items) => Ok(items),
-        _ => Err(RequestError::schema(path, "expected an array")),
-    }
-}
-
-fn object(value: Value, path: &Path) -> Result<Object, RequestError> {
-    match value {
-        Value::Object(fields) => Ok(fields),
-        _ => Err(RequestError::schema(path, "expected an object")),
-    }
-}
-
-/// Refuses keys that a reader without regard for case takes for a known one.
-fn check_case(object: &Object, known: &[&str], path: &Path) -> Read {
-    let clash = |key: &&String| {
-        !known.contains(&key.as_str()) && known.iter().any(|name| folded(key).eq(name.chars()))
-    };
-    match object.keys().find(clash) {
-        Some(key) => Err(RequestError::schema(&path.key(key), "a known key in other letters")),
-        None => Ok(()),
-    }
-}
-
-/// As Go's `encoding/json` folds keys: the long s and the Kelvin sign are letters too.
-fn folded(key: &str) -> impl Iterator<Item = char> + '_ {
-    key.chars().map(|char| match char {
-        '\u{17F}' => 's',
-        '\u{212A}' => 'k',
-        other => other.to_ascii_lowercase(),
-    })
-}
+//! What is not named here is text: `suffix`, `stop`, `user`, `metadata`, and whatever the API has got since. Source:
+//! <https://platform.openai.com/docs/api-reference/chat/create>, the official clients' types, and the fields that
+//! compatible providers add.
 
 #[cfg(test)]
+mod masks;
+pub mod media;
+#[cfg(test)]
+mod more;
+pub mod responses;
+#[cfg(test)]
 mod tests;
+
+use crate::protocol::request::table::{
+    ANY, ANYTHING, CHOICES, DATA, Fact, IMAGE, JSON, Kinds, LABEL, MAX_TOKENS, MODEL, Mark, NOTHING, NUMBER,
+    Object, OnFlag, OnString, Place, REFERENCE, REFERENCES, Request, Role, STREAM, TEMPERATURE, TEXT,
+    TOOL_KIND, TOOL_NAME, WORD, WORDS, any_or, array, fields, marked, object, of, one_of, refused, request,
+    required, said_by, text_or,
+};
+
+/// `POST chat/completions`.
+pub static CHAT: Request = request(&CHAT_BODY);
+/// `POST completions`, the older form.
+pub static COMPLETIONS: Request = request(&COMPLETIONS_BODY);
+/// `POST embeddings`.
+pub static EMBEDDINGS: Request = request(&EMBEDDINGS_BODY);
+
+type Field = (&'static str, &'static Place);
+
+/// The fields that bodies have in common, and more of them.
+macro_rules! body {
+    ($($more:expr),* $(,)?) => {
+        &[
+            $($more,)*
+            ("model", &MODEL),
+            ("models", &OTHER_MODELS),
+            ("stream", &STREAM),
+            ("stream_options", &STREAM_OPTIONS),
+            ("max_tokens", &MAX_TOKENS),
+            ("max_completion_tokens", &MAX_TOKENS),
+            ("n", &CHOICES),
+            ("temperature", &TEMPERATURE),
+            ("top_p", &NUMBER),
+            ("seed", &NUMBER),
+            ("frequency_penalty", &NUMBER),
+            ("presence_penalty", &NUMBER),
+            ("logprobs", &NUMBER),
+            ("best_of", &NUMBER),
+            ("logit_bias", &ANY),
+            ("stop", &ANY),
+            ("user", &ANY),
+            ("metadata", &ANY),
+        ]
+    };
+}
+
+pub(in crate::protocol) static CHAT_BODY: Place = object(&CHAT_FIELDS);
+static CHAT_FIELDS: Object = required(&["messages"], fields(CHAT_ALL));
+const CHAT_ALL: &[Field] = body!(
+    ("messages", &MESSAGES),
+    ("tools", &TOOLS),
+    ("functions", &TOOLS),
+    ("tool_choice", &TOOL_CHOICE),
+    ("function_call", &TOOL_CHOICE),
+    ("parallel_tool_calls", &ANY),
+    ("response_format", &FORMAT),
+    ("prediction", &PREDICTION),
+    ("modalities", &WORDS),
+    ("audio", &SPOKEN),
+    ("top_logprobs", &NUMBER),
+    ("reasoning_effort", &WORD),
+    ("verbosity", &WORD),
+    ("service_tier", &WORD),
+    ("store", &STORE),
+    ("web_search_options", &ANY),
+    ("prompt_cache_key", &ANY),
+    ("prompt_cache_retention", &WORD),
+    ("safety_identifier", &ANY),
+    // Dialects.
+    ("instructions", &ANY),
+    ("suffix", &ANY),
+    ("previous_response_id", &KEPT),
+    ("conversation", &KEPT),
+    ("conversation_id", &KEPT),
+    ("container", &KEPT),
+    ("file_ids", &REFERENCES),
+);
+
+static COMPLETIONS_BODY: Place = object(&COMPLETIONS_FIELDS);
+static COMPLETIONS_FIELDS: Object = required(&["prompt"], fields(COMPLETIONS_ALL));
+const COMPLETIONS_ALL: &[Field] =
+    body!(("prompt", &PROMPT), ("suffix", &ANY), ("echo", &ANY), ("store", &STORE));
+
+static EMBEDDINGS_BODY: Place = object(&EMBEDDINGS_FIELDS);
+static EMBEDDINGS_FIELDS: Object = required(&["input"], fields(EMBEDDINGS_ALL));
+const EMBEDDINGS_ALL: &[Field] =
+    body!(("input", &PROMPT), ("dimensions", &NUMBER), ("encoding_format", &WORD));
+
+/// OpenRouter takes one of these where `model` cannot answer; a rule on the model would not see which.
+static OTHER_MODELS: Place = refused("other models than `model`");
+static STREAM_OPTIONS: Place = any_or(&STREAM_OPTIONS_FIELDS);
+static STREAM_OPTIONS_FIELDS: Object =
+    fields(&[("include_usage", &INCLUDE_USAGE), ("include_obfuscation", &ANY)]);
+static INCLUDE_USAGE: Place = Place { flag: OnFlag::Read(Fact::IncludeUsage), ..NOTHING };
+static STORE: Place = Place { flag: OnFlag::Read(Fact::Store), ..NOTHING };
+/// An id of what the provider keeps, or an object around one.
+static KEPT: Place = Place { object: Some(&KEPT_FIELDS), string: OnString::Reference, ..ANYTHING };
+static KEPT_FIELDS: Object = fields(&[("id", &REFERENCE)]);
+
+/// Token ids are not text, and cannot be read.
+static PROMPT: Place = said_by(Role::User, text_or(&TEXT));
+
+static FORMAT: Place = said_by(Role::Definition, any_or(&FORMAT_FIELDS));
+static FORMAT_FIELDS: Object = fields(&[("type", &WORD)]);
+static PREDICTION: Place = said_by(Role::Definition, any_or(&PREDICTED));
+static PREDICTED: Object = fields(&[("type", &WORD), ("content", &ANY)]);
+static SPOKEN: Place = any_or(&SPOKEN_FIELDS);
+static SPOKEN_FIELDS: Object = fields(&[("voice", &VOICE), ("format", &WORD)]);
+static VOICE: Place = Place { string: OnString::Word, object: Some(&KEPT_FIELDS), ..ANYTHING };
+
+// Tools, of the Responses API too.
+
+pub(in crate::protocol) static TOOLS: Place = said_by(Role::Definition, array(&TOOL));
+static TOOL: Place = marked(Mark::Tool, object(&TOOL_FIELDS));
+static TOOL_FIELDS: Object = fields(&[
+    ("type", &TOOL_KIND),
+    ("name", &TOOL_NAME),
+    ("function", &FUNCTION),
+    ("custom", &FUNCTION),
+    ("description", &ANY),
+    ("parameters", &ANY),
+    ("tools", &TOOLS),
+    ("allowed_callers", &WORDS),
+    ("vector_store_ids", &REFERENCES),
+    ("container", &CONTAINER),
+    ("environment", &CONTAINER),
+    ("input_image_mask", &MASKED_IMAGE),
+    ("server_label", &LABEL),
+    ("connector_id", &WORD),
+    // For the server that the tool stands for, not for the model.
+    ("authorization", &DATA),
+    ("headers", &CREDENTIALS),
+    ("search_context_size", &WORD),
+    ("size", &WORD),
+    ("quality", &WORD),
+    ("output_format", &WORD),
+]);
+static FUNCTION: Place = any_or(&FUNCTION_FIELDS);
+static FUNCTION_FIELDS: Object =
+    fields(&[("name", &TOOL_NAME), ("description", &ANY), ("parameters", &ANY), ("strict", &ANY)]);
+/// Where tools run: one that the provider keeps, or what a new one gets.
+static CONTAINER: Place = Place { string: OnString::Reference, object: Some(&CONTAINER_FIELDS), ..ANYTHING };
+static CONTAINER_FIELDS: Object = fields(&[
+    ("type", &WORD),
+    ("file_ids", &REFERENCES),
+    ("container_id", &REFERENCE),
+    ("memory_limit", &WORD),
+]);
+static MASKED_IMAGE: Place = any_or(&MASKED_IMAGE_FIELDS);
+static MASKED_IMAGE_FIELDS: Object = fields(&[("file_id", &REFERENCE), ("image_url", &IMAGE)]);
+static CREDENTIALS: Place = any_or(&CREDENTIALS_FIELDS);
+static CREDENTIALS_FIELDS: Object = Object { other: &DATA, ..fields(&[]) };
+
+pub(in crate::protocol) static TOOL_CHOICE: Place =
+    Place { string: OnString::Word, object: Some(&CHOSEN), ..ANYTHING };
+static CHOSEN: Object = fields(&[
+    ("type", &WORD),
+    ("mode", &WORD),
+    ("name", &LABEL),
+    ("server_label", &LABEL),
+    ("function", &CHOSEN_FUNCTION),
+    ("custom", &CHOSEN_FUNCTION),
+    ("tools", &CHOSEN_TOOLS),
+    ("allowed_tools", &CHOSEN_TOOL),
+]);
+static CHOSEN_FUNCTION: Place = any_or(&CHOSEN_FIELDS);
+static CHOSEN_FIELDS: Object = fields(&[("name", &LABEL)]);
+static CHOSEN_TOOLS: Place = Place { items: Some(&CHOSEN_TOOL), ..ANYTHING };
+static CHOSEN_TOOL: Place = any_or(&CHOSEN);
+
+// Messages.
+
+pub(in crate::protocol) static MESSAGES: Place = array(&MESSAGE);
+static MESSAGE: Place = marked(Mark::Message, object(&MESSAGE_OF));
+static MESSAGE_OF: Object = one_of(&Kinds {
+    key: "role",
+    rows: &[
+        ("system", &SYSTEM),
+        ("developer", &SYSTEM),
+        ("user", &USER),
+        ("assistant", &ASSISTANT),
+        ("tool", &TOOL_RESULT),
+        ("function", &TOOL_RESULT),
+    ],
+    missing: None,
+    why: "unknown role",
+});
+static SYSTEM: Object = of(Role::System, fields(MESSAGE_FIELDS));
+static USER: Object = of(Role::User, fields(MESSAGE_FIELDS));
+static ASSISTANT: Object = of(Role::Assistant, fields(MESSAGE_FIELDS));
+static TOOL_RESULT: Object = of(Role::Tool, fields(MESSAGE_FIELDS));
+const MESSAGE_FIELDS: &[Field] = &[
+    ("role", &WORD),
+    ("content", &CONTENT),
+    ("name", &TEXT),
+    ("refusal", &TEXT),
+    ("reasoning_content", &TEXT),
+    ("reasoning", &TEXT),
+    ("reasoning_details", &REASONING),
+    ("thinking_blocks", &REASONING),
+    ("tool_calls", &CALLS),
+    ("tool_call_id", &LABEL),
+    ("function_call", &FUNCTION_CALL),
+    ("audio", &AUDIO),
+];
+
+/// What the model said, which the provider keeps.
+static AUDIO: Place = object(&AUDIO_FIELDS);
+static AUDIO_FIELDS: Object = required(&["id"], fields(&[("id", &REFERENCE)]));
+
+/// OpenRouter's form of reasoning, and LiteLLM's: signed, and some of it for the provider alone.
+static REASONING: Place = Place { items: Some(&REASONING_ITEM), ..ANYTHING };
+static REASONING_ITEM: Place = any_or(&REASONING_FIELDS);
+static REASONING_FIELDS: Object = fields(&[
+    ("type", &WORD),
+    ("id", &LABEL),
+    ("format", &WORD),
+    ("index", &NUMBER),
+    ("signature", &DATA),
+    ("data", &DATA),
+]);
+
+static CALLS: Place = said_by(Role::Assistant, array(&CALL));
+static CALL: Place = object(&CALL_FIELDS);
+static CALL_FIELDS: Object = fields(&[
+    ("id", &LABEL),
+    ("type", &WORD),
+    ("index", &NUMBER),
+    ("function", &CALLED),
+    ("custom", &CALLED),
+]);
+static FUNCTION_CALL: Place = said_by(Role::Assistant, object(&CALLED_FIELDS));
+static CALLED: Place = object(&CALLED_FIELDS);
+static CALLED_FIELDS: Object = fields(&[("name", &ANY), ("arguments", &JSON), ("input", &ANY)]);
+
+// Parts of a content.
+
+static CONTENT: Place = text_or(&PART);
+static PART: Place = object(&PART_OF);
+static PART_OF: Object = one_of(&Kinds {
+    key: "type",
+    rows: &[
+        ("text", &TEXT_PART),
+        ("refusal", &REFUSAL_PART),
+        ("thinking", &THINKING_PART),
+        ("image_url", &IMAGE_PART),
+        ("input_audio", &AUDIO_PART),
+        ("file", &FILE_PART),
+    ],
+    missing: None,
+    why: "unknown kind of content",
+});
+static TEXT_PART: Object = required(&["text"], fields(&[("type", &WORD), ("text", &TEXT)]));
+static REFUSAL_PART: Object = required(&["refusal"], fields(&[("type", &WORD), ("refusal", &TEXT)]));
+/// Mistral's.
+static THINKING_PART: Object =
+    required(&["thinking"], fields(&[("type", &WORD), ("thinking", &THOUGHTS), ("closed", &ANY)]));
+static THOUGHTS: Place = text_or(&THOUGHT);
+static THOUGHT: Place = object(&TEXT_PART);
+static IMAGE_PART: Object = required(&["image_url"], fields(&[("type", &WORD), ("image_url", &IMAGE_AT)]));
+static IMAGE_AT: Place = marked(Mark::Image, Place { object: Some(&IMAGE_FIELDS), ..AN_IMAGE });
+const AN_IMAGE: Place = Place { string: OnString::Image, role: Some(Role::Other), ..NOTHING };
+static IMAGE_FIELDS: Object = required(&["url"], fields(&[("url", &IMAGE), ("detail", &WORD)]));
+static AUDIO_PART: Object =
+    required(&["input_audio"], fields(&[("type", &WORD), ("input_audio", &AUDIO_DATA)]));
+static AUDIO_DATA: Place = marked(Mark::Audio, any_or(&AUDIO_DATA_FIELDS));
+static AUDIO_DATA_FIELDS: Object = fields(&[("data", &DATA), ("format", &WORD)]);
+static FILE_PART: Object = required(&["file"], fields(&[("type", &WORD), ("file", &FILE)]));
+static FILE: Place = object(&FILE_FIELDS);
+static FILE_FIELDS: Object =
+    required(&["file_id"], fields(&[("file_data", &FILE_DATA), ("file_id", &REFERENCE), ("filename", &ANY)]));
+static FILE_DATA: Place = refused("the content of a file cannot be read");

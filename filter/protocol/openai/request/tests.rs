@@ -1,9 +1,10 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
+use crate::protocol::request::{Part, RequestError, RequestView};
 
 fn chat(body: &str) -> Result<RequestView, RequestError> {
-    RequestView::read(Operation::Chat, body.as_bytes())
+    RequestView::read(&CHAT, "", body.as_bytes())
 }
 
 fn schema(body: &Value) -> String {
@@ -13,8 +14,12 @@ fn schema(body: &Value) -> String {
     }
 }
 
-fn texts(view: &RequestView) -> Vec<(Role, &str)> {
-    view.prompt.iter().map(|part| (part.role, part.text.as_str())).collect()
+fn parts(request: &Request, body: &Value) -> Vec<Part> {
+    RequestView::parts(request, "", body.to_string().as_bytes()).unwrap()
+}
+
+fn texts(parts: &[Part]) -> Vec<(Role, &str)> {
+    parts.iter().map(|part| (part.role, part.text.as_str())).collect()
 }
 
 #[test]
@@ -44,7 +49,8 @@ fn all_that_rules_read_is_read() {
     assert_eq!((view.messages, view.images, view.audios), (4, 1, 1));
     assert_eq!(view.tools, ["db_query", "code", "web_search"]);
     assert_eq!(view.references, ["messages[1].content[3].file.file_id", "store"]);
-    let seen = texts(&view);
+    let parts = parts(&CHAT, &body);
+    let seen = texts(&parts);
     for expected in [
         (Role::System, "be kind"),
         (Role::User, "bob"),
@@ -62,7 +68,7 @@ fn all_that_rules_read_is_read() {
 fn characters_are_counted_as_unicode_scalar_values() {
     let view = chat(r#"{"messages":[{"role":"user","content":"h\u00e9 \ud83d\ude00你"}]}"#).unwrap();
     assert_eq!(view.prompt_chars, 5);
-    assert_eq!(view.text(), "hé 😀你");
+    assert_eq!(view.text, "hé 😀你");
     assert_eq!((view.model.as_str(), view.n), ("", 1));
 }
 
@@ -70,8 +76,8 @@ fn characters_are_counted_as_unicode_scalar_values() {
 fn text_in_fields_that_nobody_knows_is_part_of_the_prompt() {
     let body = json!({"messages": [{"role": "user", "content": "x", "extra": [{"k": "hidden"}]}], "suffix": "s",
         "chat_template": "t", "prediction": {"type": "content", "content": "p"}});
-    let view = chat(&body.to_string()).unwrap();
-    let seen = texts(&view);
+    let parts = parts(&CHAT, &body);
+    let seen = texts(&parts);
     for expected in [(Role::User, "hidden"), (Role::Other, "s"), (Role::Other, "t"), (Role::Definition, "p")]
     {
         assert!(seen.contains(&expected), "{expected:?} in {seen:?}");
@@ -98,7 +104,7 @@ fn shapes_that_cannot_be_read_are_refused_with_their_path() {
         (message(json!({"role": "user", "content": ["x"]})), "messages[0].content[0]"),
         (
             message(json!({"role": "user", "content": [{"type": "file", "file": {"file_data": "AA"}}]})),
-            "messages[0].content[0].file",
+            "messages[0].content[0].file.file_data",
         ),
         (json!({"messages": [], "model": 5}), "model"),
         (json!({"messages": [], "stream": "true"}), "stream"),
@@ -151,20 +157,19 @@ fn what_the_provider_keeps_is_listed() {
 
 #[test]
 fn completions_and_embeddings_are_read_and_token_ids_are_not_text() {
-    let read = |operation, body: Value| RequestView::read(operation, body.to_string().as_bytes());
-    let view =
-        read(Operation::Completions, json!({"model": "m", "prompt": ["a", "b"], "suffix": "c"})).unwrap();
-    assert_eq!(texts(&view), [(Role::User, "a"), (Role::User, "b"), (Role::Other, "c")]);
-    let view = read(Operation::Embedding, json!({"model": "m", "input": "text"})).unwrap();
-    assert_eq!(texts(&view), [(Role::User, "text")]);
-    for (operation, body, path) in [
-        (Operation::Embedding, json!({"input": [1, 2]}), "input[0]"),
-        (Operation::Embedding, json!({"input": [[1, 2]]}), "input[0]"),
-        (Operation::Embedding, json!({"model": "m"}), "input"),
-        (Operation::Completions, json!({"prompt": [1]}), "prompt[0]"),
-        (Operation::Completions, json!({"prompt": null}), "prompt"),
+    let body = json!({"model": "m", "prompt": ["a", "b"], "suffix": "c"});
+    let seen = parts(&COMPLETIONS, &body);
+    assert_eq!(texts(&seen), [(Role::User, "a"), (Role::User, "b"), (Role::Other, "c")]);
+    let seen = parts(&EMBEDDINGS, &json!({"model": "m", "input": "text"}));
+    assert_eq!(texts(&seen), [(Role::User, "text")]);
+    for (request, body, path) in [
+        (&EMBEDDINGS, json!({"input": [1, 2]}), "input[0]"),
+        (&EMBEDDINGS, json!({"input": [[1, 2]]}), "input[0]"),
+        (&EMBEDDINGS, json!({"model": "m"}), "input"),
+        (&COMPLETIONS, json!({"prompt": [1]}), "prompt[0]"),
+        (&COMPLETIONS, json!({"prompt": null}), "prompt"),
     ] {
-        match read(operation, body) {
+        match RequestView::read(request, "", body.to_string().as_bytes()) {
             Err(RequestError::Schema { path: seen, .. }) => assert_eq!(seen, path),
             other => panic!("{other:?}"),
         }

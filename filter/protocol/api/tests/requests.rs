@@ -1,0 +1,76 @@
+//! The page's table of what requests keep, written from the tables that read them.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::protocol::request::table::{Body, Mark, Object, OnNumber, OnString, Place};
+
+/// Names of values by what becomes of them; what is in none is text.
+#[derive(Default)]
+struct Kinds {
+    kept: BTreeSet<&'static str>,
+    numbers: BTreeSet<&'static str>,
+    references: BTreeSet<&'static str>,
+    seen: BTreeSet<usize>,
+}
+
+impl Kinds {
+    /// Sorts in what stands below `place`, which is the value of the key `name` or an item of it.
+    fn walk(&mut self, name: &'static str, place: &'static Place) {
+        let kind = match (place.string, place.number) {
+            (OnString::Reference, _) => Some(&mut self.references),
+            _ if place.mark == Some(Mark::Reference) => Some(&mut self.references),
+            (OnString::Word | OnString::Label | OnString::Data, _) => Some(&mut self.kept),
+            (_, OnNumber::Keep) => Some(&mut self.numbers),
+            _ => None,
+        };
+        if let Some(kind) = kind.filter(|_| !name.is_empty()) {
+            kind.insert(name);
+        }
+        if !self.seen.insert(std::ptr::from_ref(place) as usize) {
+            return;
+        }
+        place.items.into_iter().for_each(|items| self.walk(name, items));
+        place.object.into_iter().for_each(|object| self.object(object));
+    }
+
+    fn object(&mut self, object: &'static Object) {
+        if !self.seen.insert(std::ptr::from_ref(object) as usize) {
+            return;
+        }
+        object.fields.iter().for_each(|(name, place)| self.walk(name, place));
+        self.walk("", object.other);
+        if let Some(kinds) = object.kinds {
+            kinds
+                .rows
+                .iter()
+                .map(|(_, object)| *object)
+                .chain(kinds.missing)
+                .for_each(|object| self.object(object));
+        }
+    }
+}
+
+fn row(api: &'static Api) -> Vec<String> {
+    let mut kinds = Kinds::default();
+    for request in api.operations.iter().filter_map(|operation| operation.view) {
+        match request.body {
+            Body::One(place) => kinds.walk("", place),
+            Body::ByMaker(makers, _) => makers.iter().for_each(|(_, place)| kinds.walk("", place)),
+        }
+    }
+    let numbers = kinds.numbers.difference(&kinds.kept).copied();
+    vec![
+        code(api.name),
+        pages::words(kinds.kept.iter().copied()),
+        pages::words(numbers),
+        pages::words(kinds.references.iter().copied()),
+    ]
+}
+
+#[test]
+fn the_page_lists_what_requests_keep() {
+    let heads = ["`protocol`", "words, ids, data", "numbers", "what the provider keeps"];
+    let apis = APIS.into_iter().filter(|api| api.has_views());
+    pages::keep("protocols.md", &[("requests", pages::table(&heads, apis.map(row).collect::<Vec<_>>()))]);
+}

@@ -1,0 +1,27 @@
+//! What requests ask for: read strictly along a provider's [`table`], judged by rules as a [`RequestView`], and changed in
+//! place on the way upstream.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`table`] | what tables are made of, and how to write one |
+//! | `reader` | the engine: follows a body along its table and tells what it meets |
+//! | `strings`, `keys`, `known` | JSON strings as they came; keys that come twice; keys and their spellings |
+//! | `view` | what is told, as rules see it |
+//! | `edit` | what is told, masked |
+//! | `error` | why a request cannot be judged |
+
+mod edit;
+mod error;
+mod keys;
+mod known;
+mod reader;
+mod strings;
+pub mod table;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use edit::{MaskedPrompt, mask_prompt};
+pub use error::RequestError;
+pub use table::{Request, Role};
+pub use view::{Part, RequestView};

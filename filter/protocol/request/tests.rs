@@ -1,0 +1,6 @@
+//! What holds for the engine whatever the table.
+
+mod laws;
+mod reference;
+mod strict;
+mod tables;
