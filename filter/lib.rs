@@ -14,6 +14,7 @@
 //! | [`protocol`] | what the bytes of each API mean, and the framings they share |
 //! | [`mask`] | detectors, the streaming masker, operators |
 //! | [`audit`] | records, chain, delivery |
+//! | [`texts`] | many short texts kept as one |
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::string_slice))]
 
 pub mod audit;
@@ -26,6 +27,7 @@ pub mod mask;
 mod pages;
 pub mod policy;
 pub mod protocol;
+pub mod texts;
 
 #[cfg(all(target_arch = "wasm32", target_os = "wasi"))]
 mod plugin;

@@ -41,7 +41,7 @@ fn text(problem: &Problem, texts: &BTreeMap<String, String>) -> String {
     let mut out = format!("{}: {first}\n", word(problem));
     let place = &problem.place;
     let line = place.line.checked_sub(1).and_then(|above| usize::try_from(above).ok());
-    let line = line.and_then(|above| texts.get(&place.file)?.lines().nth(above));
+    let line = line.and_then(|above| texts.get(&*place.file)?.lines().nth(above));
     if let Some(line) = line {
         out.push_str(&excerpt(line, place.line, place.column));
     }
@@ -70,8 +70,8 @@ fn json(problems: &[Problem]) -> String {
     let one = |problem: &Problem| {
         let place = &problem.place;
         json!({
-            "severity": word(problem), "file": place.file, "line": place.line, "column": place.column,
-            "key": place.key, "message": problem.message, "help": problem.help,
+            "severity": word(problem), "file": &*place.file, "line": place.line, "column": place.column,
+            "key": place.key.to_string(), "message": problem.message, "help": problem.help,
         })
     };
     let errors = problems.iter().filter(|problem| problem.is_error()).count();

@@ -29,7 +29,7 @@ fn is_in_repository(directory: &Path) -> bool {
 }
 
 fn doubt(path: &Path, why: &str) -> Problem {
-    let place = Place { file: path.display().to_string(), ..Place::default() };
+    let place = Place { file: path.display().to_string().into(), ..Place::default() };
     let why = why.lines().next().unwrap_or_default();
     Problem::warning(&place, format!("git does not tell its revision: {why}"))
         .help("records will say `unversioned`; mend it, or give `--revision`")

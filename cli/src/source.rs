@@ -102,6 +102,6 @@ fn belongs(file: &Path) -> bool {
 
 /// A problem of a file or directory as a whole.
 pub fn about(path: &Path, message: &str) -> Problem {
-    let place = Place { file: path.display().to_string(), ..Place::default() };
+    let place = Place { file: path.display().to_string().into(), ..Place::default() };
     Problem::error(&place, message)
 }

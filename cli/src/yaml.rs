@@ -2,7 +2,10 @@
 //!
 //! What a set has no use for is refused rather than interpreted: tags, anchors, aliases, keys that are not text.
 
+use std::rc::Rc;
+
 use portcullis::config::Problem;
+use portcullis::config::list::Items;
 use portcullis::config::node::{Entry, MAX_DEPTH, MAX_INTEGER, Node, Value};
 use portcullis::config::set::Place;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
@@ -12,7 +15,8 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 /// # Errors
 /// What the file has that is not YAML, or not the YAML of policy sets.
 pub fn read(file: &str, text: &str) -> Result<Vec<Node>, Vec<Problem>> {
-    let mut reader = Reader { file, documents: Vec::new(), open: Vec::new(), problems: Vec::new() };
+    let mut reader =
+        Reader { file: file.into(), documents: Vec::new(), open: Vec::new(), problems: Vec::new() };
     for event in Parser::new_from_str(text) {
         match event {
             Ok((event, span)) => {
@@ -31,8 +35,8 @@ pub fn read(file: &str, text: &str) -> Result<Vec<Node>, Vec<Problem>> {
     if reader.problems.is_empty() { Ok(reader.documents) } else { Err(reader.problems) }
 }
 
-struct Reader<'a> {
-    file: &'a str,
+struct Reader {
+    file: Rc<str>,
     documents: Vec<Node>,
     open: Vec<Open>,
     problems: Vec<Problem>,
@@ -40,18 +44,18 @@ struct Reader<'a> {
 
 /// A list or map that is being read.
 enum Open {
-    List(Place, Vec<Node>),
+    List(Place, Items),
     Map(Place, Vec<Entry>, Option<(String, Place)>),
 }
 
-impl Reader<'_> {
+impl Reader {
     fn place_of(&self, line: usize, column: usize) -> Place {
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Place {
-            file: self.file.to_owned(),
+            file: Rc::clone(&self.file),
             line: number(line),
             column: number(column.saturating_add(1)),
-            key: String::new(),
+            ..Place::default()
         }
     }
 
@@ -77,14 +81,14 @@ impl Reader<'_> {
             }
             Event::SequenceStart(anchor, tag) => {
                 self.plain(&place, anchor, tag.is_some());
-                return self.open(Open::List(place.clone(), Vec::new()), &place);
+                return self.open(Open::List(place.clone(), Items::default()), &place);
             }
             Event::MappingStart(anchor, tag) => {
                 self.plain(&place, anchor, tag.is_some());
                 return self.open(Open::Map(place.clone(), Vec::new(), None), &place);
             }
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
-                Some(Open::List(place, items)) => self.value(Node::new(Value::List(items), place)),
+                Some(Open::List(place, items)) => self.value(Node::new(items.into_value(), place)),
                 Some(Open::Map(place, entries, _)) => self.value(Node::new(Value::Map(entries), place)),
                 None => {}
             },

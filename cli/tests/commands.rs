@@ -121,6 +121,30 @@ fn names_and_keys_that_stand_twice_name_both_places() {
 }
 
 #[test]
+fn an_item_of_a_list_at_fault_is_told_with_its_own_line() {
+    let list = |key: &str, items: &[&str]| format!("    {key}:\n      - {}\n", items.join("\n      - "));
+    let set = |key: &str, items: &[&str]| format!("{SET}detectors:\n  - name: X\n{}", list(key, items));
+    let told = refused(&[("set.yaml", &set("words", &["Bluebird", "n", "Nightjar"]))]);
+    assert!(told.contains("error: ./set.yaml:12:9: detectors[0].words[1]: `n` has 1 bytes"), "{told}");
+    let told = refused(&[("set.yaml", &set("words", &["Bluebird", "Nightjar", "Bluebird", "'  '"]))]);
+    assert!(
+        told.contains("error: ./set.yaml:13:9: detectors[0].words[2]: `Bluebird` stands in the list twice\n"),
+        "{told}"
+    );
+    assert!(
+        told.contains("error: ./set.yaml:14:9: detectors[0].words[3]: `  ` is an empty word\n"),
+        "{told}"
+    );
+    let told = refused(&[("set.yaml", &set("words", &["Bluebird", "3", "Nightjar"]))]);
+    assert!(
+        told.contains("error: ./set.yaml:12:9: detectors[0].words[1]: expected a word, found `3`\n"),
+        "{told}"
+    );
+    let told = refused(&[("set.yaml", &format!("{SET}detectors: [a, b]\n"))]);
+    assert!(told.contains("error: ./set.yaml:9:16: detectors[1]: expected a map, found `b`\n"), "{told}");
+}
+
+#[test]
 fn what_is_not_plain_yaml_is_refused_where_it_stands() {
     let cases = [
         ("version: &a 1", "set.yaml:1:10: has an anchor, which a policy set cannot hold\n"),

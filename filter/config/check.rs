@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::grammar::{self, Fault};
 use super::later;
+use super::list::TextList;
 use super::node::{Entry, Node, Value};
 use super::problem::{Problem, near, one_of, shown};
 use super::schema::{Form, Kind, Need, Section, TEMPLATE};
@@ -43,7 +44,7 @@ impl Check<'_> {
         match kind {
             Kind::Section(section) => self.section(node, section, path),
             Kind::List(item) => self.list(node, item, path, "a list"),
-            Kind::OneOrMany(item) if matches!(node.value, Value::List(_)) => {
+            Kind::OneOrMany(item) if matches!(node.value, Value::List(_) | Value::Texts(_)) => {
                 self.list(node, item, path, "a list")
             }
             Kind::OneOrMany(item) => self.value(node, item, path),
@@ -97,14 +98,16 @@ impl Check<'_> {
     }
 
     fn list(&mut self, node: &Node, item: &Kind, path: &str, expected: &str) {
-        let Value::List(items) = &node.value else {
-            return self.wrong(node, expected);
+        let path = format!("{path}[]");
+        let items = match &node.value {
+            Value::List(items) => items,
+            Value::Texts(texts) => return self.texts(node, texts, item, &path),
+            _ => return self.wrong(node, expected),
         };
         if items.is_empty() {
             self.problems
                 .push(Problem::error(&node.place, "is an empty list").help("leave the key out, or fill it"));
         }
-        let path = format!("{path}[]");
         let mut texts = std::collections::HashSet::new();
         for node in items {
             self.value(node, item, &path);
@@ -113,6 +116,29 @@ impl Check<'_> {
             {
                 self.problems
                     .push(Problem::error(&node.place, format!("{} stands in the list twice", shown(text))));
+            }
+        }
+    }
+
+    /// A list of nothing but texts, of which a place is made only where one is at fault.
+    fn texts(&mut self, node: &Node, list: &TextList, item: &Kind, path: &str) {
+        match item {
+            Kind::Text(form) => {
+                for (at, text) in list.texts().iter().enumerate() {
+                    if let Err(fault) = (form.check)(text) {
+                        let place = list.place(at, &node.place);
+                        self.problems.push(told(&place, if form.secret { "" } else { text }, fault));
+                    }
+                }
+            }
+            _ => node.each().for_each(|node| self.value(&node, item, path)),
+        }
+        let mut seen = std::collections::HashSet::with_capacity(list.texts().len());
+        for (at, text) in list.texts().iter().enumerate() {
+            if !seen.insert(text) {
+                let place = list.place(at, &node.place);
+                self.problems
+                    .push(Problem::error(&place, format!("{} stands in the list twice", shown(text))));
             }
         }
     }
@@ -225,13 +251,11 @@ impl Check<'_> {
     }
 
     fn key_set(&mut self, node: &Node) {
-        let keys = match node.get("keys").map(|keys| &keys.value) {
-            Some(Value::List(keys)) if !keys.is_empty() => keys,
-            _ => {
-                let problem = Problem::error(&node.place, "is not a key set");
-                return self.problems.push(problem.help("write `{ keys: [ { kty: … } ] }`"));
-            }
-        };
+        let mut keys = node.get("keys").into_iter().flat_map(Node::each).peekable();
+        if keys.peek().is_none() {
+            let problem = Problem::error(&node.place, "is not a key set");
+            return self.problems.push(problem.help("write `{ keys: [ { kty: … } ] }`"));
+        }
         for key in keys {
             let Some(kind) = key.get("kty").and_then(Node::text) else {
                 self.problems.push(Problem::error(&key.place, "is not a JSON Web Key: it has no `kty`"));

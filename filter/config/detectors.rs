@@ -1,5 +1,7 @@
 //! Detectors beside the built-in ones. Whether their patterns and words stand is judged where they are compiled.
 
+use std::borrow::Cow;
+
 use super::node::{Node, Value};
 use super::problem::Problem;
 use super::read;
@@ -18,9 +20,8 @@ pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Detector>
         }
         (None, Some(words)) => {
             refuse(node, &["not_after", "not_before"], "a pattern", problems);
-            let texts = words.items().iter().filter_map(|word| word.text().map(str::to_owned));
             Finds::Words {
-                words: Located { value: texts.collect(), place: words.place.clone() },
+                words: Located { value: words.texts(), place: words.place.clone() },
                 ignore_case: matches!(
                     node.get("ignore_case").map(|flag| &flag.value),
                     Some(Value::Bool(true))
@@ -38,9 +39,9 @@ pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Detector>
             return None;
         }
     };
-    let context = node.get("context").map(Node::items).unwrap_or_default();
-    let located = |node: &Node| Some(Located { value: node.text()?.to_owned(), place: node.place.clone() });
-    let context = context.iter().filter_map(located).collect();
+    let located =
+        |node: Cow<'_, Node>| Some(Located { value: node.text()?.to_owned(), place: node.place.clone() });
+    let context = node.get("context").into_iter().flat_map(Node::each).filter_map(located).collect();
     let name = read::located(node, "name")?;
     (problems.len() == before).then_some(Detector { name, finds, context })
 }

@@ -25,7 +25,7 @@ fn groups_claim(node: &Node) -> Vec<String> {
         return vec!["groups".to_owned()];
     };
     match &claim.value {
-        Value::List(_) => read::texts(node, "groups_claim"),
+        Value::List(_) | Value::Texts(_) => read::texts(node, "groups_claim"),
         _ => claim.text().and_then(|text| grammar::claim_path(text).ok()).unwrap_or_default(),
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use super::list::Items;
 use super::node::{Entry, MAX_DEPTH, Node, Value};
 use super::problem::Problem;
 use super::set::Place;
@@ -77,11 +78,11 @@ impl<'de> Visitor<'de> for Reader {
         Ok(node(Value::Text(value)))
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node, A::Error> {
-        let mut items = Vec::new();
+        let mut items = Items::default();
         while let Some(item) = seq.next_element_seed(self.deeper()?)? {
             items.push(item);
         }
-        Ok(node(Value::List(items)))
+        Ok(node(items.into_value()))
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
         let mut entries = Vec::new();

@@ -4,11 +4,14 @@
 //! [`Node::settle`] then gives every value its key path and reports what no syntax may hold. So both worlds speak of
 //! the same fault in the same words.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::problem::{Problem, elsewhere, shown};
+use super::list::{Items, TextList};
+use super::path::Path;
+use super::problem::{Problem, elsewhere};
 use super::set::Place;
 
 /// How deep maps and lists may nest. Readers stop there, so that nothing here recurses further.
@@ -39,8 +42,10 @@ pub enum Value {
     Float(f64),
     /// Text.
     Text(String),
-    /// Values in order.
+    /// Values in order; none, or not all of them texts.
     List(Vec<Node>),
+    /// Texts in order.
+    Texts(TextList),
     /// Values by key, in the order written.
     Map(Vec<Entry>),
 }
@@ -74,7 +79,7 @@ impl Value {
             Self::Bool(_) => "a boolean",
             Self::Integer(_) | Self::Float(_) => "a number",
             Self::Text(_) => "text",
-            Self::List(_) => "a list",
+            Self::List(_) | Self::Texts(_) => "a list",
             Self::Map(_) => "a map",
         }
     }
@@ -99,12 +104,49 @@ impl Node {
         }
     }
 
-    /// The items of a list; of anything else none.
+    /// The items of a list of other things than texts alone; of anything else none.
     pub fn items(&self) -> &[Node] {
         match &self.value {
             Value::List(items) => items,
             _ => &[],
         }
+    }
+
+    /// The items of any list, also of texts alone; of anything else none.
+    pub fn each(&self) -> impl Iterator<Item = Cow<'_, Node>> {
+        let texts = match &self.value {
+            Value::Texts(list) => Some(list),
+            _ => None,
+        };
+        let texts = texts.into_iter().flat_map(|list| list.nodes(&self.place));
+        self.items().iter().map(Cow::Borrowed).chain(texts.map(Cow::Owned))
+    }
+
+    /// The texts of a list, as far as its items are texts.
+    pub fn texts(&self) -> TextList {
+        match &self.value {
+            Value::Texts(list) => list.clone(),
+            _ => {
+                let texts = self.items().iter().filter(|node| node.text().is_some());
+                match texts.cloned().collect::<Items>().into_value() {
+                    Value::Texts(list) => list,
+                    _ => TextList::default(),
+                }
+            }
+        }
+    }
+
+    /// Takes the value of a key out of a map, and leaves an empty one of its kind.
+    pub fn take(&mut self, key: &str) -> Option<Node> {
+        let Value::Map(entries) = &mut self.value else { return None };
+        let entry = entries.iter_mut().find(|entry| entry.key == key)?;
+        let left = match &entry.value.value {
+            Value::Map(_) => Value::Map(Vec::new()),
+            Value::List(_) | Value::Texts(_) => Value::List(Vec::new()),
+            other => other.clone(),
+        };
+        let left = Node::new(left, entry.value.place.clone());
+        Some(std::mem::replace(&mut entry.value, left))
     }
 
     /// The text, where this is one.
@@ -119,17 +161,17 @@ impl Node {
     /// stays, and numbers that JSON cannot carry exactly.
     pub fn settle(&mut self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        self.settle_at(String::new(), &mut problems);
+        self.settle_at(Path::default(), &mut problems);
         problems
     }
 
-    fn settle_at(&mut self, path: String, problems: &mut Vec<Problem>) {
+    fn settle_at(&mut self, path: Path, problems: &mut Vec<Problem>) {
         self.place.key = path;
         let place = &self.place;
         match &mut self.value {
             Value::List(items) => {
                 for (index, item) in items.iter_mut().enumerate() {
-                    item.settle_at(format!("{}[{index}]", place.key), problems);
+                    item.settle_at(place.key.item(index), problems);
                 }
             }
             Value::Map(entries) => settle_entries(entries, place, problems),
@@ -148,7 +190,7 @@ impl Node {
 
 fn settle_entries(entries: &mut Vec<Entry>, place: &Place, problems: &mut Vec<Problem>) {
     for entry in entries.iter_mut() {
-        entry.place.key = join(&place.key, &entry.key);
+        entry.place.key = place.key.key(&entry.key);
     }
     keep_first(entries, problems);
     for entry in entries.iter_mut() {
@@ -177,19 +219,7 @@ fn twice(place: &Place, first: &Place) -> Problem {
 }
 
 fn spot(place: &Place) -> String {
-    elsewhere(&Place { key: String::new(), ..place.clone() })
-}
-
-/// The path of a key below another.
-fn join(path: &str, key: &str) -> String {
-    let plain = !key.is_empty()
-        && key.len() <= 64
-        && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
-    match (plain, path.is_empty()) {
-        (true, true) => key.to_owned(),
-        (true, false) => format!("{path}.{key}"),
-        (false, _) => format!("{path}[{}]", shown(key)),
-    }
+    elsewhere(&Place { key: Path::default(), ..place.clone() })
 }
 
 /// Makes one map of several documents: lists under the same key are put one after the other, `version` may stand in
@@ -208,7 +238,7 @@ pub fn merge(documents: Vec<Node>) -> (Node, Vec<Problem>) {
             continue;
         };
         for entry in &mut entries {
-            entry.place.key = join("", &entry.key);
+            entry.place.key = Path::default().key(&entry.key);
         }
         // Twice in one document is a fault even for a list.
         keep_first(&mut entries, &mut problems);
@@ -227,6 +257,12 @@ fn append(before: &mut Entry, mut entry: Entry, problems: &mut Vec<Problem>) {
         all.append(more);
         return;
     }
+    let is_list = |node: &Node| matches!(node.value, Value::List(_) | Value::Texts(_));
+    if is_list(&before.value) && is_list(&entry.value) {
+        let all = before.value.each().chain(entry.value.each()).map(Cow::into_owned);
+        before.value.value = all.collect::<Items>().into_value();
+        return;
+    }
     if entry.key == "version" && before.value.value == entry.value.value {
         return;
     }
@@ -243,6 +279,7 @@ impl Serialize for Node {
             Value::Float(value) => serializer.serialize_f64(*value),
             Value::Text(value) => serializer.serialize_str(value),
             Value::List(items) => serializer.collect_seq(items),
+            Value::Texts(list) => list.serialize(serializer),
             Value::Map(entries) => {
                 let mut map = serializer.serialize_map(Some(entries.len()))?;
                 for entry in entries {

@@ -42,8 +42,10 @@ pub fn policy_set(root: &Node) -> Result<(PolicySet, Vec<Problem>), Vec<Problem>
 
 /// Problems in the order of the files and lines, so that they read from the top.
 pub fn sort(problems: &mut [Problem]) {
-    let key = |place: &Place| (place.file.clone(), place.line, place.column);
-    problems.sort_by_key(|problem| key(&problem.place));
+    let key = |problem: &Problem| {
+        (std::rc::Rc::clone(&problem.place.file), problem.place.line, problem.place.column)
+    };
+    problems.sort_by_cached_key(key);
 }
 
 /// A set of another version is not ours to judge any further.

@@ -1,5 +1,7 @@
 //! Policies: who may ask, what may be asked, what may be seen.
 
+use std::borrow::Cow;
+
 use super::node::{Node, Value};
 use super::parse::unique;
 use super::problem::{Problem, shown};
@@ -67,12 +69,13 @@ fn uninspected(node: &Node, problems: &mut Vec<Problem>) -> Uninspected {
     if let Some(default_allow) = read::word(node, PASS) {
         return Uninspected { default_allow, ..Uninspected::default() };
     }
-    let named = |key: &str| node.get(key).map(Node::items).unwrap_or_default();
-    let kind =
-        |node: &Node| Kind::ALL.iter().find(|(_, name)| Some(*name) == node.text()).map(|(kind, _)| *kind);
+    let named = |key: &str| node.get(key).into_iter().flat_map(Node::each);
+    let kind = |node: Cow<'_, Node>| {
+        Kind::ALL.iter().find(|(_, name)| Some(*name) == node.text()).map(|(kind, _)| *kind)
+    };
     for denied in named("deny") {
         if let Some(text) = denied.text()
-            && named("allow").iter().any(|allowed| allowed.text() == Some(text))
+            && named("allow").any(|allowed| allowed.text() == Some(text))
         {
             problems
                 .push(Problem::error(&denied.place, format!("{} is both allowed and denied", shown(text))));
@@ -80,7 +83,7 @@ fn uninspected(node: &Node, problems: &mut Vec<Problem>) -> Uninspected {
     }
     Uninspected {
         default_allow: read::choice(node, "default", PASS).unwrap_or(false),
-        allow: named("allow").iter().filter_map(kind).collect(),
-        deny: named("deny").iter().filter_map(kind).collect(),
+        allow: named("allow").filter_map(kind).collect(),
+        deny: named("deny").filter_map(kind).collect(),
     }
 }

@@ -75,7 +75,7 @@ impl fmt::Display for Problem {
 /// Another place, as messages name it: `policies[0].name (chat.yaml:3:5)`.
 pub(super) fn elsewhere(place: &Place) -> String {
     match (place.file.is_empty(), place.key.is_empty()) {
-        (true, _) => place.key.clone(),
+        (true, _) => place.key.to_string(),
         (false, true) => format!("{}:{}:{}", place.file, place.line, place.column),
         (false, false) => format!("{} ({}:{}:{})", place.key, place.file, place.line, place.column),
     }

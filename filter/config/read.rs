@@ -33,12 +33,12 @@ pub(super) fn verbatim(node: &Node, key: &str) -> Option<Located<String>> {
 
 /// The texts of a list.
 pub(super) fn texts(node: &Node, key: &str) -> Vec<String> {
-    node.get(key).map(Node::items).unwrap_or_default().iter().filter_map(plain).collect()
+    node.get(key).into_iter().flat_map(Node::each).filter_map(|node| plain(&node)).collect()
 }
 
 /// The same with their places.
 pub(super) fn located_texts(node: &Node, key: &str) -> Vec<Located<String>> {
-    node.get(key).map(Node::items).unwrap_or_default().iter().filter_map(located_item).collect()
+    node.get(key).into_iter().flat_map(Node::each).filter_map(|node| located_item(&node)).collect()
 }
 
 pub(super) fn duration(node: &Node, key: &str, default: Duration) -> Duration {

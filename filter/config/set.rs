@@ -4,19 +4,23 @@
 //! (`exchange::guard`) reports a fault at the [`Place`] that came with the value.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
+
+use super::list::TextList;
+use super::path::Path;
 
 /// Where a value stood in what the operator wrote.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Place {
     /// File name as given on the command line; empty when the set came as a plugin configuration.
-    pub file: String,
+    pub file: Rc<str>,
     /// Line, from 1; 0 when not known.
     pub line: u32,
     /// Column of the value's first character, from 1; 0 when not known.
     pub column: u32,
     /// Path of the key, such as `policies[0].rules[2].deny`.
-    pub key: String,
+    pub key: Path,
 }
 
 /// A value with the place it came from.
@@ -431,7 +435,7 @@ pub enum Finds {
     /// One of some words.
     Words {
         /// The words, with the place of their list.
-        words: Located<Vec<String>>,
+        words: Located<TextList>,
         /// Whether the case of ASCII letters does not matter.
         ignore_case: bool,
     },

@@ -1,5 +1,7 @@
 //! The set's own detectors, compiled; what is wrong with one is told at its place.
 
+use std::rc::Rc;
+
 use crate::config::Problem;
 use crate::config::set::{Detector, Finds, Place};
 use crate::mask::{self, Catalogue, OwnDetector, OwnFault, Part};
@@ -20,7 +22,7 @@ fn own(detector: &Detector) -> OwnDetector {
             not_before: not_before.as_ref().map(|class| class.value.clone()),
         },
         Finds::Words { words, ignore_case } => {
-            mask::Finds::Words { words: words.value.clone(), ignore_case: *ignore_case }
+            mask::Finds::Words { words: Rc::clone(words.value.texts()), ignore_case: *ignore_case }
         }
     };
     let context = detector.context.iter().map(|phrase| phrase.value.clone()).collect();
@@ -37,14 +39,14 @@ fn problem(detectors: &[Detector], fault: &OwnFault) -> Problem {
         (Part::NotAfter, Finds::Pattern { not_after: Some(class), .. }) => class.place.clone(),
         (Part::NotBefore, Finds::Pattern { not_before: Some(class), .. }) => class.place.clone(),
         (Part::Words, Finds::Words { words, .. }) => words.place.clone(),
-        (Part::Word(at), Finds::Words { words, .. }) => {
-            Place { key: format!("{}[{at}]", words.place.key), ..words.place.clone() }
-        }
+        (Part::Word(at), Finds::Words { words, .. }) => words.value.place(at, &words.place),
         (Part::Context(at), _) => detector.context.get(at).map_or(name, |phrase| &phrase.place).clone(),
         _ => name.clone(),
     };
     let value = match (fault.part, &detector.finds) {
-        (Part::Word(at), Finds::Words { words, .. }) => words.value.get(at).filter(|word| word.len() <= 64),
+        (Part::Word(at), Finds::Words { words, .. }) => {
+            words.value.texts().get(at).filter(|word| word.len() <= 64)
+        }
         _ => None,
     };
     let why =

@@ -5,7 +5,9 @@ use std::rc::Rc;
 
 use super::detectors;
 use super::masks::Masking;
+use super::plans::Plans;
 use super::recogniser::Recogniser;
+use super::route::Routes;
 use crate::config::Problem;
 use crate::config::set::{
     self, Bundle, Connection, Effect, Expose, JwksSource, Located, Mode, Place, Protocol, Template,
@@ -36,6 +38,8 @@ pub struct Guard {
     pub digest: String,
     /// Connections in order.
     pub lanes: Vec<Rc<Lane>>,
+    /// Which of them a request is on.
+    pub routes: Routes,
     /// The entities that are known, by name.
     pub catalogue: Catalogue,
     /// Every entity that a condition may ask for in a prompt.
@@ -133,9 +137,10 @@ impl Guard {
         let number = |name: &str| catalogue.number(name);
         let compiled = |written| Recogniser::compile(written, &number, env, &mut problems).map(Rc::new);
         let recognisers: Vec<Rc<Recogniser>> = set.recognisers.iter().filter_map(compiled).collect();
+        let plans = Plans::new(&catalogue);
         let mut policies = BTreeMap::new();
         for policy in &set.policies {
-            let compiled = compile_policy(policy, bundle, &catalogue, &recognisers, env, &mut problems);
+            let compiled = compile_policy(policy, bundle, &plans, &recognisers, env, &mut problems);
             if let Some(compiled) = compiled {
                 policies.insert(policy.name.value.clone(), Rc::new(compiled));
             }
@@ -146,7 +151,7 @@ impl Guard {
         let lanes = set
             .connections
             .iter()
-            .filter_map(|connection| compile_lane(connection, set, &policies, &catalogue, env, &mut problems))
+            .filter_map(|connection| compile_lane(connection, set, &policies, &plans, env, &mut problems))
             .map(Rc::new)
             .collect();
         if !problems.is_empty() {
@@ -159,7 +164,8 @@ impl Guard {
             revision: bundle.revision.clone(),
             digest: bundle.digest.clone(),
             lanes,
-            everything: Plan::new(&catalogue, asked_of_prompts(set, &catalogue), Vec::new()),
+            routes: Routes::new(&set.connections),
+            everything: plans.get(asked_of_prompts(set, &catalogue), Vec::new()),
             catalogue,
         })
     }
@@ -221,7 +227,7 @@ fn recogniser_of(
 fn compile_policy(
     policy: &set::Policy,
     bundle: &Bundle,
-    catalogue: &Catalogue,
+    plans: &Plans<'_>,
     recognisers: &[Rc<Recogniser>],
     env: Option<&Env<'_>>,
     problems: &mut Vec<Problem>,
@@ -231,10 +237,9 @@ fn compile_policy(
     let allow =
         condition_problem(&policy.allow, Condition::compile(&policy.allow.value, Phase::Body), problems);
     let compiled: Vec<Rule> = policy.rules.iter().filter_map(|rule| compile_rule(rule, problems)).collect();
-    let prompt =
-        policy.mask_prompt.as_ref().and_then(|mask| Masking::compile(mask, catalogue, env, problems));
+    let prompt = policy.mask_prompt.as_ref().and_then(|mask| Masking::compile(mask, plans, env, problems));
     let response =
-        policy.mask_response.as_ref().and_then(|mask| Masking::compile(mask, catalogue, env, problems));
+        policy.mask_response.as_ref().and_then(|mask| Masking::compile(mask, plans, env, problems));
     let entities = response.as_ref().map_or(Entities::NONE, Masking::entities);
     let recogniser = recogniser_of(policy, entities, recognisers, problems);
     if problems.len() > before {
@@ -355,7 +360,7 @@ fn compile_lane(
     connection: &Connection,
     set: &set::PolicySet,
     policies: &BTreeMap<String, Rc<Policy>>,
-    catalogue: &Catalogue,
+    plans: &Plans<'_>,
     env: Option<&Env<'_>>,
     problems: &mut Vec<Problem>,
 ) -> Option<Lane> {
@@ -406,9 +411,9 @@ fn compile_lane(
         answers,
         token_headers: token_headers(connection, api),
         credential,
-        plan: Plan::new(catalogue, entities, secrets.clone()),
-        watch: Plan::new(catalogue, entities, Vec::new()),
-        cover: Plan::new(catalogue, Entities::NONE, secrets),
+        plan: plans.get(entities, secrets.clone()),
+        watch: plans.get(entities, Vec::new()),
+        cover: plans.get(Entities::NONE, secrets),
         masks_entities: response.is_some_and(Masking::alters),
         policy,
         connection: connection.clone(),

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::guard::{Env, fill};
+use super::plans::Plans;
 use crate::config::Problem;
 use crate::config::set::{self, Located, Scope, ScopePart};
 use crate::identity::Identity;
@@ -35,13 +36,13 @@ enum Cast {
 
 impl Masking {
     /// Compiles a mask; `env` as for [`super::guard::Guard::compile`].
-    pub fn compile(
+    pub(super) fn compile(
         mask: &set::Mask,
-        catalogue: &Catalogue,
+        plans: &Plans<'_>,
         env: Option<&Env<'_>>,
         problems: &mut Vec<Problem>,
     ) -> Option<Self> {
-        let before = problems.len();
+        let (before, catalogue) = (problems.len(), plans.catalogue());
         let entities = resolve(&mask.entities, catalogue, problems);
         let all = cast(&mask.operator, env, problems);
         let mut sets: Vec<(&Located<String>, Entities, Option<Cast>)> = Vec::new();
@@ -60,7 +61,7 @@ impl Masking {
             return None;
         }
         let some = sets.into_iter().filter_map(|(_, chosen, cast)| Some((chosen, cast?))).collect();
-        let plan = Plan::new(catalogue, entities, Vec::new());
+        let plan = plans.get(entities, Vec::new());
         let mut masking = Self { plan, restore: mask.restore, entities, all: all?, some, same: None };
         let fixed = masking.casts().all(|cast| cast.is_fixed());
         masking.same = if fixed { masking.cast(None).ok().map(Rc::new) } else { None };

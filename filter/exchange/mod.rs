@@ -34,6 +34,7 @@ mod ledger;
 pub mod masks;
 pub mod metrics;
 pub mod path;
+mod plans;
 mod prompt;
 mod recogniser;
 mod recognition;

@@ -10,7 +10,7 @@ use super::head::{self, Head};
 use super::inquiry::Inquiry;
 use super::refusal::{Code, Refusal};
 use super::worker::Refusal as IdentityRefusal;
-use super::{Exchange, Stage, answer, metrics, path, route};
+use super::{Exchange, Stage, answer, metrics, path};
 use crate::config::set::{Kind, Mode, Protocol, Unmatched};
 use crate::host::{Flow, Host, Side};
 use crate::identity::bearer::{self, BearerError};
@@ -146,9 +146,8 @@ impl Exchange {
         let canonical = path::canonical(self.inquiry.head.path_part()).map(std::borrow::Cow::into_owned);
         self.inquiry.path = canonical.clone().unwrap_or_else(|_| self.inquiry.head.path_part().to_owned());
         let guard = Rc::clone(&self.worker.guard);
-        self.lane =
-            route::choose(&guard.lanes, |lane| &lane.connection, &self.inquiry.head, &self.inquiry.path)
-                .map(Rc::clone);
+        let chosen = guard.routes.choose(&self.inquiry.head, &self.inquiry.path);
+        self.lane = chosen.and_then(|at| guard.lanes.get(at)).map(Rc::clone);
         if let Err(error) = canonical {
             self.object(Refusal::new(Code::InvalidRequest, error.to_string()).because("path"))?;
         }

@@ -11,6 +11,7 @@ use super::grammar::{self, Bytes, Limits, MOST_PATTERNS, Mark, NearSets, Row, Si
 use super::lexicon::{LONGEST_WORD, Lexicon, MOST_WORDS, SHORTEST_WORD};
 use super::tables::{BUCKETS, CELLS, Detector, ENTITIES, Finder, Group, SETS};
 use super::text::Entity;
+use crate::texts::Texts;
 
 /// Patterns of one set.
 const MOST_OWN_PATTERNS: usize = 128;
@@ -72,7 +73,7 @@ pub enum Finds {
     /// One of some words.
     Words {
         /// The words.
-        words: Vec<String>,
+        words: Rc<Texts>,
         /// Whether the case of ASCII letters does not matter.
         ignore_case: bool,
     },
@@ -187,7 +188,7 @@ impl Compiler {
         u16::try_from(at).map(Entity).map_err(|_| "is one entity too many".into())
     }
 
-    fn lexicon(&mut self, words: &[String], ignore_case: bool, finder: Finder) -> Result<Lexicon, Why> {
+    fn lexicon(&mut self, words: &Texts, ignore_case: bool, finder: Finder) -> Result<Lexicon, Why> {
         if self.own.lexicons.len() >= MOST_LEXICONS {
             let why =
                 format!("is one list of words too many: at most {MOST_LEXICONS}; join those of one entity");
@@ -206,7 +207,8 @@ impl Compiler {
                 return Err((Part::Word(at), "has white space at an end, or a control character".into()));
             }
         }
-        Ok(Lexicon::new(words.iter().map(String::as_bytes), ignore_case, finder))
+        Lexicon::new(words.iter().map(str::as_bytes), ignore_case, finder)
+            .map_err(|error| (Part::Words, format!("are too many together: {error}")))
     }
 
     /// Puts the patterns into as few groups as hold them.

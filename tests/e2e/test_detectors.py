@@ -113,3 +113,36 @@ def test_check_says_what_the_engine_does_not_hold(detector: dict[str, Any], told
     checked = cli("check", guard.write(bad), check=False)
     assert checked.returncode == 1
     assert told in checked.stdout + checked.stderr
+
+
+SYLLABLES = ["ka", "ber", "lin", "to", "mar", "sel", "vi", "no", "ra", "dun", "es", "the"]
+
+
+def customer(number: int) -> str:
+    """One of three million names, each another one."""
+    left, parts = number * 1_234_577 % 12**6, []
+    for _ in range(6):
+        left, part = divmod(left, 12)
+        parts.append(SYLLABLES[part])
+    return "".join(parts[:3]).title() + " " + "".join(parts[3:]).title()
+
+
+@pytest.fixture(scope="module")
+def directory(start_guard: StartGuard, idp: Idp) -> Guard:
+    names = [customer(number) for number in range(100_000)]
+    made = sets.chat(idp.issuer, detectors=[{"name": "CUSTOMER", "words": names, "ignore_case": True}])
+    sets.policy(made)["mask"] = {"response": {"entities": ["CUSTOMER", "EMAIL_ADDRESS"]}}
+    return start_guard(made)
+
+
+@pytest.mark.parametrize("number", [0, 1, 4_711, 50_000, 99_999])
+def test_a_dictionary_of_a_hundred_thousand_words_loads_and_masks(number: int, directory: Guard) -> None:
+    name, other = customer(number), customer(number + 100_000)
+    text = f"Of {name}, {name.upper()} and {name}s; {other} (a@b.co) is none"
+    masked = f"Of <CUSTOMER>, <CUSTOMER> and {name}s; {other} (<EMAIL_ADDRESS>) is none"
+    token = directory.token()
+    reply = ask(directory, token, json_answer(completion(text)))
+    assert reply.json()["choices"][0]["message"]["content"] == masked
+    directory.upstream.answer = stream(*[delta(character) for character in text], finish())
+    with directory.client(token) as client:
+        assert content(client.post(PATH, json=question(stream=True)).content) == masked

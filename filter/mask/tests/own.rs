@@ -1,4 +1,6 @@
 //! A policy set's own detectors: what they find, what is refused, and the law.
+use std::rc::Rc;
+
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
@@ -18,7 +20,7 @@ fn between(name: &str, not_after: &str, pattern: &str, not_before: &str) -> OwnD
 }
 
 fn words(name: &str, words: &[&str], ignore_case: bool, context: &[&str]) -> OwnDetector {
-    let words = words.iter().map(|&word| word.to_owned()).collect();
+    let words = Rc::new(words.iter().collect());
     detector(name, Finds::Words { words, ignore_case }, context)
 }
 

@@ -48,7 +48,7 @@ impl Reference {
             let entity = known.resolve(&detector.name).unwrap().iter().next().unwrap();
             let finder = match &detector.finds {
                 Finds::Words { words, ignore_case } => Finder::Words {
-                    words: words.clone(),
+                    words: words.iter().map(str::to_owned).collect(),
                     ignore_case: *ignore_case,
                     context: detector.context.clone(),
                 },

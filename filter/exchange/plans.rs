@@ -1,0 +1,36 @@
+//! What masks look for, prepared once for all connections and policies that look for the same.
+//!
+//! To prepare it takes a millisecond or more, and a hundred kilobytes: too much for each of 200 connections.
+
+use std::cell::RefCell;
+
+use crate::mask::{Catalogue, Entities, Plan};
+
+/// The plans of a set, while it is compiled.
+pub(super) struct Plans<'c> {
+    catalogue: &'c Catalogue,
+    made: RefCell<Vec<(Entities, Vec<Vec<u8>>, Plan)>>,
+}
+
+impl<'c> Plans<'c> {
+    pub fn new(catalogue: &'c Catalogue) -> Self {
+        Self { catalogue, made: RefCell::default() }
+    }
+
+    /// Who knows the entities.
+    pub fn catalogue(&self) -> &'c Catalogue {
+        self.catalogue
+    }
+
+    /// A plan that looks for these: see [`Plan::new`].
+    pub fn get(&self, entities: Entities, literals: Vec<Vec<u8>>) -> Plan {
+        let mut made = self.made.borrow_mut();
+        let same = made.iter().find(|(known, secrets, _)| *known == entities && *secrets == literals);
+        if let Some((.., plan)) = same {
+            return plan.clone();
+        }
+        let plan = Plan::new(self.catalogue, entities, literals.clone());
+        made.push((entities, literals, plan.clone()));
+        plan
+    }
+}
