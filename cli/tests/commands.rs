@@ -125,19 +125,19 @@ fn an_item_of_a_list_at_fault_is_told_with_its_own_line() {
     let list = |key: &str, items: &[&str]| format!("    {key}:\n      - {}\n", items.join("\n      - "));
     let set = |key: &str, items: &[&str]| format!("{SET}detectors:\n  - name: X\n{}", list(key, items));
     let told = refused(&[("set.yaml", &set("words", &["Bluebird", "n", "Nightjar"]))]);
-    assert!(told.contains("error: ./set.yaml:12:9: detectors[0].words[1]: `n` has 1 bytes"), "{told}");
+    assert!(told.contains("error: ./set.yaml:13:9: detectors[0].words[1]: `n` has 1 bytes"), "{told}");
     let told = refused(&[("set.yaml", &set("words", &["Bluebird", "Nightjar", "Bluebird", "'  '"]))]);
     assert!(
-        told.contains("error: ./set.yaml:13:9: detectors[0].words[2]: `Bluebird` stands in the list twice\n"),
+        told.contains("error: ./set.yaml:14:9: detectors[0].words[2]: `Bluebird` stands in the list twice\n"),
         "{told}"
     );
     assert!(
-        told.contains("error: ./set.yaml:14:9: detectors[0].words[3]: `  ` is an empty word\n"),
+        told.contains("error: ./set.yaml:15:9: detectors[0].words[3]: `  ` is an empty word\n"),
         "{told}"
     );
     let told = refused(&[("set.yaml", &set("words", &["Bluebird", "3", "Nightjar"]))]);
     assert!(
-        told.contains("error: ./set.yaml:12:9: detectors[0].words[1]: expected a word, found `3`\n"),
+        told.contains("error: ./set.yaml:13:9: detectors[0].words[1]: expected a word, found `3`\n"),
         "{told}"
     );
     let told = refused(&[("set.yaml", &format!("{SET}detectors: [a, b]\n"))]);
