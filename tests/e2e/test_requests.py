@@ -371,7 +371,7 @@ PATHS: list[tuple[str, set[int]]] = [
     ("/v1/Chat/Completions", {415}),
     ("/V1/chat/completions", {403, 404}),
     ("/v1/files", {415}),
-    ("/v1/responses", {415}),
+    ("/v1/responses/resp_1", {415}),
     ("/v1/batches", {415}),
     ("/v1/threads/t/messages", {415}),
     ("/v1/images/generations", {415}),

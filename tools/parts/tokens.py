@@ -20,7 +20,7 @@ def _encode(part: Json) -> str:
 
 
 def claims(
-    issuer: str, *, audience: Any = "rag", subject: str = "alice", ttl: float = 600, **more: Any
+    issuer: str, *, audience: Any = "rag", subject: str = "alice", ttl: float = 3600, **more: Any
 ) -> dict[str, Any]:
     """The payload of a good token; `more` adds claims, and takes one away where it is None."""
     now = int(time.time())

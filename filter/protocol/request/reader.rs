@@ -76,7 +76,12 @@ pub(super) fn read(
     let (way, keys) = (Vec::new(), Keys::new(body));
     let mut reader = Reader { model, body, at: 0, way, keys, named: false, kind: None, fault: None, visit };
     reader.space();
-    reader.value(request.root(model), Role::Other)?;
+    let root = request.root(model);
+    // Elsewhere `null` is what is not there; a body that is not there asks for nothing that could be judged.
+    if reader.peek() == Some(b'n') && root.string == OnString::Refused {
+        reader.fault(root.expected());
+    }
+    reader.value(root, Role::Other)?;
     reader.space();
     if reader.at < body.len() {
         return Err(reader.malformed("something behind the document"));

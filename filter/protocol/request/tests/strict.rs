@@ -2,9 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::super::table::{ANY, Request, request};
+use super::super::table::{ANY, OnString, Request, request};
 use super::super::{RequestError, RequestView};
 use super::reference::{self, Wrong};
+use super::tables::requests;
 
 static EVERYTHING: Request = request(&ANY);
 
@@ -143,4 +144,17 @@ proptest! {
     fn the_same_of_any_bytes(body in prop::collection::vec(prop::sample::select(b"{}[]:,\"\\ua01.eE+-tfn \n\xc3\xa9\x01".to_vec()), 0..24)) {
         prop_assert_eq!(wrong(&body), reference::parse(&body).err());
     }
+}
+
+#[test]
+fn a_body_that_is_null_asks_for_nothing_and_is_refused() {
+    let mut refused = 0;
+    for (name, request) in requests() {
+        let read = RequestView::read(request, "some-model", b" null ");
+        if request.root("some-model").string == OnString::Refused {
+            assert!(matches!(read, Err(RequestError::Schema { .. })), "{name}: {read:?}");
+            refused += 1;
+        }
+    }
+    assert!(refused > 10, "{refused}");
 }
