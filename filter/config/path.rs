@@ -76,7 +76,8 @@ impl fmt::Debug for Path {
 
 impl PartialEq<&str> for Path {
     fn eq(&self, written: &&str) -> bool {
-        self.to_string() == *written
+        let own = self.to_string();
+        own.as_str() == *written
     }
 }
 

@@ -6,10 +6,13 @@ use std::cell::RefCell;
 
 use crate::mask::{Catalogue, Entities, Plan};
 
+/// A plan, and what it was asked to look for: entities and literals.
+type Made = (Entities, Vec<Vec<u8>>, Plan);
+
 /// The plans of a set, while it is compiled.
 pub(super) struct Plans<'c> {
     catalogue: &'c Catalogue,
-    made: RefCell<Vec<(Entities, Vec<Vec<u8>>, Plan)>>,
+    made: RefCell<Vec<Made>>,
 }
 
 impl<'c> Plans<'c> {
