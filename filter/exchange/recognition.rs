@@ -105,7 +105,7 @@ impl Exchange {
         } else if end {
             self.ask(host, size)
         } else {
-            self.answer.reading = Reading::Gathering(size);
+            (self.answer.reading, self.answer.waits) = (Reading::Gathering(size), true);
             Ok(Flow::Pause)
         };
         outcome.unwrap_or_else(|refusal| {

@@ -45,6 +45,8 @@ pub(super) struct Answer {
     act: Act,
     /// Reads the answer; `None`: it cannot be read, and passes.
     pub(super) rewriter: Option<Box<ResponseRewriter<Restoring>>>,
+    /// Whether bytes of it wait in the proxy's buffer, through which they will go.
+    pub(super) waits: bool,
     /// What it gave of an answer that goes out whole or not at all.
     pub(super) whole: Option<Vec<u8>>,
     /// Covers the credential where nothing else is changed.
@@ -260,6 +262,7 @@ impl Exchange {
             Act::Rewrite => {
                 let short_text = self.answer.kind == Some(BodyKind::Text) && self.answer.sent == 0;
                 if short_text && !end && size <= WHOLE_TEXT {
+                    self.answer.waits = true;
                     return Flow::Pause;
                 }
                 self.rewrite(host, size, end)
@@ -298,8 +301,8 @@ impl Exchange {
     pub(super) fn rewrite(&mut self, host: &dyn Host, size: usize, end: bool) -> Flow {
         let body = host.body(Side::Response, size);
         let mut out = Vec::with_capacity(body.len().saturating_add(64));
-        // What was held before goes through the proxy's buffer, and no more may than that takes (see `blocked`).
-        let was_held = self.answer.kind == Some(BodyKind::Text) && self.answer.sent == 0;
+        // What waited there goes through the proxy's buffer, and no more may than that takes (see `blocked`).
+        let waited = std::mem::take(&mut self.answer.waits);
         let outcome = match &mut self.answer.rewriter {
             Some(rewriter) => {
                 let outcome = rewriter.push(&body, end, &mut out);
@@ -311,7 +314,7 @@ impl Exchange {
         if let Err(error) = outcome {
             self.cut(host, &error, &mut out);
         }
-        if was_held && out.len() > blocked::MOST {
+        if waited && out.len() > blocked::MOST {
             out.clear();
             self.answer.cut("upstream_size".to_owned());
             host.count(&metrics::error("upstream_unreadable"), 1);

@@ -249,8 +249,22 @@ fn a_held_text_that_grows_beyond_the_proxys_buffer_is_broken_off_before_it_is_pu
     body.extend(crc32fast::hash(&text).to_le_bytes());
     body.extend(u32::try_from(text.len()).unwrap().to_le_bytes());
     assert!(body.len() < 64 << 10, "held while it comes");
+    *rig.host.response_body.borrow_mut() = body[..100].to_vec();
+    assert_eq!(exchange.response_body(&rig.host, 100, false), Flow::Pause);
     *rig.host.response_body.borrow_mut() = body.clone();
     exchange.response_body(&rig.host, body.len(), true);
     assert!(rig.host.response_body.borrow().is_empty());
     assert_eq!(rig.host.resets.get(), 1);
+}
+
+#[test]
+fn a_large_text_that_comes_in_one_piece_never_was_in_the_proxys_buffer_and_goes_out() {
+    let rig = Rig::new();
+    let mut exchange = rig.allowed();
+    rig.answer(&mut exchange, "200", &[("content-type", "text/plain")]);
+    let text = vec![b'a'; 2 << 20];
+    *rig.host.response_body.borrow_mut() = text.clone();
+    assert_eq!(exchange.response_body(&rig.host, text.len(), true), Flow::Continue);
+    assert_eq!(*rig.host.response_body.borrow(), text);
+    assert_eq!(rig.host.resets.get(), 0);
 }
