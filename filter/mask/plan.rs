@@ -155,6 +155,10 @@ impl Masks for Plan {
         self.is_empty()
     }
 
+    fn is_reusable(&self) -> bool {
+        true
+    }
+
     fn masks_numbers(&self) -> bool {
         !(self.whole.groups.is_empty() && self.whole.lexicons.is_empty())
     }

@@ -55,6 +55,11 @@ pub trait Masks {
     fn finds_nothing(&self) -> bool {
         false
     }
+    /// Whether a masker is as new after its text's end, so that the next text of its kind may go to the same one. If not,
+    /// each text gets a masker of its own: some know their texts by the order in which they began.
+    fn is_reusable(&self) -> bool {
+        false
+    }
     /// Whether numbers may be masked. If not, bare numbers in tool arguments are given out as they come.
     fn masks_numbers(&self) -> bool {
         true

@@ -14,7 +14,7 @@ use super::Unreadable;
 use super::sse::MAX_EVENT;
 
 /// Room that is kept for the next frame, in bytes.
-const ROOM: usize = 16 << 10;
+const ROOM: usize = 1 << 10;
 
 /// Lengths and their sum.
 const PRELUDE: usize = 12;

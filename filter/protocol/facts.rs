@@ -1,5 +1,6 @@
 //! What an answer says of itself: its model, why it ended, what it cost.
 
+use super::bytes::same;
 use super::json::table::{Fact, Mark};
 
 /// Longest label that is remembered.
@@ -52,6 +53,18 @@ impl Facts {
     }
 }
 
+/// Whether a fact is a number that only counts: it says nothing of the document around it.
+pub(crate) fn is_count(fact: Fact) -> bool {
+    matches!(
+        fact,
+        Fact::PromptTokens
+            | Fact::CompletionTokens
+            | Fact::TotalTokens
+            | Fact::CachedTokens
+            | Fact::ReasoningTokens
+    )
+}
+
 /// Whether a reason says that something ended: some servers send an empty one with every event.
 pub(crate) fn is_end(reason: &[u8]) -> bool {
     !matches!(reason, b"" | b"null" | b"FINISH_REASON_UNSPECIFIED")
@@ -59,7 +72,7 @@ pub(crate) fn is_end(reason: &[u8]) -> bool {
 
 /// Remembers a label as it was written; labels with escapes are nobody's names.
 fn label(into: &mut String, value: &[u8]) {
-    if into.as_bytes() == value || value.len() > MAX_LABEL {
+    if same(into.as_bytes(), value) || value.len() > MAX_LABEL {
         return;
     }
     if let Ok(value) = std::str::from_utf8(value) {

@@ -10,7 +10,7 @@ use super::json::grammar::plain_len;
 use super::sse::MAX_EVENT;
 
 /// Room that is kept for the next item, in bytes.
-const ROOM: usize = 16 << 10;
+const ROOM: usize = 1 << 10;
 
 /// A piece of the stream.
 #[derive(Debug, PartialEq, Eq)]

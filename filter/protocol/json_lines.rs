@@ -10,7 +10,7 @@ use super::Unreadable;
 use super::sse::MAX_EVENT;
 
 /// Room that is kept for the next line, in bytes.
-const ROOM: usize = 16 << 10;
+const ROOM: usize = 1 << 10;
 
 /// Opens a record of a JSON text sequence.
 pub(super) const SEPARATOR: u8 = 0x1e;

@@ -9,6 +9,7 @@
 //! * after [`Unreadable`] nothing more goes out: of a stream, what went out before ends with a whole event.
 
 mod documents;
+mod events;
 mod frames;
 mod sniff;
 
@@ -20,10 +21,9 @@ use super::json::table::Table;
 use super::json::text::{End, Text};
 use super::json::whole::Whole;
 use super::json::{Edit, Tally};
-use super::sse::{Event, Frame, Framer, Lines, data_value, field_value};
-use super::stream::{Frames, Stream};
 use super::{Thinking, Unreadable, Usage};
 use documents::{Documents, Framing};
+use events::Events;
 
 /// What a response's bytes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,37 +61,6 @@ enum Body<M: Masks> {
     Text(Box<Text<M::Text>>),
     /// Unreadable: nothing more goes out.
     Broken(Unreadable),
-}
-
-struct Events<M: Masks> {
-    framer: Framer,
-    stream: Stream<M>,
-    /// Whether events are of kinds, so that their names matter.
-    named: bool,
-    head: Head,
-    waiting: Vec<Vec<u8>>,
-    /// Data of an event that has it on several lines, and what becomes of it.
-    data: Vec<u8>,
-    edited: Vec<u8>,
-}
-
-/// The lines before an event's data that came last and needed no change, and the event's name in them.
-#[derive(Debug, Default)]
-struct Head {
-    lines: Vec<u8>,
-    name: Vec<u8>,
-}
-
-/// Server-sent events of our own.
-struct Sse;
-
-impl Frames for Sse {
-    fn event(&mut self, name: &[u8], document: &[u8], out: &mut Vec<u8>) {
-        if !name.is_empty() {
-            [b"event: ", name, b"\n"].iter().for_each(|part| out.extend_from_slice(part));
-        }
-        [b"data: ", document, b"\n\n"].iter().for_each(|part| out.extend_from_slice(part));
-    }
 }
 
 /// The counts of an answer and the facts it stated.
@@ -136,15 +105,7 @@ impl<M: Masks> ResponseRewriter<M> {
         }
         match kind {
             BodyKind::Text => Body::Text(Box::new(Text::bare(masks.begin()))),
-            BodyKind::EventStream => Body::Events(Box::new(Events {
-                framer: Framer::default(),
-                stream: Stream::new(table),
-                named: !table.event.kinds.is_empty(),
-                head: Head::default(),
-                waiting: Vec::new(),
-                data: Vec::new(),
-                edited: Vec::new(),
-            })),
+            BodyKind::EventStream => Body::Events(Box::new(Events::new(table))),
             _ => Body::Json(Box::new(Whole::new(table.root))),
         }
     }
@@ -166,6 +127,28 @@ impl<M: Masks> ResponseRewriter<M> {
         self
     }
 
+    #[cfg(test)]
+    fn watched(&mut self) -> Option<&mut super::stream::Watched> {
+        match &mut self.body {
+            Body::Events(events) => Some(events.stream().watched()),
+            Body::Documents(documents) => Some(documents.stream().watched()),
+            _ => None,
+        }
+    }
+
+    /// For tests: walks every event.
+    #[cfg(test)]
+    fn unlike(mut self) -> Self {
+        self.watched().unwrap().off = true;
+        self
+    }
+
+    /// For tests: how many events were known by their likeness.
+    #[cfg(test)]
+    fn alike(&mut self) -> usize {
+        self.watched().unwrap().known
+    }
+
     fn configure(&mut self) {
         let walk = match &mut self.body {
             Body::Json(whole) => {
@@ -173,8 +156,8 @@ impl<M: Masks> ResponseRewriter<M> {
                 whole.walk()
             }
             Body::Events(events) => {
-                events.stream.set_thinking(self.thinking);
-                events.stream.walk()
+                events.stream().set_thinking(self.thinking);
+                events.stream().walk()
             }
             Body::Documents(documents) => {
                 documents.stream().set_thinking(self.thinking);
@@ -286,7 +269,7 @@ impl<M: Masks> ResponseRewriter<M> {
         let packed = self.decoder.as_ref().is_some_and(|decoder| !decoder.is_whole());
         let held = match &self.body {
             Body::Json(whole) => whole.held(),
-            Body::Events(events) => events.framer.held().saturating_add(events.stream.held()),
+            Body::Events(events) => events.held(),
             Body::Documents(documents) => documents.held(),
             Body::Text(text) => text.held(),
             Body::Broken(_) => 0,
@@ -336,223 +319,9 @@ impl<M: Masks> ResponseRewriter<M> {
     }
 }
 
-impl<M: Masks> Events<M> {
-    fn push(
-        &mut self,
-        bytes: &[u8],
-        end: bool,
-        masks: &M,
-        ledger: &mut Ledger,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Unreadable> {
-        let Self { framer, stream, named, head, waiting, data, edited } = self;
-        let named = *named;
-        let mut writer =
-            Writer { stream, named, head, waiting, data, edited, masks, ledger, out, last: false };
-        framer.push(bytes, |frame| writer.frame(frame))?;
-        if end {
-            writer.last = true;
-            framer.finish(|frame| writer.frame(frame))?;
-            writer.whole_or_nothing(|writer| {
-                let Ledger { tally, .. } = writer.ledger;
-                writer.stream.flush(&mut Sse, &mut Edit::new(masks, writer.out, tally));
-                writer.release()
-            })?;
-        }
-        Ok(())
-    }
-}
-
 /// Whether nothing was found so far with which the answer must end.
 fn unblocked(tally: &Tally) -> Result<(), Unreadable> {
     tally.blocked().map_or(Ok(()), |entity| Err(Unreadable::Blocked { entity }))
-}
-
-struct Writer<'a, M: Masks> {
-    stream: &'a mut Stream<M>,
-    named: bool,
-    head: &'a mut Head,
-    /// Events that speak of text which is held.
-    waiting: &'a mut Vec<Vec<u8>>,
-    data: &'a mut Vec<u8>,
-    edited: &'a mut Vec<u8>,
-    masks: &'a M,
-    ledger: &'a mut Ledger,
-    out: &'a mut Vec<u8>,
-    /// The stream ends with this frame.
-    last: bool,
-}
-
-impl<M: Masks> Writer<'_, M> {
-    fn frame(&mut self, frame: Frame<'_>) -> Result<(), Unreadable> {
-        self.whole_or_nothing(|writer| match frame {
-            Frame::Pass(bytes) => {
-                writer.lines(bytes);
-                Ok(())
-            }
-            Frame::Event(event) => writer.event(&event),
-        })
-    }
-
-    /// Writes what it is told to, or where that cannot be done to its end nothing: half an event would swallow the one
-    /// that ends the stream.
-    fn whole_or_nothing(
-        &mut self,
-        write: impl FnOnce(&mut Self) -> Result<(), Unreadable>,
-    ) -> Result<(), Unreadable> {
-        let before = self.out.len();
-        let result = write(self).and_then(|()| unblocked(&self.ledger.tally));
-        if result.is_err() {
-            self.out.truncate(before);
-        }
-        result
-    }
-
-    fn event(&mut self, event: &Event<'_>) -> Result<(), Unreadable> {
-        if let Some((head, data, tail)) = event.single() {
-            if is_control(data) {
-                return self.control(data, event);
-            }
-            let known = head == self.head.lines && is_blank(tail);
-            let mut name = if known { None } else { Some(self.name(event)?) };
-            self.read(name, data)?;
-            if self.stream.waits(data) && self.waiting.len() < MAX_WAITING {
-                self.stream.reorder();
-                self.waiting.push(event.raw.to_vec());
-                return Ok(());
-            }
-            self.before();
-            if !self.waiting.is_empty() && self.stream.ends_any() {
-                self.release()?;
-                name = Some(self.name(event)?);
-                self.read(name, data)?;
-            }
-            match name {
-                None => self.out.extend_from_slice(head),
-                Some(name) => self.head(head, name),
-            }
-            let Ledger { tally, .. } = self.ledger;
-            self.stream.edit(data, self.last, &mut Edit::new(self.masks, self.out, tally))?;
-            self.lines(tail);
-            return if self.waiting.is_empty() { Ok(()) } else { self.release() };
-        }
-        let mut data = std::mem::take(self.data);
-        data.clear();
-        event.data(&mut data);
-        let result = self.many(&data, event);
-        *self.data = data;
-        result
-    }
-
-    /// An event whose data is on several lines, or that has none.
-    fn many(&mut self, data: &[u8], event: &Event<'_>) -> Result<(), Unreadable> {
-        if is_control(data) {
-            return self.control(data, event);
-        }
-        let name = self.name(event)?;
-        self.read(Some(name), data)?;
-        self.before();
-        self.edited.clear();
-        let Ledger { tally, .. } = self.ledger;
-        self.stream.edit(data, self.last, &mut Edit::new(self.masks, self.edited, tally))?;
-        let mut written = Vec::new();
-        event.write(self.edited, self.edited == data, &mut written);
-        self.lines(&written);
-        Ok(())
-    }
-
-    /// Writes lines that are not data. Clients do not read comments and unknown fields, but who looks at the wire does:
-    /// each is a text of its own.
-    fn lines(&mut self, lines: &[u8]) {
-        for (whole, line) in Lines(lines) {
-            if line.is_empty() || data_value(line).is_some() {
-                self.out.extend_from_slice(whole);
-                continue;
-            }
-            let Ledger { tally, .. } = self.ledger;
-            let mut text = Text::bare(self.masks.begin());
-            text.push(line, End::Text, &mut Edit::new(self.masks, self.out, tally));
-            self.out.extend_from_slice(whole.get(line.len()..).unwrap_or_default());
-        }
-    }
-
-    /// Writes the lines before the data, and remembers them if they went out as they are.
-    fn head(&mut self, head: &[u8], name: &[u8]) {
-        let from = self.out.len();
-        self.lines(head);
-        self.head.lines.clear();
-        self.head.name.clear();
-        if head.len() <= MAX_HEAD && self.out.get(from..) == Some(head) {
-            self.head.lines.extend_from_slice(head);
-            self.head.name.extend_from_slice(name);
-        }
-    }
-
-    /// The name of an event, where names matter: it stands in one of its lines.
-    fn name<'e>(&self, event: &Event<'e>) -> Result<&'e [u8], Unreadable> {
-        if !self.named {
-            return Ok(&[]);
-        }
-        let mut names = Lines(event.raw).filter_map(|(_, line)| field_value(line, b"event"));
-        match (names.next(), names.next()) {
-            (_, Some(_)) => Err(Unreadable::TwoNames),
-            (None | Some(b"message"), None) => Ok(&[]),
-            (Some(name), None) => Ok(name),
-        }
-    }
-
-    /// Reads an event. `name`: none if it is that of the last event's head.
-    fn read(&mut self, name: Option<&[u8]>, data: &[u8]) -> Result<(), Unreadable> {
-        std::str::from_utf8(data).map_err(|_| Unreadable::Utf8)?;
-        let name = name.unwrap_or(&self.head.name);
-        self.stream.read(name, data, &mut self.ledger.facts)
-    }
-
-    /// Writes the events that waited, as far as the text that they speak of is out by now.
-    fn release(&mut self) -> Result<(), Unreadable> {
-        // Each of them either goes out, or waits again and then so do those behind it.
-        for raw in std::mem::take(self.waiting) {
-            if !self.waiting.is_empty() {
-                self.waiting.push(raw);
-                continue;
-            }
-            Framer::default().push(&raw, |frame| self.frame(frame))?;
-        }
-        Ok(())
-    }
-
-    /// Writes what must come before the event that was read.
-    fn before(&mut self) {
-        let mut edit = Edit::new(self.masks, self.out, &mut self.ledger.tally);
-        self.stream.before(self.last, &mut Sse, &mut edit);
-    }
-
-    /// An event without a document: the one that ends the stream, or one that says nothing.
-    fn control(&mut self, data: &[u8], event: &Event<'_>) -> Result<(), Unreadable> {
-        if !data.trim_ascii().is_empty() {
-            let tally: &mut Tally = &mut self.ledger.tally;
-            self.stream.flush(&mut Sse, &mut Edit::new(self.masks, self.out, tally));
-            self.release()?;
-        }
-        self.lines(event.raw);
-        Ok(())
-    }
-}
-
-/// Most events that wait.
-const MAX_WAITING: usize = 16;
-
-/// Longest head that is remembered.
-const MAX_HEAD: usize = 1024;
-
-fn is_blank(tail: &[u8]) -> bool {
-    tail.iter().all(|byte| matches!(byte, b'\n' | b'\r'))
-}
-
-/// Whether data is `[DONE]`, or nothing.
-fn is_control(data: &[u8]) -> bool {
-    let data = data.trim_ascii();
-    data.is_empty() || data == b"[DONE]"
 }
 
 #[cfg(test)]

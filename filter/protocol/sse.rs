@@ -12,8 +12,8 @@ use super::Unreadable;
 /// Longest event that is read, in bytes.
 pub const MAX_EVENT: usize = 1 << 20;
 
-/// Room that is kept for the next event, in bytes.
-const ROOM: usize = 16 << 10;
+/// Room that is kept for the next event, in bytes: many streams wait at once.
+const ROOM: usize = 1 << 10;
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
@@ -149,6 +149,8 @@ struct Scan {
 pub struct Framer {
     /// The event under way, where it began in an earlier piece.
     buffer: Vec<u8>,
+    /// What is in the buffer was given out as a whole.
+    given: bool,
     scan: Scan,
     limit: usize,
     /// The last line ended in a CR that was the last byte that came: an LF still belongs to it.
@@ -163,39 +165,86 @@ impl Default for Framer {
     }
 }
 
+/// What is whole: so many bytes, and what they are.
+struct Found {
+    len: usize,
+    /// Nothing but lines that are not part of an event if it has none.
+    scan: Scan,
+}
+
+impl Found {
+    fn frame<'b>(&self, bytes: &'b [u8]) -> Frame<'b> {
+        let raw = bytes.get(..self.len).unwrap_or(bytes);
+        if self.scan.lines == 0 {
+            return Frame::Pass(raw);
+        }
+        Frame::Event(Event { raw, first: self.scan.first, data_lines: self.scan.data_lines })
+    }
+}
+
 impl Framer {
     /// A framer that refuses events of more than `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self { buffer: Vec::new(), scan: Scan::default(), limit, skip_lf: false, opening: true }
+        let scan = Scan::default();
+        Self { buffer: Vec::new(), given: false, scan, limit, skip_lf: false, opening: true }
     }
 
     /// Bytes of the event under way.
     pub fn held(&self) -> usize {
-        self.buffer.len()
+        if self.given { 0 } else { self.buffer.len() }
+    }
+
+    /// Whether an event begins with the next byte, whatever it is.
+    pub(super) fn is_between(&self) -> bool {
+        self.held() == 0 && self.scan.at == 0 && !self.skip_lf && !self.opening
+    }
+
+    /// Whether an event may be so long.
+    pub(super) fn takes(&self, len: usize) -> bool {
+        len <= self.limit
     }
 
     /// Takes the next piece, cut anywhere, and gives out what is whole.
     pub fn push(
         &mut self,
-        piece: &[u8],
+        mut piece: &[u8],
         mut each: impl FnMut(Frame<'_>) -> Result<(), Unreadable>,
     ) -> Result<(), Unreadable> {
+        while let Some((frame, taken)) = self.next(piece)? {
+            each(frame)?;
+            piece = piece.get(taken..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    /// Takes as much of a piece as makes the next frame whole; says how much that was. `None`: all of it was taken, and
+    /// nothing is whole.
+    pub(super) fn next<'b>(&'b mut self, piece: &'b [u8]) -> Result<Option<(Frame<'b>, usize)>, Unreadable> {
+        if std::mem::take(&mut self.given) {
+            self.buffer.clear();
+            self.buffer.shrink_to(ROOM);
+        }
+        if self.buffer.is_empty() {
+            let Some(found) = self.find(piece)? else {
+                self.buffer.extend_from_slice(piece);
+                return Ok(None);
+            };
+            return Ok(Some((found.frame(piece), found.len)));
+        }
         let mut buffer = std::mem::take(&mut self.buffer);
-        let result = if buffer.is_empty() {
-            let done = self.run(piece, &mut each)?;
-            buffer.extend_from_slice(piece.get(done..).unwrap_or_default());
-            Ok(())
-        } else {
-            buffer.extend_from_slice(piece);
-            let done = self.run(&buffer, &mut each)?;
-            buffer.drain(..done.min(buffer.len()));
-            Ok(())
-        };
-        if buffer.len() < ROOM {
-            buffer.shrink_to(ROOM);
+        let (mut rest, mut found) = (piece, None);
+        while found.is_none() && !rest.is_empty() {
+            // Line by line, so that nothing of the next event is copied.
+            let line = memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+            let line = line.saturating_add(end_len(rest.get(line..).unwrap_or_default()));
+            let (line, behind) = rest.split_at_checked(line).unwrap_or((rest, &[]));
+            buffer.extend_from_slice(line);
+            rest = behind;
+            found = self.find(&buffer)?;
         }
         self.buffer = buffer;
-        result
+        self.given = found.is_some();
+        Ok(found.map(|found| (found.frame(&self.buffer), piece.len().saturating_sub(rest.len()))))
     }
 
     /// Ends the stream: gives out an event that no blank line ended.
@@ -204,62 +253,44 @@ impl Framer {
         mut each: impl FnMut(Frame<'_>) -> Result<(), Unreadable>,
     ) -> Result<(), Unreadable> {
         let buffer = std::mem::take(&mut self.buffer);
-        if buffer.is_empty() {
+        if std::mem::take(&mut self.given) || buffer.is_empty() {
             return Ok(());
         }
         let line = self.scan.line;
         self.line(&buffer, line, buffer.len());
         let scan = std::mem::take(&mut self.scan);
-        if scan.lines == 0 {
-            return each(Frame::Pass(&buffer));
-        }
-        each(Frame::Event(Event { raw: &buffer, first: scan.first, data_lines: scan.data_lines }))
+        each(Found { len: buffer.len(), scan }.frame(&buffer))
     }
 
-    /// Gives out what is whole in `bytes`, which begins with the event under way; returns how much that was.
-    fn run(
-        &mut self,
-        bytes: &[u8],
-        each: &mut impl FnMut(Frame<'_>) -> Result<(), Unreadable>,
-    ) -> Result<usize, Unreadable> {
-        let mut start = 0usize;
-        loop {
-            let rest = bytes.get(start..).unwrap_or_default();
-            if self.skip_lf && rest.len() > self.scan.at {
-                self.skip_lf = false;
-                if rest.get(self.scan.at) == Some(&b'\n') {
-                    self.scan.at = self.scan.at.saturating_add(1);
-                    self.scan.line = self.scan.at;
-                    if self.scan.at == 1 {
-                        each(Frame::Pass(b"\n"))?;
-                        self.scan = Scan::default();
-                        start = start.saturating_add(1);
-                        continue;
-                    }
+    /// What is whole at the beginning of `bytes`, which begin with the event under way.
+    fn find(&mut self, bytes: &[u8]) -> Result<Option<Found>, Unreadable> {
+        if self.skip_lf && bytes.len() > self.scan.at {
+            self.skip_lf = false;
+            if bytes.get(self.scan.at) == Some(&b'\n') {
+                self.scan.at = self.scan.at.saturating_add(1);
+                self.scan.line = self.scan.at;
+                if self.scan.at == 1 {
+                    self.scan = Scan::default();
+                    return Ok(Some(Found { len: 1, scan: Scan::default() }));
                 }
             }
-            let unseen = rest.get(self.scan.at..).unwrap_or_default();
+        }
+        loop {
+            let unseen = bytes.get(self.scan.at..).unwrap_or_default();
             let Some(found) = memchr2(b'\n', b'\r', unseen) else {
-                self.scan.at = rest.len();
-                self.check(rest.len())?;
-                return Ok(start);
+                self.scan.at = bytes.len();
+                self.check(bytes.len())?;
+                return Ok(None);
             };
             let end = self.scan.at.saturating_add(found);
-            let tail = rest.get(end..).unwrap_or_default();
+            let tail = bytes.get(end..).unwrap_or_default();
             self.skip_lf = tail == b"\r";
             let after = end.saturating_add(end_len(tail));
-            let whole = rest.get(..after).unwrap_or(rest);
-            let blank = self.line(rest, self.scan.line, end);
+            let blank = self.line(bytes, self.scan.line, end);
             if blank || self.scan.lines == 0 {
                 let scan = std::mem::take(&mut self.scan);
-                self.check(whole.len())?;
-                each(if scan.lines == 0 {
-                    Frame::Pass(whole)
-                } else {
-                    Frame::Event(Event { raw: whole, first: scan.first, data_lines: scan.data_lines })
-                })?;
-                start = start.saturating_add(after);
-                continue;
+                self.check(after)?;
+                return Ok(Some(Found { len: after, scan }));
             }
             self.scan.at = after;
             self.scan.line = after;

@@ -8,11 +8,13 @@
 //! (which they are, whether they end) is known before its first byte is written, whatever the order of its keys.
 //!
 //! How events are cut from the bytes, and how one is written, is the framing's affair: it gives each event's document to
-//! [`Stream::read`], [`Stream::before`] and [`Stream::edit`], in this order, and [`Stream::flush`] at the end.
+//! [`Stream::read`], [`Stream::before`] and [`Stream::edit`], in this order, and [`Stream::flush`] at the end. An event
+//! that is like the one before ([`Stream::resembles`]) is written by [`Stream::edit_alike`] alone.
 
 mod count;
-mod last;
+mod edit;
 mod notes;
+mod shape;
 mod tail;
 
 use crate::mask::text::{Masks, TextMask};
@@ -20,15 +22,19 @@ use crate::mask::text::{Masks, TextMask};
 use super::facts::Facts;
 use super::json::nested::Nested;
 use super::json::spans::Spans;
-use super::json::table::{AXES, Field, Offset, Table};
+use super::json::spares::Spares;
+use super::json::table::{AXES, Field, Table};
 use super::json::text::{End, Text};
 use super::json::unescape::decoded;
 use super::json::walk::Walk;
-use super::json::{Edit, number};
+use super::json::{Edit, Raw};
 use super::{Thinking, Unreadable};
 use count::Count;
-use last::Last;
-use notes::{Edited, MAX_PIECES, Noter, Notes, Pattern, Site, Which, agrees};
+pub(crate) use edit::Splice;
+use notes::{Edited, MAX_PIECES, Noter, Notes, Pattern, Site, Which};
+use shape::Shape;
+#[cfg(test)]
+pub(crate) use shape::Watched;
 use tail::Carrier;
 
 /// Most texts that may be open at once.
@@ -68,9 +74,20 @@ enum Lane<T> {
 
 impl<T: TextMask> Lane<T> {
     fn push<M: Masks<Text = T>>(&mut self, raw: &[u8], end: End, edit: &mut Edit<'_, M>) {
+        if !self.edit(Raw::alone(raw), end, edit) {
+            edit.out.extend_from_slice(raw);
+        }
+    }
+
+    /// False: the piece stays, and is not written.
+    fn edit<M: Masks<Text = T>>(&mut self, raw: Raw<'_>, end: End, edit: &mut Edit<'_, M>) -> bool {
         match self {
-            Self::Text(text) => text.push(raw, end, edit),
-            Self::Json(nested) => nested.push(raw, end, edit),
+            Self::Text(text) => text.edit(raw, end, edit),
+            Self::Json(nested) => {
+                edit.out.extend_from_slice(raw.before);
+                nested.push(raw.bytes, end, edit);
+                true
+            }
         }
     }
 
@@ -105,8 +122,8 @@ pub(crate) struct Stream<M: Masks> {
     notes: Notes,
     thinking: Thinking,
     channels: Vec<Channel<M::Text>>,
-    spare: Option<Text<M::Text>>,
-    last: Last,
+    spares: Spares<M>,
+    shape: Shape,
     /// The name and the kind of the event read last.
     name: Vec<u8>,
     kind: Vec<u8>,
@@ -131,8 +148,8 @@ impl<M: Masks> Stream<M> {
             notes: Notes::default(),
             thinking: Thinking::default(),
             channels: Vec::new(),
-            spare: None,
-            last: Last::default(),
+            spares: Spares::default(),
+            shape: Shape::default(),
             name: Vec::new(),
             kind: Vec::new(),
             ended: Vec::new(),
@@ -161,11 +178,7 @@ impl<M: Masks> Stream<M> {
     /// Reads an event's document; [`Self::before`] and [`Self::edit`] then write it. `name` is what the framing calls
     /// the event, and empty where it does not.
     pub(crate) fn read(&mut self, name: &[u8], data: &[u8], facts: &mut Facts) -> Result<(), Unreadable> {
-        if name == self.name && self.last.resembles(data, &mut self.notes.sites) {
-            self.last.remember(data, &self.notes.sites);
-            return Ok(());
-        }
-        self.last.forget();
+        self.shape.forget();
         self.walk_through(name, data, facts)?;
         self.check_name(name, data)?;
         if self.walk.is_late() {
@@ -176,7 +189,6 @@ impl<M: Masks> Stream<M> {
         }
         self.notes.finish();
         self.remember_envelope(data);
-        self.last.remember(data, &self.notes.sites);
         Ok(())
     }
 
@@ -244,68 +256,6 @@ impl<M: Masks> Stream<M> {
         }
     }
 
-    /// Writes the document read last. `last`: the stream ends with it.
-    pub(crate) fn edit(&mut self, data: &[u8], last: bool, edit: &mut Edit<'_, M>) -> Result<(), Unreadable> {
-        let mut given = 0usize;
-        let sites = std::mem::take(&mut self.notes.sites);
-        let mut result = Ok(());
-        for (position, site) in sites.iter().enumerate() {
-            edit.out.extend_from_slice(data.get(given..site.from).unwrap_or_default());
-            given = site.to;
-            let raw = data.get(site.from..site.to).unwrap_or_default();
-            match site.site {
-                Site::Number => number(raw, edit),
-                Site::Label => label(raw, edit),
-                Site::Drop(with) => edit.out.extend_from_slice(with.as_bytes()),
-                Site::Text | Site::Key => self.whole(raw, edit),
-                Site::Thinking => match self.thinking {
-                    Thinking::Mask => self.whole(raw, edit),
-                    Thinking::Exempt => label(raw, edit),
-                    Thinking::Drop => {}
-                },
-                Site::Nested => Nested::new(edit.masks.begin()).push(raw, End::Text, edit),
-                Site::Offset { offset, at } => {
-                    let key = self.key(Which::Text(offset.field), self.notes.indexes(&at));
-                    self.offset(key, offset, raw, edit.out);
-                }
-                Site::Sequence => self.count.write(raw, edit.out),
-                Site::Signature { at } => self.signature(self.notes.indexes(&at), raw, edit),
-                Site::Piece { which, at } => {
-                    let key = self.key(which, self.notes.indexes(&at));
-                    let again = || {
-                        let mut later = sites.iter().skip(position.saturating_add(1));
-                        later.any(|later| self.site_key(later) == Some(key))
-                    };
-                    let end = if self.ends(key, last) && !again() { End::Text } else { End::String };
-                    result = self.piece(key, which, raw, end, edit);
-                }
-            }
-            if result.is_err() {
-                break;
-            }
-        }
-        edit.out.extend_from_slice(data.get(given..).unwrap_or_default());
-        let result = result.and_then(|()| self.carry(data, &sites, edit.masks));
-        self.notes.sites = sites;
-        result.and_then(|()| self.note_ends(last))
-    }
-
-    /// Remembers what ended with the event read last.
-    fn note_ends(&mut self, last: bool) -> Result<(), Unreadable> {
-        self.all_ended |= last;
-        for new in &self.notes.ends {
-            let covers = |known: &Pattern| known.iter().zip(new).all(|(a, b)| a.is_none() || a == b);
-            if self.ended.iter().any(covers) {
-                continue;
-            }
-            if self.ended.len() >= MAX_ENDS {
-                return Err(Unreadable::TooManyTexts { limit: MAX_ENDS });
-            }
-            self.ended.push(*new);
-        }
-        Ok(())
-    }
-
     fn key(&self, which: Which, at: Indexes) -> Key {
         let what = match which {
             Which::Text(field) | Which::Json(field) => u64::from(field.id),
@@ -334,109 +284,6 @@ impl<M: Masks> Stream<M> {
     /// Whether the event read last ends this text.
     fn ends(&self, key: Key, last: bool) -> bool {
         last || self.notes.ends(&key.at)
-    }
-
-    fn whole(&mut self, raw: &[u8], edit: &mut Edit<'_, M>) {
-        let mask = edit.masks.begin();
-        let mut text = match self.spare.take() {
-            Some(mut text) => {
-                text.restart(mask);
-                text
-            }
-            None => Text::new(mask),
-        };
-        text.push(raw, End::Text, edit);
-        self.spare = Some(text);
-    }
-
-    fn signature(&mut self, at: Indexes, raw: &[u8], edit: &mut Edit<'_, M>) {
-        let [first, ..] = at;
-        if self.thinking != Thinking::Drop && !self.changed.contains(&first) {
-            label(raw, edit);
-        }
-    }
-
-    fn piece(
-        &mut self,
-        key: Key,
-        which: Which,
-        raw: &[u8],
-        end: End,
-        edit: &mut Edit<'_, M>,
-    ) -> Result<(), Unreadable> {
-        if !is_thinking(which) {
-            return self.push(key, which, raw, end, edit);
-        }
-        if self.thinking == Thinking::Drop {
-            return Ok(());
-        }
-        let before = edit.tally.count();
-        let result = self.push(key, which, raw, end, edit);
-        let [first, ..] = key.at;
-        if edit.tally.count() != before && !self.changed.contains(&first) && self.changed.len() < MAX_ENDS {
-            self.changed.push(first);
-        }
-        result
-    }
-
-    fn push(
-        &mut self,
-        key: Key,
-        which: Which,
-        raw: &[u8],
-        end: End,
-        edit: &mut Edit<'_, M>,
-    ) -> Result<(), Unreadable> {
-        if edit.masks.finds_nothing() {
-            edit.tally.deliver(raw.len());
-            edit.out.extend_from_slice(raw);
-            return Ok(());
-        }
-        let open = self.channels.iter().position(|channel| channel.key == key);
-        if let Some(channel) = open.and_then(|at| self.channels.get_mut(at)) {
-            channel.lane.push(raw, end, edit);
-            if channel.own != self.own {
-                channel.own.clone_from(&self.own);
-            }
-            if let (Carrier::Field(field), Which::Text(last) | Which::Json(last)) =
-                (&mut channel.carrier, which)
-            {
-                *field = last;
-            }
-            if let (Some(at), End::Text) = (open, end) {
-                let channel = self.channels.swap_remove(at);
-                self.remember_spans(&channel);
-            }
-            return Ok(());
-        }
-        if raw.is_empty() {
-            return Ok(());
-        }
-        if self.all_ended || self.ended.iter().any(|pattern| agrees(pattern, &key.at)) {
-            return Err(Unreadable::TextAfterEnd);
-        }
-        if self.channels.len() >= MAX_TEXTS {
-            return Err(Unreadable::TooManyTexts { limit: MAX_TEXTS });
-        }
-        let exempt = self.thinking == Thinking::Exempt && is_thinking(which);
-        let mask = if exempt { edit.masks.begin_label() } else { Some(edit.masks.begin()) };
-        let Some(mask) = mask else {
-            edit.out.extend_from_slice(raw);
-            return Ok(());
-        };
-        let (lane, carrier) = match which {
-            Which::Json(field) => (Lane::Json(Nested::new(mask)), Carrier::of(field)),
-            Which::Text(field) => (Lane::Text(Text::new(mask).tracked()), Carrier::of(field)),
-            Which::Path(_) => (Lane::Text(Text::new(mask)), Carrier::none()),
-        };
-        let mut channel = Channel { key, carrier, own: self.own.clone(), lane };
-        channel.lane.push(raw, end, edit);
-        if end == End::Text {
-            self.remember_spans(&channel);
-        } else {
-            self.channels.push(channel);
-        }
-        Ok(())
     }
 
     /// Whether the event read last speaks of text that is held, so that it should wait.
@@ -471,20 +318,6 @@ impl<M: Masks> Stream<M> {
             self.spans.push((channel.key, spans.clone()));
         }
     }
-
-    /// Writes an offset into a text as the text went out.
-    fn offset(&self, key: Key, offset: &Offset, raw: &[u8], out: &mut Vec<u8>) {
-        let open = self.channels.iter().find(|channel| channel.key == key);
-        let open = open.and_then(|channel| channel.lane.spans());
-        let over = || self.spans.iter().find(|(over, _)| *over == key).map(|(_, spans)| spans);
-        let (Some(spans), Some(number)) = (open.or_else(over), parsed(raw)) else {
-            return out.extend_from_slice(raw);
-        };
-        match spans.map(number, offset.end, offset.unit) {
-            Some(same) if same == number => out.extend_from_slice(raw),
-            moved => out.extend_from_slice(moved.unwrap_or_default().to_string().as_bytes()),
-        }
-    }
 }
 
 fn parsed(raw: &[u8]) -> Option<u64> {
@@ -493,15 +326,6 @@ fn parsed(raw: &[u8]) -> Option<u64> {
 
 fn is_thinking(which: Which) -> bool {
     matches!(which, Which::Text(Field { thinking: true, .. }) | Which::Json(Field { thinking: true, .. }))
-}
-
-/// Writes a whole label.
-fn label<M: Masks>(raw: &[u8], edit: &mut Edit<'_, M>) {
-    // Nearly no label holds a secret, and asking costs less than a masker does.
-    match Some(raw).filter(|raw| edit.masks.may_hold(raw)).and_then(|_| edit.masks.begin_label()) {
-        Some(mask) => edit.label(&mut Text::new(mask), raw, End::Text),
-        None => edit.out.extend_from_slice(raw),
-    }
 }
 
 #[cfg(test)]

@@ -95,6 +95,10 @@ impl Masks for Restoring {
         self.names.is_empty() && self.plan.finds_nothing()
     }
 
+    fn is_reusable(&self) -> bool {
+        self.plan.is_reusable()
+    }
+
     fn masks_numbers(&self) -> bool {
         self.plan.masks_numbers()
     }

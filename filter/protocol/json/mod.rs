@@ -13,8 +13,10 @@ pub(crate) mod grammar;
 pub(crate) mod nested;
 pub(crate) mod number;
 pub mod paths;
+pub(crate) mod plain;
 pub(crate) mod queue;
 pub(crate) mod spans;
+pub(crate) mod spares;
 pub mod table;
 pub(crate) mod text;
 pub(crate) mod unescape;
@@ -22,6 +24,7 @@ pub(crate) mod walk;
 pub(crate) mod whole;
 
 use crate::mask::text::{Entity, Masks};
+use text::{End, Text};
 
 /// What was found and delivered.
 #[derive(Debug, Default, Clone)]
@@ -79,6 +82,38 @@ impl Tally {
     }
 }
 
+/// The raw bytes of a value, or of a part of one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Raw<'a> {
+    /// What stays before them and is not written yet: it is written with them, and only with them.
+    pub(crate) before: &'a [u8],
+    pub(crate) bytes: &'a [u8],
+    /// Whether they are known to hold no escape, nor to go on one.
+    pub(crate) plain: bool,
+}
+
+impl<'a> Raw<'a> {
+    /// Bytes with nothing before them.
+    pub(crate) fn alone(bytes: &'a [u8]) -> Self {
+        Self { before: &[], bytes, plain: false }
+    }
+
+    /// Leaves them out. False: there are none, and nothing is written.
+    pub(crate) fn drop(&self, out: &mut Vec<u8>) -> bool {
+        self.instead(b"", out)
+    }
+
+    /// Writes something else in their place, unless it is the same. False: it is, and nothing is written.
+    pub(crate) fn instead(&self, with: &[u8], out: &mut Vec<u8>) -> bool {
+        if with == self.bytes {
+            return false;
+        }
+        out.extend_from_slice(self.before);
+        out.extend_from_slice(with);
+        true
+    }
+}
+
 /// What an edit needs beside its text.
 pub(crate) struct Edit<'a, M> {
     pub(crate) masks: &'a M,
@@ -86,10 +121,26 @@ pub(crate) struct Edit<'a, M> {
     pub(crate) tally: &'a mut Tally,
 }
 
-/// Writes a number, or what stands in the place of one in which something is masked (see [`number::masked`]).
-pub(crate) fn number<M: Masks>(raw: &[u8], edit: &mut Edit<'_, M>) {
-    match number::masked(raw, edit.masks, edit.tally) {
-        Some(masked) => edit.out.extend_from_slice(&masked),
-        None => edit.out.extend_from_slice(raw),
+impl<'e, M> Edit<'e, M> {
+    /// The same edit with counts of its own place.
+    pub(crate) fn new(masks: &'e M, out: &'e mut Vec<u8>, tally: &'e mut Tally) -> Self {
+        Self { masks, out, tally }
+    }
+
+    /// Writes a piece of a label, as [`Text::edit`] does. What is found counts, what is kept is no text that was
+    /// delivered.
+    pub(crate) fn label(&mut self, label: &mut Text<M::Text>, piece: Raw<'_>, end: End) -> bool
+    where
+        M: Masks,
+    {
+        let mut aside = Tally::default();
+        let written = label.edit(piece, end, &mut Edit::new(self.masks, self.out, &mut aside));
+        for &(entity, count) in aside.found() {
+            (0..count).for_each(|_| self.tally.find(entity));
+        }
+        if let Some(entity) = aside.blocked() {
+            self.tally.blocked.get_or_insert(entity);
+        }
+        written
     }
 }

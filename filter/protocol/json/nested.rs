@@ -13,8 +13,9 @@ use crate::mask::text::{Masks, TextMask};
 
 use super::grammar::{Grammar, Scalar, Token};
 use super::queue::{Drain, Level, Queue};
+use super::spares::next_number;
 use super::text::{End, Windows};
-use super::unescape::{Step, Unescape};
+use super::unescape::{Step, Unescape, whole_escape};
 use super::{Edit, number};
 
 /// Longest number or word, with the spaces behind it, that is still read as one.
@@ -37,6 +38,8 @@ enum State {
 /// One document (or several) whose texts are masked by `T`.
 pub(crate) struct Nested<T> {
     mask: T,
+    /// For numbers, once there was one.
+    number: Option<T>,
     queue: Queue,
     /// Decoded text of the string, not given to the masker yet.
     fresh: Vec<u8>,
@@ -58,6 +61,7 @@ impl<T: TextMask> Nested<T> {
     pub(crate) fn new(mask: T) -> Self {
         Self {
             mask,
+            number: None,
             queue: Queue::default(),
             fresh: Vec::new(),
             state: State::Between,
@@ -99,12 +103,20 @@ impl<T: TextMask> Nested<T> {
     /// Takes the outer escapes off.
     fn decode<M: Masks<Text = T>>(&mut self, mut raw: &[u8], end: End, edit: &mut Edit<'_, M>) {
         while let Some((&byte, rest)) = raw.split_first() {
-            if self.outer.is_idle() && byte != b'\\' {
-                let run = memchr(b'\\', raw).unwrap_or(raw.len());
-                let (plain, rest) = raw.split_at_checked(run).unwrap_or((raw, &[]));
-                self.run(plain, edit);
-                raw = rest;
-                continue;
+            if self.outer.is_idle() {
+                if byte != b'\\' {
+                    let run = memchr(b'\\', raw).unwrap_or(raw.len());
+                    let (plain, rest) = raw.split_at_checked(run).unwrap_or((raw, &[]));
+                    self.run(plain, edit);
+                    raw = rest;
+                    continue;
+                }
+                if let Some((len, char)) = whole_escape(raw) {
+                    let (escape, rest) = raw.split_at_checked(len).unwrap_or((raw, &[]));
+                    self.character(char.encode_utf8(&mut [0; 4]).as_bytes(), escape, edit);
+                    raw = rest;
+                    continue;
+                }
             }
             match self.outer.step(if byte.is_ascii() { byte } else { 0xFF }, 1) {
                 Step::More => {
@@ -169,7 +181,7 @@ impl<T: TextMask> Nested<T> {
         match self.grammar.byte(byte) {
             Ok(Token::Quote { .. }) => {
                 edit.out.extend_from_slice(raw);
-                self.mask = edit.masks.begin();
+                self.begin(edit);
                 self.state = State::String;
             }
             Ok(Token::Scalar) => {
@@ -181,7 +193,7 @@ impl<T: TextMask> Nested<T> {
                     self.state = State::Scalar;
                     return self.in_scalar(byte, text, raw, edit);
                 }
-                self.mask = edit.masks.begin();
+                self.begin(edit);
                 self.state = State::OpenScalar;
                 self.in_open_scalar(byte, text, raw, edit);
             }
@@ -245,8 +257,11 @@ impl<T: TextMask> Nested<T> {
     fn settle_scalar<M: Masks<Text = T>>(&mut self, edit: &mut Edit<'_, M>) {
         let raw = self.queue.raw();
         let word = self.word.get(..self.word_len).unwrap_or(&self.word);
-        let masked =
-            if self.scalar.is_number() { number::masked(word, edit.masks, edit.tally) } else { None };
+        let mut masked = None;
+        if self.scalar.is_number() {
+            let mask = next_number(&mut self.number, edit.masks);
+            masked = number::masked(word, mask, edit.tally);
+        }
         if let Some(masked) = masked {
             edit.out.extend_from_slice(&masked);
             edit.out.extend_from_slice(raw.get(self.word_raw..).unwrap_or_default());
@@ -265,8 +280,15 @@ impl<T: TextMask> Nested<T> {
         self.character(text, raw, edit);
     }
 
+    /// A text begins.
+    fn begin<M: Masks<Text = T>>(&mut self, edit: &mut Edit<'_, M>) {
+        if !edit.masks.is_reusable() {
+            self.mask = edit.masks.begin();
+        }
+    }
+
     fn begin_plain<M: Masks<Text = T>>(&mut self, edit: &mut Edit<'_, M>) {
-        self.mask = edit.masks.begin();
+        self.begin(edit);
         self.fresh.clear();
         self.fresh.append(&mut self.word);
         self.state = State::Plain;
@@ -361,6 +383,19 @@ impl<T: TextMask> Nested<T> {
         if matches!(self.state, State::String | State::OpenScalar | State::Plain) {
             self.give(true, edit);
         }
-        *self = Self::new(edit.masks.begin());
+        self.begin(edit);
+        self.restart();
+    }
+
+    /// Another document may begin.
+    fn restart(&mut self) {
+        self.queue.clear();
+        self.fresh.clear();
+        self.state = State::Between;
+        self.grammar = Grammar::new();
+        self.word.clear();
+        self.outer = Unescape::new();
+        self.outer_raw.clear();
+        self.inner = Unescape::new();
     }
 }

@@ -5,21 +5,21 @@
 //! spaces behind it; and where the operator leaves no number (a name, nothing) it is `0`. Spaces fill it up to the
 //! length it had.
 
-use crate::mask::text::{Entity, Masks, Sink, TextMask};
+use crate::mask::text::{Entity, Sink, TextMask};
 
 use super::Tally;
 use super::grammar::Scalar;
 
-/// What stands in the place of a number; `None`: the number itself.
-pub(crate) fn masked<M: Masks>(number: &[u8], masks: &M, tally: &mut Tally) -> Option<Vec<u8>> {
-    let mut digits = Digits { number, at: 0, out: Vec::new(), changed: false, zero: false, tally };
-    masks.begin_number().push(number, true, &mut digits);
-    let Digits { changed, zero, out, .. } = digits;
-    if !changed {
+/// What stands in the place of a number; `None`: the number itself. `mask` is one for numbers, and as new again.
+pub(crate) fn masked<T: TextMask>(number: &[u8], mask: &mut T, tally: &mut Tally) -> Option<Vec<u8>> {
+    let mut digits = Digits { number, at: 0, done: 0, out: Vec::new(), changed: false, zero: false, tally };
+    mask.push(number, true, &mut digits);
+    if !digits.changed {
         return None;
     }
-    let mut written = significant(&out);
-    if zero || !is_number(&written) {
+    digits.flush();
+    let mut written = significant(&digits.out);
+    if digits.zero || !is_number(&written) {
         written = b"0".to_vec();
     }
     if written.len() < number.len() {
@@ -47,6 +47,8 @@ fn is_number(text: &[u8]) -> bool {
 struct Digits<'a> {
     number: &'a [u8],
     at: usize,
+    /// So much of the number is in `out`, or gone.
+    done: usize,
     out: Vec<u8>,
     changed: bool,
     /// Whether the whole is to be zero.
@@ -58,25 +60,35 @@ impl Digits<'_> {
     fn skip(&mut self, len: usize) {
         self.at = self.at.saturating_add(len).min(self.number.len());
     }
+
+    fn flush(&mut self) {
+        self.out.extend_from_slice(self.number.get(self.done..self.at).unwrap_or_default());
+        self.done = self.at;
+    }
+
+    fn drop(&mut self, len: usize) {
+        self.flush();
+        self.skip(len);
+        self.done = self.at;
+    }
 }
 
 impl Sink for Digits<'_> {
     fn keep(&mut self, len: usize) {
-        let from = self.at;
         self.skip(len);
-        self.out.extend_from_slice(self.number.get(from..self.at).unwrap_or_default());
     }
 
     fn replace(&mut self, len: usize, entity: Entity, with: &[u8]) {
         self.tally.find(entity);
         self.changed = true;
         self.zero |= with.is_empty();
+        self.flush();
         self.out.extend_from_slice(with);
-        self.skip(len);
+        self.drop(len);
     }
 
     fn swallow(&mut self, len: usize) {
-        self.skip(len);
+        self.drop(len);
     }
 
     fn flag(&mut self, len: usize, entity: Entity) {
@@ -87,7 +99,7 @@ impl Sink for Digits<'_> {
     fn block(&mut self, len: usize, entity: Entity) {
         self.tally.block(entity);
         (self.changed, self.zero) = (true, true);
-        self.skip(len);
+        self.drop(len);
     }
 }
 
@@ -99,6 +111,7 @@ mod tests {
 
     use super::*;
     use crate::mask::operators::{Operator, Operators, Partial, Pseudonyms};
+    use crate::mask::text::Masks;
     use crate::mask::{Catalogue, Plan};
 
     fn plan(operator: Operator) -> Plan {
@@ -114,7 +127,7 @@ mod tests {
     }
 
     fn written(operator: Operator, number: &str) -> String {
-        let masked = masked(number.as_bytes(), &plan(operator), &mut Tally::default());
+        let masked = masked(number.as_bytes(), &mut plan(operator).begin_number(), &mut Tally::default());
         masked.map_or_else(|| number.to_owned(), |masked| String::from_utf8(masked).unwrap())
     }
 
@@ -147,7 +160,7 @@ mod tests {
     #[test]
     fn a_blocked_value_is_told_apart() {
         let mut tally = Tally::default();
-        masked(b"4111111111111111", &plan(Operator::Block), &mut tally);
+        masked(b"4111111111111111", &mut plan(Operator::Block).begin_number(), &mut tally);
         assert_eq!(
             tally.blocked().map(|entity| Catalogue::built_in().name(entity).to_owned()).as_deref(),
             Some("CREDIT_CARD")

@@ -11,11 +11,14 @@ use crate::mask::text::{Entity, Sink};
 use super::Tally;
 use super::spans::{Length, Spans};
 
-/// A run of plain characters (`raw == text`, any number of them) or one escape (`raw > text`).
+/// A run of plain characters (`raw == text`, any number of them), or some escapes that are alike: characters of `text`
+/// bytes, each written in `raw` bytes (`raw > text`).
 #[derive(Debug, Clone, Copy)]
 struct Unit {
     raw: usize,
     text: usize,
+    /// How many escapes; of a run it says nothing.
+    count: usize,
 }
 
 impl Unit {
@@ -62,6 +65,15 @@ impl Queue {
         self.spans.as_deref()
     }
 
+    pub(super) fn spans_mut(&mut self) -> Option<&mut Spans> {
+        self.spans.as_deref_mut()
+    }
+
+    /// Whether nothing is left to decide.
+    pub(super) fn is_decided(&self) -> bool {
+        self.first >= self.units.len()
+    }
+
     /// Appends raw bytes; their units follow by [`Self::run`] and [`Self::escape`].
     pub(crate) fn extend(&mut self, raw: &[u8]) {
         self.raw.extend_from_slice(raw);
@@ -77,13 +89,19 @@ impl Queue {
                 last.raw = last.raw.saturating_add(len);
                 last.text = last.text.saturating_add(len);
             }
-            _ => self.units.push(Unit { raw: len, text: len }),
+            _ => self.units.push(Unit { raw: len, text: len, count: 1 }),
         }
     }
 
     /// The next `raw` raw bytes are one character of `text` bytes.
     pub(crate) fn escape(&mut self, raw: usize, text: usize) {
-        if raw == text { self.run(raw) } else { self.units.push(Unit { raw, text }) }
+        match self.units.last_mut() {
+            _ if raw == text => self.run(raw),
+            Some(last) if last.raw == raw && last.text == text && last.count > 0 => {
+                last.count = last.count.saturating_add(1);
+            }
+            _ => self.units.push(Unit { raw, text, count: 1 }),
+        }
     }
 
     /// Raw bytes held.
@@ -122,17 +140,34 @@ impl Queue {
         self.first = 0;
     }
 
-    /// The next `len` bytes of text go out or vanish. More than the queue has is ignored.
-    fn decide(&mut self, mut len: usize, keep: bool, out: &mut Vec<u8>) {
-        while len > 0 {
-            let Some(unit) = self.units.get(self.first).copied() else { return };
-            let taken = if self.lead > 0 || !unit.is_plain() {
-                self.decide_character(unit, len, keep, out)
-            } else {
-                self.decide_run(unit, len, keep, out)
+    /// The next `len` bytes of text go out or vanish, as far as the queue has them: how many it had.
+    pub(super) fn decide(&mut self, len: usize, keep: bool, out: &mut Vec<u8>) -> usize {
+        let mut left = len;
+        while left > 0 {
+            let Some(unit) = self.units.get(self.first).copied() else { break };
+            let taken = match unit.is_plain() {
+                true if self.lead == 0 => self.decide_run(unit, left, keep, out),
+                false if self.lead == 0 && left >= unit.text => self.decide_escapes(unit, left, keep, out),
+                _ => self.decide_character(unit, left, keep, out),
             };
-            len = len.saturating_sub(taken);
+            left = left.saturating_sub(taken);
         }
+        len.saturating_sub(left)
+    }
+
+    /// Whole escapes.
+    fn decide_escapes(&mut self, unit: Unit, len: usize, keep: bool, out: &mut Vec<u8>) -> usize {
+        let count = len.checked_div(unit.text).unwrap_or(1).min(unit.count).max(1);
+        let (raw, text) = (count.saturating_mul(unit.raw), count.saturating_mul(unit.text));
+        if keep {
+            out.extend_from_slice(self.raw().get(..raw).unwrap_or_default());
+        }
+        if let Some(spans) = &mut self.spans {
+            spans.take(Length::characters(count, text), keep);
+        }
+        self.head = self.head.saturating_add(raw);
+        self.escapes_gone(count);
+        text
     }
 
     fn decide_run(&mut self, unit: Unit, len: usize, keep: bool, out: &mut Vec<u8>) -> usize {
@@ -169,13 +204,26 @@ impl Queue {
                 out.extend_from_slice(self.raw().get(..raw).unwrap_or_default());
             }
             if let Some(spans) = &mut self.spans {
-                spans.take(Length::character(text), !self.spoiled);
+                spans.take(Length::characters(1, text), !self.spoiled);
             }
-            self.advance(raw, text);
+            if unit.is_plain() {
+                self.advance(raw, text);
+            } else {
+                self.head = self.head.saturating_add(raw);
+                self.escapes_gone(1);
+            }
             self.lead = 0;
             self.spoiled = false;
         }
         taken
+    }
+
+    fn escapes_gone(&mut self, count: usize) {
+        let Some(unit) = self.units.get_mut(self.first) else { return };
+        unit.count = unit.count.saturating_sub(count);
+        if unit.count == 0 {
+            self.first = self.first.saturating_add(1);
+        }
     }
 
     fn advance(&mut self, raw: usize, text: usize) {

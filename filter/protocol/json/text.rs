@@ -4,10 +4,11 @@ use memchr::memchr;
 
 use crate::mask::text::{Masks, TextMask};
 
-use super::Edit;
+use super::plain::Plain;
 use super::queue::{Drain, Level, Queue, floor_char};
 use super::spans::Spans;
-use super::unescape::{Step, Unescape};
+use super::unescape::{Step, Unescape, whole_escape};
+use super::{Edit, Raw};
 
 /// Where a piece of raw bytes ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,14 +86,6 @@ impl<T: TextMask> Text<T> {
         self.queue.spans()
     }
 
-    /// Forgets the text and begins another.
-    pub(crate) fn restart(&mut self, mask: T) {
-        self.queue.track(false);
-        self.mask = mask;
-        self.queue.clear();
-        self.escapes = Unescape::new();
-    }
-
     /// Raw bytes held.
     pub(crate) fn held(&self) -> usize {
         self.queue.len()
@@ -100,24 +93,53 @@ impl<T: TextMask> Text<T> {
 
     /// Takes the next raw bytes: whole characters.
     pub(crate) fn push<M: Masks<Text = T>>(&mut self, raw: &[u8], end: End, edit: &mut Edit<'_, M>) {
-        for (window, end) in Windows::new(raw, end) {
+        if !self.edit(Raw::alone(raw), end, edit) {
+            edit.out.extend_from_slice(raw);
+        }
+    }
+
+    /// The same. False: the bytes stay what they are, and are not written.
+    pub(crate) fn edit<M: Masks<Text = T>>(
+        &mut self,
+        raw: Raw<'_>,
+        end: End,
+        edit: &mut Edit<'_, M>,
+    ) -> bool {
+        if raw.plain || self.is_plain(raw.bytes) {
+            return self.plain(raw, end, edit);
+        }
+        edit.out.extend_from_slice(raw.before);
+        for (window, end) in Windows::new(raw.bytes, end) {
             self.window(window, end, edit);
         }
+        true
+    }
+
+    /// Whether the bytes are written as they are meant.
+    fn is_plain(&self, raw: &[u8]) -> bool {
+        self.level == Level::Bare || (self.escapes.is_idle() && memchr(b'\\', raw).is_none())
     }
 
     fn window<M: Masks<Text = T>>(&mut self, raw: &[u8], end: End, edit: &mut Edit<'_, M>) {
         self.queue.extend(raw);
-        let plain = self.level == Level::Bare || (self.escapes.is_idle() && memchr(b'\\', raw).is_none());
-        if plain {
-            self.queue.run(raw.len());
-            self.give(raw, end, edit);
-        } else {
-            let mut decoded = std::mem::take(&mut self.decoded);
-            self.decode(raw, end, &mut decoded);
-            self.give(&decoded, end, edit);
-            decoded.clear();
-            self.decoded = decoded;
-        }
+        let mut decoded = std::mem::take(&mut self.decoded);
+        self.decode(raw, end, &mut decoded);
+        let mut drain = Drain { queue: &mut self.queue, out: edit.out, tally: edit.tally, level: self.level };
+        self.mask.push(&decoded, end == End::Text, &mut drain);
+        decoded.clear();
+        self.decoded = decoded;
+        self.settle(end);
+    }
+
+    fn plain<M: Masks<Text = T>>(&mut self, raw: Raw<'_>, end: End, edit: &mut Edit<'_, M>) -> bool {
+        let mut plain = Plain::new(&mut self.queue, raw, edit.out, edit.tally, self.level);
+        self.mask.push(raw.bytes, end == End::Text, &mut plain);
+        let written = plain.finish();
+        self.settle(end);
+        written
+    }
+
+    fn settle(&mut self, end: End) {
         if end == End::Text {
             self.queue.clear();
         } else {
@@ -125,20 +147,22 @@ impl<T: TextMask> Text<T> {
         }
     }
 
-    fn give<M: Masks<Text = T>>(&mut self, text: &[u8], end: End, edit: &mut Edit<'_, M>) {
-        let mut drain = Drain { queue: &mut self.queue, out: edit.out, tally: edit.tally, level: self.level };
-        self.mask.push(text, end == End::Text, &mut drain);
-    }
-
     fn decode(&mut self, mut raw: &[u8], end: End, into: &mut Vec<u8>) {
         while let Some((&byte, rest)) = raw.split_first() {
-            if self.escapes.is_idle() && byte != b'\\' {
-                let run = memchr(b'\\', raw).unwrap_or(raw.len());
-                let (plain, rest) = raw.split_at_checked(run).unwrap_or((raw, &[]));
-                self.queue.run(plain.len());
-                into.extend_from_slice(plain);
-                raw = rest;
-                continue;
+            if self.escapes.is_idle() {
+                if byte != b'\\' {
+                    let run = memchr(b'\\', raw).unwrap_or(raw.len());
+                    let (plain, rest) = raw.split_at_checked(run).unwrap_or((raw, &[]));
+                    self.queue.run(plain.len());
+                    into.extend_from_slice(plain);
+                    raw = rest;
+                    continue;
+                }
+                if let Some((len, char)) = whole_escape(raw) {
+                    self.unit(len, char, into);
+                    raw = raw.get(len..).unwrap_or_default();
+                    continue;
+                }
             }
             match self.escapes.step(if byte.is_ascii() { byte } else { 0xFF }, 1) {
                 Step::More => raw = rest,

@@ -93,20 +93,12 @@ impl Unescape {
     }
 
     fn after_slash(&mut self, char: u8, raw: usize) -> Step {
-        let means = match char {
-            b'u' => {
-                self.raw = self.raw.saturating_add(raw);
-                self.state = State::Hex { digits: 0, value: 0 };
-                return Step::More;
-            }
-            b'"' | b'\\' | b'/' => char,
-            b'b' => 8,
-            b'f' => 12,
-            b'n' => b'\n',
-            b'r' => b'\r',
-            b't' => b'\t',
-            _ => return self.bad(),
-        };
+        if char == b'u' {
+            self.raw = self.raw.saturating_add(raw);
+            self.state = State::Hex { digits: 0, value: 0 };
+            return Step::More;
+        }
+        let Some(means) = simple(char) else { return self.bad() };
         let raw = self.raw.saturating_add(raw);
         *self = Self::new();
         Step::Char { raw, char: char::from(means) }
@@ -161,8 +153,80 @@ impl Unescape {
 }
 
 fn append(value: u16, digit: u8) -> Option<u16> {
-    let digit = char::from(digit).to_digit(16).and_then(|d| u16::try_from(d).ok())?;
-    Some(value.wrapping_shl(4) | digit)
+    let digit = digit_of(digit);
+    (digit != NO_DIGIT).then_some(value.wrapping_shl(4) | digit)
+}
+
+const NO_DIGIT: u16 = 0x100;
+
+/// What each byte is as a hex digit.
+const DIGITS: [u16; 256] = {
+    let mut digits = [NO_DIGIT; 256];
+    let mut rest: &[u8] = b"0123456789abcdef";
+    let mut value = 0u16;
+    while let [digit, more @ ..] = rest {
+        set(&mut digits, *digit, value);
+        set(&mut digits, digit.to_ascii_uppercase(), value);
+        value = value.wrapping_add(1);
+        rest = more;
+    }
+    digits
+};
+
+const fn set(digits: &mut [u16; 256], byte: u8, value: u16) {
+    if let Some((_, [digit, ..])) = digits.split_at_mut_checked(byte as usize) {
+        *digit = value;
+    }
+}
+
+#[inline]
+fn digit_of(byte: u8) -> u16 {
+    DIGITS.get(usize::from(byte)).copied().unwrap_or(NO_DIGIT)
+}
+
+/// The value of four hex digits; above 0xFFFF: they are none.
+#[inline]
+pub(crate) fn hex(digits: [u8; 4]) -> u32 {
+    let [a, b, c, d] = digits.map(|digit| u32::from(digit_of(digit)));
+    // What is no digit sets a bit that no digit reaches.
+    let none = (a | b | c | d) & u32::from(NO_DIGIT);
+    a.wrapping_shl(12) | b.wrapping_shl(8) | c.wrapping_shl(4) | d | none.wrapping_shl(12)
+}
+
+/// Length of the escape that `bytes` begin with, if they begin with a whole one.
+#[inline]
+pub(crate) fn escape_len(bytes: &[u8]) -> usize {
+    match bytes {
+        [b'\\', b'u', a, b, c, d, ..] if hex([*a, *b, *c, *d]) <= 0xFFFF => 6,
+        [b'\\', letter, ..] if simple(*letter).is_some() => 2,
+        _ => 0,
+    }
+}
+
+/// The escape that `bytes` begin with, where it is whole and a character of its own: its length, and what it means.
+#[inline]
+pub(crate) fn whole_escape(bytes: &[u8]) -> Option<(usize, char)> {
+    let (&[b'\\', kind], rest) = bytes.split_first_chunk()? else { return None };
+    if kind == b'u' {
+        let char = char::from_u32(hex(*rest.first_chunk()?))?;
+        return (char <= '\u{ffff}').then_some((6, char));
+    }
+    let means = simple(kind)?;
+    Some((2, char::from(means)))
+}
+
+/// What a letter behind a backslash means.
+#[inline]
+fn simple(letter: u8) -> Option<u8> {
+    Some(match letter {
+        b'"' | b'\\' | b'/' => letter,
+        b'b' => 8,
+        b'f' => 12,
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        _ => return None,
+    })
 }
 
 /// A string without its escapes, as far as `buffer` goes; one with a lone surrogate is given back as it is.
@@ -225,6 +289,39 @@ mod tests {
         assert_eq!(units(all).iter().map(|(_, char)| char).collect::<String>(), expected);
         assert_eq!(units(all).last(), Some(&(6, '\u{ffff}')));
         assert!(units(all).contains(&(12, '😀')));
+    }
+
+    #[test]
+    fn a_whole_escape_is_read_at_once_as_it_is_character_by_character() {
+        for raw in [
+            r#"\""#,
+            r"\\",
+            r"\/",
+            r"\b",
+            r"\n",
+            r"\u0041",
+            r"\u00e9x",
+            r"\uFfFf",
+            r"\ude00",
+            r"\ud83d\ude00",
+            r"\ud83d",
+            r"\u12",
+            r"\u12g4",
+            r"\ug234",
+            r"\u123g",
+            r"\x",
+            r"\",
+            r"\u",
+            "",
+            "a",
+            "\\é",
+        ] {
+            let whole = whole_escape(raw.as_bytes());
+            let first =
+                units(raw).first().copied().filter(|(len, char)| *len > 1 && *char != '?' && *len < 12);
+            let alone = first.filter(|(_, char)| *char != '\u{fffd}');
+            assert_eq!(whole, alone, "{raw}");
+        }
     }
 
     #[test]

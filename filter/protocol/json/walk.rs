@@ -1,10 +1,12 @@
 //! Follows a document's structure along a table, in pieces of any size.
 
 use crate::protocol::Unreadable;
+use crate::protocol::bytes::same;
 
+use super::Raw;
 use super::grammar::{Grammar, Scalar, Token, plain_len};
 use super::table::{Fact, KEEP, MASK, Mark, Offset, OnNumber, OnText, Place};
-use super::unescape::decoded;
+use super::unescape::{decoded, escape_len};
 
 /// Longest number, and longest string of which something is read, where it is cut by pieces.
 pub(crate) const MAX_TOKEN: usize = 1024;
@@ -12,28 +14,38 @@ pub(crate) const MAX_TOKEN: usize = 1024;
 /// Longest raw key that may still be a known one: escapes make six bytes of one.
 const MAX_KEY: usize = 256;
 
-/// What a walk meets. Every byte of the document comes in exactly one of `pass`, `text`, `label`, `number` and `dropped`, in
-/// the order of the document. `at` is an offset in the piece that is being pushed; it means something only where the
-/// document came as one piece.
+/// What a walk meets. Every byte of the document comes in exactly one of `pass`, `text`, `label`, `key`, `number` and
+/// `dropped`, in the order of the document; but where one of them says that it leaves a part as it is (false), that
+/// part comes again in a later `pass`. `at` is an offset in the piece that is being pushed; it means something only
+/// where the document came as one piece.
 pub(crate) trait Visit {
     /// These go out as they are.
     fn pass(&mut self, bytes: &[u8]);
     /// A marked value begins.
     fn enter(&mut self, mark: Mark);
-    /// A piece of a string to mask (`end`: its last), without its quotes. `path` stands for the way to it.
-    fn text(&mut self, on: OnText, path: u32, piece: &[u8], at: usize, end: bool);
-    /// A piece of a string that is kept but for secrets (`end`: its last), without its quotes.
-    fn label(&mut self, piece: &[u8], at: usize, end: bool);
+    /// A piece of a string to mask, without its quotes. `path` stands for the way to it.
+    fn text(&mut self, on: OnText, path: u32, part: &Part<'_>) -> bool;
+    /// A piece of a string that is kept but for secrets, without its quotes.
+    fn label(&mut self, part: &Part<'_>) -> bool;
     /// A piece of a key to mask.
-    fn key(&mut self, piece: &[u8], at: usize, end: bool);
+    fn key(&mut self, part: &Part<'_>) -> bool;
     /// A number to mask.
-    fn number(&mut self, number: &[u8], at: usize);
+    fn number(&mut self, part: &Part<'_>) -> bool;
     /// A number that is an offset into a text.
-    fn offset(&mut self, offset: &'static Offset, number: &[u8], at: usize);
+    fn offset(&mut self, offset: &'static Offset, part: &Part<'_>) -> bool;
     /// A value in whose place `with` is to be written.
     fn dropped(&mut self, with: &'static str, from: usize, to: usize);
     /// A kept value that is read: a string without its quotes, a number or a boolean. It also comes by `label` or `pass`.
     fn read(&mut self, fact: Fact, value: &[u8], at: usize);
+}
+
+/// A part of a document that may change.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Part<'a> {
+    pub(crate) raw: Raw<'a>,
+    pub(crate) at: usize,
+    /// Whether its value ends with it.
+    pub(crate) end: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -104,6 +116,19 @@ impl<'a> Piece<'a> {
 
     fn forward(&mut self, by: usize) {
         self.at = self.at.saturating_add(by);
+    }
+
+    /// What goes from `from` up to here.
+    fn part(&self, from: usize, end: bool, plain: bool) -> Part<'a> {
+        let before = self.slice(self.given, from);
+        Part { raw: Raw { before, bytes: self.slice(from, self.at), plain }, at: from, end }
+    }
+
+    /// Up to here everything is given, if it is `taken`.
+    fn give(&mut self, taken: bool) {
+        if taken {
+            self.given = self.at;
+        }
     }
 
     fn pass<V: Visit>(&mut self, to: usize, visit: &mut V) {
@@ -197,7 +222,7 @@ impl Walk {
                 State::Key => self.key(piece, visit)?,
                 State::LongKey => self.string(piece, self.on_key(), visit)?,
                 State::String => self.string(piece, self.on_text(), visit)?,
-                State::Scalar => self.scalar(piece, visit)?,
+                State::Scalar => self.scalar(piece, end, visit)?,
             }
         }
         if end && matches!(self.state, State::Scalar) {
@@ -240,16 +265,15 @@ impl Walk {
                 }
                 Token::Quote { key: true } => {
                     piece.forward(1);
+                    self.escaped = false;
                     self.state = State::Key;
                     return Ok(());
                 }
                 Token::Quote { key: false } => {
                     self.begin_value(piece, false, visit);
                     self.state = State::String;
+                    self.escaped = false;
                     piece.forward(1);
-                    if !is_kept(self.on_text()) {
-                        piece.pass(piece.at, visit);
-                    }
                     return Ok(());
                 }
                 Token::Scalar => {
@@ -304,11 +328,9 @@ impl Walk {
         if self.dropping.is_some() {
             self.next = &KEEP;
         } else if closed && self.token.is_empty() {
-            let key = piece.slice(from, piece.at);
-            if !self.look_up(key)? {
-                piece.pass(from, visit);
-                visit.key(key, from, true);
-                piece.given = piece.at;
+            if !self.look_up(piece.slice(from, piece.at))? {
+                let taken = visit.key(&piece.part(from, true, false));
+                piece.give(taken);
             }
         } else {
             self.cut_key(piece, from, closed, visit)?;
@@ -334,10 +356,10 @@ impl Walk {
         token.extend_from_slice(piece.slice(from, piece.at));
         let long = token.len() > MAX_KEY;
         if closed || long {
-            if self.look_up(&token)? {
+            let stays =
+                self.look_up(&token)? || !visit.key(&Part { raw: Raw::alone(&token), at: 0, end: closed });
+            if stays {
                 visit.pass(&token);
-            } else {
-                visit.key(&token, 0, closed);
             }
             token.clear();
         }
@@ -356,7 +378,7 @@ impl Walk {
 
     /// Finds the place of a raw key's value; whether the key goes out as it is.
     fn look_up(&mut self, raw: &[u8]) -> Result<bool, &'static str> {
-        if std::mem::take(&mut self.escaped) && raw.len() <= MAX_KEY {
+        if self.escaped && raw.len() <= MAX_KEY {
             let mut buffer = [0u8; MAX_KEY];
             return self.find(decoded(raw, &mut buffer));
         }
@@ -367,7 +389,7 @@ impl Walk {
         let Some(frame) = self.frames.last_mut() else { return Ok(false) };
         self.path = way(frame.path, key);
         frame.item = frame.item.wrapping_add(1);
-        let found = frame.place.fields.iter().position(|(name, _)| name.as_bytes() == key);
+        let found = frame.place.fields.iter().position(|(name, _)| same(name.as_bytes(), key));
         let Some((index, (_, place))) = found.and_then(|i| Some((i, frame.place.fields.get(i)?))) else {
             self.next = frame.place.other;
             return Ok(!frame.place.mask_keys);
@@ -382,10 +404,21 @@ impl Walk {
     }
 
     /// Goes on to the closing quote (true) or the end of the piece.
+    #[inline]
     fn scan_string(&mut self, piece: &mut Piece<'_>) -> Result<bool, &'static str> {
+        if self.escape == 0 {
+            piece.forward(plain_len(piece.rest()));
+            if piece.bytes.get(piece.at) == Some(&b'"') {
+                return Ok(true);
+            }
+        }
+        self.scan_escapes(piece)
+    }
+
+    fn scan_escapes(&mut self, piece: &mut Piece<'_>) -> Result<bool, &'static str> {
         loop {
             if self.escape == 0 {
-                piece.forward(plain_len(piece.rest()));
+                self.whole_escapes(piece);
             }
             let Some(&byte) = piece.bytes.get(piece.at) else { return Ok(false) };
             match (self.escape, byte) {
@@ -406,6 +439,20 @@ impl Walk {
         }
     }
 
+    /// Goes on over plain characters and escapes that are whole.
+    fn whole_escapes(&mut self, piece: &mut Piece<'_>) {
+        loop {
+            let rest = piece.rest();
+            let escape = rest.first() == Some(&b'\\');
+            let len = if escape { escape_len(rest) } else { plain_len(rest) };
+            if len == 0 {
+                return;
+            }
+            self.escaped |= escape;
+            piece.forward(len);
+        }
+    }
+
     fn string<V: Visit>(
         &mut self,
         piece: &mut Piece<'_>,
@@ -414,35 +461,19 @@ impl Walk {
     ) -> Result<(), &'static str> {
         let from = piece.at;
         let closed = self.scan_string(piece)?;
-        let part = piece.slice(from, piece.at);
         if let OnText::Read(fact) = on {
-            self.read(fact, part, from, closed, visit)?;
+            self.read(fact, piece.slice(from, piece.at), from, closed, visit)?;
         }
-        match on {
-            OnText::Keep | OnText::Read(_) => {
-                if self.dropping.is_none() && !matches!(self.state, State::LongKey) {
-                    piece.pass(from, visit);
-                    visit.label(part, from, closed);
-                    piece.given = piece.at;
-                }
-            }
-            OnText::Mask
-            | OnText::Nested
-            | OnText::Thinking
-            | OnText::Text(_)
-            | OnText::Json(_)
-            | OnText::Running
-            | OnText::Signature => {
-                if matches!(self.state, State::LongKey) {
-                    visit.key(part, from, closed);
-                } else {
-                    visit.text(on, self.path, part, from, closed);
-                }
-                piece.given = piece.at;
-            }
-        }
+        let key = matches!(self.state, State::LongKey);
+        let part = piece.part(from, closed, !self.escaped);
+        let taken = match on {
+            OnText::Keep | OnText::Read(_) if key || self.dropping.is_some() => false,
+            OnText::Keep | OnText::Read(_) => visit.label(&part),
+            _ if key => visit.key(&part),
+            _ => visit.text(on, self.path, &part),
+        };
+        piece.give(taken);
         if closed {
-            let key = matches!(self.state, State::LongKey);
             piece.forward(1);
             self.state = State::Between;
             if !key {
@@ -514,12 +545,17 @@ impl Walk {
         Ok(())
     }
 
-    fn scalar<V: Visit>(&mut self, piece: &mut Piece<'_>, visit: &mut V) -> Result<(), &'static str> {
+    fn scalar<V: Visit>(
+        &mut self,
+        piece: &mut Piece<'_>,
+        end: bool,
+        visit: &mut V,
+    ) -> Result<(), &'static str> {
         let from = piece.at;
         let rest = piece.rest();
         let len = self.scalar.run(rest);
         piece.forward(len);
-        if len < rest.len() {
+        if end || len < rest.len() {
             return self.end_scalar(piece, from, visit);
         }
         // Cut by the piece: its end may still come.
@@ -574,14 +610,16 @@ impl Walk {
                 }
             }
             OnNumber::Mask | OnNumber::Offset(_) => {
-                if !cut {
-                    piece.pass(from, visit);
+                let before = if cut { &[] } else { piece.slice(piece.given, from) };
+                let part = Part { raw: Raw { before, bytes: number, plain: true }, at: from, end: true };
+                let taken = match on {
+                    OnNumber::Offset(offset) => visit.offset(offset, &part),
+                    _ => visit.number(&part),
+                };
+                if cut && !taken {
+                    visit.pass(number);
                 }
-                match on {
-                    OnNumber::Offset(offset) => visit.offset(offset, number, from),
-                    _ => visit.number(number, from),
-                }
-                piece.given = piece.at;
+                piece.give(taken || cut);
             }
         }
         self.token = token;
@@ -592,22 +630,24 @@ impl Walk {
     }
 }
 
-/// Whether a string goes out as it is.
-fn is_kept(on: OnText) -> bool {
-    matches!(on, OnText::Keep | OnText::Read(_))
-}
-
 /// The place of an object of this kind.
 fn kind_of(place: &'static Place, kind: &[u8]) -> Option<&'static Place> {
     if kind.is_empty() {
         return None;
     }
-    place.kinds.iter().find(|(name, _)| name.as_bytes() == kind).map(|(_, place)| *place)
+    place.kinds.iter().find(|(name, _)| same(name.as_bytes(), kind)).map(|(_, place)| *place)
 }
 
-/// What stands for the way to a key or an item (FNV-1a).
+/// What stands for the way to a key or an item: a hash of the steps, eight bytes at a time.
 fn way(path: u32, step: &[u8]) -> u32 {
-    let start = path ^ 0x811c_9dc5;
-    let hash = step.iter().fold(start, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
-    (hash ^ 0xFF).wrapping_mul(0x0100_0193)
+    const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
+    let mix = |hash: u64, word: u64| {
+        let mixed = (hash ^ word).wrapping_mul(FACTOR);
+        mixed ^ mixed.wrapping_shr(32)
+    };
+    let (words, rest) = step.as_chunks::<8>();
+    let start = mix(u64::from(path), u64::try_from(step.len()).unwrap_or(u64::MAX));
+    let hash = words.iter().fold(start, |hash, word| mix(hash, u64::from_le_bytes(*word)));
+    let rest = rest.iter().fold(0u64, |word, byte| word.wrapping_shl(8) | u64::from(*byte));
+    u32::try_from(mix(hash, rest) & 0xFFFF_FFFF).unwrap_or(0)
 }

@@ -4,29 +4,27 @@ use crate::mask::text::Masks;
 use crate::protocol::facts::Facts;
 use crate::protocol::{Thinking, Unreadable};
 
-use super::nested::Nested;
+use super::Edit;
+use super::spares::{Kind, Spares};
 use super::table::{Fact, Mark, Offset, OnText, Place};
-use super::text::{End, Text};
-use super::walk::{Visit, Walk};
-use super::{Edit, Tally, number};
+use super::text::End;
+use super::walk::{Part, Visit, Walk};
 
-/// The string under way.
-enum Open<T> {
+/// What the string under way is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Open {
     None,
-    Text(Text<T>),
-    /// Kept but for secrets; `None`: there are none to look for.
-    Label(Option<Text<T>>),
+    /// A text.
+    Text(Kind),
     /// Not written.
     Gone,
-    Nested(Nested<T>),
 }
 
 /// Edits one document.
 pub(crate) struct Whole<M: Masks> {
     walk: Walk,
-    open: Open<M::Text>,
-    /// A text to be used again: its buffers are warm.
-    spare: Option<Text<M::Text>>,
+    open: Open,
+    spares: Spares<M>,
     /// Bytes of a character that is cut by the end of a piece.
     cut: Vec<u8>,
     empty: bool,
@@ -48,7 +46,7 @@ impl<M: Masks> Whole<M> {
         Self {
             walk: Walk::new(root),
             open: Open::None,
-            spare: None,
+            spares: Spares::default(),
             cut: Vec::new(),
             empty: true,
             signed: Signed::default(),
@@ -65,13 +63,7 @@ impl<M: Masks> Whole<M> {
 
     /// Raw bytes held.
     pub(crate) fn held(&self) -> usize {
-        let text = match &self.open {
-            Open::None | Open::Label(None) | Open::Gone => 0,
-            Open::Label(Some(text)) => text.held(),
-            Open::Text(text) => text.held(),
-            Open::Nested(nested) => nested.held(),
-        };
-        text.saturating_add(self.cut.len())
+        self.spares.held().saturating_add(self.cut.len())
     }
 
     /// Takes the next piece, cut anywhere. A body with nothing in it is no document and passes.
@@ -122,8 +114,8 @@ impl<M: Masks> Whole<M> {
         edit: &mut Edit<'_, M>,
         facts: &mut Facts,
     ) -> Result<(), Unreadable> {
-        let Self { open, spare, signed, .. } = self;
-        let mut editor = Editor { open, spare, signed, edit, facts };
+        let Self { open, spares, signed, .. } = self;
+        let mut editor = Editor { open, spares, signed, edit, facts };
         self.walk.push(bytes, end, &mut editor)
     }
 }
@@ -138,37 +130,23 @@ fn valid_len(bytes: &[u8]) -> Result<usize, Unreadable> {
 }
 
 struct Editor<'a, 'e, M: Masks> {
-    open: &'a mut Open<M::Text>,
-    spare: &'a mut Option<Text<M::Text>>,
+    open: &'a mut Open,
+    spares: &'a mut Spares<M>,
     signed: &'a mut Signed,
     edit: &'a mut Edit<'e, M>,
     facts: &'a mut Facts,
 }
 
 impl<M: Masks> Editor<'_, '_, M> {
-    fn begin(&mut self, on: OnText) {
-        if let Some(open) = self.begin_signed(on) {
-            *self.open = open;
-            return;
-        }
-        let mask = self.edit.masks.begin();
-        *self.open = match (on, self.spare.take()) {
-            (OnText::Json(_) | OnText::Nested, spare) => {
-                *self.spare = spare;
-                Open::Nested(Nested::new(mask))
-            }
-            (_, Some(mut text)) => {
-                text.restart(mask);
-                Open::Text(text)
-            }
-            (_, None) => Open::Text(Text::new(mask)),
-        };
+    fn begin(&mut self, on: OnText) -> Open {
+        self.begin_signed(on).unwrap_or(match on {
+            OnText::Json(_) | OnText::Nested => Open::Text(Kind::Nested),
+            _ => Open::Text(Kind::Text),
+        })
     }
-}
 
-impl<M: Masks> Editor<'_, '_, M> {
     /// Begins thinking or its signature, where that is not just a text.
-    fn begin_signed(&mut self, on: OnText) -> Option<Open<M::Text>> {
+    fn begin_signed(&mut self, on: OnText) -> Option<Open> {
         let thinking = match on {
             OnText::Thinking => true,
             OnText::Text(field) | OnText::Json(field) => field.thinking,
@@ -178,16 +156,32 @@ impl<M: Masks> Editor<'_, '_, M> {
         if !thinking && !signature {
             return None;
         }
-        let kept = || Open::Label(self.edit.masks.begin_label().map(Text::new));
         match self.signed.thinking {
             Thinking::Drop => Some(Open::Gone),
-            Thinking::Exempt => Some(kept()),
+            Thinking::Exempt => Some(Open::Text(Kind::Label)),
             Thinking::Mask if thinking => {
                 self.signed.before = Some(self.edit.tally.count());
                 None
             }
             Thinking::Mask if std::mem::take(&mut self.signed.changed) => Some(Open::Gone),
-            Thinking::Mask => Some(kept()),
+            Thinking::Mask => Some(Open::Text(Kind::Label)),
+        }
+    }
+
+    /// A piece of the string under way.
+    fn piece(&mut self, part: &Part<'_>) -> bool {
+        let end = if part.end { End::Text } else { End::Piece };
+        match *self.open {
+            Open::None => false,
+            Open::Gone => part.raw.drop(self.edit.out),
+            Open::Text(kind) => self.spares.piece(kind, part.raw, end, self.edit),
+        }
+    }
+
+    fn open(&mut self, open: Open) {
+        *self.open = open;
+        if let Open::Text(kind) = open {
+            self.spares.begin(kind, self.edit.masks);
         }
     }
 }
@@ -201,54 +195,45 @@ impl<M: Masks> Visit for Editor<'_, '_, M> {
         self.facts.enter(mark);
     }
 
-    fn text(&mut self, on: OnText, _path: u32, piece: &[u8], _at: usize, end: bool) {
-        if matches!(self.open, Open::None) {
-            self.begin(on);
+    fn text(&mut self, on: OnText, _path: u32, part: &Part<'_>) -> bool {
+        if *self.open == Open::None {
+            let open = self.begin(on);
+            self.open(open);
         }
-        let until = if end { End::Text } else { End::Piece };
-        match self.open {
-            Open::Label(Some(label)) => self.edit.label(label, piece, until),
-            Open::Label(None) => self.edit.out.extend_from_slice(piece),
-            Open::None | Open::Gone => {}
-            Open::Text(text) => text.push(piece, until, self.edit),
-            Open::Nested(nested) => nested.push(piece, until, self.edit),
+        let taken = self.piece(part);
+        if part.end {
+            *self.open = Open::None;
+            if let Some(before) = self.signed.before.take() {
+                self.signed.changed |= self.edit.tally.count() != before;
+            }
         }
-        if !end {
-            return;
-        }
-        if let Open::Text(text) = std::mem::replace(self.open, Open::None) {
-            *self.spare = Some(text);
-        }
-        if let Some(before) = self.signed.before.take() {
-            self.signed.changed |= self.edit.tally.count() != before;
-        }
+        taken
     }
 
-    fn label(&mut self, piece: &[u8], _at: usize, end: bool) {
-        if matches!(self.open, Open::None) {
-            *self.open = Open::Label(self.edit.masks.begin_label().map(Text::new));
+    fn label(&mut self, part: &Part<'_>) -> bool {
+        if *self.open == Open::None {
+            if part.end {
+                return self.spares.edit_label(part.raw, self.edit);
+            }
+            self.open(Open::Text(Kind::Label));
         }
-        let until = if end { End::Text } else { End::Piece };
-        match self.open {
-            Open::Label(Some(label)) => self.edit.label(label, piece, until),
-            _ => self.edit.out.extend_from_slice(piece),
-        }
-        if end {
+        let taken = self.piece(part);
+        if part.end {
             *self.open = Open::None;
         }
+        taken
     }
 
-    fn key(&mut self, piece: &[u8], at: usize, end: bool) {
-        self.text(OnText::Mask, 0, piece, at, end);
+    fn key(&mut self, part: &Part<'_>) -> bool {
+        self.text(OnText::Mask, 0, part)
     }
 
-    fn number(&mut self, text: &[u8], _at: usize) {
-        number(text, self.edit);
+    fn number(&mut self, part: &Part<'_>) -> bool {
+        self.spares.edit_number(part.raw, self.edit)
     }
 
-    fn offset(&mut self, _offset: &'static Offset, number: &[u8], _at: usize) {
-        let same = self.edit.tally.count() == 0;
-        self.edit.out.extend_from_slice(if same { number } else { b"0" });
+    fn offset(&mut self, _offset: &'static Offset, part: &Part<'_>) -> bool {
+        self.edit.tally.count() > 0 && part.raw.instead(b"0", self.edit.out)
     }
 
     fn dropped(&mut self, with: &'static str, _from: usize, _to: usize) {
@@ -257,27 +242,5 @@ impl<M: Masks> Visit for Editor<'_, '_, M> {
 
     fn read(&mut self, fact: Fact, value: &[u8], _at: usize) {
         self.facts.read(fact, value);
-    }
-}
-
-impl<'e, M> Edit<'e, M> {
-    /// The same edit with counts of its own place.
-    pub(crate) fn new(masks: &'e M, out: &'e mut Vec<u8>, tally: &'e mut Tally) -> Self {
-        Self { masks, out, tally }
-    }
-
-    /// Writes a piece of a label. What is found counts, what is kept is no text that was delivered.
-    pub(crate) fn label(&mut self, label: &mut Text<M::Text>, piece: &[u8], end: End)
-    where
-        M: Masks,
-    {
-        let mut aside = Tally::default();
-        label.push(piece, end, &mut Edit::new(self.masks, self.out, &mut aside));
-        for &(entity, count) in aside.found() {
-            (0..count).for_each(|_| self.tally.find(entity));
-        }
-        if let Some(entity) = aside.blocked() {
-            self.tally.blocked.get_or_insert(entity);
-        }
     }
 }

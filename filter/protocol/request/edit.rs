@@ -3,9 +3,8 @@
 use std::ops::Range;
 
 use crate::mask::text::{Entity, Masks};
-use crate::protocol::json::nested::Nested;
-use crate::protocol::json::text::{End, Text};
-use crate::protocol::json::{Edit, Tally, number};
+use crate::protocol::json::spares::Spares;
+use crate::protocol::json::{Edit, Raw, Tally};
 
 use super::RequestError;
 use super::reader::{Event, Visit, read};
@@ -33,43 +32,36 @@ pub fn mask_prompt<M: Masks>(
     masks: &M,
 ) -> Result<MaskedPrompt, RequestError> {
     let (mut out, mut tally) = (Vec::with_capacity(body.len().saturating_add(64)), Tally::default());
-    let mut writer = Writer { body, given: 0, edit: Edit { masks, out: &mut out, tally: &mut tally } };
+    let edit = Edit { masks, out: &mut out, tally: &mut tally };
+    let mut writer = Writer { body, given: 0, edit, spares: Spares::default() };
     read(request, model, body, &mut writer)?;
-    writer.pass(body.len());
+    let given = writer.given;
+    out.extend_from_slice(body.get(given..).unwrap_or_default());
     let (found, blocked) = (tally.found().to_vec(), tally.blocked());
     Ok(MaskedPrompt { body: out, found, blocked })
 }
 
-struct Writer<'a, M> {
+struct Writer<'a, M: Masks> {
     body: &'a [u8],
     /// Up to here everything has been written.
     given: usize,
     edit: Edit<'a, M>,
-}
-
-impl<M> Writer<'_, M> {
-    fn pass(&mut self, to: usize) {
-        self.edit.out.extend_from_slice(self.body.get(self.given..to).unwrap_or_default());
-        self.given = to;
-    }
+    spares: Spares<M>,
 }
 
 impl<M: Masks> Visit for Writer<'_, M> {
     fn met(&mut self, event: Event<'_>, at: Range<usize>) {
-        if !matches!(event, Event::Text(..) | Event::Json(..) | Event::Number(..)) {
-            return;
-        }
-        self.pass(at.start);
-        self.given = at.end;
-        match event {
-            Event::Text(_, text) => {
-                Text::new(self.edit.masks.begin()).push(text.text.as_bytes(), End::Text, &mut self.edit);
-            }
-            Event::Json(_, text) => {
-                Nested::new(self.edit.masks.begin()).push(text.text.as_bytes(), End::Text, &mut self.edit);
-            }
-            Event::Number(_, raw) => number(raw.as_bytes(), &mut self.edit),
-            _ => {}
+        let Self { body, given, edit, spares } = self;
+        let before = body.get(*given..at.start).unwrap_or_default();
+        let raw = |text| Raw { before, bytes: text, plain: false };
+        let taken = match event {
+            Event::Text(_, text) => spares.edit_text(raw(text.text.as_bytes()), edit),
+            Event::Json(_, text) => spares.edit_nested(raw(text.text.as_bytes()), edit),
+            Event::Number(_, number) => spares.edit_number(raw(number.as_bytes()), edit),
+            _ => false,
+        };
+        if taken {
+            *given = at.end;
         }
     }
 }

@@ -6,9 +6,10 @@
 
 use crate::mask::text::Masks;
 use crate::protocol::Unreadable;
+use crate::protocol::facts::Facts;
 use crate::protocol::json::Edit;
 use crate::protocol::json::table::Table;
-use crate::protocol::stream::{Frames, Stream};
+use crate::protocol::stream::{Frames, Splice, Stream};
 use crate::protocol::{aws_frames, json_array, json_lines};
 
 use super::{Ledger, unblocked};
@@ -147,10 +148,18 @@ impl<M: Masks> Writer<'_, M> {
 
     /// A whole document. `last`: the stream ends with it.
     fn document(&mut self, data: &[u8], last: bool, frames: &mut dyn Frames) -> Result<(), Unreadable> {
-        self.read(b"", data, last, frames)?;
+        let alike = !last && self.is_alike(b"", data);
+        if !alike {
+            self.read(b"", data, last, frames)?;
+        }
         let before = self.out.len();
-        let mut edit = Edit::new(self.masks, self.out, &mut self.ledger.tally);
-        let result = self.stream.edit(data, last, &mut edit).and_then(|()| unblocked(&self.ledger.tally));
+        let Ledger { tally, facts } = self.ledger;
+        let mut edit = Edit::new(self.masks, self.out, tally);
+        let result = match alike {
+            true => edit_alike(self.stream, data, facts, &mut edit),
+            false => self.stream.edit(data, last, &mut edit),
+        };
+        let result = result.and_then(|()| unblocked(&self.ledger.tally));
         if result.is_err() {
             // Half a document would swallow the one that ends the answer.
             self.out.truncate(before);
@@ -158,8 +167,33 @@ impl<M: Masks> Writer<'_, M> {
         result
     }
 
+    /// Whether a document is like the one read last, and called the same.
+    fn is_alike(&mut self, name: &[u8], data: &[u8]) -> bool {
+        name == self.stream.name() && self.stream.resembles(data) == Some(data.len())
+    }
+
+    /// Edits a document into [`Scratch::edited`], and writes what must come before it.
+    pub(super) fn edited(
+        &mut self,
+        name: &[u8],
+        data: &[u8],
+        frames: &mut dyn Frames,
+    ) -> Result<(), Unreadable> {
+        let alike = self.is_alike(name, data);
+        if !alike {
+            self.read(name, data, false, frames)?;
+        }
+        self.scratch.edited.clear();
+        let Ledger { tally, facts } = self.ledger;
+        let mut edit = Edit::new(self.masks, &mut self.scratch.edited, tally);
+        match alike {
+            true => edit_alike(self.stream, data, facts, &mut edit),
+            false => self.stream.edit(data, false, &mut edit),
+        }
+    }
+
     /// Reads a document and writes what must come before it.
-    pub(super) fn read(
+    fn read(
         &mut self,
         name: &[u8],
         data: &[u8],
@@ -176,11 +210,17 @@ impl<M: Masks> Writer<'_, M> {
     pub(super) fn flush(&mut self, frames: &mut dyn Frames) {
         self.stream.flush(frames, &mut Edit::new(self.masks, self.out, &mut self.ledger.tally));
     }
+}
 
-    /// Writes the document read last into [`Scratch::edited`].
-    pub(super) fn edit(&mut self, data: &[u8]) -> Result<(), Unreadable> {
-        self.scratch.edited.clear();
-        let mut edit = Edit::new(self.masks, &mut self.scratch.edited, &mut self.ledger.tally);
-        self.stream.edit(data, false, &mut edit)
-    }
+/// Writes a whole document that is like the one read last.
+fn edit_alike<M: Masks>(
+    stream: &mut Stream<M>,
+    data: &[u8],
+    facts: &mut Facts,
+    edit: &mut Edit<'_, M>,
+) -> Result<(), Unreadable> {
+    let mut splice = Splice::new(data);
+    stream.edit_alike((0, data.len()), &mut splice, facts, edit)?;
+    splice.flush(data.len(), edit.out);
+    Ok(())
 }

@@ -12,10 +12,11 @@ use base64::engine::general_purpose::STANDARD;
 use crate::mask::text::Masks;
 use crate::protocol::Unreadable;
 use crate::protocol::aws_frames::{self, Frame, Framer, Header, Value};
+use crate::protocol::json::spares::Spares;
 use crate::protocol::json::table::{Fact, LABEL, MASKED, Mark, Offset, OnText, Place};
 use crate::protocol::json::text::{End, Text};
-use crate::protocol::json::walk::{Visit, Walk};
-use crate::protocol::json::{Edit, number};
+use crate::protocol::json::walk::{Part, Visit, Walk};
+use crate::protocol::json::{Edit, Raw};
 use crate::protocol::json_array::is_object;
 use crate::protocol::stream::Frames;
 
@@ -72,8 +73,10 @@ impl<M: Masks> Writer<'_, M> {
             Value::Number(bytes) => {
                 let text = integer(bytes).to_string();
                 let mut out = Vec::new();
-                number(text.as_bytes(), &mut Edit::new(self.masks, &mut out, &mut self.ledger.tally));
-                (out != text.as_bytes()).then(|| vec![0; bytes.len()])
+                let mut edit = Edit::new(self.masks, &mut out, &mut self.ledger.tally);
+                Spares::default()
+                    .edit_number(Raw::alone(text.as_bytes()), &mut edit)
+                    .then(|| vec![0; bytes.len()])
             }
             Value::Other(_) => None,
         }
@@ -110,9 +113,8 @@ impl<M: Masks> Writer<'_, M> {
     /// Edits a document, and writes the frames that must come before its own.
     fn document_of(&mut self, kind: &str, document: &[u8]) -> Result<(), Unreadable> {
         let mut made = Made::new(self.scratch.carried);
-        self.read(kind.as_bytes(), document, false, &mut made)?;
-        made.written?;
-        self.edit(document)
+        self.edited(kind.as_bytes(), document, &mut made)?;
+        made.written
     }
 
     /// Reads the document that a payload carries in base64; `None` without one, `Some(None)`: it stays.
@@ -121,7 +123,7 @@ impl<M: Masks> Writer<'_, M> {
         std::str::from_utf8(payload).map_err(|_| Unreadable::Utf8)?;
         let mut parts = Parts::default();
         Walk::new(&ENVELOPE).push(payload, true, &mut parts)?;
-        if !parts.0.iter().any(|(part, ..)| *part == Part::Document) {
+        if !parts.0.iter().any(|(part, ..)| *part == Piece::Document) {
             return Ok(None);
         }
         self.scratch.carried = Carried::Packed;
@@ -133,9 +135,13 @@ impl<M: Masks> Writer<'_, M> {
             let raw = payload.get(from..to).unwrap_or_default();
             let mut edit = Edit::new(self.masks, &mut made, &mut self.ledger.tally);
             match part {
-                Part::Document => self.packed(raw, &mut made)?,
-                Part::Number => number(raw, &mut edit),
-                Part::Text => Text::new(self.masks.begin()).push(raw, End::Text, &mut edit),
+                Piece::Document => self.packed(raw, &mut made)?,
+                Piece::Number => {
+                    if !Spares::default().edit_number(Raw::alone(raw), &mut edit) {
+                        made.extend_from_slice(raw);
+                    }
+                }
+                Piece::Text => Text::new(self.masks.begin()).push(raw, End::Text, &mut edit),
             }
         }
         made.extend_from_slice(payload.get(given..).unwrap_or_default());
@@ -213,7 +219,7 @@ impl Frames for Made {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum Piece {
     Document,
     Text,
     Number,
@@ -221,11 +227,12 @@ enum Part {
 
 /// The places of a payload that may change.
 #[derive(Debug, Default)]
-struct Parts(Vec<(Part, usize, usize)>);
+struct Parts(Vec<(Piece, usize, usize)>);
 
 impl Parts {
-    fn note(&mut self, part: Part, at: usize, raw: &[u8]) {
-        self.0.push((part, at, at.saturating_add(raw.len())));
+    fn note(&mut self, piece: Piece, part: &Part<'_>) -> bool {
+        self.0.push((piece, part.at, part.at.saturating_add(part.raw.bytes.len())));
+        true
     }
 }
 
@@ -234,23 +241,25 @@ impl Visit for Parts {
 
     fn enter(&mut self, _mark: Mark) {}
 
-    fn text(&mut self, _on: OnText, _path: u32, piece: &[u8], at: usize, _end: bool) {
-        self.note(Part::Text, at, piece);
+    fn text(&mut self, _on: OnText, _path: u32, part: &Part<'_>) -> bool {
+        self.note(Piece::Text, part)
     }
 
-    fn label(&mut self, piece: &[u8], at: usize, _end: bool) {
-        self.note(Part::Document, at, piece);
+    fn label(&mut self, part: &Part<'_>) -> bool {
+        self.note(Piece::Document, part)
     }
 
-    fn key(&mut self, piece: &[u8], at: usize, _end: bool) {
-        self.note(Part::Text, at, piece);
+    fn key(&mut self, part: &Part<'_>) -> bool {
+        self.note(Piece::Text, part)
     }
 
-    fn number(&mut self, number: &[u8], at: usize) {
-        self.note(Part::Number, at, number);
+    fn number(&mut self, part: &Part<'_>) -> bool {
+        self.note(Piece::Number, part)
     }
 
-    fn offset(&mut self, _offset: &'static Offset, _number: &[u8], _at: usize) {}
+    fn offset(&mut self, _offset: &'static Offset, _part: &Part<'_>) -> bool {
+        false
+    }
 
     fn dropped(&mut self, _with: &'static str, _from: usize, _to: usize) {}
 

@@ -118,6 +118,7 @@ mod arguments;
 mod bounds;
 mod framings;
 mod laws;
+mod likeness;
 mod operators;
 mod stream;
 mod whole;

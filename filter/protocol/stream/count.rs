@@ -1,5 +1,7 @@
 //! The numbers of events.
 
+use crate::protocol::json::Raw;
+
 /// Numbers events as they came, and once an event of our own went out, on from that one.
 #[derive(Debug, Default)]
 pub(super) struct Count {
@@ -9,16 +11,14 @@ pub(super) struct Count {
 }
 
 impl Count {
-    /// Writes the number of an event that came with `raw`.
-    pub(super) fn write(&mut self, raw: &[u8], out: &mut Vec<u8>) {
+    /// Writes the number of an event that came with `raw`. False: it keeps its number, and nothing is written.
+    pub(super) fn write(&mut self, raw: Raw<'_>, out: &mut Vec<u8>) -> bool {
         if self.ours {
-            let next = self.next();
-            out.extend_from_slice(next.to_string().as_bytes());
-            return;
+            return raw.instead(self.next().to_string().as_bytes(), out);
         }
-        let number = std::str::from_utf8(raw).ok().and_then(|raw| raw.parse().ok());
+        let number = std::str::from_utf8(raw.bytes).ok().and_then(|raw| raw.parse().ok());
         self.last = number.or(self.last);
-        out.extend_from_slice(raw);
+        false
     }
 
     /// From now on events go out in another order than they came in.

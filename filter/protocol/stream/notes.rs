@@ -1,8 +1,8 @@
 //! What the walk through one event notes: what is to be edited and where, and what the event says of its texts.
 
-use crate::protocol::facts::{Facts, is_end};
+use crate::protocol::facts::{Facts, is_count, is_end};
 use crate::protocol::json::table::{AXES, Fact, Field, Mark, Offset, OnText};
-use crate::protocol::json::walk::Visit;
+use crate::protocol::json::walk::{Part, Visit};
 
 use super::{Indexes, NO_INDEX};
 
@@ -43,26 +43,46 @@ fn number_of(name: &[u8]) -> u32 {
 /// What to do at a place of the event.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Site {
-    Piece { which: Which, at: Positions },
+    Piece {
+        which: Which,
+        at: Positions,
+    },
     Text,
     Nested,
     Thinking,
-    Label,
+    /// `read`: its value says something.
+    Label {
+        read: bool,
+    },
     Key,
     Number,
     Sequence,
-    Offset { offset: &'static Offset, at: Positions },
-    Signature { at: Positions },
+    /// Stays, and is read again.
+    Count(Fact),
+    Offset {
+        offset: &'static Offset,
+        at: Positions,
+    },
+    Signature {
+        at: Positions,
+    },
     Drop(&'static str),
 }
 
 impl Site {
-    /// Whether any other string in its place leaves the document's meaning to the walk as it is.
+    /// Whether any other value of its kind in its place leaves the document's meaning to the walk as it is. What is
+    /// dropped is no such value, but need not be looked at again.
     pub(super) fn is_free(self) -> bool {
-        matches!(self, Self::Piece { .. } | Self::Text | Self::Nested | Self::Thinking)
+        match self {
+            Self::Piece { .. } | Self::Text | Self::Nested | Self::Thinking => true,
+            Self::Label { read } => !read,
+            Self::Number | Self::Sequence | Self::Count(_) | Self::Drop(_) => true,
+            Self::Key | Self::Offset { .. } | Self::Signature { .. } => false,
+        }
     }
 }
 
+/// A place of the event that is to be looked at.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Edited {
     pub(super) site: Site,
@@ -110,6 +130,8 @@ pub(super) struct Notes {
     /// Where the identifying values stand, quotes included.
     pub(super) envelope: [Option<(usize, usize)>; 4],
     pub(super) own: Option<(usize, usize)>,
+    /// Where the value stands that was read last.
+    read: Option<usize>,
 }
 
 impl Notes {
@@ -128,6 +150,7 @@ impl Notes {
         self.astray = false;
         self.envelope = [None; 4];
         self.own = None;
+        self.read = None;
     }
 
     /// The walk is over: what ends is known.
@@ -216,14 +239,19 @@ impl Notes {
         }
     }
 
-    fn push(&mut self, site: Site, from: usize, len: usize) {
+    fn push(&mut self, site: Site, part: &Part<'_>) -> bool {
+        self.add(site, part.at, part.at.saturating_add(part.raw.bytes.len()));
+        true
+    }
+
+    fn add(&mut self, site: Site, from: usize, to: usize) {
         let pieces = usize::from(matches!(site, Site::Piece { .. }));
         self.pieces = self.pieces.saturating_add(pieces);
         if self.sites.len() >= MAX_SITES || self.pieces > MAX_PIECES {
             self.full = true;
             return;
         }
-        self.sites.push(Edited { site, from, to: from.saturating_add(len) });
+        self.sites.push(Edited { site, from, to });
     }
 }
 
@@ -247,7 +275,7 @@ impl Visit for Noter<'_> {
         }
     }
 
-    fn text(&mut self, on: OnText, path: u32, piece: &[u8], at: usize, _end: bool) {
+    fn text(&mut self, on: OnText, path: u32, part: &Part<'_>) -> bool {
         let positions = self.notes.positions();
         let site = match on {
             OnText::Text(field) => Site::Piece { which: Which::Text(field), at: positions },
@@ -258,32 +286,34 @@ impl Visit for Noter<'_> {
             OnText::Signature => Site::Signature { at: positions },
             OnText::Keep | OnText::Read(_) | OnText::Mask => Site::Text,
         };
-        self.notes.push(site, at, piece.len());
+        self.notes.push(site, part)
     }
 
-    fn label(&mut self, piece: &[u8], at: usize, _end: bool) {
-        self.notes.push(Site::Label, at, piece.len());
+    fn label(&mut self, part: &Part<'_>) -> bool {
+        let read = self.notes.read == Some(part.at);
+        self.notes.push(Site::Label { read }, part)
     }
 
-    fn key(&mut self, piece: &[u8], at: usize, _end: bool) {
-        self.notes.push(Site::Key, at, piece.len());
+    fn key(&mut self, part: &Part<'_>) -> bool {
+        self.notes.push(Site::Key, part)
     }
 
-    fn number(&mut self, text: &[u8], at: usize) {
-        self.notes.push(Site::Number, at, text.len());
+    fn number(&mut self, part: &Part<'_>) -> bool {
+        self.notes.push(Site::Number, part)
     }
 
-    fn offset(&mut self, offset: &'static Offset, number: &[u8], at: usize) {
+    fn offset(&mut self, offset: &'static Offset, part: &Part<'_>) -> bool {
         let positions = self.notes.positions();
         self.notes.offsets = true;
-        self.notes.push(Site::Offset { offset, at: positions }, at, number.len());
+        self.notes.push(Site::Offset { offset, at: positions }, part)
     }
 
     fn dropped(&mut self, with: &'static str, from: usize, to: usize) {
-        self.notes.push(Site::Drop(with), from, to.saturating_sub(from));
+        self.notes.add(Site::Drop(with), from, to);
     }
 
     fn read(&mut self, fact: Fact, value: &[u8], at: usize) {
+        self.notes.read = Some(at);
         let to = at.saturating_add(value.len());
         let quoted = self.data.get(to) == Some(&b'"');
         let quote = usize::from(quoted);
@@ -297,7 +327,8 @@ impl Visit for Noter<'_> {
             Fact::Own => self.notes.own = span,
             Fact::Index(axis) => self.notes.set_index(axis, value),
             Fact::Named(axis) => self.notes.set(axis, number_of(value)),
-            Fact::Sequence if !quoted => self.notes.push(Site::Sequence, at, value.len()),
+            Fact::Sequence if !quoted => self.notes.add(Site::Sequence, at, to),
+            fact if is_count(fact) && !quoted => self.notes.add(Site::Count(fact), at, to),
             Fact::Finish if is_end(value) => match self.notes.item(0) {
                 Some(item) => item.finished = true,
                 None => self.notes.ends_all = true,

@@ -2,12 +2,13 @@
 
 use crate::mask::text::Masks;
 use crate::protocol::Unreadable;
+use crate::protocol::json::spares::Spares;
 use crate::protocol::json::table::{Field, Part};
 use crate::protocol::json::text::End;
-use crate::protocol::json::{Edit, Tally, number};
+use crate::protocol::json::{Edit, Raw, Tally};
 
 use super::notes::{Edited, Site};
-use super::{Channel, Frames, NO_INDEX, Stream, label};
+use super::{Channel, Frames, NO_INDEX, Stream};
 
 /// The identifying values of a stream, in the order of [`super::notes::Notes::envelope`].
 const ENVELOPE: [&str; 4] = ["id", "object", "created", "model"];
@@ -103,7 +104,13 @@ impl<M: Masks> Stream<M> {
                 Part::If(..) | Part::Indexed(..) => {}
                 Part::Sequence => document.extend_from_slice(self.count.next().to_string().as_bytes()),
                 Part::Own if channel.own.is_empty() => document.extend_from_slice(b"\"\""),
-                Part::Own => label(&channel.own, &mut Edit::new(edit.masks, &mut document, edit.tally)),
+                Part::Own => {
+                    label(
+                        &mut self.spares,
+                        &channel.own,
+                        &mut Edit::new(edit.masks, &mut document, edit.tally),
+                    );
+                }
                 Part::Envelope => self.envelope(&mut Edit::new(edit.masks, &mut document, edit.tally)),
             }
         }
@@ -111,12 +118,13 @@ impl<M: Masks> Stream<M> {
         document
     }
 
-    fn envelope(&self, edit: &mut Edit<'_, M>) {
-        for (key, value) in ENVELOPE.iter().zip(&self.envelope).filter(|(_, value)| !value.is_empty()) {
+    fn envelope(&mut self, edit: &mut Edit<'_, M>) {
+        let Self { envelope, spares, .. } = self;
+        for (key, value) in ENVELOPE.iter().zip(&*envelope).filter(|(_, value)| !value.is_empty()) {
             for part in [b"\"", key.as_bytes(), b"\":"] {
                 edit.out.extend_from_slice(part);
             }
-            label(value, edit);
+            label(spares, value, edit);
             edit.out.push(b',');
         }
     }
@@ -158,14 +166,15 @@ impl<M: Masks> Stream<M> {
             let raw = data.get(site.from..site.to).unwrap_or_default();
             let mut edit = Edit::new(masks, &mut document, &mut tally);
             match site.site {
-                Site::Number => number(raw, &mut edit),
-                Site::Label => label(raw, &mut edit),
-                Site::Offset { .. } => document.extend_from_slice(raw),
-                Site::Key => self.whole(raw, &mut edit),
-                Site::Drop(with) => document.extend_from_slice(with.as_bytes()),
                 Site::Sequence => kept.sequence = Some(document.len()),
                 Site::Piece { .. } if at == position => kept.text = document.len(),
                 Site::Piece { .. } | Site::Text | Site::Nested | Site::Thinking | Site::Signature { .. } => {}
+                Site::Offset { .. } | Site::Count(_) => document.extend_from_slice(raw),
+                Site::Number | Site::Label { .. } | Site::Key | Site::Drop(_) => {
+                    if !self.value(site.site, Raw::alone(raw), &mut edit) {
+                        document.extend_from_slice(raw);
+                    }
+                }
             }
             if document.len() > MAX_KEPT {
                 return Err(Unreadable::EventTooLong { limit: MAX_KEPT });
@@ -177,5 +186,12 @@ impl<M: Masks> Stream<M> {
         }
         kept.document = document;
         Ok(kept)
+    }
+}
+
+/// Writes a whole label.
+fn label<M: Masks>(spares: &mut Spares<M>, raw: &[u8], edit: &mut Edit<'_, M>) {
+    if !spares.edit_label(Raw::alone(raw), edit) {
+        edit.out.extend_from_slice(raw);
     }
 }

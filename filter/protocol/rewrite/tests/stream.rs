@@ -248,3 +248,16 @@ fn a_key_that_changes_between_like_events_is_seen() {
     let out = rewrite(BodyKind::EventStream, stream.as_bytes()).unwrap();
     assert_eq!(texts(&out)[&(0, 0, "content".into())], "<S>");
 }
+
+#[test]
+fn an_event_that_is_nothing_but_a_number_is_masked() {
+    for (event, expected) in [
+        ("data: 12345\n\n", "data: 0    \n\n"),
+        ("data: 123\n\n", "data: 123\n\n"),
+        ("data:  12345 \n\n", "data:  0     \n\n"),
+    ] {
+        let out = rewrite(BodyKind::EventStream, event.as_bytes()).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+    assert!(rewrite(BodyKind::EventStream, b"data: 1\n\ndata: 01\n\n").is_err());
+}
