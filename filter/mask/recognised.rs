@@ -59,7 +59,7 @@ impl Masks for Texts {
 }
 
 impl TextMask for Collecting {
-    fn push<S: Sink>(&mut self, text: &[u8], _end: bool, sink: &mut S) {
+    fn push(&mut self, text: &[u8], _end: bool, sink: &mut dyn Sink) {
         if let Some(own) = self.texts.0.borrow_mut().get_mut(self.at) {
             own.extend_from_slice(text);
         }
@@ -203,7 +203,7 @@ impl Masks for Recognised {
 }
 
 impl TextMask for Spanned {
-    fn push<S: Sink>(&mut self, text: &[u8], _end: bool, sink: &mut S) {
+    fn push(&mut self, text: &[u8], _end: bool, sink: &mut dyn Sink) {
         let end = self.at.saturating_add(text.len());
         while self.at < end {
             let value = self.of.values.get(self.text).and_then(|values| values.get(self.span));

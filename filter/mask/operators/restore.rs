@@ -122,7 +122,7 @@ pub struct RestoringText {
 }
 
 impl TextMask for RestoringText {
-    fn push<S: Sink>(&mut self, text: &[u8], end: bool, sink: &mut S) {
+    fn push(&mut self, text: &[u8], end: bool, sink: &mut dyn Sink) {
         if self.names.is_empty() {
             return self.masker.push(text, end, sink);
         }
@@ -145,7 +145,7 @@ impl TextMask for RestoringText {
 
 impl RestoringText {
     /// Gives the text to the masker but for its names; says from where on it cannot be decided yet.
-    fn run<S: Sink>(&mut self, text: &[u8], end: bool, sink: &mut S) -> usize {
+    fn run(&mut self, text: &[u8], end: bool, sink: &mut dyn Sink) -> usize {
         let names = Rc::clone(&self.names);
         let (mut from, mut at) = (0usize, 0usize);
         let stretch = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
