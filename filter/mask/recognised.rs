@@ -12,6 +12,7 @@ use std::rc::Rc;
 
 use super::plan::Plan;
 use super::text::{Entity, Masks, Sink, TextMask};
+use crate::order;
 
 /// What stands between two texts when they are read as one: a paragraph's end, so that no name reaches over it.
 const BETWEEN: &str = "\n\n";
@@ -90,7 +91,7 @@ impl Texts {
     /// findings that overlap the first counts, and of those the longest.
     pub fn spans(&self, findings: &[Finding]) -> Vec<Vec<Span>> {
         let mut sorted = findings.to_vec();
-        sorted.sort_by_key(|finding| (finding.start, std::cmp::Reverse(finding.end)));
+        order::sort_by(&mut sorted, |a, b| a.start.cmp(&b.start).then(b.end.cmp(&a.end)));
         let mut first = 0usize;
         let texts = self.0.borrow();
         texts

@@ -15,6 +15,7 @@ use std::rc::Rc;
 use crate::mask::Views;
 use crate::mask::plan::Plan;
 use crate::mask::text::{Masks, Sink, TextMask};
+use crate::order;
 
 /// The names of one prompt with what they stood for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -42,7 +43,7 @@ impl Restoration {
             _ => false,
         };
         let mut names: Vec<_> = names.into_iter().filter(|(name, _)| is_name(name)).collect();
-        names.sort();
+        order::sort_by(&mut names, Ord::cmp);
         names.dedup_by(|a, b| a.0 == b.0);
         let longest = names.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
         Self { names, longest }
