@@ -27,6 +27,10 @@ fn main() {
         println!("cargo::rerun-if-changed={watched}");
     }
     revision::emit();
+    // A trap prints the names of functions. Tests, too, are linked for WebAssembly, and have theirs as they are.
+    if env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "wasi") {
+        println!("cargo::rustc-link-arg-cdylib=--demangle");
+    }
     if let Err(error) = build_tables() {
         println!("cargo::error={TABLE}: {}", error.replace('\n', " "));
         process::exit(1);

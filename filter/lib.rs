@@ -14,6 +14,7 @@
 //! | [`protocol`] | what the bytes of each API mean, and the framings they share |
 //! | [`mask`] | detectors, the streaming masker, operators |
 //! | [`audit`] | records, chain, delivery |
+//! | `order` | sorting that is compiled once |
 //! | [`texts`] | many short texts kept as one |
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::string_slice))]
 
@@ -23,6 +24,7 @@ pub mod exchange;
 pub mod host;
 pub mod identity;
 pub mod mask;
+mod order;
 #[cfg(test)]
 mod pages;
 pub mod policy;

@@ -1,6 +1,7 @@
 """Prints how large a WebAssembly module is, and how much of it is code (what Envoy compiles before the first request)."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 SECTIONS = {0: "custom", 10: "code", 11: "data"}
@@ -17,17 +18,23 @@ def leb128(data: bytes, at: int) -> tuple[int, int]:
             return value, at
 
 
-def section_sizes(module: bytes) -> dict[str, int]:
+def sections(module: bytes) -> Iterator[tuple[int, bytes]]:
+    """Kind and bytes of each section."""
     if module[:4] != b"\0asm":
         raise ValueError("not a WebAssembly module")
-    sizes = dict.fromkeys(SECTIONS.values(), 0)
     at = 8
     while at < len(module):
         kind = module[at]
         size, at = leb128(module, at + 1)
-        if kind in SECTIONS:
-            sizes[SECTIONS[kind]] += size
+        yield kind, module[at : at + size]
         at += size
+
+
+def section_sizes(module: bytes) -> dict[str, int]:
+    sizes = dict.fromkeys(SECTIONS.values(), 0)
+    for kind, body in sections(module):
+        if kind in SECTIONS:
+            sizes[SECTIONS[kind]] += len(body)
     return sizes
 
 

@@ -28,7 +28,7 @@ pub struct Word {
 }
 
 impl TextMask for Word {
-    fn push<S: Sink>(&mut self, text: &[u8], end: bool, sink: &mut S) {
+    fn push(&mut self, text: &[u8], end: bool, sink: &mut dyn Sink) {
         let near = &text[text.len().saturating_sub(16)..];
         let last = near.iter().rposition(|byte| *byte == b' ').map(|at| near.len() - at - 1);
         let all = self.held + text.len();

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
+use crate::order;
+
 /// Longest text, in bytes of UTF-8, the mark of a cut included.
 pub const MAX_TEXT: usize = 1024;
 /// Most items in a list, and most names in a tally or among claims.
@@ -245,7 +247,7 @@ impl Claims {
         if self.more > 0 {
             entries.retain(|(name, _)| name != "…");
             entries.push(("…".to_owned(), self.more.min(Count::MAX).to_string()));
-            entries.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+            order::sort_by(&mut entries, |(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
         }
         entries
     }

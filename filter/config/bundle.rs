@@ -173,11 +173,11 @@ fn not_an_envelope(node: &Node) -> Option<Problem> {
 fn policy_digests(root: &Node) -> Result<BTreeMap<String, String>, Vec<Problem>> {
     let policies = root.get("policies").map(Node::items).unwrap_or_default();
     let name = |policy: &Node| policy.get("name").and_then(Node::text).map(str::to_owned);
-    policies
-        .iter()
-        .filter_map(|policy| Some((name(policy)?, policy)))
-        .map(|(name, policy)| Ok((name, digest(policy)?)))
-        .collect()
+    let mut digests = BTreeMap::new();
+    for (name, policy) in policies.iter().filter_map(|policy| Some((name(policy)?, policy))) {
+        digests.insert(name, digest(policy)?);
+    }
+    Ok(digests)
 }
 
 /// `sha256:…` over the canonical JSON of a tree.

@@ -6,6 +6,8 @@ use super::node::{Node, Value};
 use super::policies::MODES;
 use super::problem::{Problem, elsewhere, shown};
 use super::set::{Connection, Expose, Issuer, Place, PolicySet, Unmatched};
+use crate::order;
+
 use super::{advice, audit, check, connections, detectors, issuers, policies, read, recognisers, tables};
 
 const UNMATCHED: &[(&str, Unmatched)] =
@@ -45,7 +47,7 @@ pub fn sort(problems: &mut [Problem]) {
     let key = |problem: &Problem| {
         (std::rc::Rc::clone(&problem.place.file), problem.place.line, problem.place.column)
     };
-    problems.sort_by_cached_key(key);
+    order::sort_by(problems, |a, b| key(a).cmp(&key(b)));
 }
 
 /// A set of another version is not ours to judge any further.

@@ -10,6 +10,7 @@ use crate::identity::Identity;
 use crate::mask::operators::pseudonym::SHORTEST_KEY;
 use crate::mask::operators::{Operator, Operators, Partial, Pseudonyms};
 use crate::mask::{Catalogue, Entities, Plan};
+use crate::order;
 
 /// A mask, compiled.
 pub struct Masking {
@@ -51,7 +52,7 @@ impl Masking {
             sets.push((name, chosen, cast(operator, env, problems)));
         }
         // An entity's own override goes before its set's; of two sets neither does.
-        sets.sort_by_key(|(_, chosen, _)| chosen.len());
+        order::sort_by(&mut sets, |(_, a, _), (_, b, _)| a.len().cmp(&b.len()));
         for (at, (name, chosen, _)) in sets.iter().enumerate() {
             for (other, wider, _) in sets.iter().skip(at.saturating_add(1)) {
                 ambiguous((name, *chosen), (other, *wider), &sets, catalogue, problems);

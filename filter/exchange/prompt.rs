@@ -10,6 +10,7 @@ use super::Exchange;
 use super::refusal::{Code, Refusal};
 use crate::config::set::Mode;
 use crate::host::{Host, Side};
+use crate::mask::Way;
 use crate::mask::operators::prompt::{Names, PromptMask};
 use crate::mask::operators::{Operator, Operators};
 use crate::protocol::request::mask_prompt;
@@ -57,7 +58,7 @@ impl Exchange {
         };
         let names = || Rc::new(RefCell::new(Names::beside(&view.text)));
         let names = (acts && masking.restore).then(names);
-        let mask = PromptMask::new(&masking.plan, operators, names.clone());
+        let mask = Way::Prompt(PromptMask::new(&masking.plan, operators, names.clone()));
         let masked = mask_prompt(request, &self.inquiry.path_model, &body, &mask)
             .map_err(|error| Refusal::new(Code::InvalidRequest, error.to_string()).because("malformed"));
         drop(mask);

@@ -12,8 +12,10 @@ use super::refusal::{Code, Refusal};
 use super::{Exchange, blocked, metrics};
 use crate::config::set::{Kind, Mode};
 use crate::host::{CallId, Flow, Host, Reply, Side};
+use crate::mask::Way;
+use crate::mask::operators::restore::Restoring;
 use crate::mask::recognised::{Recognised, Texts};
-use crate::mask::text::{Entity, Masks};
+use crate::mask::text::Entity;
 use crate::protocol::Thinking;
 use crate::protocol::json::table::Table;
 use crate::protocol::rewrite::{BodyKind, ResponseRewriter};
@@ -139,7 +141,7 @@ impl Exchange {
         fits(&masked)?;
         let texts = Texts::default();
         let Some(table) = self.table() else { return Ok(self.release(host, size, &masked)) };
-        read_again(kind, table, self.thinking(), &masked, texts.clone());
+        read_again(kind, table, self.thinking(), &masked, Way::Collect(texts.clone()));
         let joined = texts.joined();
         if joined.is_empty() {
             self.answer.reading = Reading::None;
@@ -189,7 +191,7 @@ impl Exchange {
             true => masked,
             false => {
                 let found = Recognised::new(&texts, &findings, &plan);
-                read_again(kind, table, self.thinking(), &masked, found)
+                read_again(kind, table, self.thinking(), &masked, Way::Recognised(found))
             }
         };
         if let Err(refusal) = fits(&out) {
@@ -229,12 +231,13 @@ impl Exchange {
         let Reading::Copying(copy) = std::mem::take(&mut self.answer.reading) else { return None };
         let (recogniser, kind, lane) = (self.recogniser()?, self.answer.kind?, self.lane.clone()?);
         let table = self.answers(&lane);
-        let coded = ResponseRewriter::new(kind, table, lane.plan.clone())
-            .coded(self.answer.coding)
-            .with_thinking(self.thinking());
+        let coded =
+            ResponseRewriter::new(kind, table, Way::Answer(Restoring::new(lane.plan.clone(), Rc::default())))
+                .coded(self.answer.coding)
+                .with_thinking(self.thinking());
         let masked = finish(coded, &copy);
         let texts = Texts::default();
-        read_again(kind, table, self.thinking(), &masked, texts.clone());
+        read_again(kind, table, self.thinking(), &masked, Way::Collect(texts.clone()));
         let joined = texts.joined();
         (self.answer.ended && !joined.is_empty()).then_some((recogniser, joined))
     }
@@ -252,17 +255,11 @@ fn fits(masked: &[u8]) -> Result<(), Refusal> {
 }
 
 /// Reads a whole answer; nothing where it cannot be read.
-fn read_again<M: Masks>(
-    kind: BodyKind,
-    table: &'static Table,
-    thinking: Thinking,
-    body: &[u8],
-    masks: M,
-) -> Vec<u8> {
+fn read_again(kind: BodyKind, table: &'static Table, thinking: Thinking, body: &[u8], masks: Way) -> Vec<u8> {
     finish(ResponseRewriter::new(kind, table, masks).with_thinking(thinking), body)
 }
 
-fn finish<M: Masks>(rewriter: ResponseRewriter<M>, body: &[u8]) -> Vec<u8> {
+fn finish(rewriter: ResponseRewriter<Way>, body: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(body.len());
     let mut rewriter = rewriter.without_drops();
     match rewriter.push(body, true, &mut out) {

@@ -16,7 +16,7 @@ use crate::config::set::{Kind, Mode};
 use crate::host::{Flow, Header, Host, LocalAnswer, Side};
 use crate::mask::operators::restore::Restoring;
 use crate::mask::text::{Masks, Sink, TextMask};
-use crate::mask::{self, Found, Plan, Views};
+use crate::mask::{self, Found, Plan, Views, Way};
 use crate::protocol::Unreadable;
 use crate::protocol::api::{self, Api};
 
@@ -44,7 +44,7 @@ enum Act {
 pub(super) struct Answer {
     act: Act,
     /// Reads the answer; `None`: it cannot be read, and passes.
-    pub(super) rewriter: Option<Box<ResponseRewriter<Restoring>>>,
+    pub(super) rewriter: Option<Box<ResponseRewriter<Way>>>,
     /// Whether bytes of it wait in the proxy's buffer, through which they will go.
     pub(super) waits: bool,
     /// What it gave of an answer that goes out whole or not at all.
@@ -161,7 +161,7 @@ impl Exchange {
                 self.answer.kind = Some(kind);
                 let coding = answer::coding(headers).unwrap_or_default();
                 self.answer.coding = coding;
-                let masks = Restoring::new(masks.clone(), std::rc::Rc::clone(&self.names));
+                let masks = Way::Answer(Restoring::new(masks.clone(), std::rc::Rc::clone(&self.names)));
                 let rewriter = ResponseRewriter::new(kind, self.answers(&lane), masks).coded(coding);
                 // Where nothing but the credential is masked, nothing is dropped either.
                 let keeps_all = !self.masks_answer() || !lane.masks_entities;

@@ -45,7 +45,7 @@ enum Doing {
 }
 
 impl TextMask for Masker {
-    fn push<S: Sink>(&mut self, text: &[u8], end: bool, sink: &mut S) {
+    fn push(&mut self, text: &[u8], end: bool, sink: &mut dyn Sink) {
         let rest = self.join(text, end, sink);
         if self.held.is_empty() {
             let done = self.run(rest, end, sink);
@@ -95,7 +95,7 @@ impl Masker {
 
     /// Decides what is held with the help of the text's first bytes. Gives back what was not touched: when something
     /// is held after it, nothing.
-    fn join<'t, S: Sink>(&mut self, text: &'t [u8], end: bool, sink: &mut S) -> &'t [u8] {
+    fn join<'t>(&mut self, text: &'t [u8], end: bool, sink: &mut dyn Sink) -> &'t [u8] {
         let mut rest = text;
         while !self.held.is_empty() {
             let (first, later) = rest.split_at(rest.len().min(JOIN));
@@ -123,7 +123,7 @@ impl Masker {
     }
 
     /// Decides as much of the text as it can, from its first undecided byte on, and says how much.
-    fn run<S: Sink>(&mut self, text: &[u8], end: bool, sink: &mut S) -> usize {
+    fn run(&mut self, text: &[u8], end: bool, sink: &mut dyn Sink) -> usize {
         let mut kept = 0;
         let mut at = 0;
         let mut ahead = Ahead::default();
@@ -219,7 +219,7 @@ impl Masker {
     }
 }
 
-fn keep<S: Sink>(sink: &mut S, len: usize) {
+fn keep(sink: &mut dyn Sink, len: usize) {
     if len > 0 {
         sink.keep(len);
     }

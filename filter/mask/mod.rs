@@ -65,6 +65,7 @@ pub mod text;
 mod validators;
 mod views;
 mod walk;
+mod way;
 mod whole;
 
 pub use catalogue::{Catalogue, UnknownEntity};
@@ -72,4 +73,5 @@ pub use entity::{Entities, Found, UPSTREAM_CREDENTIAL};
 pub use own::{Finds, OwnDetector, OwnFault, Part};
 pub use plan::Plan;
 pub use views::Views;
+pub use way::Way;
 pub use whole::mask_whole;

@@ -12,6 +12,7 @@ use std::rc::Rc;
 
 use super::plan::Plan;
 use super::text::{Entity, Masks, Sink, TextMask};
+use crate::order;
 
 /// What stands between two texts when they are read as one: a paragraph's end, so that no name reaches over it.
 const BETWEEN: &str = "\n\n";
@@ -59,7 +60,7 @@ impl Masks for Texts {
 }
 
 impl TextMask for Collecting {
-    fn push<S: Sink>(&mut self, text: &[u8], _end: bool, sink: &mut S) {
+    fn push(&mut self, text: &[u8], _end: bool, sink: &mut dyn Sink) {
         if let Some(own) = self.texts.0.borrow_mut().get_mut(self.at) {
             own.extend_from_slice(text);
         }
@@ -90,7 +91,7 @@ impl Texts {
     /// findings that overlap the first counts, and of those the longest.
     pub fn spans(&self, findings: &[Finding]) -> Vec<Vec<Span>> {
         let mut sorted = findings.to_vec();
-        sorted.sort_by_key(|finding| (finding.start, std::cmp::Reverse(finding.end)));
+        order::sort_by(&mut sorted, |a, b| a.start.cmp(&b.start).then(b.end.cmp(&a.end)));
         let mut first = 0usize;
         let texts = self.0.borrow();
         texts
@@ -203,7 +204,7 @@ impl Masks for Recognised {
 }
 
 impl TextMask for Spanned {
-    fn push<S: Sink>(&mut self, text: &[u8], _end: bool, sink: &mut S) {
+    fn push(&mut self, text: &[u8], _end: bool, sink: &mut dyn Sink) {
         let end = self.at.saturating_add(text.len());
         while self.at < end {
             let value = self.of.values.get(self.text).and_then(|values| values.get(self.span));

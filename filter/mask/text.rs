@@ -40,7 +40,7 @@ pub trait Sink {
 pub trait TextMask {
     /// Takes the next piece; `end` says that the text is whole. Bytes that cannot be decided yet are held: they are
     /// decided by a later call. After `end` nothing is held.
-    fn push<S: Sink>(&mut self, text: &[u8], end: bool, sink: &mut S);
+    fn push(&mut self, text: &[u8], end: bool, sink: &mut dyn Sink);
     /// Bytes taken and not yet decided.
     fn held(&self) -> usize;
 }

@@ -34,7 +34,7 @@ impl Views {
 }
 
 impl TextMask for Views {
-    fn push<S: Sink>(&mut self, text: &[u8], end: bool, sink: &mut S) {
+    fn push(&mut self, text: &[u8], end: bool, sink: &mut dyn Sink) {
         let mut rest = text;
         loop {
             let Some(meant) = &mut self.meant else {
@@ -236,7 +236,7 @@ impl Meant {
         }
     }
 
-    fn push<S: Sink>(&mut self, written: &mut Masker, text: &[u8], end: bool, sink: &mut S) {
+    fn push(&mut self, written: &mut Masker, text: &[u8], end: bool, sink: &mut dyn Sink) {
         self.undecided = self.undecided.saturating_add(text.len());
         let meaning = self.read(text, end);
         let Self { masker, units, tracks: [as_written, as_meant], .. } = self;
@@ -302,7 +302,7 @@ impl Meant {
     }
 
     /// Gives out what both readings have decided.
-    fn emit<S: Sink>(&mut self, sink: &mut S) {
+    fn emit(&mut self, sink: &mut dyn Sink) {
         loop {
             let [written, meant] = &self.tracks;
             let limit = written.decided.min(meant.decided);
@@ -324,7 +324,7 @@ impl Meant {
     }
 
     /// Gives out the value that starts right here, with all that overlap it; `None`: not all of them are decided.
-    fn value<S: Sink>(&self, limit: usize, sink: &mut S) -> Option<usize> {
+    fn value(&self, limit: usize, sink: &mut dyn Sink) -> Option<usize> {
         let values = || self.tracks.iter().flat_map(|track| &track.values);
         let here = || values().filter(|value| value.start == 0);
         let mut end = here().map(|value| value.end).max()?;

@@ -51,7 +51,7 @@ fn look(rest: &[u8], end: bool) -> Verdict {
 }
 
 impl TextMask for SimpleText {
-    fn push<S: Sink>(&mut self, text: &[u8], end: bool, sink: &mut S) {
+    fn push(&mut self, text: &[u8], end: bool, sink: &mut dyn Sink) {
         self.held.extend_from_slice(text);
         let mut at = 0;
         while at < self.held.len() {
@@ -92,7 +92,7 @@ impl Masks for Simple {
 pub struct Nothing;
 
 impl TextMask for Nothing {
-    fn push<S: Sink>(&mut self, text: &[u8], _end: bool, sink: &mut S) {
+    fn push(&mut self, text: &[u8], _end: bool, sink: &mut dyn Sink) {
         sink.keep(text.len());
     }
 

@@ -9,6 +9,8 @@ import trapping
 from parts import bootstrap
 from parts.envoy import Envoy
 from parts.upstream import Answer, Close, Reset, Trailers, Upstream, cut
+from wasm_names import rewritten, short
+from wasm_size import sections
 
 
 @pytest.fixture
@@ -55,3 +57,33 @@ def test_the_scripted_upstream_says_what_it_is_told(http2: bool, upstream: Upstr
                 httpx.get(url)
     finally:
         envoy.stop()
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("portcullis::mask::whole::mask_whole", "portcullis::mask::whole::mask_whole"),
+        ("<portcullis::mask::walk::Walks>::go", "portcullis::mask::walk::Walks::go"),
+        ("<portcullis::a::B<core::c::D<u8>> as core::e::F<u8>>::g::<&[u8]>", "portcullis::a::B::g"),
+        ("<portcullis::a::B>::g::{closure#0}", "portcullis::a::B::g::{closure#0}"),
+        ("<alloc::vec::Vec<portcullis::a::B> as core::clone::Clone>::clone", "alloc::Vec::clone"),
+        ("<&der::length::Length as core::fmt::Debug>::fmt", "der::Length::fmt"),
+        ("serde_json::de::from_slice::h0123456789abcdef", "serde_json::de::from_slice"),
+        ("dlmalloc", "dlmalloc"),
+    ],
+)
+def test_a_function_is_told_without_what_it_was_made_for(name: str, told: str) -> None:
+    assert short(name) == told
+
+
+def test_a_module_keeps_its_functions_names_alone() -> None:
+    def named(*names: str) -> bytes:
+        functions = bytes([len(names)]) + b"".join(
+            bytes([at, len(name)]) + name.encode() for at, name in enumerate(names)
+        )
+        locals_ = b"\0"
+        return b"\4name" + bytes([1, len(functions)]) + functions + bytes([2, len(locals_)]) + locals_
+
+    module = b"\0asm\1\0\0\0\1\1\0\0" + bytes([len(named("<a::B<c::D>>::e"))]) + named("<a::B<c::D>>::e")
+    expected = named("a::B::e")[: -len(b"\2\1\0")]
+    assert list(sections(rewritten(module))) == [(1, b"\0"), (0, expected)]

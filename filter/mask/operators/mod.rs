@@ -121,7 +121,7 @@ impl Operating {
     }
 
     /// A value was found: its bytes, or where it is `long` its first ones. `name` is its entity's, in brackets.
-    pub fn value<S: Sink>(&mut self, value: &[u8], long: bool, entity: Entity, name: &[u8], sink: &mut S) {
+    pub fn value(&mut self, value: &[u8], long: bool, entity: Entity, name: &[u8], sink: &mut dyn Sink) {
         let Self { operators, form, stays, with } = self;
         let operator = operators.of(entity);
         *stays = matches!(operator, Operator::Flag);
@@ -153,7 +153,7 @@ impl Operating {
     }
 
     /// More of the value found last.
-    pub fn rest<S: Sink>(&self, len: usize, sink: &mut S) {
+    pub fn rest(&self, len: usize, sink: &mut dyn Sink) {
         if self.stays {
             sink.keep(len);
         } else {

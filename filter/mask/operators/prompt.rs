@@ -118,7 +118,7 @@ pub struct PromptText {
 }
 
 impl TextMask for PromptText {
-    fn push<S: Sink>(&mut self, text: &[u8], end: bool, sink: &mut S) {
+    fn push(&mut self, text: &[u8], end: bool, sink: &mut dyn Sink) {
         self.text.extend_from_slice(text);
         if !end {
             return;
@@ -145,7 +145,7 @@ impl TextMask for PromptText {
 }
 
 impl PromptText {
-    fn value<S: Sink>(&self, value: &[u8], entity: Entity, sink: &mut S) {
+    fn value(&self, value: &[u8], entity: Entity, sink: &mut dyn Sink) {
         let long = value.len() > LIMIT;
         let bracketed = self.search.name(entity);
         let kind = self.search.name_of(entity);

@@ -15,6 +15,7 @@ use std::rc::Rc;
 use crate::mask::Views;
 use crate::mask::plan::Plan;
 use crate::mask::text::{Masks, Sink, TextMask};
+use crate::order;
 
 /// The names of one prompt with what they stood for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -42,7 +43,7 @@ impl Restoration {
             _ => false,
         };
         let mut names: Vec<_> = names.into_iter().filter(|(name, _)| is_name(name)).collect();
-        names.sort();
+        order::sort_by(&mut names, Ord::cmp);
         names.dedup_by(|a, b| a.0 == b.0);
         let longest = names.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
         Self { names, longest }
@@ -126,7 +127,7 @@ pub struct RestoringText {
 }
 
 impl TextMask for RestoringText {
-    fn push<S: Sink>(&mut self, text: &[u8], end: bool, sink: &mut S) {
+    fn push(&mut self, text: &[u8], end: bool, sink: &mut dyn Sink) {
         if self.names.is_empty() {
             return self.masker.push(text, end, sink);
         }
@@ -149,7 +150,7 @@ impl TextMask for RestoringText {
 
 impl RestoringText {
     /// Gives the text to the masker but for its names; says from where on it cannot be decided yet.
-    fn run<S: Sink>(&mut self, text: &[u8], end: bool, sink: &mut S) -> usize {
+    fn run(&mut self, text: &[u8], end: bool, sink: &mut dyn Sink) -> usize {
         let names = Rc::clone(&self.names);
         let (mut from, mut at) = (0usize, 0usize);
         let stretch = |from: usize, to: usize| text.get(from..to).unwrap_or_default();

@@ -55,7 +55,12 @@ pub(super) fn bytes<const N: usize>(entries: [(&str, Value); N]) -> Vec<u8> {
 }
 
 pub(super) fn object<const N: usize>(entries: [(&str, Value); N]) -> Value {
-    Value::Object(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<Map<_, _>>())
+    // Collected, each number of entries would be sorted by code of its own.
+    let mut object = Map::new();
+    for (key, value) in entries {
+        object.insert(key.to_owned(), value);
+    }
+    Value::Object(object)
 }
 
 /// An event with one line of data; `name`: its `event` field.

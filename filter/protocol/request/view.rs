@@ -219,7 +219,7 @@ impl Masks for Listener<'_, '_> {
 }
 
 impl TextMask for Listener<'_, '_> {
-    fn push<S: Sink>(&mut self, text: &[u8], _end: bool, sink: &mut S) {
+    fn push(&mut self, text: &[u8], _end: bool, sink: &mut dyn Sink) {
         if !text.is_empty() {
             (self.take.borrow_mut())(&String::from_utf8_lossy(text), !self.begun);
             self.begun = true;

@@ -26,7 +26,7 @@ impl Masks for Everything {
 }
 
 impl TextMask for Everything {
-    fn push<S: Sink>(&mut self, text: &[u8], _: bool, sink: &mut S) {
+    fn push(&mut self, text: &[u8], _: bool, sink: &mut dyn Sink) {
         if !text.is_empty() {
             self.0.set(self.0.get() + 1);
             sink.replace(text.len(), Entity(0), format!("<{}>", self.0.get()).as_bytes());

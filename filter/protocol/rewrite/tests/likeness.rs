@@ -146,9 +146,9 @@ struct Strict;
 
 struct StrictText(SimpleText);
 
-struct Ending<'s, S>(&'s mut S);
+struct Ending<'s>(&'s mut dyn Sink);
 
-impl<S: Sink> Sink for Ending<'_, S> {
+impl Sink for Ending<'_> {
     fn keep(&mut self, len: usize) {
         self.0.keep(len);
     }
@@ -164,7 +164,7 @@ impl<S: Sink> Sink for Ending<'_, S> {
 }
 
 impl TextMask for StrictText {
-    fn push<S: Sink>(&mut self, text: &[u8], end: bool, sink: &mut S) {
+    fn push(&mut self, text: &[u8], end: bool, sink: &mut dyn Sink) {
         self.0.push(text, end, &mut Ending(sink));
     }
     fn held(&self) -> usize {
