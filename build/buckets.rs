@@ -1,4 +1,4 @@
-//! Beginnings that are alike put together, over all groups: into cells; and into few buckets, where vectors need them.
+//! Beginnings that vectors have to tell, put together over all groups into the few buckets that they have.
 use std::collections::BTreeMap;
 
 use crate::grammar::{NEAR, NearSets, share};
@@ -10,9 +10,7 @@ type Halves = [(u16, u16); NEAR];
 /// word: those that nothing precedes, those that a word does, those that are often mistaken, and those that may start
 /// within a word.
 pub const KINDS: usize = 4;
-/// Of 128 cells, one of which is left for literals: how many each kind has for itself.
-const CELLS: [usize; KINDS] = [99, 16, 8, 4];
-/// The same of eight buckets.
+/// Of eight buckets, one of which is left for literals: how many each kind has for itself.
 const BUCKETS: [usize; KINDS] = [4, 1, 1, 1];
 
 /// A beginning, or what was put together.
@@ -20,45 +18,18 @@ const BUCKETS: [usize; KINDS] = [4, 1, 1, 1];
 pub struct Shared {
     pub kind: usize,
     pub sets: NearSets,
-    /// Whether vectors need a bucket to tell it.
-    pub bucketed: bool,
 }
 
-/// For each beginning its cell, and its bucket if it needs one. The cells, and the buckets.
-pub struct Assigned {
-    pub cell_of: Vec<usize>,
-    pub bucket_of: Vec<Option<usize>>,
-    pub cells: Vec<Shared>,
-    pub buckets: Vec<Shared>,
-}
-
-pub fn assign(beginnings: &[Shared]) -> Assigned {
+/// For each beginning its bucket; and the buckets.
+pub fn assign(beginnings: &[Shared]) -> (Vec<usize>, Vec<Shared>) {
     let chances = Chances::new();
-    let (cell_of, cells) = share_out(beginnings, &CELLS, exact);
-    let bucketed: Vec<Shared> = beginnings.iter().filter(|shared| shared.bucketed).cloned().collect();
-    let (of, buckets) = share_out(&bucketed, &BUCKETS, |sets| chances.of(&halves(sets)));
-    let mut of = of.into_iter();
-    let bucket_of = beginnings.iter().map(|shared| shared.bucketed.then(|| of.next()).flatten()).collect();
-    Assigned { cell_of, bucket_of, cells, buckets }
-}
-
-/// About how often prose fits.
-fn exact(sets: &NearSets) -> f64 {
-    sets.iter().map(share).product()
-}
-
-fn share_out(
-    all: &[Shared],
-    shares: &[usize; KINDS],
-    chance: impl Fn(&NearSets) -> f64,
-) -> (Vec<usize>, Vec<Shared>) {
-    let (mut of, mut found) = (vec![0; all.len()], Vec::new());
-    for (kind, &share) in shares.iter().enumerate() {
-        let own: Vec<usize> = (0..all.len()).filter(|&at| all[at].kind == kind).collect();
-        let sets: Vec<NearSets> = own.iter().map(|&at| all[at].sets).collect();
-        let (places, held) = cluster(&sets, share, &chance);
+    let (mut of, mut found) = (vec![0; beginnings.len()], Vec::new());
+    for (kind, &share) in BUCKETS.iter().enumerate() {
+        let own: Vec<usize> = (0..beginnings.len()).filter(|&at| beginnings[at].kind == kind).collect();
+        let sets: Vec<NearSets> = own.iter().map(|&at| beginnings[at].sets).collect();
+        let (places, held) = cluster(&sets, share, |sets| chances.of(&halves(sets)));
         own.iter().zip(places).for_each(|(&at, place)| of[at] = found.len() + place);
-        found.extend(held.into_iter().map(|sets| Shared { kind, sets, bucketed: all[0].bucketed }));
+        found.extend(held.into_iter().map(|sets| Shared { kind, sets }));
     }
     (of, found)
 }

@@ -1,7 +1,7 @@
 //! Writes the tables as Rust source: plain arrays, so that no target's byte order matters.
 use std::fmt::{Debug, Write as _};
 
-use crate::buckets::{self, Assigned, Shared};
+use crate::buckets::{self, Shared};
 use crate::grammar::{LongWord, Mark, NearSets, Tables};
 use crate::table::{Detector, Group, Table, Tier};
 
@@ -16,24 +16,19 @@ pub fn tables(table: &Table, groups: &[Group<'_>], tables: &[Tables]) -> String 
         }
     };
     let marks = groups.iter().zip(tables).flat_map(|(group, tables)| {
-        let shared = |mark: &Mark| Shared {
-            kind: kind(group, mark),
-            sets: mark.sets,
-            bucketed: mark.bucket.is_some(),
-        };
-        tables.marks.iter().map(shared).collect::<Vec<_>>()
+        let bucketed = tables.marks.iter().filter(|mark| mark.bucket.is_some());
+        bucketed.map(|mark| Shared { kind: kind(group, mark), sets: mark.sets }).collect::<Vec<_>>()
     });
-    let Assigned { cell_of, bucket_of, cells, buckets } = buckets::assign(&marks.collect::<Vec<_>>());
-    for (name, all) in [("CELLS", cells), ("BUCKETS", buckets)] {
-        let all: Vec<(bool, NearSets)> = all.iter().map(|shared| (shared.kind == 3, shared.sets)).collect();
-        array(&mut out, name, "(bool, [[u64; 4]; 4])", &all);
-    }
-    let mut places = cell_of.into_iter().zip(bucket_of);
+    let (bucket_of, buckets) = buckets::assign(&marks.collect::<Vec<_>>());
+    let buckets: Vec<(bool, NearSets)> =
+        buckets.iter().map(|shared| (shared.kind == 3, shared.sets)).collect();
+    array(&mut out, "BUCKETS", "(bool, [[u64; 4]; 4])", &buckets);
+    let mut buckets = bucket_of.into_iter();
     let _ = writeln!(out, "pub static GROUPS: [Group; {}] = [", groups.len());
     for (group, tables) in groups.iter().zip(tables) {
         let _ = writeln!(out, "// {}\nGroup {{ tables: Tables {{", group.name);
         fields(&mut out, tables);
-        marked(&mut out, tables, &mut places);
+        marked(&mut out, tables, &mut buckets);
         out.push_str("}, detectors: Cow::Borrowed(&[\n");
         group.rows.iter().for_each(|&at| detector(&mut out, table, at));
         out.push_str("]) },\n");
@@ -43,13 +38,15 @@ pub fn tables(table: &Table, groups: &[Group<'_>], tables: &[Tables]) -> String 
     out
 }
 
-fn marked(out: &mut String, tables: &Tables, places: &mut impl Iterator<Item = (usize, Option<usize>)>) {
+fn marked(out: &mut String, tables: &Tables, buckets: &mut impl Iterator<Item = usize>) {
     out.push_str("marks: Cow::Borrowed(&[");
-    for (mark, (cell, bucket)) in tables.marks.iter().zip(places) {
+    // Of the others nothing is asked.
+    for mark in tables.marks.iter().filter(|mark| mark.bucket.is_some() || mark.within) {
         let Mark { pattern, within, sets, .. } = mark;
+        let bucket = mark.bucket.and_then(|_| buckets.next());
         let _ = write!(
             out,
-            "Mark {{ pattern: {pattern}, bucket: {bucket:?}, cell: {cell}, within: {within}, sets: {sets:?} }},"
+            "Mark {{ pattern: {pattern}, bucket: {bucket:?}, within: {within}, sets: {sets:?} }},"
         );
     }
     out.push_str("]),\nlong_words: Cow::Borrowed(&[");
@@ -67,11 +64,15 @@ fn fields(out: &mut String, tables: &Tables) {
     field(out, "after", &tables.after[..]);
     field(out, "signatures", &tables.signatures);
     field(out, "before", &tables.before[..]);
-    field(out, "beginnings", &tables.beginnings);
     let _ = writeln!(
         out,
-        "classes: {}, before_any: {}, growing: {}, past_limit: {}, last_end_only: {},",
-        tables.classes, tables.before_any, tables.growing, tables.past_limit, tables.last_end_only
+        "classes: {}, before_any: {}, growing: {}, past_limit: {}, last_end_only: {}, unanchored: {},",
+        tables.classes,
+        tables.before_any,
+        tables.growing,
+        tables.past_limit,
+        tables.last_end_only,
+        tables.unanchored
     );
     out.push_str("anchors: Cow::Borrowed(&[");
     for anchor in tables.anchors.iter() {

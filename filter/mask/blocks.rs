@@ -62,8 +62,6 @@ pub struct Found {
     pub base: usize,
     /// The places that fit, as bits from there on.
     pub places: u64,
-    /// Those of them where a long word starts.
-    pub words: u64,
     /// The first place that was not looked at.
     pub to: usize,
 }
@@ -221,14 +219,14 @@ impl Blocks {
     pub fn find(&self, text: &[u8], from: usize) -> Found {
         let mut base = from;
         while let Some(block) = text.get(base.wrapping_sub(1)..).and_then(|rest| rest.first_chunk()) {
-            let (places, words) = self.places(block);
+            let places = self.places(block);
             let to = base.wrapping_add(PLACES);
             if places != 0 {
-                return Found { base, places, words, to };
+                return Found { base, places, to };
             }
             base = to;
         }
-        Found { base, places: 0, words: 0, to: base }
+        Found { base, places: 0, to: base }
     }
 
     /// The same of the last places of a text: what may come after it is taken for what would make them fit.
@@ -239,7 +237,7 @@ impl Blocks {
         if let (Some(place), Some(rest)) = (block.get_mut(..len), rest.get(..len)) {
             place.copy_from_slice(rest);
         }
-        let (places, words) = self.places(&block);
+        let places = self.places(&block);
         let count = len.saturating_sub(1).min(PLACES);
         let mask =
             u64::MAX.checked_shr(u32::try_from(PLACES.saturating_sub(count)).unwrap_or(0)).unwrap_or(0);
@@ -248,12 +246,12 @@ impl Blocks {
         let cut =
             !u64::MAX.checked_shr(u32::try_from(PLACES.saturating_sub(whole)).unwrap_or(0)).unwrap_or(0);
         let cut = if self.any { cut } else { 0 };
-        Found { base: from, places: (places | cut) & mask, words: words & mask, to: from.wrapping_add(count) }
+        Found { base: from, places: (places | cut) & mask, to: from.wrapping_add(count) }
     }
 
-    /// The places of a block that fit, and those where a long word starts.
+    /// The places of a block that fit.
     #[inline]
-    fn places(&self, block: &[u8; BLOCK]) -> (u64, u64) {
+    fn places(&self, block: &[u8; BLOCK]) -> u64 {
         #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
         return self.told(block, &self.kinds_simd128(block));
         #[cfg(target_arch = "x86_64")]
@@ -267,7 +265,7 @@ impl Blocks {
 
     /// What the kinds of a block's bytes say of its places.
     #[inline(always)]
-    fn told(&self, block: &[u8; BLOCK], kinds: &Kinds) -> (u64, u64) {
+    fn told(&self, block: &[u8; BLOCK], kinds: &Kinds) -> u64 {
         let before = block.first().is_some_and(|&byte| self.kinds.of(byte) & CLOSING != 0);
         let open = !(kinds.closing << 1 | u64::from(before));
         let spoken = kinds.quiet.not();
@@ -285,7 +283,7 @@ impl Blocks {
         let eight = four.and(four.on::<4>());
         let words = open & if self.long { eight.and(eight.on::<8>()).places } else { eight.places };
         let told = (open | kinds.within) & speaks.places | open & kinds.buckets | kinds.buckets_within;
-        (told | words, words)
+        told | words
     }
 
     #[cfg_attr(
@@ -473,7 +471,7 @@ mod tests {
                 found = blocks.last(text, found.to);
             }
             all.extend((0..PLACES).filter(|bit| found.places >> bit & 1 == 1).map(|bit| found.base + bit));
-            assert!(found.to > at && found.words & !found.places == 0);
+            assert!(found.to > at);
             at = found.to;
         }
         all

@@ -1,10 +1,11 @@
 //! Where a value may start: proposed by fingerprints and by anchors, each looked for once per stretch of text.
-use super::beginnings::Rows;
 use super::blocks::{FEWEST, Found};
 use super::context::Past;
 use super::grammar::{Anchor, DEPTH};
 use super::heard::Heard;
 use super::plan::{Enabled, Prepared};
+use super::prefixes::{Of, Prefixes};
+use super::rows::Rows;
 use super::tables::START;
 
 /// Anchors in one plan; build.rs sees to it that there are not more.
@@ -163,16 +164,12 @@ impl Prepared {
         limit: usize,
     ) -> Option<(usize, Rows)> {
         let text = stretch.text;
-        let mut propose = |place: usize, run: bool| {
-            let rows = self.plausible(heard, stretch, place, run);
-            (!rows.is_empty()).then_some((place, rows))
-        };
-        let like_a_word = |place: usize| self.cells.like_a_long_word(text.get(place..).unwrap_or_default());
+        let mut prefixes = self.prefixes.try_borrow_mut().ok()?;
         if at == 0
             && text.len() > FEWEST
-            && let Some(found) = propose(0, like_a_word(0))
+            && let Some(rows) = self.plausible(&mut prefixes, heard, stretch, 0)
         {
-            return Some(found);
+            return Some((0, rows));
         }
         loop {
             while seen.places != 0 {
@@ -180,9 +177,10 @@ impl Prepared {
                 let place = seen.base.wrapping_add(usize::try_from(bit.trailing_zeros()).unwrap_or(0));
                 seen.places ^= bit;
                 if place >= at
-                    && let Some(found) = propose(place, seen.words & bit != 0)
+                    && prefixes.may_start(stretch.before(place), text.get(place..).unwrap_or_default())
+                    && let Some(rows) = self.plausible(&mut prefixes, heard, stretch, place)
                 {
-                    return Some(found);
+                    return Some((place, rows));
                 }
             }
             let from = at.max(seen.to).max(1);
@@ -198,31 +196,33 @@ impl Prepared {
         // The last places, where there is no room for vectors.
         let at = at.max(seen.to);
         let mut before = stretch.before(at);
-        for (place, &byte) in (at..limit).zip(text.get(at..)?) {
-            if self.beginnings.may_start(before, byte)
-                && let Some(found) = propose(place, like_a_word(place))
+        for place in at..limit {
+            let value = text.get(place..).unwrap_or_default();
+            if prefixes.may_start(before, value)
+                && let Some(rows) = self.plausible(&mut prefixes, heard, stretch, place)
             {
-                return Some(found);
+                return Some((place, rows));
             }
-            before = byte;
+            before = value.first().copied().unwrap_or(before);
         }
         None
     }
 
-    /// The rows of which a value may start at a place; `run`: a long word may stand there.
-    #[inline(always)]
-    fn plausible(&self, heard: &mut Heard, stretch: &Stretch<'_>, place: usize, run: bool) -> Rows {
+    /// The rows of which a value may start at a place, if any.
+    #[inline(never)]
+    fn plausible(
+        &self,
+        prefixes: &mut Prefixes,
+        heard: &mut Heard,
+        stretch: &Stretch<'_>,
+        place: usize,
+    ) -> Option<Rows> {
         let value = stretch.text.get(place..).unwrap_or_default();
-        let cells = self.cells.of(value);
-        if !run && cells == 0 {
-            return Rows::NONE;
-        }
-        let rows = self.beginnings.of(stretch.before(place), value, cells, run);
-        if rows.is_empty() {
-            return rows;
-        }
+        let of = Of { groups: &self.groups, literals: &self.literals, rows: &self.rows };
         let near = || heard.near(&self.wanted, stretch.past, stretch.text, place);
-        self.beginnings.plausible(rows, &self.groups, value, near)
+        let rows = prefixes.rows(&of, stretch.before(place), value, near);
+        let rows = if rows.is_empty() { rows } else { self.rows.through(rows, &self.groups, value) };
+        (!rows.is_empty()).then_some(rows)
     }
 }
 
@@ -260,6 +260,10 @@ pub struct Anchored {
     anchors: Vec<Anchor>,
     /// For each byte, at which of the first places after the anchor it may stand, as bits.
     follows: Box<[u8; 256]>,
+    /// The bytes that may stand right before the anchor.
+    before: Box<[bool; 256]>,
+    /// Whether a value may start with the anchor itself.
+    bare: bool,
 }
 
 impl Anchored {
@@ -268,14 +272,24 @@ impl Anchored {
         let mut all: Vec<Self> = Vec::new();
         for anchor in group.tables.anchors.iter().filter(|anchor| group.has(anchor.pattern)) {
             let follows = follows(group, anchor);
+            let (accept, reach) = group.masks(group.step(START, anchor.byte));
+            let is_bare = (accept | reach).wrapping_shr(anchor.pattern) & 1 == 1;
             match all.iter_mut().find(|known| known.byte == anchor.byte) {
                 Some(known) => {
                     known.anchors.push(anchor.clone());
                     known.follows.iter_mut().zip(follows.iter()).for_each(|(all, more)| *all |= more);
+                    known.before.iter_mut().zip(anchor.run).for_each(|(all, more)| *all |= more);
+                    known.bare |= is_bare;
                 }
                 None => {
-                    let (byte, anchors) = (anchor.byte, vec![anchor.clone()]);
-                    all.push(Self { group: index, byte, anchors, follows });
+                    all.push(Self {
+                        group: index,
+                        byte: anchor.byte,
+                        anchors: vec![anchor.clone()],
+                        follows,
+                        before: Box::new(anchor.run),
+                        bare: is_bare,
+                    });
                 }
             }
         }
@@ -288,7 +302,8 @@ impl Anchored {
     fn next(&self, group: &Enabled, text: &[u8], at: usize, before: u8, end: bool) -> Option<usize> {
         let mut from = at;
         while let Some(stop) = self.find(text, from) {
-            if self.fits(text, stop)
+            if self.may_end(text, at, stop)
+                && self.fits(text, stop)
                 && let Some(start) = self.start(group, text, at, stop, before)
             {
                 return Some(start);
@@ -314,6 +329,14 @@ impl Anchored {
             }
         };
         from.checked_add(found?)
+    }
+
+    /// Whether a value that starts at a place or after it may have come to an anchor.
+    #[inline(always)]
+    fn may_end(&self, text: &[u8], at: usize, stop: usize) -> bool {
+        let before = stop.checked_sub(1).filter(|before| *before >= at).and_then(|before| text.get(before));
+        let of_run = before.is_some_and(|byte| self.before.get(usize::from(*byte)).copied().unwrap_or(false));
+        self.bare || of_run
     }
 
     /// Whether what follows the anchor may; what is not there yet may be anything.

@@ -135,13 +135,13 @@ impl Words {
     }
 }
 
-fn word(byte: u8) -> bool {
+const fn word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || !byte.is_ascii()
 }
 
 /// A byte of a word, in small letters; 0: it is of no word.
 #[inline(always)]
-pub fn fold(byte: u8) -> u8 {
+pub const fn fold(byte: u8) -> u8 {
     if word(byte) { byte.to_ascii_lowercase() } else { 0 }
 }
 

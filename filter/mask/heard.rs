@@ -11,6 +11,9 @@ use super::context::{Context, KEPT, Past, REACH, fold};
 /// Slots of the set by which most words are known not to be asked for: sixteen bits of a hash, or fewer.
 const SLOTS: usize = 1 << 14;
 
+/// Wanted words that are remembered.
+const MOST_WANTED: usize = 1 << 10;
+
 /// The words, and the last two words of phrases, that some detector asks for.
 pub struct Wanted {
     /// Their hashes, in order.
@@ -26,12 +29,15 @@ pub struct Wanted {
 pub struct Heard {
     /// Places before this one were read.
     to: usize,
+    /// Of places from this one on it is known what stands before them.
+    from: usize,
     /// The word that is being read: where it starts, and its hash so far.
     word: Option<(usize, u64)>,
     /// The word before it, in the same way.
     previous: (usize, u64),
-    /// Where the last wanted word that was read starts.
-    last: Option<usize>,
+    /// The wanted words that were read and may be within reach of a place that is asked for: where each starts, and the
+    /// place from which it is known to be over. Both grow.
+    wanted: Vec<(usize, usize)>,
 }
 
 impl Wanted {
@@ -74,28 +80,30 @@ impl Heard {
     /// Whether a wanted word stands within the reach before a place of a piece, after the text that has passed.
     pub fn near(&mut self, wanted: &Wanted, past: &Past, piece: &[u8], at: usize) -> bool {
         let place = at.saturating_add(KEPT);
-        if place.saturating_add(1) == self.to {
-            return self.reaches(place);
-        }
-        if place < self.to {
-            // The fingerprints were asked further ahead than the anchors.
+        if place < self.from {
             return Self::default().near(wanted, past, piece, at);
         }
+        if place >= self.to {
+            self.read_to(wanted, past, piece, at);
+        }
+        self.reaches(place)
+    }
+
+    /// Reads up to a place, and the byte there.
+    fn read_to(&mut self, wanted: &Wanted, past: &Past, piece: &[u8], at: usize) {
         // The byte before the reach says whether the first word is whole: one that starts there is out of reach.
         if self.to < at {
-            *self = Self { to: at, ..Self::default() };
+            *self = Self { to: at, from: at.saturating_add(KEPT), ..Self::default() };
         }
         let passed = past.bytes().get(self.to..).unwrap_or_default();
         let rest = piece.get(self.to.saturating_sub(KEPT)..=at).unwrap_or_default();
-        let missing = KEPT.saturating_sub(past.len());
-        let from = self.to;
-        for (&byte, place) in passed.iter().chain(rest).zip(from..) {
-            if place >= missing {
-                self.read(wanted, place, byte);
-            }
+        let missing = KEPT.saturating_sub(past.len()).saturating_sub(self.to);
+        let passed = passed.get(missing..).unwrap_or_default();
+        if !passed.is_empty() {
+            self.read(wanted, KEPT.saturating_sub(passed.len()), passed);
         }
-        self.to = place.saturating_add(1);
-        self.reaches(place)
+        self.read(wanted, self.to.max(KEPT), rest);
+        self.to = at.saturating_add(KEPT).saturating_add(1);
     }
 
     /// So many bytes have passed: places are counted from there on.
@@ -106,30 +114,82 @@ impl Heard {
             return;
         };
         // What started before all that is kept is out of any reach, and whether it was a word of its own does not matter.
-        self.to = to;
+        (self.to, self.from) = (to, self.from.saturating_sub(len));
         self.word = word.map(|(start, hash)| (start.saturating_sub(len), hash));
         self.previous.0 = self.previous.0.saturating_sub(len);
-        self.last = self.last.and_then(back);
+        self.wanted.retain_mut(|(start, over)| match (back(*start), back(*over)) {
+            (Some(from), Some(to)) => {
+                (*start, *over) = (from, to);
+                true
+            }
+            _ => false,
+        });
     }
 
     fn reaches(&self, place: usize) -> bool {
-        self.last.is_some_and(|start| start.saturating_add(REACH) >= place)
+        let before = self.wanted.partition_point(|(_, over)| *over <= place);
+        let last = before.checked_sub(1).and_then(|at| self.wanted.get(at));
+        last.is_some_and(|(start, _)| start.saturating_add(REACH) >= place)
     }
 
-    #[inline(always)]
-    fn read(&mut self, wanted: &Wanted, place: usize, byte: u8) {
-        let folded = fold(byte);
-        match (&mut self.word, folded) {
-            (None, 0) => {}
-            (Some((_, hash)), 1..) => *hash = grown(*hash, folded),
-            (None, 1..) => self.word = Some((place, grown(0, folded))),
-            (Some((start, hash)), 0) => {
-                let word = (*start, *hash);
-                self.last = self.last.max(wanted.start(self.previous, word));
-                (self.previous, self.word) = (word, None);
+    fn remember(&mut self, start: usize, over: usize) {
+        if self.wanted.len() >= MOST_WANTED {
+            let mut forgotten = self.wanted.drain(..MOST_WANTED / 2);
+            let last = forgotten.next_back().map_or(0, |(start, _)| start);
+            self.from = self.from.max(last.saturating_add(KEPT));
+        }
+        self.wanted.push((start, over));
+    }
+
+    /// Reads bytes that stand at a place and behind it.
+    fn read(&mut self, wanted: &Wanted, place: usize, bytes: &[u8]) {
+        let mut left = bytes.iter();
+        let at = |left: &std::slice::Iter<'_, u8>| {
+            place.saturating_add(bytes.len()).saturating_sub(left.len()).saturating_sub(1)
+        };
+        loop {
+            let (start, mut hash) = match self.word {
+                Some(word) => word,
+                None => {
+                    let Some(first) = left.find_map(|byte| Some(folded(*byte)).filter(|byte| *byte != 0))
+                    else {
+                        return;
+                    };
+                    (at(&left), grown(0, first))
+                }
+            };
+            let over = left.any(|byte| {
+                let byte = folded(*byte);
+                hash = if byte == 0 { hash } else { grown(hash, byte) };
+                byte == 0
+            });
+            if !over {
+                self.word = Some((start, hash));
+                return;
             }
+            if let Some(start) = wanted.start(self.previous, (start, hash)) {
+                self.remember(start, at(&left));
+            }
+            (self.previous, self.word) = ((start, hash), None);
         }
     }
+}
+
+/// What [`fold`] says of each byte.
+#[expect(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
+static FOLDED: [u8; 256] = {
+    let mut all = [0; 256];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = fold(at as u8);
+        at += 1;
+    }
+    all
+};
+
+#[inline(always)]
+fn folded(byte: u8) -> u8 {
+    FOLDED.get(usize::from(byte)).copied().unwrap_or(0)
 }
 
 fn hash(word: &[u8]) -> u64 {
@@ -190,6 +250,19 @@ mod tests {
         for (gap, expected) in [(REACH - 3, true), (REACH - 2, false)] {
             let text = format!("a ssn{}1", " ".repeat(gap));
             assert_eq!(near(text.as_bytes(), 0, text.len() - 1), expected, "{gap}");
+        }
+    }
+
+    #[test]
+    fn what_was_heard_long_ago_is_told_again_where_it_was_forgotten() {
+        let text = "a ssn 1 and what is far from it, for it is a word of no kind, nor is any other "
+            .repeat(2 * MOST_WANTED);
+        let (wanted, past) = (Wanted::new([&context()].into_iter()), Past::new());
+        let mut heard = Heard::default();
+        assert!(!heard.near(&wanted, &past, text.as_bytes(), text.len() - 1));
+        assert!(heard.wanted.len() <= MOST_WANTED);
+        for at in (0..text.len()).step_by(509) {
+            assert_eq!(heard.near(&wanted, &past, text.as_bytes(), at), near(text.as_bytes(), 0, at), "{at}");
         }
     }
 

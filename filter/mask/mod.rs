@@ -38,7 +38,6 @@
 //! - Names, places, organisations and other things that no pattern can tell are not found at all.
 //! - Held text may exceed the least possible by what validators know: sixteen digits with a wrong check digit are held
 //!   until the byte after them.
-mod beginnings;
 mod blocks;
 mod candidates;
 mod catalogue;
@@ -56,7 +55,9 @@ mod masker;
 pub mod operators;
 mod own;
 mod plan;
+mod prefixes;
 pub mod recognised;
+mod rows;
 mod swallow;
 mod tables;
 #[cfg(test)]

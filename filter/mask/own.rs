@@ -9,7 +9,7 @@ use std::rc::Rc;
 use super::context::Context;
 use super::grammar::{self, Bytes, Limits, MOST_PATTERNS, Mark, NearSets, Row, Side, Tables};
 use super::lexicon::{LONGEST_WORD, Lexicon, MOST_WORDS, SHORTEST_WORD};
-use super::tables::{BUCKETS, CELLS, Detector, ENTITIES, Finder, Group, SETS};
+use super::tables::{BUCKETS, Detector, ENTITIES, Finder, Group, SETS};
 use super::text::Entity;
 use crate::texts::Texts;
 
@@ -269,7 +269,6 @@ fn row(pattern: &str, not_after: Option<&str>, not_before: Option<&str>, doubtfu
 
 fn group(mut tables: Tables, finders: impl Iterator<Item = Finder>) -> Group {
     for mark in tables.marks.to_mut() {
-        mark.cell = least(&CELLS, mark);
         mark.bucket = mark.bucket.map(|_| least(&BUCKETS, mark));
     }
     let detectors = finders.map(|finder| Detector { validator: None, gate: None, finder });

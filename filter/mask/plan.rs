@@ -1,19 +1,21 @@
 //! What to look for, prepared once for many texts.
+use std::cell::RefCell;
 use std::ops::Deref;
 use std::rc::Rc;
 
-use super::beginnings::Beginnings;
 use super::blocks::Blocks;
 use super::candidates::{Anchored, anchor_bytes};
 use super::catalogue::Catalogue;
 use super::context::Context;
 use super::entity::{Entities, Found, UPSTREAM_CREDENTIAL};
-use super::fingerprint::{Cells, fingerprints};
+use super::fingerprint::blocks;
 use super::heard::Wanted;
 use super::lexicon::Lexicon;
 use super::literals::Literals;
 use super::masker::Masker;
 use super::operators::{Form, Operating, Operator, Operators, unbracketed};
+use super::prefixes::Prefixes;
+use super::rows::RowTable;
 use super::tables::{AnyGroup, Detector, Group};
 use super::text::{Entity, Masks};
 use super::views::Views;
@@ -46,10 +48,10 @@ pub(super) struct Prepared {
     /// The words that those of the groups ask for.
     pub wanted: Wanted,
     pub literals: Literals,
+    /// The detectors, numbered.
+    pub rows: RowTable,
     /// What values begin with.
-    pub beginnings: Beginnings,
-    /// The same of the first four bytes.
-    pub cells: Cells,
+    pub prefixes: RefCell<Prefixes>,
     /// The same, coarser, for many places at a time.
     pub blocks: Blocks,
 }
@@ -175,7 +177,7 @@ impl Masks for Plan {
 }
 
 impl Prepared {
-    fn new(catalogue: &Catalogue, entities: Entities, literals: Vec<Vec<u8>>) -> Self {
+    pub fn new(catalogue: &Catalogue, entities: Entities, literals: Vec<Vec<u8>>) -> Self {
         let literals = Literals::new(literals);
         let groups = catalogue.groups().iter().filter_map(|group| Enabled::new(group, entities));
         let groups: Vec<Enabled> = groups.take(MOST_GROUPS).collect();
@@ -183,16 +185,15 @@ impl Prepared {
         let lexicons: Vec<Rc<Lexicon>> = catalogue.lexicons().iter().filter(wanted).cloned().collect();
         let of_group = |(index, group)| Anchored::of_group(index, group);
         let anchors: Vec<Anchored> = groups.iter().enumerate().flat_map(of_group).collect();
-        let (blocks, cells) = fingerprints(&groups, &literals);
         Self {
             anchor_bytes: anchor_bytes(&anchors),
             anchors,
             asks_context: groups.iter().any(|group| group.asking != 0)
                 || lexicons.iter().any(|lexicon| lexicon.finder.context.is_some()),
             wanted: Wanted::new(groups.iter().flat_map(Enabled::contexts)),
-            beginnings: Beginnings::new(&groups, &literals),
-            cells,
-            blocks,
+            rows: RowTable::new(&groups, &literals),
+            prefixes: RefCell::new(Prefixes::new(&groups, &literals)),
+            blocks: blocks(&groups, &literals),
             catalogue: catalogue.clone(),
             groups,
             lexicons,

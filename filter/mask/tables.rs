@@ -68,6 +68,11 @@ impl Group {
         Steps { class_of, classes: *classes, next, masks_of, masks }
     }
 
+    /// The class of a byte.
+    pub fn class(&self, byte: u8) -> u8 {
+        self.tables.class_of.get(usize::from(byte)).copied().unwrap_or(0)
+    }
+
     /// The state after one more byte.
     #[inline(always)]
     pub fn step(&self, state: u16, byte: u8) -> u16 {

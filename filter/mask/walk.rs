@@ -1,11 +1,11 @@
 //! Walks of the automata from a place where a value may start.
 use std::cmp::Reverse;
 
-use super::beginnings::Row;
 use super::candidates::Candidate;
 use super::context::Before;
 use super::lexicon::WordWalk;
 use super::plan::{Enabled, Prepared};
+use super::rows::Row;
 use super::swallow::Swallow;
 use super::tables::{Finder, START};
 use super::text::Entity;
@@ -31,7 +31,7 @@ impl Candidate {
         let anchored = (0u32..).zip(&plan.groups).filter(|(at, _)| self.anchored.wrapping_shr(*at) & 1 == 1);
         let mut anchored =
             anchored.map(|(_, group)| (group, group.startable(group.after(before)) & !group.asking));
-        let rows = self.rows.iter().filter_map(|row| match plan.beginnings.row(row)? {
+        let rows = self.rows.iter().filter_map(|row| match plan.rows.get(row)? {
             Row::Detectors(group, bits) => Some((plan.groups.get(group)?, bits)),
             Row::Literal => None,
         });
@@ -86,7 +86,7 @@ impl Walks {
         self.words.clear();
         let mut last: Option<(usize, u64)> = None;
         for row in candidate.rows.iter() {
-            match (plan.beginnings.row(row), &mut last) {
+            match (plan.rows.get(row), &mut last) {
                 (Some(Row::Detectors(group, bits)), Some((known, active))) if *known == group => {
                     *active |= bits
                 }

@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::automaton::{Automaton, START};
-use super::fingerprint::{self, LongWord, NearSets, Sets, Start};
+use super::fingerprint::{self, LongWord, NearSets, Start};
 use super::{Fault, Limits, MOST_PATTERNS, Row, Side, restart};
 
 /// Bytes before a value by which the masker tells starts apart: a walk's flags have room for so many.
@@ -38,9 +38,9 @@ pub struct Tables {
     pub past_limit: u64,
     /// Those of which only the longest match needs to be tried.
     pub last_end_only: u64,
-    /// The first bytes of each pattern's values; `None` for those found by an anchor.
-    pub beginnings: Cow<'static, [Option<Sets>]>,
-    /// The same of those that do not begin like a long word, of the first four bytes and closer.
+    /// Those that are not found by an anchor.
+    pub unanchored: u64,
+    /// How values of those may begin that do not begin like a long word.
     pub marks: Cow<'static, [Mark]>,
     /// Those that do.
     pub long_words: Cow<'static, [LongWord]>,
@@ -48,15 +48,13 @@ pub struct Tables {
     pub anchors: Cow<'static, [Anchor]>,
 }
 
-/// How values of a pattern may begin, and where that is looked up.
+/// How values of a pattern may begin, and how that is told of many places at a time.
 #[derive(Debug, Clone)]
 pub struct Mark {
     /// The pattern's bit.
     pub pattern: u32,
     /// One of few buckets, told apart by vectors; `None`: words tell where it may stand.
     pub bucket: Option<u32>,
-    /// One of more cells, told apart byte by byte.
-    pub cell: u32,
     /// Whether a value may start within a word.
     pub within: bool,
     /// The first bytes.
@@ -94,11 +92,6 @@ impl Tables {
         let anchors = anchors
             .map(|(at, row, byte)| anchor(&automaton, at, row, byte).map_err(|fault| fault.of(at)))
             .collect::<Result<Vec<_>, _>>()?;
-        let beginnings: Vec<Option<Sets>> = rows
-            .iter()
-            .enumerate()
-            .map(|(at, row)| row.anchor.is_none().then(|| fingerprint::sets(&automaton, at)))
-            .collect();
         let (marks, long_words) = marks(&automaton, rows);
         let (masks_of, masks) = masks(&automaton)?;
         let (after, signatures) = signatures(rows)?;
@@ -120,7 +113,7 @@ impl Tables {
             growing: bits(rows, unbounded),
             past_limit: bits(rows, |row| row.past_limit),
             last_end_only: bits(rows, |row| row.longest_only),
-            beginnings: beginnings.into(),
+            unanchored: bits(rows, |row| row.anchor.is_none()),
             marks: marks.into(),
             long_words: long_words.into(),
             anchors: anchors.into(),
@@ -187,8 +180,8 @@ fn check(automaton: &Automaton, at: usize, row: &Row) -> Result<(), Fault> {
     }
 }
 
-/// The beginnings of each row that is not found by an anchor, or the word that it begins with; still without cells, and
-/// each in the first bucket that needs one.
+/// The beginnings of each row that is not found by an anchor, or the word that it begins with; each in the first bucket
+/// that needs one.
 fn marks(automaton: &Automaton, rows: &[Row]) -> (Vec<Mark>, Vec<LongWord>) {
     let (mut marks, mut long_words) = (Vec::new(), Vec::new());
     for ((at, row), pattern) in
@@ -200,11 +193,11 @@ fn marks(automaton: &Automaton, rows: &[Row]) -> (Vec<Mark>, Vec<LongWord>) {
             Start::LongWord(_) => {
                 let sets = fingerprint::sets(automaton, at);
                 let [a, b, c, d, ..] = sets;
-                marks.push(Mark { pattern, bucket: Some(0), cell: 0, within, sets: [a, b, c, d] });
+                marks.push(Mark { pattern, bucket: Some(0), within, sets: [a, b, c, d] });
             }
             Start::Beginnings(beginnings) => marks.extend(beginnings.into_iter().map(|(sets, loud)| {
                 let told = loud && !(within && in_words(&sets));
-                Mark { pattern, bucket: (!told).then_some(0), cell: 0, within, sets }
+                Mark { pattern, bucket: (!told).then_some(0), within, sets }
             })),
         }
     }
