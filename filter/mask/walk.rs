@@ -32,7 +32,10 @@ impl Candidate {
         let mut anchored =
             anchored.map(|(_, group)| (group, group.startable(group.after(before)) & !group.asking));
         let rows = self.rows.iter().filter_map(|row| match plan.rows.get(row)? {
-            Row::Detectors(group, bits) => Some((plan.groups.get(group)?, bits)),
+            Row::Detectors(group, bits) => {
+                let group = plan.groups.get(group)?;
+                Some((group, bits & group.startable(group.after(before))))
+            }
             Row::Literal => None,
         });
         self.anchored != 0 && anchored.any(|(group, active)| group.is_open(active, text))
@@ -85,8 +88,17 @@ impl Walks {
         (self.active, self.literal) = (0, false);
         self.words.clear();
         let mut last: Option<(usize, u64)> = None;
+        // Detectors that share a row need not all start here.
+        let starting = |row: Row| match row {
+            Row::Detectors(at, bits) => {
+                let group = plan.groups.get(at);
+                let startable = group.map_or(0, |group| group.startable(group.after(before)));
+                Row::Detectors(at, bits & startable)
+            }
+            Row::Literal => Row::Literal,
+        };
         for row in candidate.rows.iter() {
-            match (plan.rows.get(row), &mut last) {
+            match (plan.rows.get(row).map(starting), &mut last) {
                 (Some(Row::Detectors(group, bits)), Some((known, active))) if *known == group => {
                     *active |= bits
                 }

@@ -70,6 +70,18 @@ fn every_way_of_cutting_a_literal_masks_the_same() {
     assert_eq!(whole(&plan, b"short short"), [], "too short a literal masks nothing");
 }
 
+/// With literals there are more detectors than rows, so that some share one.
+#[test]
+fn detectors_that_share_a_row_start_only_where_each_may() {
+    let (plan, text) = (with_literals(), b"44 53-43945.536-90-43945");
+    let expected = Reference::new().spans(known().all(), &[KEY, OTHER_KEY], text);
+    for first in 0..=text.len() {
+        for second in first..=text.len() {
+            assert_eq!(streamed(&plan, text, &[first, second]).0, expected, "at {first}, {second}");
+        }
+    }
+}
+
 #[test]
 fn every_two_cuts_of_the_examples_mask_the_same() {
     let plan = everything();
