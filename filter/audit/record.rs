@@ -156,6 +156,8 @@ record! {
         "portcullis.prompt.entities" prompt_entities: Tally,
         /// What became of the values that the mask found there: operators with counts, `none` in monitor.
         "portcullis.prompt.operators" prompt_operators: Tally,
+        /// What of the request the policy put within its bounds (`max_output_tokens`, `store`), or in monitor would have.
+        "portcullis.bounded" bounded: Vec<Name>,
         /// Kinds of traffic that passed without being looked at.
         "portcullis.uninspected" uninspected: Vec<Name>,
         /// Claims that rules read, with their values.

@@ -16,10 +16,8 @@ const fn later(path: &'static str, what: &'static str) -> Later {
 pub(super) const LATER: &[Later] = &[
     later("issuers[].verified_by", "tokens whose signature another filter has verified"),
     later("policies[].rules[].approve", "rules that ask a human"),
-    later("policies[].llm", "the operations and references that are let through"),
     later("policies[].budgets", "token and request budgets"),
     later("policies[].vector", "limits on vector stores"),
-    later("policies[].limits.max_output_tokens", "a bound on the tokens of an answer"),
     later("approvals", "the service that asks a human"),
     later("rate_limit_service", "the service that keeps global budgets"),
     later("audit.capture = masked", "prompts and answers in records, masked"),

@@ -35,4 +35,4 @@ pub mod set;
 mod tables;
 mod uses;
 
-pub use problem::{Problem, Severity};
+pub use problem::{Problem, Severity, near, one_of};

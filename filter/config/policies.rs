@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::node::{Node, Value};
 use super::parse::unique;
 use super::problem::{Problem, shown};
-use super::set::{Effect, Kind, Mode, Policy, Rule, Uninspected};
+use super::set::{Effect, Kind, Llm, Mode, Policy, Rule, Uninspected};
 use super::{masks, read, tables};
 
 pub(super) const MODES: &[(&str, Mode)] = &[("enforce", Mode::Enforce), ("monitor", Mode::Monitor)];
@@ -28,7 +28,18 @@ pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Policy> {
         uninspected,
         max_request_bytes: limits
             .map_or(tables::MAX_REQUEST, |node| read::size(node, "max_request_bytes", tables::MAX_REQUEST)),
+        max_output_tokens: limits
+            .and_then(|node| read::count(node, "max_output_tokens"))
+            .and_then(|count| u64::try_from(count).ok()),
+        llm: node.get("llm").map(llm),
     })
+}
+
+fn llm(node: &Node) -> Llm {
+    Llm {
+        operations: node.get("operations").map(|_| read::located_texts(node, "operations")),
+        references: read::choice(node, "references", PASS).unwrap_or(false),
+    }
 }
 
 fn rule(node: &Node, problems: &mut Vec<Problem>) -> Option<Rule> {

@@ -82,7 +82,7 @@ pub(super) fn elsewhere(place: &Place) -> String {
 }
 
 /// A name among `known` that somebody may have meant by `written`.
-pub(super) fn near<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn near<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Long input has no near miss, and the distance costs the product of the lengths.
     if written.len() > 64 {
         return None;
@@ -98,7 +98,7 @@ pub(super) fn near<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// Names in a row: `` `a`, `b` or `c` ``.
-pub(super) fn one_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub fn one_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let quoted: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
     match quoted.split_last() {
         None => String::new(),

@@ -302,8 +302,21 @@ pub struct Policy {
     pub mask_response: Option<Mask>,
     /// What may pass without being looked at.
     pub uninspected: Uninspected,
+    /// What is let through of what models can do.
+    pub llm: Option<Llm>,
     /// Upper bound of a request body, in bytes.
     pub max_request_bytes: u64,
+    /// Upper bound of an answer, in tokens.
+    pub max_output_tokens: Option<u64>,
+}
+
+/// What is let through of what models can do.
+#[derive(Debug, Clone)]
+pub struct Llm {
+    /// The operations, by name; `None`: all that are known.
+    pub operations: Option<Vec<Located<String>>>,
+    /// Whether requests may refer to what the provider keeps.
+    pub references: bool,
 }
 
 /// What a rule does when its condition holds.

@@ -290,6 +290,12 @@ pub(super) const POLICY: Section = Section {
             "Who may use it at all; decided before any body is read where it can be.",
         ),
         may("rules", Kind::List(&Kind::Section(&RULE)), "none", "Each has exactly one of `deny` and `flag`."),
+        may(
+            "llm",
+            Kind::Section(&LLM),
+            "what `uninspected` says",
+            "What is let through of what models can do.",
+        ),
         may("limits", Kind::Section(&LIMITS), "", "Bounds."),
         may(
             "mask",
@@ -327,9 +333,35 @@ pub(super) const RULE: Section = Section {
     ],
 };
 
+pub(super) const LLM: Section = Section {
+    title: "Models",
+    keys: &[
+        may(
+            "operations",
+            Kind::List(&Kind::Text(&WORD)),
+            "all that are known",
+            "The operations that are let through, as conditions have them in `llm.operation` (see protocols.md).",
+        ),
+        may(
+            "references",
+            Kind::Choice(PASS),
+            "`deny`",
+            "Whether requests may refer to what the provider keeps: earlier answers, files, conversations. With `deny` the provider is told to keep nothing either (`store: false`).",
+        ),
+    ],
+};
+
 pub(super) const LIMITS: Section = Section {
     title: "Limits",
-    keys: &[may("max_request_bytes", Kind::Size(1 << 10, 64 << 20), "`1Mi`", "The largest request body.")],
+    keys: &[
+        may("max_request_bytes", Kind::Size(1 << 10, 64 << 20), "`1Mi`", "The largest request body."),
+        may(
+            "max_output_tokens",
+            Kind::Count(1, 1 << 30),
+            "the provider's",
+            "The most tokens of one answer: a request that asks for more, or says nothing of it, is put down to it.",
+        ),
+    ],
 };
 
 pub(super) const MASKS: Section = Section {

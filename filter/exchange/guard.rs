@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::bounds::{self, Limits};
 use super::detectors;
 use super::masks::Masking;
 use super::plans::Plans;
@@ -105,6 +106,8 @@ pub struct Policy {
     pub thinking: Thinking,
     /// What may pass without being looked at.
     pub uninspected: set::Uninspected,
+    /// What it lets through of what models can do.
+    pub limits: Limits,
     /// Largest request body, in bytes.
     pub max_request_bytes: usize,
     /// Whether any condition reads `prompt.entities`.
@@ -242,6 +245,7 @@ fn compile_policy(
         policy.mask_response.as_ref().and_then(|mask| Masking::compile(mask, plans, env, problems));
     let entities = response.as_ref().map_or(Entities::NONE, Masking::entities);
     let recogniser = recogniser_of(policy, entities, recognisers, problems);
+    let limits = Limits::compile(policy, problems);
     if problems.len() > before {
         return None;
     }
@@ -253,6 +257,7 @@ fn compile_policy(
     let masks_prompt = mode == Mode::Enforce && prompt.as_ref().is_some_and(Masking::alters);
     let holds_for_body = mode == Mode::Enforce && allow.reads_body()
         || masks_prompt
+        || mode == Mode::Enforce && limits.alters()
         || compiled.iter().any(|rule| acts(rule) && rule.condition().reads_body());
     let blocks_answers = mode == Mode::Enforce && response.as_ref().is_some_and(Masking::blocks);
     if (holds_for_body || blocks_answers) && !bundle.host.body_before_headers {
@@ -291,6 +296,7 @@ fn compile_policy(
         recogniser,
         thinking: thinking_of(policy),
         uninspected: policy.uninspected.clone(),
+        limits,
         max_request_bytes: usize::try_from(policy.max_request_bytes).unwrap_or(usize::MAX),
         reads_entities: rules.reads_entities(),
         reads_headers: rules.reads(Variable::RequestHeaders),
@@ -370,10 +376,13 @@ fn compile_lane(
         return None;
     }
     let api = APIS.into_iter().find(|api| api.name == connection.protocol.name());
-    if let (Some(api), Some(compiled)) = (api, &policy) {
-        let written = set.policies.iter().find(|policy| policy.name.value == compiled.name);
-        written.into_iter().for_each(|written| check_reads(connection, api, written, compiled, problems));
+    let written = policy
+        .as_ref()
+        .and_then(|compiled| set.policies.iter().find(|policy| policy.name.value == compiled.name));
+    if let (Some(api), Some(written), Some(compiled)) = (api, written, &policy) {
+        check_reads(connection, api, written, compiled, problems);
     }
+    written.into_iter().for_each(|written| bounds::check(connection, api, written, problems));
     let answers = answers(connection, api, problems);
     if let Some(policy) = policy.as_ref().filter(|policy| policy.prompt.is_some())
         && !api.is_some_and(Api::has_views)

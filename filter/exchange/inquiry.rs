@@ -50,6 +50,8 @@ pub(super) struct Inquiry {
     pub entities: Vec<String>,
     /// What the policy's mask found in the prompt.
     pub found: Found,
+    /// What of the request was put within the policy's bounds, or would have been.
+    pub bounded: Vec<&'static str>,
     pub uninspected: BTreeSet<Kind>,
     /// What enforce would have answered.
     pub would: Option<Refusal>,
@@ -231,15 +233,13 @@ impl Exchange {
                 return self.unreadable(error);
             }
         };
-        let found = [
-            (!view.references.is_empty(), Kind::Reference),
-            (view.images > 0, Kind::Image),
-            (view.audios > 0, Kind::Audio),
-        ];
+        let found = [(view.images > 0, Kind::Image), (view.audios > 0, Kind::Audio)];
+        let (referring, stored) = (!view.references.is_empty(), view.stored);
         self.inquiry.view = Some(view);
-        if self.policy().is_some_and(|policy| policy.prompt.is_some()) {
+        if self.policy().is_some_and(|policy| policy.prompt.is_some()) || self.bounds_request() {
             self.inquiry.body = body;
         }
+        self.judge_references(referring, stored)?;
         for (present, kind) in found {
             if present {
                 self.uninspected(kind)?;

@@ -95,6 +95,7 @@ impl Exchange {
             would: inquiry.would.as_ref().map(|would| decision_of(would.code)),
             would_reason: inquiry.would.as_ref().map(|would| would.code.name()),
             would_rule: inquiry.would.as_ref().and_then(|would| would.rule.as_deref()).map(Text::from),
+            bounded: inquiry.bounded.clone(),
             uninspected: inquiry.uninspected.iter().map(|kind| kind.name()).collect(),
             claims: self.claims(),
             revision: text(&self.worker.guard.revision),

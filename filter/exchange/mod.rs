@@ -22,6 +22,7 @@
 
 pub mod answer;
 mod blocked;
+mod bounds;
 mod detectors;
 #[cfg(test)]
 mod fake;

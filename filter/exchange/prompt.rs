@@ -1,4 +1,4 @@
-//! What is asked, masked before it goes upstream.
+//! What is asked, changed before it goes upstream: put within bounds, and masked.
 //!
 //! Rules have judged the prompt as it came; the record tells what was found in it. In monitor, and where the body went
 //! by without being held, values are counted and nothing is changed.
@@ -43,13 +43,23 @@ impl Exchange {
         Ok(())
     }
 
-    /// Masks the body that was read; `held`: it is still in the proxy's hands.
-    pub(super) fn mask_prompt(&mut self, host: &dyn Host, held: bool) -> Result<(), Refusal> {
-        let body = std::mem::take(&mut self.inquiry.body);
-        let Some(policy) = self.lane.as_ref().and_then(|lane| lane.policy.clone()) else { return Ok(()) };
-        let (Some(masking), Some(view)) = (&policy.prompt, &self.inquiry.view) else { return Ok(()) };
+    /// Bounds and masks the body that was read; `held`: it is still in the proxy's hands.
+    pub(super) fn edit_request(&mut self, host: &dyn Host, held: bool) -> Result<(), Refusal> {
+        let came = std::mem::take(&mut self.inquiry.body);
+        let within = self.bound(&came, held)?;
+        let masked = self.mask_prompt(within.as_ref().unwrap_or(&came), held)?;
+        match masked.or(within) {
+            Some(body) => self.send_body(host, &body),
+            None => Ok(()),
+        }
+    }
+
+    /// Masks the body that was read; `None`: it is as it was, or must stay so.
+    fn mask_prompt(&mut self, body: &[u8], held: bool) -> Result<Option<Vec<u8>>, Refusal> {
+        let Some(policy) = self.lane.as_ref().and_then(|lane| lane.policy.clone()) else { return Ok(None) };
+        let (Some(masking), Some(view)) = (&policy.prompt, &self.inquiry.view) else { return Ok(None) };
         let Some(request) = self.inquiry.operation.and_then(|operation| operation.view) else {
-            return Ok(());
+            return Ok(None);
         };
         let acts = held && self.masks_prompt();
         let operators = match acts {
@@ -59,12 +69,12 @@ impl Exchange {
         let names = || Rc::new(RefCell::new(Names::beside(&view.text)));
         let names = (acts && masking.restore).then(names);
         let mask = Way::Prompt(PromptMask::new(&masking.plan, operators, names.clone()));
-        let masked = mask_prompt(request, &self.inquiry.path_model, &body, &mask)
+        let masked = mask_prompt(request, &self.inquiry.path_model, body, &mask)
             .map_err(|error| Refusal::new(Code::InvalidRequest, error.to_string()).because("malformed"));
         drop(mask);
         let masked = match masked {
             Ok(masked) => masked,
-            Err(refusal) => return self.object(refusal),
+            Err(refusal) => return self.object(refusal).map(|()| None),
         };
         for (entity, count) in &masked.found {
             self.inquiry.found.add_many(*entity, *count);
@@ -80,19 +90,16 @@ impl Exchange {
             let message = "the body, its values masked, is larger than the policy allows";
             return Err(Refusal::new(Code::TooLarge, message).because("masked_size"));
         }
-        if acts && masked.body != body {
-            self.send_prompt(host, &masked.body)?;
-        }
         if let Some(names) = names.and_then(Rc::into_inner) {
             self.names = Rc::new(names.into_inner().restoration());
         }
-        Ok(())
+        Ok((acts && masked.body != body).then_some(masked.body))
     }
 
-    /// Puts the masked body in the place of the one that came.
-    fn send_prompt(&self, host: &dyn Host, body: &[u8]) -> Result<(), Refusal> {
+    /// Puts another body in the place of the one that came.
+    fn send_body(&self, host: &dyn Host, body: &[u8]) -> Result<(), Refusal> {
         if !host.set_body(Side::Request, self.inquiry.size, body) {
-            let message = "the proxy does not let the body be masked";
+            let message = "the proxy does not let the body be changed";
             return Err(Refusal::new(Code::GuardUnavailable, message).because("body_gone"));
         }
         if self.inquiry.head.values("content-length").next().is_some() {

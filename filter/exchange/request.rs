@@ -259,6 +259,7 @@ impl Exchange {
             return Ok(());
         }
         let operation = self.find_operation();
+        self.judge_operation(operation.name)?;
         if let Some(kind) = operation.uninspected {
             // Of some, what is asked can be read, and only what is answered cannot.
             self.inquiry.unreadable = operation.view.is_none();
@@ -328,7 +329,7 @@ impl Exchange {
         self.judge(self.inquiry.complete)?;
         self.settle_masks()?;
         if self.inquiry.complete {
-            self.mask_prompt(host, true)?;
+            self.edit_request(host, true)?;
         }
         self.forward(host);
         Ok(Flow::Continue)
@@ -352,8 +353,10 @@ impl Exchange {
         if end {
             self.inquiry.complete = true;
             // It went upstream already: what is objected to now can only be written down.
-            let _too_late =
-                self.read_view().and_then(|()| self.judge(true)).and_then(|()| self.mask_prompt(host, false));
+            let _too_late = self
+                .read_view()
+                .and_then(|()| self.judge(true))
+                .and_then(|()| self.edit_request(host, false));
             self.record_start(host);
         }
     }

@@ -5,11 +5,13 @@
 use crate::protocol::request::table::{
     ANY, ANYTHING, DATA, IMAGE, Kinds, LABEL, MAX_TOKENS, MODEL, Mark, NUMBER, Object, OnString, Place,
     REFERENCE, Request, Role, STREAM, TEMPERATURE, TEXT, TOOL_KIND, TOOL_NAME, WORD, WORDS, any_or, array,
-    fields, marked, object, of, one_of, refused, request, required, said_by, text_or,
+    bounded, fields, marked, object, of, one_of, refused, request, required, said_by, text_or,
 };
 
-/// `POST messages` and `POST messages/count_tokens`.
-pub static MESSAGES: Request = request(&BODY);
+/// `POST messages`.
+pub static MESSAGES: Request = bounded(&[("", &["max_tokens"])], request(&BODY));
+/// `POST messages/count_tokens`.
+pub static COUNT: Request = request(&BODY);
 
 type Field = (&'static str, &'static Place);
 

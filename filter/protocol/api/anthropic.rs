@@ -19,7 +19,7 @@ pub static ANTHROPIC: Api = Api {
     token_headers: &[("x-api-key", ""), ("authorization", "Bearer ")],
     operations: &[
         read("chat", POST, "v1/messages", &request::MESSAGES),
-        read("count_tokens", POST, "v1/messages/count_tokens", &request::MESSAGES),
+        read("count_tokens", POST, "v1/messages/count_tokens", &request::COUNT),
         row("models", GET, "v1/models", Body::None),
         row("models", GET, "v1/models/{model}", Body::None),
     ],

@@ -9,23 +9,25 @@ mod native;
 use crate::protocol::anthropic::request as anthropic;
 use crate::protocol::request::table::{
     ANY, ANYTHING, Body, DATA, JSON, Kinds, LABEL, MAX_TOKENS, Mark, NUMBER, Object, Place, REFERENCE,
-    Request, Role, TEMPERATURE, TOOL_NAME, WORD, WORDS, any_or, array, fields, marked, object, of, one_of,
-    refused, said_by,
+    Request, Role, TEMPERATURE, TOOL_NAME, UNBOUNDED, WORD, WORDS, any_or, array, bounded, fields, marked,
+    object, of, one_of, refused, said_by,
 };
 
 /// `POST model/{model}/converse`.
-pub static CONVERSE: Request = request(Body::One(&BODY), false);
+pub static CONVERSE: Request = bounded(BOUNDED, request(Body::One(&BODY), false));
 /// `POST model/{model}/converse-stream`.
-pub static CONVERSE_STREAM: Request = request(Body::One(&BODY), true);
+pub static CONVERSE_STREAM: Request = bounded(BOUNDED, request(Body::One(&BODY), true));
 /// `POST model/{model}/count-tokens`.
 pub static COUNT: Request = request(Body::One(&COUNTED), false);
 /// `POST model/{model}/invoke`.
-pub static INVOKE: Request = request(native::BY_MAKER, false);
+pub static INVOKE: Request = bounded(native::BOUNDED, request(native::BY_MAKER, false));
 /// `POST model/{model}/invoke-with-response-stream`.
-pub static INVOKE_STREAM: Request = request(native::BY_MAKER, true);
+pub static INVOKE_STREAM: Request = bounded(native::BOUNDED, request(native::BY_MAKER, true));
+
+const BOUNDED: &[(&str, &[&str])] = &[("", &["inferenceConfig", "maxTokens"])];
 
 const fn request(body: Body, streams: bool) -> Request {
-    Request { body, path_model: true, streams }
+    Request { body, path_model: true, streams, bounded: UNBOUNDED, kept: false }
 }
 
 type Field = (&'static str, &'static Place);
@@ -45,7 +47,7 @@ static BODY_FIELDS: Object = fields(&[
     ("serviceTier", &WORDED),
     ("outputConfig", &OUTPUT),
 ]);
-static INFERENCE: Place = object(&INFERENCE_FIELDS);
+static INFERENCE: Place = marked(Mark::Config, object(&INFERENCE_FIELDS));
 static INFERENCE_FIELDS: Object = fields(&[
     ("maxTokens", &MAX_TOKENS),
     ("temperature", &TEMPERATURE),

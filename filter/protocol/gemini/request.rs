@@ -5,15 +5,15 @@
 //! reference and the official client's types.
 
 use crate::protocol::request::table::{
-    ANY, ANYTHING, Body, CHOICES, DATA, Fact, Kinds, LABEL, LABELS, MAX_TOKENS, Mark, NOTHING, NUMBER,
+    self, ANY, ANYTHING, CHOICES, DATA, Fact, Kinds, LABEL, LABELS, MAX_TOKENS, Mark, NOTHING, NUMBER,
     Naming, Object, OnFlag, OnString, Place, REFERENCE, REFERENCES, Request, Role, TEMPERATURE, TOOL_NAME,
-    WORD, WORDS, any_or, fields, list, marked, object, of, one_of, refused, said_by,
+    WORD, WORDS, any_or, bounded, fields, list, marked, object, of, one_of, refused, said_by,
 };
 
 /// `models/{model}:generateContent`.
-pub static GENERATE: Request = request(&BODY, false);
+pub static GENERATE: Request = bounded(BOUNDED, request(&BODY, false));
 /// `models/{model}:streamGenerateContent`.
-pub static STREAM: Request = request(&BODY, true);
+pub static STREAM: Request = bounded(BOUNDED, request(&BODY, true));
 /// `models/{model}:countTokens`.
 pub static COUNT: Request = request(&COUNTED, false);
 /// `models/{model}:embedContent`.
@@ -21,8 +21,10 @@ pub static EMBED: Request = request(&EMBEDDED, false);
 /// `models/{model}:batchEmbedContents`.
 pub static EMBED_MANY: Request = request(&EMBEDDED_MANY, false);
 
+const BOUNDED: &[(&str, &[&str])] = &[("", &["generationConfig", "maxOutputTokens"])];
+
 const fn request(body: &'static Place, streams: bool) -> Request {
-    Request { body: Body::One(body), path_model: true, streams }
+    Request { path_model: true, streams, ..table::request(body) }
 }
 
 type Field = (&'static str, &'static Place);
@@ -79,7 +81,7 @@ static EMBEDDED_LIST: Place = list(&EMBEDDED);
 
 // How to answer.
 
-static CONFIG: Place = object(&CONFIG_FIELDS);
+static CONFIG: Place = marked(Mark::Config, object(&CONFIG_FIELDS));
 static CONFIG_FIELDS: Object = message(&[
     ("maxOutputTokens", &MAX_TOKENS),
     ("candidateCount", &CHOICES),

@@ -4,7 +4,7 @@
 //! <https://github.com/ollama/ollama/blob/main/docs/api.md> and the official client's types.
 
 use crate::protocol::request::table::{
-    ANY, ANYTHING, Body, Fact, JSON, Kinds, LABEL, MODEL, Mark, NOTHING, NUMBER, NUMBERS, Object, OnNumber,
+    ANY, ANYTHING, Fact, JSON, Kinds, LABEL, MODEL, Mark, NOTHING, NUMBER, NUMBERS, Object, OnNumber,
     OnString, Place, Request, Role, STREAM, TEMPERATURE, TEXT, TOOL_KIND, TOOL_NAME, WORD, any_or, array,
     fields, marked, object, of, one_of, request, said_by, text_or,
 };
@@ -19,7 +19,7 @@ pub static EMBED: Request = request(&EMBED_BODY);
 pub static SHOW: Request = request(&SHOW_BODY);
 
 const fn streaming(body: &'static Place) -> Request {
-    Request { body: Body::One(body), path_model: false, streams: true }
+    Request { streams: true, bounded: &[("", &["options", "num_predict"])], ..request(body) }
 }
 
 type Field = (&'static str, &'static Place);
@@ -38,7 +38,7 @@ static CHAT_FIELDS: Object = fields(&[
     ("top_logprobs", &NUMBER),
 ]);
 static FORMAT: Place = said_by(Role::Definition, Place { string: OnString::Word, ..ANYTHING });
-static OPTIONS: Place = object(&OPTIONS_FIELDS);
+static OPTIONS: Place = marked(Mark::Config, object(&OPTIONS_FIELDS));
 static OPTIONS_FIELDS: Object = Object {
     other: &NUMBER,
     ..fields(&[

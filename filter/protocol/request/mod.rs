@@ -8,8 +8,10 @@
 //! | `strings`, `keys`, `known` | JSON strings as they came; keys that come twice; keys and their spellings |
 //! | `view` | what is told, as rules see it |
 //! | `edit` | what is told, masked |
+//! | `bounds` | what is told, bounded |
 //! | `error` | why a request cannot be judged |
 
+mod bounds;
 mod edit;
 mod error;
 mod keys;
@@ -21,6 +23,7 @@ pub mod table;
 mod tests;
 mod view;
 
+pub use bounds::{Bounded, Bounds, bound};
 pub use edit::{MaskedPrompt, mask_prompt};
 pub use error::RequestError;
 pub use table::{Request, Role};

@@ -56,6 +56,8 @@ pub(super) enum Event<'b> {
     Tool(Cow<'b, str>),
     /// The path of something that the provider keeps.
     Reference(String),
+    /// `null`, where a number or a boolean is read or a [`Mark::Config`] may stand.
+    Null(&'static Place),
 }
 
 /// Reads a body along its table; `model` is the one that the path names, if it names one.
@@ -110,7 +112,12 @@ impl<'b> Reader<'b, '_> {
     fn value(&mut self, place: &'static Place, role: Role) -> Read {
         let byte = self.peek();
         if byte == Some(b'n') {
+            let from = self.at;
             self.scalar()?;
+            let read = matches!(place.number, OnNumber::Read(_)) || matches!(place.flag, OnFlag::Read(_));
+            if read || place.mark == Some(Mark::Config) {
+                self.tell(Event::Null(place), from..self.at);
+            }
             return Ok(());
         }
         let role = place.role.unwrap_or(role);
@@ -257,12 +264,7 @@ impl<'b> Reader<'b, '_> {
         match place.flag {
             OnFlag::Refused => self.fault(place.expected()),
             OnFlag::Keep => {}
-            OnFlag::Read(fact) => {
-                if fact == Fact::Store && value {
-                    self.reference();
-                }
-                self.tell(Event::Flagged(fact, value), at);
-            }
+            OnFlag::Read(fact) => self.tell(Event::Flagged(fact, value), at),
         }
     }
 

@@ -152,6 +152,8 @@ pub enum Mark {
     ToolByKey,
     /// Something that the provider keeps for others, or that says what only it can read.
     Reference,
+    /// How to answer: the bound on the answer stands in it.
+    Config,
 }
 
 /// An object.
@@ -395,6 +397,12 @@ pub struct Request {
     pub path_model: bool,
     /// Whether the answer is a stream where the body does not say it.
     pub streams: bool,
+    /// Where the bound on the answer is put where a request has none, key by key (the place of a key that is not the last
+    /// has [`Mark::Config`]): by a part of the model's name (`^`: its beginning), the first row that fits. No keys: the
+    /// answer is no generated text. No row: nobody knows.
+    pub bounded: &'static [(&'static str, &'static [&'static str])],
+    /// Whether the provider keeps the exchange unless the request says `"store": false`.
+    pub kept: bool,
 }
 
 /// What a body is.
@@ -423,5 +431,16 @@ impl Request {
 
 /// Requests whose body is the same for all models and names the model.
 pub const fn request(body: &'static Place) -> Request {
-    Request { body: Body::One(body), path_model: false, streams: false }
+    Request { body: Body::One(body), path_model: false, streams: false, bounded: UNBOUNDED, kept: false }
+}
+
+/// No generated text is asked for.
+pub const UNBOUNDED: &[(&str, &[&str])] = &[("", &[])];
+
+/// The same requests, whose answer is bounded by what stands behind these keys.
+pub const fn bounded(
+    bounded: &'static [(&'static str, &'static [&'static str])],
+    request: Request,
+) -> Request {
+    Request { bounded, ..request }
 }

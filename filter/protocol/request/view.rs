@@ -49,8 +49,10 @@ pub struct RequestView {
     pub audios: u64,
     /// Whether a stream will report its usage.
     pub include_usage: bool,
-    /// Paths of what the provider keeps for others or looks up elsewhere: ids of files, answers, conversations; `store`.
+    /// Paths of what the provider keeps for others or looks up elsewhere: ids of files, answers, conversations.
     pub references: Vec<String>,
+    /// Whether the request asks the provider to keep the exchange.
+    pub stored: bool,
 }
 
 impl RequestView {
@@ -100,6 +102,7 @@ impl RequestView {
             audios: 0,
             include_usage: false,
             references: Vec::new(),
+            stored: false,
         }
     }
 }
@@ -123,6 +126,7 @@ impl Visit for Viewer {
             Event::Measured(number) => view.temperature = Some(number),
             Event::Flagged(Fact::Stream, value) => view.stream = value,
             Event::Flagged(Fact::IncludeUsage, value) => view.include_usage = value,
+            Event::Flagged(Fact::Store, value) => view.stored = value,
             Event::Flagged(..) => {}
             Event::Marked(Mark::Message) => view.messages = view.messages.saturating_add(1),
             Event::Marked(Mark::Image) => view.images = view.images.saturating_add(1),
@@ -131,7 +135,7 @@ impl Visit for Viewer {
                 view.images = view.images.saturating_add(1);
                 view.audios = view.audios.saturating_add(1);
             }
-            Event::Marked(_) => {}
+            Event::Marked(_) | Event::Null(_) => {}
             Event::Tool(name) => view.tools.push(name.into_owned()),
             Event::Reference(path) => view.references.push(path),
         }

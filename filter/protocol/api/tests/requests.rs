@@ -68,6 +68,30 @@ fn row(api: &'static Api) -> Vec<String> {
     ]
 }
 
+/// Where the operations of an API get their bound, one row for each way of it.
+fn bounds(api: &'static Api) -> Vec<Vec<String>> {
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for operation in api.operations {
+        let bounded = operation.view.map_or(&[][..], |request| request.bounded);
+        for (part, keys) in bounded.iter().filter(|(_, keys)| !keys.is_empty()) {
+            let models = if part.is_empty() { "all".to_owned() } else { code(part) };
+            let row = vec![code(api.name), code(operation.name), models, code(&keys.join("."))];
+            if !rows.contains(&row) {
+                rows.push(row);
+            }
+        }
+    }
+    rows
+}
+
+#[test]
+fn the_page_says_where_bounds_are_put() {
+    let heads =
+        ["`protocol`", "operation", "models, by a part of the name", "what is set where nothing is given"];
+    let rows = APIS.into_iter().flat_map(bounds).collect::<Vec<_>>();
+    pages::keep("protocols.md", &[("bounds", pages::table(&heads, rows))]);
+}
+
 #[test]
 fn the_page_lists_what_requests_keep() {
     let heads = ["`protocol`", "words, ids, data", "numbers", "what the provider keeps"];

@@ -22,6 +22,24 @@ pub(super) const BY_MAKER: Body = Body::ByMaker(
     &ANY,
 );
 
+/// What bounds a model's answer, by its name. Embeddings have no bound.
+pub(super) const BOUNDED: &[(&str, &[&str])] = &[
+    ("embed", &[]),
+    ("rerank", &[]),
+    ("anthropic.", &["max_tokens"]),
+    ("canvas", &[]),
+    ("nova-reel", &[]),
+    ("amazon.nova", &["inferenceConfig", "maxTokens"]),
+    ("amazon.titan-text", &["textGenerationConfig", "maxTokenCount"]),
+    ("amazon.titan-tg1", &["textGenerationConfig", "maxTokenCount"]),
+    ("amazon.titan-image", &[]),
+    ("meta.", &["max_gen_len"]),
+    ("mistral.", &["max_tokens"]),
+    ("cohere.", &["max_tokens"]),
+    ("openai.", &["max_completion_tokens"]),
+    ("qwen.", &["max_tokens"]),
+];
+
 static INPUT: Place = said_by(Role::User, text_or(&TEXT));
 static PICTURE: Place = marked(Mark::Image, Place { string: OnString::Data, ..NOTHING });
 static PICTURES: Place = array(&PICTURE);
@@ -47,14 +65,14 @@ static AMAZON_FIELDS: Object = fields(&[
     ("taskType", &WORD),
     ("imageGenerationConfig", &DRAWING),
 ]);
-static TITAN: Place = object(&TITAN_FIELDS);
+static TITAN: Place = marked(Mark::Config, object(&TITAN_FIELDS));
 static TITAN_FIELDS: Object = fields(&[
     ("maxTokenCount", &MAX_TOKENS),
     ("temperature", &TEMPERATURE),
     ("topP", &NUMBER),
     ("stopSequences", &ANY),
 ]);
-static NOVA: Place = object(&NOVA_FIELDS);
+static NOVA: Place = marked(Mark::Config, object(&NOVA_FIELDS));
 static NOVA_FIELDS: Object = fields(&[
     ("max_new_tokens", &MAX_TOKENS),
     ("maxTokens", &MAX_TOKENS),

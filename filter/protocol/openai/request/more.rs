@@ -90,7 +90,6 @@ fn what_the_provider_keeps_for_responses_is_listed() {
         (json!({"input": "x", "conversation": {"id": "conv_1"}}), vec!["conversation.id"]),
         (json!({"input": "x", "conversation": "conv_1"}), vec!["conversation"]),
         (json!({"prompt": {"id": "pmpt_1", "variables": {"name": "x"}}}), vec!["prompt.id"]),
-        (json!({"input": "x", "store": true}), vec!["store"]),
         (json!({"input": "x", "store": false}), vec![]),
         (json!({"input": [{"type": "item_reference", "id": "msg_1"}]}), vec!["input[0].id"]),
         (json!({"input": [{"id": "msg_1"}]}), vec!["input[0].id"]),
@@ -115,7 +114,9 @@ fn what_the_provider_keeps_for_responses_is_listed() {
         ),
     ] {
         assert_eq!(ASKED.view(&body).references, expected, "{body}");
+        assert!(!ASKED.view(&body).stored);
     }
+    assert!(ASKED.view(&json!({"input": "x", "store": true})).stored);
 }
 
 #[test]

@@ -48,7 +48,8 @@ fn all_that_rules_read_is_read() {
     assert_eq!((view.n, view.temperature, view.max_output_tokens), (2, Some(0.5), Some(20)));
     assert_eq!((view.messages, view.images, view.audios), (4, 1, 1));
     assert_eq!(view.tools, ["db_query", "code", "web_search"]);
-    assert_eq!(view.references, ["messages[1].content[3].file.file_id", "store"]);
+    assert_eq!(view.references, ["messages[1].content[3].file.file_id"]);
+    assert!(view.stored);
     let parts = parts(&CHAT, &body);
     let seen = texts(&parts);
     for expected in [

@@ -1,0 +1,144 @@
+//! What a policy lets through of what models can do.
+
+use super::records::delivered;
+use super::*;
+
+/// A policy on chats that says this of models, and this of limits.
+fn rig(llm: Value, limits: Value, mode: &str) -> Rig {
+    Rig::with(|set| {
+        set["mode"] = json!(mode);
+        set["policies"][0]["llm"] = llm;
+        set["policies"][0]["limits"] = limits;
+    })
+}
+
+/// What goes upstream of a chat, and whether it goes.
+fn sent(rig: &Rig, path: &str, body: &str) -> (Flow, String) {
+    let bearer = format!("Bearer {}", rig.token(&["rag-users"]));
+    let length = body.len().to_string();
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("content-type", "application/json"),
+        ("content-length", length.as_str()),
+    ];
+    rig.head("POST", path, &headers);
+    rig.host.answers.borrow_mut().clear();
+    let mut exchange = Exchange::begin(Rc::clone(&rig.worker), 7);
+    let flow = exchange.request_head(&rig.host, false);
+    if !rig.host.answers.borrow().is_empty() {
+        return (flow, String::new());
+    }
+    let flow = rig.send(&mut exchange, body);
+    (flow, String::from_utf8(rig.host.request_body.borrow().clone()).unwrap())
+}
+
+const CHAT: &str = "/v1/chat/completions";
+
+#[test]
+fn an_answer_is_bounded_before_the_request_goes_upstream_and_its_length_is_told_anew() {
+    let rig = rig(json!({}), json!({ "max_output_tokens": 9 }), "enforce");
+    let (flow, body) = sent(&rig, CHAT, r#"{"model":"gpt-4o","messages":[],"max_tokens":5000}"#);
+    assert_eq!((flow, body.as_str()), (Flow::Continue, r#"{"model":"gpt-4o","messages":[],"max_tokens":9}"#));
+    assert_eq!(rig.host.header(Side::Request, "content-length"), Some(body.len().to_string()));
+}
+
+#[test]
+fn rules_judge_what_was_asked_for_and_not_what_it_was_bounded_to() {
+    let rig = Rig::with(|set| {
+        set["policies"][0]["limits"] = json!({ "max_output_tokens": 9 });
+        set["policies"][0]["rules"] = json!([{ "name": "greedy", "deny": "llm.max_output_tokens > 100" }]);
+    });
+    let (flow, _) = sent(&rig, CHAT, r#"{"model":"gpt-4o","messages":[],"max_tokens":5000}"#);
+    assert_eq!(flow, Flow::Pause);
+    assert_eq!(rig.refusal().status, 403);
+}
+
+#[test]
+fn a_prompt_is_masked_in_what_was_bounded() {
+    let rig = Rig::with(|set| {
+        set["policies"][0]["limits"] = json!({ "max_output_tokens": 9 });
+        set["policies"][0]["mask"]["prompt"] = json!({ "entities": ["PII"] });
+    });
+    let body = r#"{"model":"gpt-4o","messages":[{"role":"user","content":"jane@example.com"}]}"#;
+    let (flow, body) = sent(&rig, CHAT, body);
+    let expected = r#"{"max_completion_tokens":9,"model":"gpt-4o","messages":[{"role":"user","content":"<EMAIL_ADDRESS>"}]}"#;
+    assert_eq!((flow, body.as_str()), (Flow::Continue, expected));
+}
+
+#[test]
+fn monitor_changes_nothing_and_records_what_would_have_been_bounded() {
+    let rig = rig(json!({}), json!({ "max_output_tokens": 9 }), "monitor");
+    let asked = r#"{"model":"gpt-4o","messages":[],"max_tokens":5000,"store":true}"#;
+    let (flow, body) = sent(&rig, CHAT, asked);
+    assert_eq!((flow, body.as_str()), (Flow::Continue, asked));
+    let records = delivered(&rig);
+    assert_eq!(records[0]["portcullis.bounded"], json!(["max_output_tokens", "store"]));
+    assert_eq!(records[0]["portcullis.would"], Value::Null, "nothing would have been refused");
+}
+
+#[test]
+fn an_operation_that_is_not_named_is_refused_before_its_body_is_read() {
+    let rig = rig(json!({ "operations": ["chat", "models"] }), json!({}), "enforce");
+    let (flow, _) = sent(&rig, "/v1/embeddings", "{}");
+    assert_eq!(flow, Flow::Pause);
+    let refusal = rig.refusal();
+    assert_eq!(refusal.status, 403);
+    let told = String::from_utf8(refusal.body).unwrap();
+    assert!(told.contains("does not let the operation `embedding` through"), "{told}");
+    let (flow, _) = sent(&rig, CHAT, r#"{"model":"gpt-4o","messages":[]}"#);
+    assert_eq!(flow, Flow::Continue);
+}
+
+#[test]
+fn an_unknown_operation_is_none_of_those_that_are_named_even_where_unknown_paths_pass() {
+    let rig = Rig::with(|set| {
+        set["policies"][0]["llm"] = json!({ "operations": ["chat"] });
+        set["policies"][0]["uninspected"] = json!("allow");
+        set["policies"][0]["rules"] =
+            json!([{ "name": "no-delete", "deny": "request.method == \"DELETE\"" }]);
+    });
+    let (flow, _) = sent(&rig, "/v1/no/such/thing", "{}");
+    assert_eq!(flow, Flow::Pause);
+    assert_eq!(rig.refusal().status, 403);
+}
+
+#[test]
+fn what_the_provider_keeps_is_refused_and_nothing_new_is_kept() {
+    let rig = Rig::with(|set| {
+        set["policies"][0]["llm"] = json!({});
+        set["policies"][0]["uninspected"] = json!("allow");
+    });
+    let (flow, _) =
+        sent(&rig, "/v1/responses", r#"{"model":"gpt-4o","input":"a","previous_response_id":"r"}"#);
+    assert_eq!(flow, Flow::Pause, "`uninspected` does not overrule it");
+    assert_eq!(rig.refusal().status, 415);
+    let (flow, body) = sent(&rig, "/v1/responses", r#"{"model":"gpt-4o","input":"a"}"#);
+    assert_eq!((flow, body.as_str()), (Flow::Continue, r#"{"store":false,"model":"gpt-4o","input":"a"}"#));
+}
+
+#[test]
+fn references_pass_where_the_policy_lets_them_whatever_else_is_uninspected() {
+    let rig = rig(json!({ "references": "allow" }), json!({}), "enforce");
+    let body = r#"{"model":"gpt-4o","input":"a","previous_response_id":"r","store":true}"#;
+    assert_eq!(sent(&rig, "/v1/responses", body), (Flow::Continue, body.to_owned()));
+}
+
+#[test]
+fn without_a_word_on_models_nothing_is_bounded_and_what_is_kept_is_uninspected() {
+    let rig = Rig::new();
+    let (flow, _) = sent(&rig, CHAT, r#"{"model":"gpt-4o","messages":[],"store":true}"#);
+    assert_eq!(flow, Flow::Pause);
+    assert_eq!(rig.refusal().status, 415);
+    let body = r#"{"model":"gpt-4o","messages":[]}"#;
+    assert_eq!(sent(&rig, CHAT, body), (Flow::Continue, body.to_owned()));
+}
+
+#[test]
+fn a_body_of_a_shape_that_is_not_the_apis_is_refused_rather_than_left_unbounded() {
+    let rig = rig(json!({}), json!({ "max_output_tokens": 9 }), "enforce");
+    let (flow, _) = sent(&rig, CHAT, r#"{"model":"gpt-4o","messages":[],"max_tokens":"5000"}"#);
+    assert_eq!(flow, Flow::Pause);
+    assert_eq!(rig.refusal().status, 415);
+    let (flow, _) = sent(&rig, CHAT, r#"{"model":"gpt-4o","messages":[],"Max_Tokens":5000}"#);
+    assert_eq!(flow, Flow::Pause);
+}

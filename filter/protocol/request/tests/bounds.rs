@@ -1,0 +1,203 @@
+//! Bounds are put where each API reads them, and nothing else changes.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::super::table::{OnNumber, Place, Request};
+use super::super::{Bounds, RequestView, bound};
+use super::tables::{requests, roots};
+use crate::protocol::{anthropic, bedrock, cohere, gemini, ollama, openai};
+
+const MOST: u64 = 100;
+
+fn bounds() -> Bounds {
+    Bounds { max_output_tokens: Some(MOST), forget: true }
+}
+
+/// The body within its bounds, as text.
+fn within(request: &Request, model: &str, body: &str) -> String {
+    match bound(request, model, body.as_bytes(), &bounds()).unwrap() {
+        Some(bounded) => String::from_utf8(bounded.body).unwrap(),
+        None => body.to_owned(),
+    }
+}
+
+#[test]
+fn what_is_beyond_the_bound_is_put_down_to_it_in_place() {
+    let chat = &openai::request::CHAT;
+    for (body, expected) in [
+        (r#"{ "max_tokens" : 500 , "messages":[]}"#, r#"{ "max_tokens" : 100 , "messages":[]}"#),
+        (r#"{"max_completion_tokens":101,"messages":[]}"#, r#"{"max_completion_tokens":100,"messages":[]}"#),
+        (
+            r#"{"max_tokens":7,"max_completion_tokens":900,"messages":[]}"#,
+            r#"{"max_tokens":7,"max_completion_tokens":100,"messages":[]}"#,
+        ),
+        (r#"{"max_tok\u0065ns":500,"messages":[]}"#, r#"{"max_tok\u0065ns":100,"messages":[]}"#),
+        (r#"{"max_tokens":100,"messages":[]}"#, r#"{"max_tokens":100,"messages":[]}"#),
+        (r#"{"messages":[],"max_tokens":null}"#, r#"{"messages":[],"max_tokens":100}"#),
+        (r#"{"messages":[]}"#, r#"{"max_tokens":100,"messages":[]}"#),
+        (r#"{"messages":[],"model":"o3-mini"}"#, r#"{"max_completion_tokens":100,"messages":[],"model":"o3-mini"}"#),
+        (r#"{"messages":[],"model":"gpt-5"}"#, r#"{"max_completion_tokens":100,"messages":[],"model":"gpt-5"}"#),
+        (r#"{"messages":[],"model":"pro3"}"#, r#"{"max_tokens":100,"messages":[],"model":"pro3"}"#),
+        (" {\n \"messages\":[]}", " {\"max_tokens\":100,\n \"messages\":[]}"),
+        (r#"{"messages":[],"max_tokens":5,"store":true}"#, r#"{"messages":[],"max_tokens":5,"store":false}"#),
+        (r#"{"messages":[],"max_tokens":5,"store":null}"#, r#"{"messages":[],"max_tokens":5,"store":null}"#),
+    ] {
+        assert_eq!(within(chat, "", body), expected);
+    }
+}
+
+#[test]
+fn each_api_gets_the_bound_where_it_reads_it() {
+    for (request, model, body, expected) in [
+        (&openai::request::COMPLETIONS, "", r#"{"prompt":"a"}"#, r#"{"max_tokens":100,"prompt":"a"}"#),
+        (&openai::request::EMBEDDINGS, "", r#"{"input":"a"}"#, r#"{"input":"a"}"#),
+        (&openai::request::responses::RESPONSES, "", "{}", r#"{"max_output_tokens":100,"store":false}"#),
+        (
+            &openai::request::responses::RESPONSES,
+            "",
+            r#"{"input":"a","store":null,"max_output_tokens":5}"#,
+            r#"{"input":"a","store":false,"max_output_tokens":5}"#,
+        ),
+        (&anthropic::request::MESSAGES, "", r#"{"messages":[]}"#, r#"{"max_tokens":100,"messages":[]}"#),
+        (&anthropic::request::COUNT, "", r#"{"messages":[]}"#, r#"{"messages":[]}"#),
+        (&gemini::request::GENERATE, "m", "{}", r#"{"generationConfig":{"maxOutputTokens":100}}"#),
+        (
+            &gemini::request::GENERATE,
+            "m",
+            r#"{"generation_config": { "topK":1}}"#,
+            r#"{"generation_config": {"maxOutputTokens":100, "topK":1}}"#,
+        ),
+        (
+            &gemini::request::STREAM,
+            "m",
+            r#"{"generationConfig":{"max_output_tokens":2000}}"#,
+            r#"{"generationConfig":{"max_output_tokens":100}}"#,
+        ),
+        (
+            &gemini::request::GENERATE,
+            "m",
+            r#"{"generationConfig":null}"#,
+            r#"{"generationConfig":{"maxOutputTokens":100}}"#,
+        ),
+        (
+            &gemini::request::GENERATE,
+            "m",
+            r#"{"generationConfig":{}}"#,
+            r#"{"generationConfig":{"maxOutputTokens":100}}"#,
+        ),
+        (&cohere::request::CHAT, "", r#"{"messages":[]}"#, r#"{"max_tokens":100,"messages":[]}"#),
+        (
+            &ollama::request::CHAT,
+            "",
+            r#"{"messages":[],"options":{"num_predict":-1}}"#,
+            r#"{"messages":[],"options":{"num_predict":100}}"#,
+        ),
+        (
+            &ollama::request::GENERATE,
+            "",
+            r#"{"prompt":"a"}"#,
+            r#"{"options":{"num_predict":100},"prompt":"a"}"#,
+        ),
+        (
+            &bedrock::request::CONVERSE,
+            "x",
+            r#"{"messages":[]}"#,
+            r#"{"inferenceConfig":{"maxTokens":100},"messages":[]}"#,
+        ),
+        (
+            &bedrock::request::INVOKE,
+            "eu.amazon.nova-lite-v1:0",
+            r#"{"messages":[],"inferenceConfig":{"max_new_tokens":900}}"#,
+            r#"{"messages":[],"inferenceConfig":{"max_new_tokens":100}}"#,
+        ),
+        (
+            &bedrock::request::INVOKE,
+            "amazon.titan-text-express-v1",
+            r#"{"inputText":"a"}"#,
+            r#"{"textGenerationConfig":{"maxTokenCount":100},"inputText":"a"}"#,
+        ),
+        (
+            &bedrock::request::INVOKE,
+            "amazon.titan-embed-text-v2:0",
+            r#"{"inputText":"a"}"#,
+            r#"{"inputText":"a"}"#,
+        ),
+        (
+            &bedrock::request::INVOKE,
+            "meta.llama3",
+            r#"{"prompt":"a"}"#,
+            r#"{"max_gen_len":100,"prompt":"a"}"#,
+        ),
+    ] {
+        assert_eq!(within(request, model, body), expected);
+    }
+}
+
+#[test]
+fn a_model_of_which_nobody_knows_the_bound_is_refused() {
+    let error = bound(&bedrock::request::INVOKE, "ai21.jamba", b"{}", &bounds()).unwrap_err();
+    assert_eq!(error.to_string(), "the body: nobody knows what bounds the answers of this model");
+}
+
+#[test]
+fn where_a_bound_is_put_the_table_reads_one() {
+    for (name, request) in requests() {
+        for (part, keys) in request.bounded {
+            // The maker's own table, of what the row names.
+            let root = match roots(request).as_slice() {
+                [(_, root)] => *root,
+                _ => request.root(part.trim_end_matches('.')),
+            };
+            let mut place: Option<&Place> = Some(root);
+            for key in *keys {
+                let fields = place.and_then(|place| place.object).map_or(&[][..], |object| object.fields);
+                place = fields.iter().find(|(field, _)| field == key).map(|(_, place)| *place);
+            }
+            let reads = place.is_some_and(|place| matches!(place.number, OnNumber::Read(_)));
+            assert!(keys.is_empty() || reads, "{name}: {part} {keys:?}");
+        }
+    }
+}
+
+fn body() -> impl Strategy<Value = Value> {
+    let tokens = prop_oneof![Just(Value::Null), (0u64..300).prop_map(Value::from)];
+    let field =
+        |name: &'static str| proptest::option::of(tokens.clone()).prop_map(move |value| (name, value));
+    let store = proptest::option::of(prop_oneof![Just(json!(true)), Just(json!(false)), Just(Value::Null)]);
+    let fields =
+        (field("max_tokens"), field("max_completion_tokens"), store, any::<u16>(), "[a-z {}\"\\\\,:]{0,12}");
+    fields.prop_map(|(a, b, store, seed, text)| {
+        let mut body = json!({ "messages": [{ "role": "user", "content": text }], "seed": seed });
+        for (name, value) in [a, b, ("store", store)] {
+            if let Some(value) = value {
+                body[name] = value;
+            }
+        }
+        body
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_bounded_request_asks_for_no_more_and_is_otherwise_what_it_was(body in body(), pretty in any::<bool>()) {
+        let text = if pretty { serde_json::to_string_pretty(&body) } else { serde_json::to_string(&body) }.unwrap();
+        for request in [&openai::request::CHAT, &openai::request::responses::RESPONSES] {
+            let responses = std::ptr::eq(request, &openai::request::responses::RESPONSES);
+            let text = if responses { text.replace("messages", "input") } else { text.clone() };
+            let Ok(bounded) = bound(request, "", text.as_bytes(), &bounds()) else { continue };
+            let after = bounded.map_or_else(|| text.clone().into_bytes(), |bounded| bounded.body);
+            let view = RequestView::read(request, "", &after).unwrap();
+            prop_assert!(view.max_output_tokens.is_some_and(|most| most <= MOST) && !view.stored);
+            prop_assert_eq!(bound(request, "", &after, &bounds()).unwrap(), None, "it is within already");
+            let (mut was, mut is): (Value, Value) = (serde_json::from_str(&text).unwrap(), serde_json::from_slice(&after).unwrap());
+            for value in [&mut was, &mut is] {
+                let object = value.as_object_mut().unwrap();
+                for key in ["max_tokens", "max_completion_tokens", "max_output_tokens", "store"] {
+                    object.remove(key);
+                }
+            }
+            prop_assert_eq!(was, is);
+        }
+    }
+}
