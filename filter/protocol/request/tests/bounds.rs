@@ -36,8 +36,14 @@ fn what_is_beyond_the_bound_is_put_down_to_it_in_place() {
         (r#"{"max_tokens":100,"messages":[]}"#, r#"{"max_tokens":100,"messages":[]}"#),
         (r#"{"messages":[],"max_tokens":null}"#, r#"{"messages":[],"max_tokens":100}"#),
         (r#"{"messages":[]}"#, r#"{"max_tokens":100,"messages":[]}"#),
-        (r#"{"messages":[],"model":"o3-mini"}"#, r#"{"max_completion_tokens":100,"messages":[],"model":"o3-mini"}"#),
-        (r#"{"messages":[],"model":"gpt-5"}"#, r#"{"max_completion_tokens":100,"messages":[],"model":"gpt-5"}"#),
+        (
+            r#"{"messages":[],"model":"o3-mini"}"#,
+            r#"{"max_completion_tokens":100,"messages":[],"model":"o3-mini"}"#,
+        ),
+        (
+            r#"{"messages":[],"model":"gpt-5"}"#,
+            r#"{"max_completion_tokens":100,"messages":[],"model":"gpt-5"}"#,
+        ),
         (r#"{"messages":[],"model":"pro3"}"#, r#"{"max_tokens":100,"messages":[],"model":"pro3"}"#),
         (" {\n \"messages\":[]}", " {\"max_tokens\":100,\n \"messages\":[]}"),
         (r#"{"messages":[],"max_tokens":5,"store":true}"#, r#"{"messages":[],"max_tokens":5,"store":false}"#),
