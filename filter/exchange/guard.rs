@@ -284,7 +284,8 @@ fn compile_policy(
         return None;
     }
     let rules = rules::Policy::new(mode_of(mode), allow, compiled);
-    let reads_view = conditions(policy, &rules).any(|(_, condition)| view_read(condition).is_some());
+    let reads_view = conditions(policy, &rules)
+        .any(|(_, condition)| condition.reads().iter().any(|variable| of_view(*variable)));
     Some(Policy {
         name: policy.name.value.clone(),
         digest: bundle.policy_digests.get(&policy.name.value).cloned().unwrap_or_default(),
@@ -385,7 +386,7 @@ fn compile_lane(
     written.into_iter().for_each(|written| bounds::check(connection, api, written, problems));
     let answers = answers(connection, api, problems);
     if let Some(policy) = policy.as_ref().filter(|policy| policy.prompt.is_some())
-        && !api.is_some_and(Api::has_views)
+        && !api.is_some_and(|api| api.family == Family::Model)
     {
         // Its requests are not read, so the mask would leave them as they are.
         let message = format!(
@@ -466,11 +467,10 @@ fn conditions<'c>(
         .chain(rules.map(|(written, compiled)| (&written.condition, compiled.condition())))
 }
 
-/// The name by which a condition asks what a request's body says, if it does.
-fn view_read(condition: &Condition) -> Option<Variable> {
-    let asks =
-        |variable: &&Variable| ["llm.", "prompt."].iter().any(|root| variable.name().starts_with(root));
-    condition.reads().iter().find(asks).copied()
+/// Whether a variable is answered by what a request asks for, beyond its operation.
+fn of_view(variable: Variable) -> bool {
+    variable.phase() == Phase::Body
+        && ["llm.", "prompt.", "vector."].iter().any(|root| variable.name().starts_with(root))
 }
 
 /// Conditions may ask only for what is read of a request on the connection.
@@ -481,23 +481,23 @@ fn check_reads(
     compiled: &Policy,
     problems: &mut Vec<Problem>,
 ) {
-    if api.has_views() {
-        return;
-    }
+    let foreign: &[&str] = match api.family {
+        Family::Model => &["vector."],
+        Family::Store => &["llm.", "prompt."],
+        Family::Other => &["llm.", "prompt.", "vector."],
+    };
     for (source, condition) in conditions(written, &compiled.rules) {
-        let Some(variable) = view_read(condition) else { continue };
+        let of = |variable: &&Variable| foreign.iter().any(|root| variable.name().starts_with(root));
+        let Some(variable) = condition.reads().iter().find(of) else { continue };
         let (read, name, protocol) = (variable.name(), &connection.name.value, api.name);
-        let message = match api.family {
-            Family::Model => format!(
-                "reads `{read}`, which is not yet supported with `protocol: {protocol}` (connection `{name}`)"
-            ),
-            Family::Store => format!(
-                "reads `{read}`, but the connection `{name}` leads to a vector store (`protocol: {protocol}`)"
-            ),
-            Family::Other => format!(
-                "reads `{read}`, but the connection `{name}` leads to no language model (`protocol: {protocol}`)"
-            ),
+        let leads = match (api.family, read.starts_with("vector.")) {
+            (Family::Model, _) => "to a language model",
+            (Family::Store, _) => "to a vector store",
+            (Family::Other, true) => "to no vector store",
+            (Family::Other, false) => "to no language model",
         };
+        let message =
+            format!("reads `{read}`, but the connection `{name}` leads {leads} (`protocol: {protocol}`)");
         let help = "conditions on identity, source, request and target work there: give the connection a policy of its own";
         problems.push(Problem::error(&source.place, message).help(help));
     }

@@ -21,6 +21,7 @@
 //! | [`metrics`] | the table of metrics |
 
 pub mod answer;
+mod asked;
 mod blocked;
 mod bounds;
 mod detectors;

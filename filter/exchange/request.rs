@@ -15,7 +15,7 @@ use crate::config::set::{Kind, Mode, Protocol, Unmatched};
 use crate::host::{Flow, Host, Side};
 use crate::identity::bearer::{self, BearerError};
 use crate::identity::query::strip_query;
-use crate::protocol::api::Body;
+use crate::protocol::api::{Body, Family};
 
 /// The realm of our challenges.
 const REALM: &str = "portcullis";
@@ -269,7 +269,10 @@ impl Exchange {
             }
         }
         // A condition would judge a request of which nothing is read.
-        let blind = operation.has_body() && operation.view.is_none();
+        let blind = match self.lane.as_ref().and_then(|lane| lane.api).map(|api| api.family) {
+            Some(Family::Store) => operation.asks.is_none(),
+            _ => operation.has_body() && operation.view.is_none(),
+        };
         if blind && self.policy().is_some_and(|policy| policy.reads_view) {
             self.inquiry.unreadable = true;
             return self.uninspected(Kind::Path);
