@@ -4,7 +4,6 @@ use super::Exchange;
 use super::path;
 use super::refusal::Refusal;
 use crate::config::set::Kind;
-use crate::identity::query::strip_query;
 use crate::protocol::RequestError;
 use crate::protocol::store::{Asks, StoreView};
 
@@ -43,8 +42,7 @@ impl Exchange {
         let named = api.named(operation, &self.inquiry.path, prefixes);
         let named = named.ok_or_else(|| fault("the path", "not UTF-8"))?;
         // What is taken out of the query before it goes upstream asks for nothing there.
-        let stripped = strip_query(&self.inquiry.head.path);
-        let whole = stripped.as_deref().unwrap_or(&self.inquiry.head.path);
-        StoreView::read(asks, named, path::split(whole).1.unwrap_or_default(), body)
+        let path = self.stripped_path();
+        StoreView::read(asks, named, path::split(&path).1.unwrap_or_default(), body)
     }
 }

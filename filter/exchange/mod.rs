@@ -33,6 +33,7 @@ mod inquiry;
 mod keys;
 mod later;
 mod ledger;
+mod limits;
 pub mod masks;
 pub mod metrics;
 pub mod path;

@@ -256,10 +256,11 @@ impl Exchange {
     fn inspectable(&mut self) -> Result<(), Refusal> {
         if self.inquiry.tunnel {
             self.inquiry.unreadable = true;
-            return Ok(());
+            return self.judge_store_operation();
         }
         let operation = self.find_operation();
         self.judge_operation(operation.name)?;
+        self.judge_store_operation()?;
         if let Some(kind) = operation.uninspected {
             // Of some, what is asked can be read, and only what is answered cannot.
             self.inquiry.unreadable = operation.view.is_none();
@@ -331,6 +332,10 @@ impl Exchange {
         // A body that goes by unheld is judged again at its end, by what only watches.
         self.judge(self.inquiry.complete)?;
         self.settle_masks()?;
+        // What only watches has not seen the body yet.
+        if self.inquiry.complete || self.mode() == Mode::Enforce {
+            self.narrow(host, self.inquiry.complete)?;
+        }
         if self.inquiry.complete {
             self.edit_request(host, true)?;
         }
@@ -359,6 +364,7 @@ impl Exchange {
             let _too_late = self
                 .read_view()
                 .and_then(|()| self.judge(true))
+                .and_then(|()| self.narrow(host, false))
                 .and_then(|()| self.edit_request(host, false));
             self.record_start(host);
         }

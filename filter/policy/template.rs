@@ -1,7 +1,7 @@
 //! Text of a policy in which `${…}` stands: put together for one request, and then taken literally.
 
 use super::condition::{EvalError, Expression};
-use super::variables::Facts;
+use super::variables::{Facts, Variable};
 
 /// Text with expressions in it.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +41,14 @@ impl Template {
         self.parts.iter().map(piece).collect()
     }
 
+    /// Whether an expression reads this variable.
+    pub fn reads(&self, variable: Variable) -> bool {
+        self.parts.iter().any(|part| match part {
+            Part::Text(_) => false,
+            Part::Value(expression) => expression.condition().reads().contains(&variable),
+        })
+    }
+
     /// Its text for one request.
     ///
     /// # Errors
@@ -51,7 +59,8 @@ impl Template {
     }
 }
 
-/// A name or a pattern of names: `*` stands for any text where the policy wrote it, and for itself where a request gave it.
+/// A name or a pattern of names: `*` stands for any text without `/` and `:` where the policy wrote it, and for itself
+/// where a request gave it. Behind those two stores have names of another realm: a database's, another cluster's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Glob {
     /// What a name begins with.
@@ -86,6 +95,12 @@ impl Glob {
 
     /// Whether it holds for a name.
     pub fn matches(&self, name: &str) -> bool {
+        let realms = |text: &str| text.matches(['/', ':']).count();
+        let written =
+            self.rest.iter().fold(realms(&self.start), |sum, text| sum.saturating_add(realms(text)));
+        if realms(name) != written {
+            return false;
+        }
         let Some(mut name) = name.strip_prefix(self.start.as_str()) else { return false };
         let Some((last, middle)) = self.rest.split_last() else { return name.is_empty() };
         for literal in middle {
@@ -137,6 +152,9 @@ mod tests {
         assert!(glob.matches("a-x-*z") && glob.matches("a--*z"));
         assert!(!glob.matches("a-x-yz") && !glob.matches("a-x-*z2") && !glob.matches("b-x-*z"));
         assert!(Glob::new(&[written("*")]).matches(""));
+        assert!(!Glob::new(&[written("docs-*")]).matches("docs-x:secret"));
+        assert!(!Glob::new(&[written("*")]).matches("other/docs"));
+        assert!(Glob::new(&[written("other/*")]).matches("other/docs"));
         assert!(!Glob::new(&[written("ab*ba")]).matches("aba"));
         assert!(Glob::new(&[written("a*b*c")]).matches("a1b2b3c"));
     }

@@ -56,12 +56,12 @@ const OPERATIONS: &[Operation] = &[
     asks("delete", POST, collections!("/{collection}/delete"), &chroma::DELETE),
     asks("admin", POST, collections!(""), &chroma::CREATE),
     row("admin", PUT, collections!("/{collection}"), Body::Json),
-    asks("admin", DELETE, collections!("/{collection}"), &chroma::NAMES),
+    asks("admin", DELETE, collections!("/{collection}"), &chroma::DROP),
     row("admin", POST, collections!("/{collection}/fork"), Body::Json),
     row("admin", POST, "api/v2/tenants", Body::Json),
     row("admin", PATCH, "api/v2/tenants/{tenant}", Body::Json),
     asks("admin", POST, "api/v2/tenants/{tenant}/databases", &chroma::CREATE_DATABASE),
-    asks("admin", DELETE, "api/v2/tenants/{tenant}/databases/{database}", &chroma::NAMES),
+    asks("admin", DELETE, "api/v2/tenants/{tenant}/databases/{database}", &chroma::DROP),
     row("admin", POST, "api/v2/reset", Body::Any),
 ];
 

@@ -308,7 +308,7 @@ const fn asks(
     let body = match asks.body {
         Documents::None => Body::None,
         Documents::One(_) | Documents::Optional(_) => Body::Json,
-        Documents::Lines(_) => Body::Lines,
+        Documents::Lines(_) | Documents::Pairs(..) => Body::Lines,
     };
     Operation { asks: Some(asks), ..row(name, methods, path, body) }
 }

@@ -51,7 +51,7 @@ const OPERATIONS: &[Operation] = &[
     row("admin", POST, "indexes", Body::Json),
     row("admin", POST, "indexes/create-for-model", Body::Json),
     row("admin", PATCH, "indexes/{index}", Body::Json),
-    asks("admin", DELETE, "indexes/{index}", &pinecone::INDEX),
+    asks("admin", DELETE, "indexes/{index}", &pinecone::DROP),
     row("admin", ANY, "indexes/{index}/backups", Body::Any),
     row("admin", ANY, "backups", Body::Any),
     row("admin", ANY, "backups/**", Body::Any),

@@ -71,7 +71,7 @@ const OPERATIONS: &[Operation] = &[
     row("admin", PATCH, "collections/{collection}", Body::Json),
     asks("admin", DELETE, "collections/{collection}", &qdrant::DROP),
     asks("admin", PUT, "collections/{collection}/index", &qdrant::INDEX),
-    asks("admin", DELETE, "collections/{collection}/index/{field}", &qdrant::DROP),
+    asks("admin", DELETE, "collections/{collection}/index/{field}", &qdrant::DROP_INDEX),
     row("admin", POST, "collections/aliases", Body::Json),
     row("admin", GET, "collections/{collection}/cluster", Body::None),
     row("admin", POST, "collections/{collection}/cluster", Body::Json),

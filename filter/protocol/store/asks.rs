@@ -28,6 +28,8 @@ pub enum Documents {
     Optional(&'static Place),
     /// Documents in lines, all of them alike.
     Lines(&'static Place),
+    /// Documents in lines, by turns of these two.
+    Pairs(&'static Place, &'static Place),
 }
 
 /// A query, of which a request may make several: what it reads, and at which of its keys it is narrowed.
@@ -67,6 +69,8 @@ pub enum Language {
     Conditions,
     /// Milvus's: text.
     Expression,
+    /// That of OpenSearch and Elasticsearch: `bool`, `term`.
+    Clause,
 }
 
 /// A bound on hits.

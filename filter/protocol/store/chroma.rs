@@ -69,6 +69,8 @@ static WRITE_FIELDS: Object =
 static OF_TENANT: Query = Query { namespace: TENANT, ..SCHEMA };
 /// Names and settings of a tenant's collections and databases.
 pub static NAMES: Asks = bare(&OF_TENANT, &[("limit", Pass), ("offset", Pass)]);
+/// A collection or a database that is deleted, with all its rows.
+pub static DROP: Asks = bare(&WITHIN, &[]);
 /// Whether the store is well, and whose a token is.
 pub static HEALTH: Asks = bare(&SERVICE, &[]);
 /// A collection that is made, or found where it is there already: by a name that only the body has.

@@ -6,12 +6,18 @@
 //! | [`asks`] | what tables of stores have beside those of models |
 //! | [`view`] | the queries of a request, each with where its parts stand |
 //! | [`params`] | parameters of a query string, read as strictly as a body |
-
+//! | [`narrow`] | a request changed so that it reads no more than a policy lets it |
+//! | [`language`] | the filter languages of the stores: a caller's filter and the policy's, both of which must hold |
+//! | [`expression`] | Milvus's filters, which are text |
 //! | `pinecone`, `qdrant`, … | the tables |
 
 pub mod asks;
 pub mod chroma;
+pub mod expression;
+pub mod language;
 pub mod milvus;
+pub mod narrow;
+pub mod opensearch;
 pub mod params;
 pub mod pinecone;
 pub mod qdrant;
@@ -20,4 +26,5 @@ mod tests;
 pub mod view;
 
 pub use asks::{Asks, Documents, Language, Query, Reach, TopK, Vectors, Written};
+pub use narrow::{Excess, Limits, Narrowed, narrow};
 pub use view::{Item, Part, Slot, Spot, StoreView, Where};

@@ -101,8 +101,10 @@ pub static ONE_NAMESPACE: Asks = bare(&WITHIN, &[]);
 static WITHIN: Query = Query { namespace: Some(Written::Elsewhere), ..UNFILTERED };
 /// `GET /models`, `GET /models/{model}`.
 pub static MODELS: Asks = bare(&SERVICE, &[("type", Pass), ("vector_type", Pass)]);
-/// `GET /indexes`, `GET` and `DELETE /indexes/{index}`.
+/// `GET /indexes`, `GET /indexes/{index}`.
 pub static INDEX: Asks = bare(&SCHEMA, &[]);
+/// `DELETE /indexes/{index}`, with all its rows.
+pub static DROP: Asks = bare(&ROWS, &[]);
 
 static WRITTEN: Query = Query { namespace: NAMED, ..UNFILTERED };
 /// `POST /vectors/upsert`.

@@ -262,5 +262,7 @@ static BATCHED_DELETE: Place = query(&PUT, &DELETE_FIELDS);
 /// An index of a field.
 pub static INDEX: Asks = Asks { body: Documents::One(&ANY_DOCUMENT), params: WRITE, query: &SCHEMA };
 static ANY_DOCUMENT: Place = object(&ANY_OBJECT);
-/// What needs no body.
-pub static DROP: Asks = bare(&SCHEMA, WRITE);
+/// An index of a field that is deleted.
+pub static DROP_INDEX: Asks = bare(&SCHEMA, WRITE);
+/// A collection that is deleted, with all its rows.
+pub static DROP: Asks = bare(&ROWS, WRITE);

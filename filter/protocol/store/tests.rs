@@ -1,5 +1,7 @@
 //! What is read of requests to stores, by behaviour.
 
+mod narrowed;
+mod semantics;
 mod views;
 
 use super::*;

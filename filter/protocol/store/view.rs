@@ -124,6 +124,18 @@ impl StoreView {
     }
 }
 
+impl StoreView {
+    /// The collections and the parts of them that are asked, each once.
+    pub fn names(&self) -> (Vec<String>, Vec<String>) {
+        let each = |name: fn(&Part) -> &String| -> Vec<String> {
+            let names: BTreeSet<&String> =
+                self.parts.iter().map(name).filter(|name| !name.is_empty()).collect();
+            names.into_iter().cloned().collect()
+        };
+        (each(|part| &part.collection), each(|part| &part.namespace))
+    }
+}
+
 struct Viewer<'b> {
     /// What is around every query, then the queries as they begin.
     items: Vec<Item>,
@@ -180,6 +192,14 @@ impl<'b> Viewer<'b> {
             }
             Documents::Optional(_) if body.is_empty() => Ok(()),
             Documents::One(place) | Documents::Optional(place) => read_place(place, "", body, self),
+            Documents::Pairs(first, second) => {
+                // A blank line might be one of a pair.
+                for (at, line) in body.split_inclusive(|byte| *byte == b'\n').enumerate() {
+                    read_place(if at % 2 == 0 { first } else { second }, "", line, self)?;
+                    self.base = self.base.saturating_add(line.len());
+                }
+                Ok(())
+            }
             Documents::Lines(place) => {
                 for line in body.split_inclusive(|byte| *byte == b'\n') {
                     if !line.trim_ascii().is_empty() {

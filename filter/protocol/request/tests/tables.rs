@@ -76,12 +76,13 @@ fn walks() -> Vec<(String, Walk)> {
     for api in APIS {
         for operation in api.operations {
             let Some(asks) = operation.asks else { continue };
-            let (Documents::One(root) | Documents::Optional(root) | Documents::Lines(root)) = asks.body
-            else {
-                continue;
+            let roots = match asks.body {
+                Documents::None => continue,
+                Documents::One(root) | Documents::Optional(root) | Documents::Lines(root) => vec![root],
+                Documents::Pairs(first, second) => vec![first, second],
             };
             let mut walk = Walk::default();
-            walk.place(root);
+            roots.into_iter().for_each(|root| walk.place(root));
             walks.push((format!("{} {}", api.name, operation.path), walk));
         }
     }

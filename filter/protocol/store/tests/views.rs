@@ -78,6 +78,31 @@ fn chroma_and_milvus_say_where_their_rows_are() {
 }
 
 #[test]
+fn a_search_of_opensearch_is_of_every_index_that_it_names() {
+    let body = r#"{"query":{"term":{"a":1}},"size":30}"#;
+    let filter = r#"{"term":{"a":1}}"#;
+    assert_eq!(parts("opensearch", "POST", "/docs/_search", body), [format!("docs||30|{filter}")]);
+    assert_eq!(
+        parts("opensearch", "POST", "/docs,logs-*/_search", body),
+        [format!("docs||30|{filter}"), format!("logs-*||30|{filter}")]
+    );
+    assert_eq!(parts("opensearch", "GET", "/docs%2Csecret/_search?size=5", ""), ["docs||5|", "secret||5|"]);
+    assert_eq!(parts("opensearch", "GET", "/_search", ""), ["||10|"]);
+    let lookup = r#"{"query":{"terms":{"a":{"index":"secret","id":"1","path":"p"}}}}"#;
+    let seen = parts("opensearch", "POST", "/docs/_search", lookup);
+    assert!(seen.len() == 2 && seen[0].starts_with("docs||10|") && seen[1] == "secret||0|", "{seen:?}");
+    let near = r#"{"knn":{"field":"v","query_vector":[1],"k":50,"num_candidates":100}}"#;
+    assert_eq!(parts("opensearch", "POST", "/docs/_search", near), ["docs||10|", "docs||50|"]);
+    let many = "{\"index\":[\"a\",\"b\"]}\n{\"size\":1}\n{}\n{\"size\":2}\n";
+    assert_eq!(
+        parts("opensearch", "POST", "/docs/_msearch", many),
+        ["a||1|", "a||2|", "b||1|", "b||2|", "docs||1|", "docs||2|"]
+    );
+    let get = r#"{"docs":[{"_index":"secret","_id":"1"},{"_id":"2"}]}"#;
+    assert_eq!(parts("opensearch", "POST", "/docs/_mget", get), ["docs||0|", "secret||0|"]);
+}
+
+#[test]
 fn what_a_store_may_read_otherwise_is_refused() {
     let cases = [
         ("pinecone", "POST", "/query", r#"{"topK":1,"top_k":9}"#, "top_k comes twice"),
@@ -110,6 +135,22 @@ fn what_a_store_may_read_otherwise_is_refused() {
             r#"{"collectionName":"a"}"#,
             "search: missing",
         ),
+        (
+            "opensearch",
+            "POST",
+            "/docs/_search",
+            r#"{"query":{"wrapper":{"query":"eyJ9"}}}"#,
+            "not known of this API",
+        ),
+        ("opensearch", "POST", "/docs/_search", r#"{"runtime_mappings":{}}"#, "not known of this API"),
+        ("opensearch", "POST", "/docs/_search", r#"{"pit":{"id":"x"}}"#, "not known of this API"),
+        ("opensearch", "POST", "/docs/_search", r#"{"suggest":{}}"#, "not known of this API"),
+        ("opensearch", "POST", "/docs/_search?size=5", r#"{"size":6}"#, "comes twice"),
+        ("opensearch", "POST", "/docs/_search?source=%7B%7D", "{}", "not known of this API"),
+        ("opensearch", "POST", "/docs/_search?scroll=1m", "{}", "not known of this API"),
+        ("opensearch", "POST", "/docs/_msearch", "{}\n\n{}\n{}\n", "cut off"),
+        ("opensearch", "POST", "/docs/_msearch", "{\"size\":1}\n{}\n", "not known of this API"),
+        ("opensearch", "POST", "/docs/_search", r#"{"knn":{"filter":[]}}"#, "expected an object"),
         ("chroma", "POST", "/api/v2/tenants/t/databases/d/collections/c/get", "[]", "expected an object"),
         ("chroma", "POST", "/api/v2/tenants/t/databases/d/collections/c/get", "null", "expected an object"),
     ];
@@ -137,7 +178,7 @@ fn each_operation_that_has_a_name_for_rules_is_read_or_known_not_to_be() {
     // What no rule sees is refused where a policy asks: administration, and what no table has yet.
     let unread: Vec<String> = APIS
         .into_iter()
-        .filter(|api| ["pinecone", "qdrant", "chroma", "milvus"].contains(&api.name))
+        .filter(|api| ["pinecone", "qdrant", "chroma", "milvus", "opensearch"].contains(&api.name))
         .flat_map(|api| api.operations.iter().map(move |operation| (api, operation)))
         .filter(|(_, operation)| operation.asks.is_none() && operation.name != "admin")
         .map(|(api, operation)| format!("{} {}", api.name, operation.path))
@@ -149,6 +190,23 @@ fn each_operation_that_has_a_name_for_rules_is_read_or_known_not_to_be() {
             "milvus v2/vectordb/aliases/describe",
             "milvus v2/vectordb/databases/list",
             "milvus v2/vectordb/databases/describe",
+            "opensearch _search/template",
+            "opensearch <index>/_search/template",
+            "opensearch _search/scroll",
+            "opensearch _search/scroll",
+            "opensearch <index>/_explain/{id}",
+            "opensearch <index>/_knn_search",
+            "opensearch <index>/_validate/query",
+            "opensearch <index>/_terms_enum",
+            "opensearch <index>/_search/point_in_time",
+            "opensearch _search/point_in_time",
+            "opensearch <index>/_pit",
+            "opensearch _pit",
+            "opensearch <index>/_termvectors/{id}",
+            "opensearch <index>/_field_caps",
+            "opensearch _bulk",
+            "opensearch <index>/_bulk",
+            "opensearch <index>/_update_by_query",
         ]
     );
 }
