@@ -75,7 +75,7 @@ static SEARCH_FIELDS: Object = only(&[
     ("knn", &NEIGHBOURS),
     ("size", &TOP_K),
     ("from", &ANY),
-    ("sort", &ANY),
+    ("sort", &CLAUSE),
     ("search_after", &ANY),
     ("_source", &ANY),
     ("fields", &ANY),
@@ -89,15 +89,16 @@ static SEARCH_FIELDS: Object = only(&[
     ("explain", &ANY),
     ("version", &ANY),
     ("seq_no_primary_term", &ANY),
-    ("profile", &ANY),
+    // Names the terms of all rows that a pattern stands for.
+    ("profile", &UNNARROWED),
     ("highlight", &CLAUSE),
     ("post_filter", &CLAUSE),
     ("rescore", &CLAUSE),
-    ("collapse", &ANY),
+    ("collapse", &CLAUSE),
     ("indices_boost", &ANY),
     // Some of them are of all rows, whatever the query is.
-    ("aggs", &UNNARROWED),
-    ("aggregations", &UNNARROWED),
+    ("aggs", &JOINED),
+    ("aggregations", &JOINED),
 ]);
 
 static NEAR: Query = Query {
@@ -112,7 +113,7 @@ static NEIGHBOUR: Place = query(&NEAR, &NEIGHBOUR_FIELDS);
 static NEIGHBOUR_FIELDS: Object = only(&[
     ("field", &ANY),
     ("query_vector", &ANY),
-    ("query_vector_builder", &ANY),
+    ("query_vector_builder", &CLAUSE),
     ("k", &TOP_K),
     ("num_candidates", &ANY),
     ("similarity", &ANY),
@@ -141,9 +142,19 @@ static CLAUSE_FIELDS: Object = Object {
         ("wrapper", &UNREAD),
         ("template", &UNREAD),
         ("percolate", &UNREAD),
+        // Terms of a document that is named, and documents that hits are joined with: whosever they are.
+        ("more_like_this", &JOINED),
+        ("inner_hits", &JOINED),
     ],
     other: &CLAUSE,
     ..UNKNOWN
+};
+static JOINED: Place = Place {
+    mark: Some(Mark::Unnarrowed),
+    flag: OnFlag::Keep,
+    items: Some(&CLAUSE),
+    object: Some(&CLAUSE_FIELDS),
+    ..NOTHING
 };
 static LOOKUP: Place = Place {
     string: OnString::Read(Fact::Collection),
