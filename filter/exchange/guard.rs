@@ -299,7 +299,10 @@ fn compile_policy(
     let limited = vector.as_ref().is_some_and(StoreLimits::reads_view);
     let reads_view = limited || conditions(policy, &rules).any(reads);
     let reads_headers = rules.reads(Variable::RequestHeaders)
-        || vector.iter().flat_map(StoreLimits::templates).any(|template| template.reads(Variable::RequestHeaders));
+        || vector
+            .iter()
+            .flat_map(StoreLimits::templates)
+            .any(|template| template.reads(Variable::RequestHeaders));
     Some(Policy {
         name: policy.name.value.clone(),
         digest: bundle.policy_digests.get(&policy.name.value).cloned().unwrap_or_default(),

@@ -131,10 +131,8 @@ impl<'b> Reader<'b, '_> {
         if byte == Some(b'n') {
             self.scalar()?;
             let read = matches!(place.number, OnNumber::Read(_)) || matches!(place.flag, OnFlag::Read(_));
-            let marked = matches!(
-                place.mark,
-                Some(Mark::Config | Mark::Filter | Mark::Namespace | Mark::Vectors)
-            );
+            let marked =
+                matches!(place.mark, Some(Mark::Config | Mark::Filter | Mark::Namespace | Mark::Vectors));
             if read || marked || place.string == OnString::Read(Fact::Expression) {
                 self.tell(Event::Null(place), from..self.at);
             }
