@@ -136,6 +136,12 @@ record! {
         "gen_ai.request.choice.count" choices: Option<Count>,
         /// Images in the request.
         "portcullis.llm.images" images: Option<Count>,
+        /// Collections of a vector store that are asked.
+        "portcullis.vector.collections" collections: Texts,
+        /// Parts of them: namespaces, shard keys, tenants, partitions.
+        "portcullis.vector.namespaces" namespaces: Texts,
+        /// Most hits that one of the queries asks for.
+        "portcullis.vector.top_k" top_k: Option<Count>,
         /// `allow`, `deny` or `error`: what was done.
         "portcullis.decision" decision: Option<Decision>,
         /// Code of the refusal, as callers see it.

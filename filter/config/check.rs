@@ -7,7 +7,7 @@ use super::later;
 use super::list::TextList;
 use super::node::{Entry, Node, Value};
 use super::problem::{Problem, near, one_of, shown};
-use super::schema::{Form, Kind, Need, Section, TEMPLATE};
+use super::schema::{Form, Kind, Need, Section, TEMPLATE, TEXT_TEMPLATE};
 use super::set::Place;
 
 /// Reports everything in which `node` departs from `section`.
@@ -75,6 +75,7 @@ impl Check<'_> {
                 _ => self.wrong(node, "a map"),
             },
             Kind::Headers => self.headers(node),
+            Kind::Fields => self.fields(node),
             Kind::Digests => self.digests(node),
             Kind::KeySet => self.key_set(node),
         }
@@ -218,6 +219,22 @@ impl Check<'_> {
                 self.problems.push(told(&entry.place, &entry.key, fault));
             }
             self.section(&entry.value, section, &format!("{path}[]"));
+        }
+    }
+
+    fn fields(&mut self, node: &Node) {
+        let Value::Map(entries) = &node.value else {
+            return self.wrong(node, "a map from fields to text");
+        };
+        if entries.is_empty() {
+            let problem = Problem::error(&node.place, "is an empty map");
+            self.problems.push(problem.help("leave the key out, or fill it"));
+        }
+        for entry in entries {
+            if let Err(fault) = grammar::field(&entry.key) {
+                self.problems.push(told(&entry.place, &entry.key, fault));
+            }
+            self.text(&entry.value, &TEXT_TEMPLATE);
         }
     }
 

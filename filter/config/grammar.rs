@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::set::TemplatePart;
+use super::set::{TemplatePart, TextPart};
 use crate::protocol::json::paths;
 
 /// Why a value does not stand: what is wrong, and what to do where that is not plain.
@@ -141,6 +141,40 @@ pub(super) fn template(text: &str) -> Result<Vec<TemplatePart>, Fault> {
         }
     }
     if parts.is_empty() { Err(Fault::new("is empty")) } else { Ok(parts) }
+}
+
+/// Text in which `${…}` may stand, each holding CEL. Whether that compiles is judged where conditions are compiled.
+pub(super) fn text_template(text: &str) -> Result<Vec<TextPart>, Fault> {
+    let mut parts = Vec::new();
+    for piece in split_template(text)? {
+        match piece {
+            Piece::Text(text) if text.is_empty() => {}
+            Piece::Text(text) => parts.push(TextPart::Text(text)),
+            Piece::Expression(inner) if inner.trim_start().starts_with("env:") => {
+                return Err(Fault::new("holds `${env:…}` where no secret belongs"));
+            }
+            Piece::Expression(inner) if inner.trim().is_empty() => {
+                return Err(
+                    Fault::new("holds an empty `${}`").help("write CEL, such as `${identity.claims.tenant}`")
+                );
+            }
+            Piece::Expression(inner) => parts.push(TextPart::Expression(inner)),
+        }
+    }
+    if parts.is_empty() { Err(Fault::new("is empty")) } else { Ok(parts) }
+}
+
+/// A field of a store's rows.
+pub(super) fn field(text: &str) -> Result<(), Fault> {
+    let whole = |name: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        name.bytes().all(plain) && name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit())
+    };
+    if text.len() <= 128 && text.split('.').all(whole) {
+        return Ok(());
+    }
+    Err(Fault::new("is no name of a field")
+        .help("a name is letters, digits and `_`, does not start with a digit, and has dots between names"))
 }
 
 fn environment(inner: &str) -> Result<TemplatePart, Fault> {

@@ -17,7 +17,6 @@ pub(super) const LATER: &[Later] = &[
     later("issuers[].verified_by", "tokens whose signature another filter has verified"),
     later("policies[].rules[].approve", "rules that ask a human"),
     later("policies[].budgets", "token and request budgets"),
-    later("policies[].vector", "limits on vector stores"),
     later("approvals", "the service that asks a human"),
     later("rate_limit_service", "the service that keeps global budgets"),
     later("audit.capture = masked", "prompts and answers in records, masked"),

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::node::{Node, Value};
+use super::node::{Entry, Node, Value};
 use super::parse::unique;
 use super::problem::{Problem, shown};
-use super::set::{Effect, Kind, Llm, Mode, Policy, Rule, Uninspected};
-use super::{masks, read, tables};
+use super::set::{Effect, Kind, Llm, Located, Mode, Policy, Rule, Text, Uninspected, VectorLimits};
+use super::{grammar, masks, read, tables};
 
 pub(super) const MODES: &[(&str, Mode)] = &[("enforce", Mode::Enforce), ("monitor", Mode::Monitor)];
 const PASS: &[(&str, bool)] = &[("deny", false), ("allow", true)];
@@ -25,6 +25,7 @@ pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Policy> {
         rules,
         mask_prompt: masked("prompt").map(|node| masks::read(node, problems)),
         mask_response: masked("response").map(|node| masks::read(node, problems)),
+        vector: node.get("vector").map(|node| vector(node, problems)),
         uninspected,
         max_request_bytes: limits
             .map_or(tables::MAX_REQUEST, |node| read::size(node, "max_request_bytes", tables::MAX_REQUEST)),
@@ -74,6 +75,47 @@ fn rule(node: &Node, problems: &mut Vec<Problem>) -> Option<Rule> {
         message: read::located(node, "message"),
         mode: read::choice(node, "mode", MODES),
     })
+}
+
+fn vector(node: &Node, problems: &mut Vec<Problem>) -> Located<VectorLimits> {
+    let texts = |key: &str| -> Vec<Located<Text>> {
+        node.get(key).into_iter().flat_map(Node::each).filter_map(|node| text(&node)).collect()
+    };
+    let fields = node.get("filter").map(Node::entries).unwrap_or_default();
+    let field = |entry: &Entry| {
+        let name = Located { value: entry.key.clone(), place: entry.place.clone() };
+        Some((name, text(&entry.value)?))
+    };
+    let limits = VectorLimits {
+        operations: read::located_texts(node, "operations"),
+        collections: texts("collections"),
+        namespaces: texts("namespaces"),
+        filter: fields.iter().filter_map(field).collect(),
+        max_top_k: read::count(node, "max_top_k").and_then(|most| u64::try_from(most).ok()),
+        drop_vectors: node.get("vectors").and_then(Node::text) == Some("drop"),
+        deny_excess: node.get("on_excess").and_then(Node::text) == Some("deny"),
+    };
+    let unfiltered = limits.operations.iter().find(|operation| operation.value == "upsert");
+    if let (Some(operation), false) = (unfiltered, limits.filter.is_empty()) {
+        let problem = Problem::error(&operation.place, "stands beside `filter`, which narrows no upsert");
+        problems.push(problem.help("give those who write a connection and a policy of their own"));
+    }
+    if let Some(unused) = node.get("on_excess")
+        && limits.max_top_k.is_none()
+        && limits.namespaces.is_empty()
+    {
+        let problem = Problem::error(&unused.place, "has nothing to act on");
+        problems.push(problem.help("it goes with `max_top_k` and `namespaces`"));
+    }
+    if matches!(&node.value, Value::Map(entries) if entries.is_empty()) {
+        problems.push(Problem::error(&node.place, "limits nothing").help("leave the key out, or fill it"));
+    }
+    Located { value: limits, place: node.place.clone() }
+}
+
+fn text(node: &Node) -> Option<Located<Text>> {
+    let parts = grammar::text_template(node.text()?).ok()?;
+    Some(Located { value: Text { parts }, place: node.place.clone() })
 }
 
 fn uninspected(node: &Node, problems: &mut Vec<Problem>) -> Uninspected {

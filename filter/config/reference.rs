@@ -23,7 +23,8 @@ their names and put together: lists are joined, everything else stands once. `ve
 Unknown keys are errors. Tags, anchors, aliases and keys given twice are refused. Durations are whole numbers with `ms`, `s`, `m` or
 `h`; sizes are bytes, or whole numbers with `Ki`, `Mi`, `Gi`, `k`, `M` or `G`. A name is 1 to 64 letters, digits, `-`, `_` or `.`.
 `${env:NAME}` is replaced by a variable of Envoy's environment, in the value of a credential, in the headers of a cluster and in the key of
-pseudonyms only; `${identity.…}` stands in their scope only; `$${` is a literal `${`. Header names are tokens (RFC 9110), neither pseudo-headers nor headers of the connection itself.
+pseudonyms only; `${identity.…}` stands in their scope, and `${…}` with any CEL that gives text and is known with the headers in `collections`,
+`namespaces` and `filter` of `vector`; `$${` is a literal `${`. Header names are tokens (RFC 9110), neither pseudo-headers nor headers of the connection itself.
 ";
 
 const LATER_HEADING: &str = "
@@ -102,6 +103,7 @@ fn kind(kind: &Kind) -> String {
             format!("map from {} to {}", form.name, self::kind(&Kind::Section(section)))
         }
         Kind::Headers => "header names with values".to_owned(),
+        Kind::Fields => "fields with text with `${…}`".to_owned(),
         Kind::Digests | Kind::Map => "a map".to_owned(),
         Kind::KeySet => "a JSON Web Key Set".to_owned(),
         Kind::List(item) => format!("list of: {}", self::kind(item)),

@@ -57,6 +57,8 @@ pub(super) enum Kind {
     Choice(&'static [&'static str]),
     /// A map from header names to templates.
     Headers,
+    /// A map from names of fields to text.
+    Fields,
     /// A map from names to digests.
     Digests,
     /// A JSON Web Key Set.
@@ -109,4 +111,6 @@ pub(super) const CLASS: Form = form("a class of bytes such as `[0-9]`, or nothin
 pub(super) const WORD: Form = form("a word", |text| grammar::filled(text, "word"));
 pub(super) const CHARACTER: Form = form("a character", masks::character);
 pub(super) const SCOPE: Form = form("text with `${identity.…}`", |text| masks::scope(text).map(drop));
+pub(super) const TEXT_TEMPLATE: Form =
+    form("text with `${…}`", |text| grammar::text_template(text).map(drop));
 pub(super) const REVISION: Form = form("a revision", grammar::revision);

@@ -300,6 +300,8 @@ pub struct Policy {
     pub mask_prompt: Option<Mask>,
     /// What is masked in answers.
     pub mask_response: Option<Mask>,
+    /// What may be asked of vector stores.
+    pub vector: Option<Located<VectorLimits>>,
     /// What may pass without being looked at.
     pub uninspected: Uninspected,
     /// What is let through of what models can do.
@@ -317,6 +319,41 @@ pub struct Llm {
     pub operations: Option<Vec<Located<String>>>,
     /// Whether requests may refer to what the provider keeps.
     pub references: bool,
+}
+
+/// What may be asked of a vector store.
+#[derive(Debug, Clone, Default)]
+pub struct VectorLimits {
+    /// Operations; empty: all.
+    pub operations: Vec<Located<String>>,
+    /// Collections, exact or with `*`; empty: all.
+    pub collections: Vec<Located<Text>>,
+    /// Parts of collections; empty: all.
+    pub namespaces: Vec<Located<Text>>,
+    /// Fields, and what each must be in every row that is read.
+    pub filter: Vec<(Located<String>, Located<Text>)>,
+    /// Most hits of a query.
+    pub max_top_k: Option<u64>,
+    /// Whether vectors are left out.
+    pub drop_vectors: bool,
+    /// Whether what exceeds is refused; else it is set right.
+    pub deny_excess: bool,
+}
+
+/// Text in which `${…}` may stand, each holding CEL.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Text {
+    /// The parts, in order.
+    pub parts: Vec<TextPart>,
+}
+
+/// A part of a [`Text`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TextPart {
+    /// Text as it stands.
+    Text(String),
+    /// CEL that gives text.
+    Expression(String),
 }
 
 /// What a rule does when its condition holds.

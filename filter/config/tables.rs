@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::schema::{
     AUTHORITY, CHARACTER, CLAIM, CLASS, CONDITION, ENTITY, HEADER, JSON_PATH, Key, Kind, METHOD, NAME, Need,
-    PATH, PATH_PREFIX, PATTERN, PREFIX, REVISION, SCOPE, Section, TEMPLATE, TEXT, URI, WORD,
+    PATH, PATH_PREFIX, PATTERN, PREFIX, REVISION, SCOPE, Section, TEMPLATE, TEXT, TEXT_TEMPLATE, URI, WORD,
 };
 use super::set::{Kind as Uninspected, Protocol};
 
@@ -298,6 +298,12 @@ pub(super) const POLICY: Section = Section {
         ),
         may("limits", Kind::Section(&LIMITS), "", "Bounds."),
         may(
+            "vector",
+            Kind::Section(&VECTOR),
+            "no limits",
+            "What may be asked of a vector store. On connections to one only.",
+        ),
+        may(
             "mask",
             Kind::Section(&MASKS),
             "nothing is masked",
@@ -360,6 +366,49 @@ pub(super) const LIMITS: Section = Section {
             Kind::Count(1, 1 << 30),
             "the provider's",
             "The most tokens of one answer: a request that asks for more, or says nothing of it, is put down to it.",
+        ),
+    ],
+};
+
+pub(super) const VECTOR: Section = Section {
+    title: "Vector",
+    keys: &[
+        may(
+            "operations",
+            Kind::List(&Kind::Choice(&["query", "fetch", "upsert", "delete", "admin"])),
+            "all",
+            "What may be done; the table of operations in [protocols.md](protocols.md#operations) says which requests are what.",
+        ),
+        may(
+            "collections",
+            Kind::List(&Kind::Text(&TEXT_TEMPLATE)),
+            "all",
+            "Collections that may be asked, exact or with `*` for any text without `/` and `:`. A request that names none is refused. Not with `pinecone`, where the host is the index.",
+        ),
+        may(
+            "namespaces",
+            Kind::List(&Kind::Text(&TEXT_TEMPLATE)),
+            "all",
+            "Parts of collections that may be asked (see `vector.namespace`), exact.",
+        ),
+        may(
+            "filter",
+            Kind::Fields,
+            "none",
+            "What these fields must be in every row that is read or deleted, such as `{ tenant: '${identity.claims.tenant}' }`: put beside the caller's own filter in the store's language, so that both must hold. What the store takes no filter for is refused.",
+        ),
+        may("max_top_k", Kind::Count(1, 1 << 20), "the store's", "Most hits of a query."),
+        may(
+            "vectors",
+            Kind::Choice(&["keep", "drop"]),
+            "`keep`",
+            "`drop`: requests do not ask for vectors; what gives them in any case is refused. Not with `milvus` and `opensearch`, where a vector is a field like any other.",
+        ),
+        may(
+            "on_excess",
+            Kind::Choice(&["clamp", "deny"]),
+            "`clamp`",
+            "What becomes of a query that asks for more than `max_top_k`, and of one that names no namespace where only one may be asked: set right, or refused.",
         ),
     ],
 };

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::bounds::{self, Limits};
 use super::detectors;
+use super::limits::{self, StoreLimits};
 use super::masks::Masking;
 use super::plans::Plans;
 use super::recogniser::Recogniser;
@@ -114,11 +115,19 @@ pub struct Policy {
     pub reads_entities: bool,
     /// Whether any condition reads `request.headers`.
     pub reads_headers: bool,
-    /// Whether any condition reads what a request's body asks for.
+    /// Whether any condition or limit reads what a request asks for.
     pub reads_view: bool,
+    /// What may be read of vector stores.
+    pub vector: Option<StoreLimits>,
 }
 
 impl Policy {
+    /// Whether a condition or a template reads a variable.
+    pub fn reads(&self, variable: Variable) -> bool {
+        self.rules.reads(variable)
+            || self.vector.iter().flat_map(StoreLimits::templates).any(|template| template.reads(variable))
+    }
+
     /// The entities that are masked in answers.
     pub fn masked_in_answers(&self) -> Entities {
         self.response.as_ref().map_or(Entities::NONE, Masking::entities)
@@ -246,6 +255,7 @@ fn compile_policy(
     let entities = response.as_ref().map_or(Entities::NONE, Masking::entities);
     let recogniser = recogniser_of(policy, entities, recognisers, problems);
     let limits = Limits::compile(policy, problems);
+    let vector = policy.vector.as_ref().map(|written| StoreLimits::compile(&written.value, problems));
     if problems.len() > before {
         return None;
     }
@@ -258,6 +268,7 @@ fn compile_policy(
     let holds_for_body = mode == Mode::Enforce && allow.reads_body()
         || masks_prompt
         || mode == Mode::Enforce && limits.alters()
+        || mode == Mode::Enforce && vector.as_ref().is_some_and(StoreLimits::reads_view)
         || compiled.iter().any(|rule| acts(rule) && rule.condition().reads_body());
     let blocks_answers = mode == Mode::Enforce && response.as_ref().is_some_and(Masking::blocks);
     if (holds_for_body || blocks_answers) && !bundle.host.body_before_headers {
@@ -284,7 +295,14 @@ fn compile_policy(
         return None;
     }
     let rules = rules::Policy::new(mode_of(mode), allow, compiled);
-    let reads_view = conditions(policy, &rules).any(|(_, condition)| view_read(condition).is_some());
+    let reads = |(_, condition): (_, &Condition)| condition.reads().iter().any(|variable| of_view(*variable));
+    let limited = vector.as_ref().is_some_and(StoreLimits::reads_view);
+    let reads_view = limited || conditions(policy, &rules).any(reads);
+    let reads_headers = rules.reads(Variable::RequestHeaders)
+        || vector
+            .iter()
+            .flat_map(StoreLimits::templates)
+            .any(|template| template.reads(Variable::RequestHeaders));
     Some(Policy {
         name: policy.name.value.clone(),
         digest: bundle.policy_digests.get(&policy.name.value).cloned().unwrap_or_default(),
@@ -299,8 +317,9 @@ fn compile_policy(
         limits,
         max_request_bytes: usize::try_from(policy.max_request_bytes).unwrap_or(usize::MAX),
         reads_entities: rules.reads_entities(),
-        reads_headers: rules.reads(Variable::RequestHeaders),
+        reads_headers,
         reads_view,
+        vector,
         rules,
     })
 }
@@ -332,7 +351,7 @@ fn mode_of(mode: Mode) -> rules::Mode {
 }
 
 /// Says where in the condition a fault is: the text again, with a caret below.
-fn condition_problem<T>(
+pub(super) fn condition_problem<T>(
     source: &Located<String>,
     compiled: Result<T, ConditionError>,
     problems: &mut Vec<Problem>,
@@ -381,11 +400,13 @@ fn compile_lane(
         .and_then(|compiled| set.policies.iter().find(|policy| policy.name.value == compiled.name));
     if let (Some(api), Some(written), Some(compiled)) = (api, written, &policy) {
         check_reads(connection, api, written, compiled, problems);
+        let vector = written.vector.as_ref();
+        vector.into_iter().for_each(|vector| limits::check(connection, api, vector, problems));
     }
     written.into_iter().for_each(|written| bounds::check(connection, api, written, problems));
     let answers = answers(connection, api, problems);
     if let Some(policy) = policy.as_ref().filter(|policy| policy.prompt.is_some())
-        && !api.is_some_and(Api::has_views)
+        && !api.is_some_and(|api| api.family == Family::Model)
     {
         // Its requests are not read, so the mask would leave them as they are.
         let message = format!(
@@ -466,11 +487,10 @@ fn conditions<'c>(
         .chain(rules.map(|(written, compiled)| (&written.condition, compiled.condition())))
 }
 
-/// The name by which a condition asks what a request's body says, if it does.
-fn view_read(condition: &Condition) -> Option<Variable> {
-    let asks =
-        |variable: &&Variable| ["llm.", "prompt."].iter().any(|root| variable.name().starts_with(root));
-    condition.reads().iter().find(asks).copied()
+/// Whether a variable is answered by what a request asks for, beyond its operation.
+fn of_view(variable: Variable) -> bool {
+    variable.phase() == Phase::Body
+        && ["llm.", "prompt.", "vector."].iter().any(|root| variable.name().starts_with(root))
 }
 
 /// Conditions may ask only for what is read of a request on the connection.
@@ -481,23 +501,23 @@ fn check_reads(
     compiled: &Policy,
     problems: &mut Vec<Problem>,
 ) {
-    if api.has_views() {
-        return;
-    }
+    let foreign: &[&str] = match api.family {
+        Family::Model => &["vector."],
+        Family::Store => &["llm.", "prompt."],
+        Family::Other => &["llm.", "prompt.", "vector."],
+    };
     for (source, condition) in conditions(written, &compiled.rules) {
-        let Some(variable) = view_read(condition) else { continue };
+        let of = |variable: &&Variable| foreign.iter().any(|root| variable.name().starts_with(root));
+        let Some(variable) = condition.reads().iter().find(of) else { continue };
         let (read, name, protocol) = (variable.name(), &connection.name.value, api.name);
-        let message = match api.family {
-            Family::Model => format!(
-                "reads `{read}`, which is not yet supported with `protocol: {protocol}` (connection `{name}`)"
-            ),
-            Family::Store => format!(
-                "reads `{read}`, but the connection `{name}` leads to a vector store (`protocol: {protocol}`)"
-            ),
-            Family::Other => format!(
-                "reads `{read}`, but the connection `{name}` leads to no language model (`protocol: {protocol}`)"
-            ),
+        let leads = match (api.family, read.starts_with("vector.")) {
+            (Family::Model, _) => "to a language model",
+            (Family::Store, _) => "to a vector store",
+            (Family::Other, true) => "to no vector store",
+            (Family::Other, false) => "to no language model",
         };
+        let message =
+            format!("reads `{read}`, but the connection `{name}` leads {leads} (`protocol: {protocol}`)");
         let help = "conditions on identity, source, request and target work there: give the connection a policy of its own";
         problems.push(Problem::error(&source.place, message).help(help));
     }

@@ -16,6 +16,7 @@ use crate::policy::{Fact, Facts, Variable};
 use crate::protocol::RequestError;
 use crate::protocol::api::{self, Api, Operation};
 use crate::protocol::request::RequestView;
+use crate::protocol::store::StoreView;
 
 /// What has been learnt of a request so far.
 #[derive(Default)]
@@ -46,6 +47,10 @@ pub(super) struct Inquiry {
     pub path_model: String,
     /// What the body asks for, where it was read.
     pub view: Option<RequestView>,
+    /// What is asked of a vector store, where it was read.
+    pub asked: Option<StoreView>,
+    /// The part of it that conditions are asked about.
+    pub part: usize,
     /// Entities of the prompt, where a condition asks.
     pub entities: Vec<String>,
     /// What the policy's mask found in the prompt.
@@ -72,6 +77,7 @@ impl Facts for RequestFacts<'_> {
     fn fact(&self, variable: Variable) -> Fact<'_> {
         let inquiry = &self.exchange.inquiry;
         let view = inquiry.view.as_ref();
+        let part = inquiry.asked.as_ref().and_then(|asked| asked.parts.get(inquiry.part));
         let identity = inquiry.identity.as_deref();
         let text = |part: fn(&Identity) -> &str| {
             identity.map_or(Fact::Str(""), |identity| Fact::Str(part(identity)))
@@ -117,6 +123,11 @@ impl Facts for RequestFacts<'_> {
             Variable::LlmN => count(view.map_or(0, |view| view.n)),
             Variable::PromptText => Fact::Str(view.map_or("", |view| &view.text)),
             Variable::PromptEntities => Fact::List(&inquiry.entities),
+            Variable::VectorOperation => Fact::Str(inquiry.operation.map_or("", |operation| operation.name)),
+            Variable::VectorCollection => Fact::Str(part.map_or("", |part| &part.collection)),
+            Variable::VectorNamespace => Fact::Str(part.map_or("", |part| &part.namespace)),
+            Variable::VectorTopK => count(part.map_or(0, |part| part.top_k)),
+            Variable::VectorFilter => Fact::Str(part.map_or("", |part| &part.filter)),
         }
     }
 }
@@ -197,19 +208,35 @@ impl Exchange {
         }
     }
 
-    /// Judges everything; only refusals count, unless this is the `last` time and what is learnt is to be kept.
+    /// Judges everything; only refusals count, unless this is the `last` time and what is learnt is to be kept. A request
+    /// of several queries is judged query by query: it goes on where all of them may.
     pub(super) fn judge(&mut self, last: bool) -> Result<(), Refusal> {
-        let Some(policy) = self.policy() else { return Ok(()) };
-        let verdict = policy.rules.judge(&self.facts());
-        self.inquiry.allowed = verdict.allowed && self.inquiry.identity.is_some();
-        let refusal = verdict.denial().map(refusal_of);
-        if last || refusal.is_some() {
-            if let Some(would) = &verdict.would {
-                self.inquiry.would.get_or_insert_with(|| refusal_of(would));
+        let Some(policy) = self.lane.as_ref().and_then(|lane| lane.policy.clone()) else { return Ok(()) };
+        let parts = self.inquiry.asked.as_ref().map_or(1, |asked| asked.parts.len().max(1));
+        let parts = if policy.reads_view { parts } else { 1 };
+        let (mut all, mut flags, mut errors) = (self.inquiry.identity.is_some(), Vec::new(), Vec::new());
+        let mut would = None;
+        let mut refusal = None;
+        for part in 0..parts {
+            self.inquiry.part = part;
+            let verdict = policy.rules.judge(&self.facts());
+            all &= verdict.allowed;
+            refusal = verdict.denial().map(refusal_of);
+            would = would.or_else(|| verdict.would.as_ref().map(refusal_of));
+            add_each(&mut flags, verdict.flags);
+            let failed = verdict.errors.into_iter().map(|(rule, error)| (rule, error.to_string()));
+            add_each(&mut errors, failed.collect());
+            if refusal.is_some() {
+                break;
             }
-            self.inquiry.flags = verdict.flags;
-            self.inquiry.errors =
-                verdict.errors.into_iter().map(|(rule, error)| (rule, error.to_string())).collect();
+        }
+        self.inquiry.allowed = all;
+        if last || refusal.is_some() {
+            if let Some(would) = would {
+                self.inquiry.would.get_or_insert(would);
+            }
+            self.inquiry.flags = flags;
+            self.inquiry.errors = errors;
         }
         refusal.map_or(Ok(()), Err)
     }
@@ -220,6 +247,9 @@ impl Exchange {
         let body = std::mem::take(&mut self.inquiry.body);
         if self.inquiry.unreadable || !self.has_views() {
             return Ok(());
+        }
+        if let Some(asks) = operation.asks {
+            return self.read_asked(asks, body);
         }
         if !operation.has_body() {
             // Where the API has no body, nobody knows what one would mean to the upstream.
@@ -256,7 +286,7 @@ impl Exchange {
     }
 
     /// A body that is no JSON is wrong; one of another shape is one that cannot be looked into.
-    fn unreadable(&mut self, error: RequestError) -> Result<(), Refusal> {
+    pub(super) fn unreadable(&mut self, error: RequestError) -> Result<(), Refusal> {
         self.inquiry.uninspected.insert(Kind::Schema);
         let refusal = match error {
             RequestError::Schema { .. } => {
@@ -270,6 +300,15 @@ impl Exchange {
             }
         };
         self.object(Refusal { message: error.to_string(), ..refusal })
+    }
+}
+
+/// Adds what is not there yet.
+fn add_each<T: PartialEq>(to: &mut Vec<T>, more: Vec<T>) {
+    for one in more {
+        if !to.contains(&one) {
+            to.push(one);
+        }
     }
 }
 

@@ -121,6 +121,13 @@ impl Exchange {
             facts.choices = Some(view.n.into());
             facts.images = (view.images > 0).then(|| view.images.into());
         }
+        if let Some(asked) = &inquiry.asked {
+            let (collections, namespaces) = asked.names();
+            facts.collections = texts(&collections);
+            facts.namespaces = texts(&namespaces);
+            let most = asked.parts.iter().map(|part| part.top_k).max().unwrap_or_default();
+            facts.top_k = (most > 0).then(|| most.into());
+        }
         facts.flags = texts(&inquiry.flags);
         for (rule, error) in &inquiry.errors {
             facts.rule_errors.push(format!("{rule}: {error}"));
@@ -142,7 +149,7 @@ impl Exchange {
     /// The claims that conditions may have read: all, where one reads them, so that they can judge again.
     fn claims(&self) -> Claims {
         let mut claims = Claims::default();
-        let reads = self.policy().is_some_and(|policy| policy.rules.reads(Variable::IdentityClaims));
+        let reads = self.policy().is_some_and(|policy| policy.reads(Variable::IdentityClaims));
         if let (true, Some(identity)) = (reads, &self.inquiry.identity) {
             for (name, value) in &identity.claims {
                 claims.insert(name, value);

@@ -21,6 +21,7 @@
 //! | [`metrics`] | the table of metrics |
 
 pub mod answer;
+mod asked;
 mod blocked;
 mod bounds;
 mod detectors;
@@ -32,6 +33,7 @@ mod inquiry;
 mod keys;
 mod later;
 mod ledger;
+mod limits;
 pub mod masks;
 pub mod metrics;
 pub mod path;

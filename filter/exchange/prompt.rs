@@ -17,7 +17,7 @@ use crate::protocol::request::mask_prompt;
 
 /// How much a body may grow beyond the policy's limit: the proxy's buffer has room for it (`render envoy` makes twice as
 /// much). Filled beyond, it would answer by itself, from within our own call.
-const GROWTH: usize = 128 << 10;
+pub(super) const GROWTH: usize = 128 << 10;
 
 /// Headers of a request that speak of bytes we changed, beside its length.
 const STALE: [&str; 4] = ["content-digest", "content-md5", "digest", "repr-digest"];
@@ -96,8 +96,8 @@ impl Exchange {
         Ok((acts && masked.body != body).then_some(masked.body))
     }
 
-    /// Puts another body in the place of the one that came.
-    fn send_body(&self, host: &dyn Host, body: &[u8]) -> Result<(), Refusal> {
+    /// Puts a changed body in the place of the one that came.
+    pub(super) fn send_body(&self, host: &dyn Host, body: &[u8]) -> Result<(), Refusal> {
         if !host.set_body(Side::Request, self.inquiry.size, body) {
             let message = "the proxy does not let the body be changed";
             return Err(Refusal::new(Code::GuardUnavailable, message).because("body_gone"));

@@ -15,7 +15,7 @@ use crate::config::set::{Kind, Mode, Protocol, Unmatched};
 use crate::host::{Flow, Host, Side};
 use crate::identity::bearer::{self, BearerError};
 use crate::identity::query::strip_query;
-use crate::protocol::api::Body;
+use crate::protocol::api::{Body, Family};
 
 /// The realm of our challenges.
 const REALM: &str = "portcullis";
@@ -256,10 +256,11 @@ impl Exchange {
     fn inspectable(&mut self) -> Result<(), Refusal> {
         if self.inquiry.tunnel {
             self.inquiry.unreadable = true;
-            return Ok(());
+            return self.judge_store_operation();
         }
         let operation = self.find_operation();
         self.judge_operation(operation.name)?;
+        self.judge_store_operation()?;
         if let Some(kind) = operation.uninspected {
             // Of some, what is asked can be read, and only what is answered cannot.
             self.inquiry.unreadable = operation.view.is_none();
@@ -269,7 +270,10 @@ impl Exchange {
             }
         }
         // A condition would judge a request of which nothing is read.
-        let blind = operation.has_body() && operation.view.is_none();
+        let blind = match self.lane.as_ref().and_then(|lane| lane.api).map(|api| api.family) {
+            Some(Family::Store) => operation.asks.is_none(),
+            _ => operation.has_body() && operation.view.is_none(),
+        };
         if blind && self.policy().is_some_and(|policy| policy.reads_view) {
             self.inquiry.unreadable = true;
             return self.uninspected(Kind::Path);
@@ -328,6 +332,10 @@ impl Exchange {
         // A body that goes by unheld is judged again at its end, by what only watches.
         self.judge(self.inquiry.complete)?;
         self.settle_masks()?;
+        // What only watches has not seen the body yet.
+        if self.inquiry.complete || self.mode() == Mode::Enforce {
+            self.narrow(host, self.inquiry.complete)?;
+        }
         if self.inquiry.complete {
             self.edit_request(host, true)?;
         }
@@ -356,6 +364,7 @@ impl Exchange {
             let _too_late = self
                 .read_view()
                 .and_then(|()| self.judge(true))
+                .and_then(|()| self.narrow(host, false))
                 .and_then(|()| self.edit_request(host, false));
             self.record_start(host);
         }

@@ -7,6 +7,7 @@ mod masks;
 mod protocols;
 mod recognised;
 mod records;
+mod vectors;
 
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -18,6 +18,7 @@ use thiserror::Error;
 
 use super::variables::{Facts, Phase, Variable};
 use rewrite::{Parts, Use};
+use types::Type;
 
 mod bounds;
 mod check;
@@ -117,12 +118,12 @@ impl Condition {
     /// # Errors
     /// Whatever is wrong with the text, the first thing found.
     pub fn compile(source: &str, level: Phase) -> Result<Condition, ConditionError> {
-        Self::prepare(source, level).map_err(|error| error.within(source))
+        Self::prepare(source, level, &Type::Bool).map_err(|error| error.within(source))
     }
 
-    fn prepare(source: &str, level: Phase) -> Result<Condition, ConditionError> {
+    fn prepare(source: &str, level: Phase, wanted: &Type) -> Result<Condition, ConditionError> {
         let mut tree = parse::parse(source)?;
-        let checked = check::check(source, &tree, level)?;
+        let checked = check::check(source, &tree, level, wanted)?;
         let parts = rewrite::rewrite(&mut tree, checked.patterns);
         let env = functions::environment().ok_or_else(|| {
             ConditionError::new(0, source.len(), "the table of functions is at odds with itself")
@@ -156,6 +157,13 @@ impl Condition {
     /// # Errors
     /// [`EvalError`]; as in CEL, `false && error` is false and `true || error` is true.
     pub fn evaluate(&self, facts: &dyn Facts) -> Result<bool, EvalError> {
+        self.resolve(facts, |value| match value {
+            Value::Bool(holds) => Ok(holds),
+            _ => Err(EvalError::Type),
+        })
+    }
+
+    fn resolve<T>(&self, facts: &dyn Facts, take: fn(Value) -> Result<T, EvalError>) -> Result<T, EvalError> {
         let inner = &*self.inner;
         let slots = inner.parts.slots.iter().map(|(variable, role)| {
             let fact = facts.fact(*variable);
@@ -169,13 +177,45 @@ impl Condition {
         context.set_variable_resolver(&resolver);
         meter::begin();
         let outcome = match Value::resolve(&inner.tree, &context) {
-            Ok(Value::Bool(holds)) => Ok(holds),
-            // A value that `cel` cannot hand out is none of its own, and so no bool.
-            Ok(_) | Err(ExecutionError::UnsupportedTargetType { .. }) => Err(EvalError::Type),
+            Ok(value) => take(value),
+            // A value that `cel` cannot hand out is none of its own, and so neither bool nor text.
+            Err(ExecutionError::UnsupportedTargetType { .. }) => Err(EvalError::Type),
             Err(error) => Err(inner.explain(&error)),
         };
         // An error within `||` can be outvoted; running out of budget cannot.
         if meter::is_spent() { Err(EvalError::Cost) } else { outcome }
+    }
+}
+
+/// What stands in a `${…}`: CEL that gives text, compiled as conditions are.
+#[derive(Debug, Clone)]
+pub struct Expression(Condition);
+
+impl Expression {
+    /// Compiles CEL text that is known with the request's head.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the text, the first thing found.
+    pub fn compile(source: &str) -> Result<Expression, ConditionError> {
+        let compiled = Condition::prepare(source, Phase::Head, &Type::Text);
+        compiled.map(Expression).map_err(|error| error.within(source))
+    }
+
+    /// The condition's names and bounds.
+    pub fn condition(&self) -> &Condition {
+        &self.0
+    }
+
+    /// Its value for one request.
+    ///
+    /// # Errors
+    /// [`EvalError`], as of a condition; also where the text is empty.
+    pub fn evaluate(&self, facts: &dyn Facts) -> Result<String, EvalError> {
+        self.0.resolve(facts, |value| match value {
+            Value::String(text) if text.is_empty() => Err(EvalError::Other("a text is empty")),
+            Value::String(text) => Ok(text.as_ref().clone()),
+            _ => Err(EvalError::Type),
+        })
     }
 }
 

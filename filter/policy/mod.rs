@@ -9,6 +9,7 @@
 //! | [`variables`] | the one table of names that conditions read, and the trait that answers them |
 //! | [`condition`] | CEL text to a checked, bounded, quick condition |
 //! | [`rules`] | policies and rules, compiled from plain text |
+//! | [`template`] | text in which `${…}` stands |
 //! | [`decision`] | the order in which they are judged, and the verdict |
 //!
 //! Nothing here knows Envoy, tokens or providers: facts come through [`Facts`].
@@ -16,12 +17,14 @@
 pub mod condition;
 pub mod decision;
 pub mod rules;
+pub mod template;
 pub mod variables;
 
 #[cfg(test)]
 mod testing;
 
-pub use condition::{Condition, ConditionError, EvalError};
+pub use condition::{Condition, ConditionError, EvalError, Expression};
 pub use decision::{Decision, Denial, Reason, Verdict};
 pub use rules::{Effect, Mode, Policy, Rule};
+pub use template::{Glob, Template};
 pub use variables::{Fact, Facts, Phase, Variable};

@@ -33,6 +33,7 @@ pub mod problem;
 pub mod request;
 pub mod rewrite;
 pub mod sse;
+pub mod store;
 mod stream;
 #[cfg(test)]
 mod testing;

@@ -22,15 +22,23 @@ pub(super) struct Checked {
     pub(super) patterns: Vec<(u64, Regex)>,
 }
 
-/// Checks a tree; `level` is the last phase whose names it may read.
-pub(super) fn check(source: &str, tree: &IdedExpr, level: Phase) -> Result<Checked, ConditionError> {
+/// Checks a tree that must give `wanted`; `level` is the last phase whose names it may read.
+pub(super) fn check(
+    source: &str,
+    tree: &IdedExpr,
+    level: Phase,
+    wanted: &Type,
+) -> Result<Checked, ConditionError> {
     let mut checker =
         Checker { source, level, scope: Vec::new(), reads: BTreeSet::new(), patterns: Vec::new() };
     let result = checker.of(tree)?;
-    if !matches!(result, Type::Bool | Type::Dyn) {
-        return Err(checker
-            .fault(tree, format!("gives {result}, and a condition must give bool"))
-            .help("compare it with something"));
+    if result != *wanted && !result.is_dyn() {
+        let (what, help) = match wanted {
+            Type::Text => ("what stands in `${…}`", "take one text of it"),
+            _ => ("a condition", "compare it with something"),
+        };
+        let message = format!("gives {result}, and {what} must give {wanted}");
+        return Err(checker.fault(tree, message).help(help));
     }
     Ok(Checked { reads: checker.reads, patterns: checker.patterns })
 }

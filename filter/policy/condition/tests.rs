@@ -148,9 +148,6 @@ fn names_are_checked_and_the_near_miss_is_suggested() {
 #[test]
 fn names_of_a_later_release_are_refused_as_such() {
     refuses("llm.prompt_tokens > 3", "llm.prompt_tokens", "`llm.prompt_tokens` is not yet supported", "");
-    refuses("vector.top_k > 3", "vector.top_k", "`vector.top_k` is not yet supported", "");
-    refuses("vector.anything == 3", "vector.anything", "not yet supported", "");
-    refuses("size(vector) == 3", "vector", "not yet supported", "");
 }
 
 #[test]

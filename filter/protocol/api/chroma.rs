@@ -3,9 +3,10 @@
 //! Source: <https://docs.trychroma.com/reference>, and the official client, which raises the class that `error` names.
 
 use super::refusal::{JSON, bytes};
-use super::{Api, Body, DELETE, Family, GET, Operation, PATCH, POST, PUT, Root, Shape, Told, row};
+use super::{Api, Body, DELETE, Family, GET, Operation, PATCH, POST, PUT, Root, Shape, Told, asks, row};
 use crate::protocol::answers::documents;
 use crate::protocol::json::table::{COUNTS, LABEL, LABELS, MASK, MASKED, OnNumber, OnText, Place, Table};
+use crate::protocol::store::chroma;
 
 /// Chroma's API.
 pub static CHROMA: Api = Api {
@@ -33,34 +34,34 @@ macro_rules! collections {
 }
 
 const OPERATIONS: &[Operation] = &[
-    row("query", POST, collections!("/{collection}/query"), Body::Json),
+    asks("query", POST, collections!("/{collection}/query"), &chroma::QUERY),
     row("query", POST, collections!("/{collection}/search"), Body::Json),
-    row("fetch", POST, collections!("/{collection}/get"), Body::Json),
-    row("fetch", GET, collections!("/{collection}/count"), Body::None),
-    row("fetch", GET, collections!(""), Body::None),
-    row("fetch", GET, collections!("/{collection}"), Body::None),
-    row("fetch", GET, "api/v2/tenants/{tenant}/databases/{database}/collections_count", Body::None),
-    row("fetch", GET, "api/v2/tenants/{tenant}/databases/{database}", Body::None),
-    row("fetch", GET, "api/v2/tenants/{tenant}/databases", Body::None),
-    row("fetch", GET, "api/v2/tenants/{tenant}", Body::None),
-    row("fetch", GET, "api/v2", Body::None),
-    row("fetch", GET, "api/v2/heartbeat", Body::None),
-    row("fetch", GET, "api/v2/healthcheck", Body::None),
-    row("fetch", GET, "api/v2/version", Body::None),
-    row("fetch", GET, "api/v2/pre-flight-checks", Body::None),
-    row("fetch", GET, "api/v2/auth/identity", Body::None),
-    row("upsert", POST, collections!("/{collection}/add"), Body::Json),
-    row("upsert", POST, collections!("/{collection}/upsert"), Body::Json),
-    row("upsert", POST, collections!("/{collection}/update"), Body::Json),
-    row("delete", POST, collections!("/{collection}/delete"), Body::Json),
-    row("admin", POST, collections!(""), Body::Json),
+    asks("fetch", POST, collections!("/{collection}/get"), &chroma::GET),
+    asks("fetch", GET, collections!("/{collection}/count"), &chroma::COUNT),
+    asks("fetch", GET, collections!(""), &chroma::NAMES),
+    asks("fetch", GET, collections!("/{collection}"), &chroma::NAMES),
+    asks("fetch", GET, "api/v2/tenants/{tenant}/databases/{database}/collections_count", &chroma::NAMES),
+    asks("fetch", GET, "api/v2/tenants/{tenant}/databases/{database}", &chroma::NAMES),
+    asks("fetch", GET, "api/v2/tenants/{tenant}/databases", &chroma::NAMES),
+    asks("fetch", GET, "api/v2/tenants/{tenant}", &chroma::NAMES),
+    asks("fetch", GET, "api/v2", &chroma::HEALTH),
+    asks("fetch", GET, "api/v2/heartbeat", &chroma::HEALTH),
+    asks("fetch", GET, "api/v2/healthcheck", &chroma::HEALTH),
+    asks("fetch", GET, "api/v2/version", &chroma::HEALTH),
+    asks("fetch", GET, "api/v2/pre-flight-checks", &chroma::HEALTH),
+    asks("fetch", GET, "api/v2/auth/identity", &chroma::HEALTH),
+    asks("upsert", POST, collections!("/{collection}/add"), &chroma::WRITE),
+    asks("upsert", POST, collections!("/{collection}/upsert"), &chroma::WRITE),
+    asks("upsert", POST, collections!("/{collection}/update"), &chroma::WRITE),
+    asks("delete", POST, collections!("/{collection}/delete"), &chroma::DELETE),
+    asks("admin", POST, collections!(""), &chroma::CREATE),
     row("admin", PUT, collections!("/{collection}"), Body::Json),
-    row("admin", DELETE, collections!("/{collection}"), Body::None),
+    asks("admin", DELETE, collections!("/{collection}"), &chroma::DROP),
     row("admin", POST, collections!("/{collection}/fork"), Body::Json),
     row("admin", POST, "api/v2/tenants", Body::Json),
     row("admin", PATCH, "api/v2/tenants/{tenant}", Body::Json),
-    row("admin", POST, "api/v2/tenants/{tenant}/databases", Body::Json),
-    row("admin", DELETE, "api/v2/tenants/{tenant}/databases/{database}", Body::None),
+    asks("admin", POST, "api/v2/tenants/{tenant}/databases", &chroma::CREATE_DATABASE),
+    asks("admin", DELETE, "api/v2/tenants/{tenant}/databases/{database}", &chroma::DROP),
     row("admin", POST, "api/v2/reset", Body::Any),
 ];
 

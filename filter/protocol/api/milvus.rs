@@ -5,9 +5,10 @@
 use serde_json::Value;
 
 use super::refusal::{JSON, object};
-use super::{Api, Body, Family, Operation, POST, Root, Shape, Told, row};
+use super::{Api, Body, Family, Operation, POST, Root, Shape, Told, asks, row};
 use crate::protocol::answers::documents;
 use crate::protocol::json::table::{self, COUNTS, LABEL, LABELS, MASKED, Place, Table};
+use crate::protocol::store::milvus;
 
 /// Milvus's API.
 pub static MILVUS: Api = Api {
@@ -28,28 +29,28 @@ pub static MILVUS: Api = Api {
 };
 
 const OPERATIONS: &[Operation] = &[
-    row("query", POST, "v2/vectordb/entities/search", Body::Json),
-    row("query", POST, "v2/vectordb/entities/advanced_search", Body::Json),
-    row("query", POST, "v2/vectordb/entities/hybrid_search", Body::Json),
-    row("query", POST, "v2/vectordb/entities/query", Body::Json),
-    row("fetch", POST, "v2/vectordb/entities/get", Body::Json),
-    row("fetch", POST, "v2/vectordb/collections/list", Body::Json),
-    row("fetch", POST, "v2/vectordb/collections/describe", Body::Json),
-    row("fetch", POST, "v2/vectordb/collections/has", Body::Json),
-    row("fetch", POST, "v2/vectordb/collections/get_stats", Body::Json),
-    row("fetch", POST, "v2/vectordb/collections/get_load_state", Body::Json),
-    row("fetch", POST, "v2/vectordb/partitions/list", Body::Json),
-    row("fetch", POST, "v2/vectordb/partitions/has", Body::Json),
-    row("fetch", POST, "v2/vectordb/partitions/get_stats", Body::Json),
-    row("fetch", POST, "v2/vectordb/indexes/list", Body::Json),
-    row("fetch", POST, "v2/vectordb/indexes/describe", Body::Json),
-    row("fetch", POST, "v2/vectordb/aliases/list", Body::Json),
+    asks("query", POST, "v2/vectordb/entities/search", &milvus::SEARCH),
+    asks("query", POST, "v2/vectordb/entities/advanced_search", &milvus::HYBRID),
+    asks("query", POST, "v2/vectordb/entities/hybrid_search", &milvus::HYBRID),
+    asks("query", POST, "v2/vectordb/entities/query", &milvus::QUERY),
+    asks("fetch", POST, "v2/vectordb/entities/get", &milvus::GET),
+    asks("fetch", POST, "v2/vectordb/collections/list", &milvus::DESCRIBE),
+    asks("fetch", POST, "v2/vectordb/collections/describe", &milvus::DESCRIBE),
+    asks("fetch", POST, "v2/vectordb/collections/has", &milvus::DESCRIBE),
+    asks("fetch", POST, "v2/vectordb/collections/get_stats", &milvus::STATS),
+    asks("fetch", POST, "v2/vectordb/collections/get_load_state", &milvus::DESCRIBE),
+    asks("fetch", POST, "v2/vectordb/partitions/list", &milvus::DESCRIBE),
+    asks("fetch", POST, "v2/vectordb/partitions/has", &milvus::DESCRIBE),
+    asks("fetch", POST, "v2/vectordb/partitions/get_stats", &milvus::STATS),
+    asks("fetch", POST, "v2/vectordb/indexes/list", &milvus::DESCRIBE),
+    asks("fetch", POST, "v2/vectordb/indexes/describe", &milvus::DESCRIBE),
+    asks("fetch", POST, "v2/vectordb/aliases/list", &milvus::DESCRIBE),
     row("fetch", POST, "v2/vectordb/aliases/describe", Body::Json),
     row("fetch", POST, "v2/vectordb/databases/list", Body::Json),
     row("fetch", POST, "v2/vectordb/databases/describe", Body::Json),
     write("v2/vectordb/entities/insert"),
     write("v2/vectordb/entities/upsert"),
-    row("delete", POST, "v2/vectordb/entities/delete", Body::Json),
+    asks("delete", POST, "v2/vectordb/entities/delete", &milvus::DELETE),
     row("admin", POST, "v2/vectordb/collections/**", Body::Json),
     row("admin", POST, "v2/vectordb/partitions/**", Body::Json),
     row("admin", POST, "v2/vectordb/indexes/**", Body::Json),
@@ -63,7 +64,7 @@ const OPERATIONS: &[Operation] = &[
 ];
 
 const fn write(path: &'static str) -> Operation {
-    Operation { answers: Some(&WRITTEN), ..row("upsert", POST, path, Body::Json) }
+    Operation { answers: Some(&WRITTEN), ..asks("upsert", POST, path, &milvus::WRITE) }
 }
 
 /// What is answered to new entities.

@@ -45,6 +45,7 @@ use std::cmp::Ordering;
 
 use super::json::table::Table;
 use super::request::Request;
+use super::store::{Asks, Documents, Where};
 
 /// What kind of service an API is of: which of a condition's names mean something on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +95,8 @@ pub struct Operation {
     pub uninspected: Option<&'static str>,
     /// How its request is read; `None`: it is not.
     pub view: Option<&'static Request>,
+    /// How its request to a vector store is read; `None`: it is not.
+    pub asks: Option<&'static Asks>,
     /// The table that reads its answer; `None`: that of its API.
     pub answers: Option<&'static Table>,
 }
@@ -127,6 +130,7 @@ pub static UNKNOWN: Operation = Operation {
     body: Body::Any,
     uninspected: Some("path"),
     view: None,
+    asks: None,
     answers: None,
 };
 
@@ -200,6 +204,31 @@ impl Api {
         percent_encoding::percent_decode_str(&model).decode_utf8_lossy().into_owned()
     }
 
+    /// What a path names of a store: collections and their parts; `None`: something in it is no text.
+    pub fn named<'p>(
+        &self,
+        operation: &Operation,
+        path: &'p str,
+        prefixes: impl Iterator<Item = &'p str>,
+    ) -> Option<Where> {
+        let below = prefixes.filter_map(|prefix| below(path, prefix)).map(segments);
+        let paths: Vec<Vec<&str>> = std::iter::once(segments(path)).chain(below).collect();
+        let Some(path) = paths.iter().find(|path| pattern::rank(operation.path, path).is_some()) else {
+            return Some(Where::default());
+        };
+        let mut named = Where::default();
+        for (name, part) in pattern::parts(operation.path, path) {
+            let part = percent_encoding::percent_decode_str(part).decode_utf8().ok()?;
+            match name {
+                "collection" | "class" => named.collections.push(part.into_owned()),
+                "index" => named.collections.extend(part.split(',').map(str::to_owned)),
+                "namespace" | "tenant" => named.namespaces.push(part.into_owned()),
+                _ => {}
+            }
+        }
+        Some(named)
+    }
+
     /// The most specific path decides; a method that this path has not is not looked for on another.
     fn find(&self, method: &str, path: &[&str]) -> &'static Operation {
         let operations: &'static [Operation] = self.operations;
@@ -216,9 +245,15 @@ impl Api {
         best.1.unwrap_or(&UNKNOWN)
     }
 
+    /// Headers that say what a path or a body should: a request with one of them is not what it seems.
+    pub fn asking_headers(&self) -> &'static [&'static str] {
+        // The database, where the body names none: `internal/distributed/proxy/httpserver/handler_v2.go` of Milvus.
+        if self.name == MILVUS.name { &["db-name"] } else { &[] }
+    }
+
     /// Whether requests are read, so that conditions can ask what they say.
     pub fn has_views(&self) -> bool {
-        self.operations.iter().any(|operation| operation.view.is_some())
+        self.operations.iter().any(|operation| operation.view.is_some() || operation.asks.is_some())
     }
 }
 
@@ -260,7 +295,22 @@ const fn row(
     path: &'static str,
     body: Body,
 ) -> Operation {
-    Operation { name, methods, path, body, uninspected: None, view: None, answers: None }
+    Operation { name, methods, path, body, uninspected: None, view: None, asks: None, answers: None }
+}
+
+/// A row of a store's operation whose request is read.
+const fn asks(
+    name: &'static str,
+    methods: &'static [&'static str],
+    path: &'static str,
+    asks: &'static Asks,
+) -> Operation {
+    let body = match asks.body {
+        Documents::None => Body::None,
+        Documents::One(_) | Documents::Optional(_) => Body::Json,
+        Documents::Lines(_) | Documents::Pairs(..) => Body::Lines,
+    };
+    Operation { asks: Some(asks), ..row(name, methods, path, body) }
 }
 
 const GET: &[&str] = &["GET"];

@@ -6,9 +6,10 @@
 use serde_json::Value;
 
 use super::refusal::{JSON, bytes, object};
-use super::{ANY, Api, Body, DELETE, Family, GET, Operation, POST, PUT, READ, Root, Shape, Told, row};
+use super::{ANY, Api, Body, DELETE, Family, GET, Operation, POST, PUT, READ, Root, Shape, Told, asks, row};
 use crate::protocol::answers::{self, documents};
 use crate::protocol::json::table::{self, COUNTS, DROP, LABEL, MASK, MASKED, Place, Table, array};
+use crate::protocol::store::opensearch;
 
 /// OpenSearch's API, and Elasticsearch's.
 pub static OPENSEARCH: Api = Api {
@@ -32,16 +33,16 @@ const ASK: &[&str] = &["GET", "POST"];
 const WRITE: &[&str] = &["PUT", "POST"];
 
 const OPERATIONS: &[Operation] = &[
-    row("query", ASK, "_search", Body::Json),
-    row("query", ASK, "<index>/_search", Body::Json),
-    row("query", ASK, "_msearch", Body::Lines),
-    row("query", ASK, "<index>/_msearch", Body::Lines),
+    asks("query", ASK, "_search", &opensearch::SEARCH),
+    asks("query", ASK, "<index>/_search", &opensearch::SEARCH),
+    asks("query", ASK, "_msearch", &opensearch::MANY),
+    asks("query", ASK, "<index>/_msearch", &opensearch::MANY),
     row("query", ASK, "_search/template", Body::Json),
     row("query", ASK, "<index>/_search/template", Body::Json),
     row("query", ASK, "_search/scroll", Body::Json),
     row("query", DELETE, "_search/scroll", Body::Json),
-    row("query", ASK, "_count", Body::Json),
-    row("query", ASK, "<index>/_count", Body::Json),
+    asks("query", ASK, "_count", &opensearch::BY_QUERY),
+    asks("query", ASK, "<index>/_count", &opensearch::BY_QUERY),
     row("query", ASK, "<index>/_explain/{id}", Body::Json),
     row("query", ASK, "<index>/_knn_search", Body::Json),
     row("query", ASK, "<index>/_validate/query", Body::Json),
@@ -50,27 +51,27 @@ const OPERATIONS: &[Operation] = &[
     row("query", DELETE, "_search/point_in_time", Body::Json),
     row("query", POST, "<index>/_pit", Body::None),
     row("query", DELETE, "_pit", Body::Json),
-    row("fetch", READ, "<index>/_doc/{id}", Body::None),
+    asks("fetch", READ, "<index>/_doc/{id}", &opensearch::DOCUMENT),
     source("<index>/_source/{id}"),
-    row("fetch", ASK, "_mget", Body::Json),
-    row("fetch", ASK, "<index>/_mget", Body::Json),
+    asks("fetch", ASK, "_mget", &opensearch::DOCUMENTS),
+    asks("fetch", ASK, "<index>/_mget", &opensearch::DOCUMENTS),
     row("fetch", ASK, "<index>/_termvectors/{id}", Body::Json),
-    row("fetch", READ, "", Body::None),
-    row("fetch", READ, "<index>", Body::None),
-    row("fetch", GET, "<index>/_mapping", Body::None),
-    row("fetch", GET, "<index>/_settings", Body::None),
+    asks("fetch", READ, "", &opensearch::HEALTH),
+    asks("fetch", READ, "<index>", &opensearch::NAMES),
+    asks("fetch", GET, "<index>/_mapping", &opensearch::NAMES),
+    asks("fetch", GET, "<index>/_settings", &opensearch::NAMES),
     row("fetch", ASK, "<index>/_field_caps", Body::Json),
     row("upsert", WRITE, "_bulk", Body::Lines),
     row("upsert", WRITE, "<index>/_bulk", Body::Lines),
-    row("upsert", POST, "<index>/_doc", Body::Json),
-    row("upsert", WRITE, "<index>/_doc/{id}", Body::Json),
-    row("upsert", WRITE, "<index>/_create/{id}", Body::Json),
-    row("upsert", POST, "<index>/_update/{id}", Body::Json),
+    asks("upsert", POST, "<index>/_doc", &opensearch::WRITE),
+    asks("upsert", WRITE, "<index>/_doc/{id}", &opensearch::WRITE),
+    asks("upsert", WRITE, "<index>/_create/{id}", &opensearch::WRITE),
+    asks("upsert", POST, "<index>/_update/{id}", &opensearch::WRITE),
     row("upsert", POST, "<index>/_update_by_query", Body::Json),
-    row("delete", DELETE, "<index>/_doc/{id}", Body::None),
-    row("delete", POST, "<index>/_delete_by_query", Body::Json),
+    asks("delete", DELETE, "<index>/_doc/{id}", &opensearch::DELETE),
+    asks("delete", POST, "<index>/_delete_by_query", &opensearch::BY_QUERY),
     row("admin", PUT, "<index>", Body::Json),
-    row("admin", DELETE, "<index>", Body::None),
+    asks("admin", DELETE, "<index>", &opensearch::DELETE),
     row("admin", WRITE, "<index>/_mapping", Body::Json),
     row("admin", PUT, "<index>/_settings", Body::Json),
     row("admin", ASK, "<index>/_refresh", Body::None),
@@ -90,7 +91,7 @@ const OPERATIONS: &[Operation] = &[
 
 /// The document itself is the answer: no word of it is the API's.
 const fn source(path: &'static str) -> Operation {
-    Operation { answers: Some(&answers::EVERYTHING), ..row("fetch", READ, path, Body::None) }
+    Operation { answers: Some(&answers::EVERYTHING), ..asks("fetch", READ, path, &opensearch::DOCUMENT) }
 }
 
 /// What searches and documents are answered with. Ids, names of indexes, scores, counts and cursors are kept. Highlights

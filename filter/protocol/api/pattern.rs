@@ -49,6 +49,16 @@ pub(super) fn part<'p>(pattern: &str, path: &[&'p str], name: &str) -> Option<&'
     })
 }
 
+/// What stands in a path at the segments that have a name, where the pattern fits the path.
+pub(super) fn parts<'p>(pattern: &'static str, path: &[&'p str]) -> Vec<(&'static str, &'p str)> {
+    let named = pattern.split('/').zip(path).filter_map(|(segment, part)| {
+        let inner = segment.strip_prefix(['{', '<'])?;
+        let (name, _) = inner.split_once(['}', '>'])?;
+        Some((name, *part))
+    });
+    named.collect()
+}
+
 /// What of a path stands behind its last version; the whole of a path without one. `None`: an empty segment before it.
 pub(super) fn behind_version(path: &str) -> Option<Vec<&str>> {
     let segments: Vec<&str> = path.split('/').skip(1).collect();

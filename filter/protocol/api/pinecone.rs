@@ -4,9 +4,10 @@
 //! the class of an error by its status.
 
 use super::refusal::{JSON, bytes, object, rpc_status};
-use super::{ANY, Api, Body, DELETE, Family, GET, Operation, PATCH, POST, Root, Shape, Told, row};
+use super::{ANY, Api, Body, DELETE, Family, GET, Operation, PATCH, POST, Root, Shape, Told, asks, row};
 use crate::protocol::answers::documents;
 use crate::protocol::json::table::{self, COUNTS, LABEL, MASK, MASKED, Place, Table, array};
+use crate::protocol::store::pinecone;
 
 /// Pinecone's API.
 pub static PINECONE: Api = Api {
@@ -27,30 +28,30 @@ pub static PINECONE: Api = Api {
 };
 
 const OPERATIONS: &[Operation] = &[
-    row("query", POST, "query", Body::Json),
-    row("query", POST, "records/namespaces/{namespace}/search", Body::Json),
-    row("query", POST, "rerank", Body::Json),
-    row("query", POST, "embed", Body::Json),
-    row("fetch", GET, "vectors/fetch", Body::None),
-    row("fetch", POST, "vectors/fetch_by_metadata", Body::Json),
-    row("fetch", GET, "vectors/list", Body::None),
-    row("fetch", &["GET", "POST"], "describe_index_stats", Body::Json),
-    row("fetch", GET, "namespaces", Body::None),
-    row("fetch", GET, "namespaces/{namespace}", Body::None),
-    row("fetch", GET, "indexes", Body::None),
-    row("fetch", GET, "indexes/{index}", Body::None),
-    row("fetch", GET, "models", Body::None),
-    row("fetch", GET, "models/{model}", Body::None),
-    row("upsert", POST, "vectors/upsert", Body::Json),
-    row("upsert", POST, "vectors/update", Body::Json),
-    row("upsert", POST, "records/namespaces/{namespace}/upsert", Body::Lines),
-    row("delete", POST, "vectors/delete", Body::Json),
-    row("delete", DELETE, "namespaces/{namespace}", Body::None),
+    asks("query", POST, "query", &pinecone::QUERY),
+    asks("query", POST, "records/namespaces/{namespace}/search", &pinecone::RECORDS),
+    asks("query", POST, "rerank", &pinecone::MODEL),
+    asks("query", POST, "embed", &pinecone::MODEL),
+    asks("fetch", GET, "vectors/fetch", &pinecone::FETCH),
+    asks("fetch", POST, "vectors/fetch_by_metadata", &pinecone::FETCH_BY_METADATA),
+    asks("fetch", GET, "vectors/list", &pinecone::LIST),
+    asks("fetch", &["GET", "POST"], "describe_index_stats", &pinecone::STATS),
+    asks("fetch", GET, "namespaces", &pinecone::NAMESPACE_LIST),
+    asks("fetch", GET, "namespaces/{namespace}", &pinecone::ONE_NAMESPACE),
+    asks("fetch", GET, "indexes", &pinecone::INDEX),
+    asks("fetch", GET, "indexes/{index}", &pinecone::INDEX),
+    asks("fetch", GET, "models", &pinecone::MODELS),
+    asks("fetch", GET, "models/{model}", &pinecone::MODELS),
+    asks("upsert", POST, "vectors/upsert", &pinecone::UPSERT),
+    asks("upsert", POST, "vectors/update", &pinecone::UPDATE),
+    asks("upsert", POST, "records/namespaces/{namespace}/upsert", &pinecone::UPSERT_RECORDS),
+    asks("delete", POST, "vectors/delete", &pinecone::DELETE),
+    asks("delete", DELETE, "namespaces/{namespace}", &pinecone::ONE_NAMESPACE),
     row("admin", POST, "namespaces", Body::Json),
     row("admin", POST, "indexes", Body::Json),
     row("admin", POST, "indexes/create-for-model", Body::Json),
     row("admin", PATCH, "indexes/{index}", Body::Json),
-    row("admin", DELETE, "indexes/{index}", Body::None),
+    asks("admin", DELETE, "indexes/{index}", &pinecone::DROP),
     row("admin", ANY, "indexes/{index}/backups", Body::Any),
     row("admin", ANY, "backups", Body::Any),
     row("admin", ANY, "backups/**", Body::Any),

@@ -16,8 +16,8 @@ mod edit;
 mod error;
 mod keys;
 mod known;
-mod reader;
-mod strings;
+pub(in crate::protocol) mod reader;
+pub(in crate::protocol) mod strings;
 pub mod table;
 #[cfg(test)]
 mod tests;

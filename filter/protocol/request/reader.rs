@@ -28,14 +28,14 @@ const MAX_WORD: usize = 64;
 const MAX_LABEL: usize = 512;
 
 /// What is met on the way, in the order of the body, with the bytes where it stands: of strings those between the quotes.
-pub(super) trait Visit {
+pub(in crate::protocol) trait Visit {
     /// Something was met.
     fn met(&mut self, event: Event<'_>, at: Range<usize>);
 }
 
 /// What is met. Strings that are kept and read for nothing are not told.
 #[derive(Debug)]
-pub(super) enum Event<'b> {
+pub(in crate::protocol) enum Event<'b> {
     /// A text: a string or an unknown key.
     Text(Role, Raw<'b>),
     /// A text that is JSON.
@@ -56,7 +56,11 @@ pub(super) enum Event<'b> {
     Tool(Cow<'b, str>),
     /// The path of something that the provider keeps.
     Reference(String),
-    /// `null`, where a number or a boolean is read or a [`Mark::Config`] may stand.
+    /// What has this mark is over: the whole of it.
+    Span(Mark),
+    /// The path of something that no filter narrows.
+    Unnarrowed(String),
+    /// `null`, where a number or a boolean is read, a [`Mark::Config`] may stand, or what a store's query says.
     Null(&'static Place),
 }
 
@@ -70,6 +74,19 @@ pub(super) fn read(
     body: &[u8],
     visit: &mut dyn Visit,
 ) -> Result<(), RequestError> {
+    read_place(request.root(model), model, body, visit)
+}
+
+/// The same along a place.
+///
+/// # Errors
+/// As for [`read`].
+pub(in crate::protocol) fn read_place(
+    root: &'static Place,
+    model: &str,
+    body: &[u8],
+    visit: &mut dyn Visit,
+) -> Result<(), RequestError> {
     let body = std::str::from_utf8(body)
         .map_err(|error| RequestError::Malformed { offset: error.valid_up_to(), reason: "not UTF-8" })?;
     if u32::try_from(body.len()).is_err() {
@@ -78,7 +95,6 @@ pub(super) fn read(
     let (way, keys) = (Vec::new(), Keys::new(body));
     let mut reader = Reader { model, body, at: 0, way, keys, named: false, kind: None, fault: None, visit };
     reader.space();
-    let root = request.root(model);
     // Elsewhere `null` is what is not there; a body that is not there asks for nothing that could be judged.
     if reader.peek() == Some(b'n') && root.string == OnString::Refused {
         reader.fault(root.expected());
@@ -111,11 +127,13 @@ struct Reader<'b, 'v> {
 impl<'b> Reader<'b, '_> {
     fn value(&mut self, place: &'static Place, role: Role) -> Read {
         let byte = self.peek();
+        let from = self.at;
         if byte == Some(b'n') {
-            let from = self.at;
             self.scalar()?;
             let read = matches!(place.number, OnNumber::Read(_)) || matches!(place.flag, OnFlag::Read(_));
-            if read || place.mark == Some(Mark::Config) {
+            let marked =
+                matches!(place.mark, Some(Mark::Config | Mark::Filter | Mark::Namespace | Mark::Vectors));
+            if read || marked || place.string == OnString::Read(Fact::Expression) {
                 self.tell(Event::Null(place), from..self.at);
             }
             return Ok(());
@@ -124,10 +142,13 @@ impl<'b> Reader<'b, '_> {
         if place.mark == Some(Mark::Tool) {
             return self.tool(place, role);
         }
-        if let Some(mark) = place.mark {
-            self.mark(mark);
+        let Some(mark) = place.mark else { return self.unmarked(byte, place, role) };
+        self.mark(mark);
+        self.unmarked(byte, place, role)?;
+        if mark.spans() {
+            self.tell(Event::Span(mark), from..self.at);
         }
-        self.unmarked(byte, place, role)
+        Ok(())
     }
 
     fn unmarked(&mut self, byte: Option<u8>, place: &'static Place, role: Role) -> Read {
@@ -171,6 +192,10 @@ impl<'b> Reader<'b, '_> {
         let at = self.at..self.at;
         match mark {
             Mark::Reference => self.reference(),
+            Mark::Unnarrowed => {
+                let path = Way(&self.way).to_string();
+                self.tell(Event::Unnarrowed(path), at);
+            }
             Mark::ToolByKey => {
                 let name = match self.way.last() {
                     Some(Step::Key(key)) => camel(&key.decoded()).into(),

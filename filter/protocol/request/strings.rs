@@ -9,7 +9,7 @@ use crate::protocol::json::grammar::plain_len;
 
 /// A string without its quotes, escapes and all; they have been found to be JSON's.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Raw<'b> {
+pub(in crate::protocol) struct Raw<'b> {
     /// The bytes that came.
     pub text: &'b str,
     /// Whether there is an escape among them.
@@ -104,7 +104,7 @@ type Fault = (usize, &'static str);
 ///
 /// # Errors
 /// Where it is no string of JSON, or one that readers read differently (half a surrogate), and why.
-pub(super) fn end(bytes: &[u8], from: usize) -> Result<(usize, bool), Fault> {
+pub(in crate::protocol) fn end(bytes: &[u8], from: usize) -> Result<(usize, bool), Fault> {
     let (mut at, mut escaped) = (from, false);
     loop {
         at = at.saturating_add(plain_len(bytes.get(at..).unwrap_or_default()));

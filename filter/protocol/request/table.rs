@@ -21,6 +21,8 @@
 //!
 //! `request/tests/tables.rs` checks what holds for all tables.
 
+use crate::protocol::store::Query;
+
 /// Who says a part of the prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
@@ -133,6 +135,18 @@ pub enum Fact {
     ToolKind,
     /// Whether the provider is to keep the exchange for later.
     Store,
+    /// A collection of a vector store.
+    Collection,
+    /// The database that a collection is in.
+    Database,
+    /// A part of a collection: namespace, tenant, partition, shard key.
+    Namespace,
+    /// Most hits that are asked for.
+    TopK,
+    /// A condition on hits, written as text.
+    Expression,
+    /// A column that is asked for.
+    Include,
 }
 
 /// What a value other than null means.
@@ -154,6 +168,23 @@ pub enum Mark {
     Reference,
     /// How to answer: the bound on the answer stands in it.
     Config,
+    /// Of a vector store: one query of a request. Its end is told too, as is that of the three next.
+    Query(&'static Query),
+    /// Of one: a condition on its hits.
+    Filter,
+    /// Of one: the parts of a collection that it means.
+    Namespace,
+    /// Of one: whether vectors come with its hits.
+    Vectors,
+    /// Of one: reads rows that no filter of it narrows.
+    Unnarrowed,
+}
+
+impl Mark {
+    /// Whether its end is told.
+    pub(super) fn spans(self) -> bool {
+        matches!(self, Self::Query(_) | Self::Filter | Self::Namespace | Self::Vectors)
+    }
 }
 
 /// An object.

@@ -138,6 +138,7 @@ impl Visit for Viewer {
             Event::Marked(_) | Event::Null(_) => {}
             Event::Tool(name) => view.tools.push(name.into_owned()),
             Event::Reference(path) => view.references.push(path),
+            Event::Span(_) | Event::Unnarrowed(_) => {}
         }
     }
 }

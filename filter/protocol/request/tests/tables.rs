@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::table::{Body, Mark, Object, OnNumber, OnString, Place, Request};
 use crate::protocol::api::APIS;
+use crate::protocol::store::Documents;
 
 /// Every request that an API reads.
 pub fn requests() -> Vec<(String, &'static Request)> {
@@ -72,7 +73,20 @@ fn walks() -> Vec<(String, Walk)> {
             walks.push((format!("{name} {maker}"), walk));
         }
     }
-    assert!(!walks.is_empty());
+    for api in APIS {
+        for operation in api.operations {
+            let Some(asks) = operation.asks else { continue };
+            let roots = match asks.body {
+                Documents::None => continue,
+                Documents::One(root) | Documents::Optional(root) | Documents::Lines(root) => vec![root],
+                Documents::Pairs(first, second) => vec![first, second],
+            };
+            let mut walk = Walk::default();
+            roots.into_iter().for_each(|root| walk.place(root));
+            walks.push((format!("{} {}", api.name, operation.path), walk));
+        }
+    }
+    assert!(walks.len() > 60);
     walks
 }
 

@@ -1,0 +1,253 @@
+//! What a policy lets a request read of a vector store: compiled with the set, filled in for each caller, and written into
+//! the request.
+
+use super::Exchange;
+use super::guard::condition_problem;
+use super::path;
+use super::prompt::GROWTH;
+use super::refusal::{Code, Refusal};
+use crate::config::Problem;
+use crate::config::set::{self, Connection, Kind, Located, Mode, TextPart, VectorLimits};
+use crate::host::{Host, Side};
+use crate::identity::query::strip_query;
+use crate::policy::template::Part;
+use crate::policy::{EvalError, Expression, Facts, Glob, Template};
+use crate::protocol::api::{Api, Family};
+use crate::protocol::store::{self, Excess, Language, Narrowed, Reach, Vectors, expression};
+
+/// Limits, compiled.
+pub struct StoreLimits {
+    operations: Vec<String>,
+    collections: Vec<Template>,
+    namespaces: Vec<Template>,
+    filter: Vec<(String, Template)>,
+    max_top_k: Option<u64>,
+    drop_vectors: bool,
+    clamp: bool,
+}
+
+impl StoreLimits {
+    /// Compiles what a set says.
+    pub(super) fn compile(written: &VectorLimits, problems: &mut Vec<Problem>) -> Self {
+        let mut all = |texts: &[Located<set::Text>]| {
+            texts.iter().map(|text| template(text, problems)).collect::<Vec<Template>>()
+        };
+        let (collections, namespaces) = (all(&written.collections), all(&written.namespaces));
+        let fields = written.filter.iter();
+        Self {
+            operations: written.operations.iter().map(|operation| operation.value.clone()).collect(),
+            collections,
+            namespaces,
+            filter: fields.map(|(name, text)| (name.value.clone(), template(text, problems))).collect(),
+            max_top_k: written.max_top_k,
+            drop_vectors: written.drop_vectors,
+            clamp: !written.deny_excess,
+        }
+    }
+
+    /// Whether they limit more than operations, so that a request must be read.
+    pub(super) fn reads_view(&self) -> bool {
+        !self.collections.is_empty()
+            || !self.namespaces.is_empty()
+            || !self.filter.is_empty()
+            || self.max_top_k.is_some()
+            || self.drop_vectors
+    }
+
+    /// The templates, to know what they read.
+    pub(super) fn templates(&self) -> impl Iterator<Item = &Template> {
+        let filter = self.filter.iter().map(|(_, template)| template);
+        self.collections.iter().chain(&self.namespaces).chain(filter)
+    }
+}
+
+fn template(text: &Located<set::Text>, problems: &mut Vec<Problem>) -> Template {
+    let mut parts = Vec::new();
+    for part in &text.value.parts {
+        match part {
+            TextPart::Text(text) => parts.push(Part::Text(text.clone())),
+            TextPart::Expression(source) => {
+                let source = Located { value: source.clone(), place: text.place.clone() };
+                let compiled = Expression::compile(&source.value);
+                parts.extend(condition_problem(&source, compiled, problems).map(Part::Value));
+            }
+        }
+    }
+    Template { parts }
+}
+
+/// Limits must mean something on the connection.
+pub(super) fn check(
+    connection: &Connection,
+    api: &Api,
+    written: &Located<VectorLimits>,
+    problems: &mut Vec<Problem>,
+) {
+    let (name, protocol) = (&connection.name.value, api.name);
+    let on = format!("on the connection `{name}` (`protocol: {protocol}`)");
+    let mut told = |place: &set::Place, what: &str, help: &str| {
+        problems.push(Problem::error(place, format!("{what} {on}")).help(help));
+    };
+    let limits = &written.value;
+    if api.family != Family::Store {
+        return told(
+            &written.place,
+            "limits a vector store, which is not",
+            "give the connection a policy of its own",
+        );
+    }
+    if !api.has_views() {
+        let other = limits.operations.is_empty() || beyond_operations(limits);
+        if other {
+            told(
+                &written.place,
+                "limits more than `operations`, which is not yet supported",
+                "leave `operations` alone, or write conditions on `vector.operation` and `request.url_path`",
+            );
+        }
+        return;
+    }
+    let has = |of: &dyn Fn(&store::Query) -> bool| {
+        api.operations.iter().filter_map(|operation| operation.asks).any(|asks| of(asks.query))
+    };
+    if let Some(first) = limits.collections.first()
+        && protocol == "pinecone"
+    {
+        told(
+            &first.place,
+            "names collections, which no request does",
+            "an index is a host: choose it by `match`",
+        );
+    }
+    if limits.drop_vectors && has(&|query| query.vectors == Vectors::Field) {
+        told(&written.place, "drops vectors, which are fields like any other", "leave `vectors` out");
+    }
+    if let Some(first) = limits.namespaces.first()
+        && !has(&|query| query.namespace.is_some())
+    {
+        told(&first.place, "names namespaces, of which the store has none,", "leave `namespaces` out");
+    }
+    let text = has(&|query| matches!(query.reach, Reach::Filtered(_, Language::Expression)));
+    for (field, _) in limits.filter.iter().filter(|(field, _)| text && !expression::is_field(&field.value)) {
+        told(
+            &field.place,
+            "names a field in another, which its filters write otherwise",
+            "filter by a field of its own",
+        );
+    }
+}
+
+fn beyond_operations(limits: &VectorLimits) -> bool {
+    !limits.collections.is_empty()
+        || !limits.namespaces.is_empty()
+        || !limits.filter.is_empty()
+        || limits.max_top_k.is_some()
+        || limits.drop_vectors
+}
+
+/// Limits, filled in for a caller.
+struct Filled {
+    collections: Vec<Glob>,
+    namespaces: Vec<String>,
+    filter: Vec<(String, String)>,
+}
+
+impl Filled {
+    fn of(limits: &StoreLimits, facts: &dyn Facts) -> Result<Self, EvalError> {
+        let fill = |(name, template): &(String, Template)| Ok((name.clone(), template.fill(facts)?));
+        Ok(Self {
+            collections: limits
+                .collections
+                .iter()
+                .map(|template| Ok(Glob::new(&template.pieces(facts)?)))
+                .collect::<Result<_, _>>()?,
+            namespaces: limits
+                .namespaces
+                .iter()
+                .map(|template| template.fill(facts))
+                .collect::<Result<_, _>>()?,
+            filter: limits.filter.iter().map(fill).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl Exchange {
+    /// Whether what is done may be done at all.
+    pub(super) fn judge_store_operation(&mut self) -> Result<(), Refusal> {
+        let Some(policy) = self.lane.as_ref().and_then(|lane| lane.policy.clone()) else { return Ok(()) };
+        let Some(limits) = policy.vector.as_ref().filter(|limits| !limits.operations.is_empty()) else {
+            return Ok(());
+        };
+        let operation = self.inquiry.operation.map_or("unknown", |operation| operation.name);
+        if limits.operations.iter().any(|may| may == operation) {
+            return Ok(());
+        }
+        self.object(excess(format!("the policy does not let you do this (operation: {operation})")))
+    }
+
+    /// Writes the policy's limits into the request, or says how it exceeds them; `held`: it is still in the proxy's hands.
+    pub(super) fn narrow(&mut self, host: &dyn Host, held: bool) -> Result<(), Refusal> {
+        let Some(policy) = self.lane.as_ref().and_then(|lane| lane.policy.clone()) else { return Ok(()) };
+        let Some(limits) = policy.vector.as_ref().filter(|limits| limits.reads_view()) else { return Ok(()) };
+        let narrowed = match self.narrowed(limits) {
+            Ok(narrowed) => narrowed,
+            Err(refusal) => return self.object(refusal),
+        };
+        if !held || self.mode() != Mode::Enforce {
+            return Ok(());
+        }
+        if let Some(body) = narrowed.body {
+            if body.len() > self.inquiry.size.max(policy.max_request_bytes.saturating_add(GROWTH)) {
+                let message = "the body, with the policy's limits in it, is larger than the policy allows";
+                return Err(Refusal::new(Code::TooLarge, message).because("vector"));
+            }
+            self.send_body(host, &body)?;
+        }
+        if let Some(query) = narrowed.query {
+            let whole = self.stripped_path();
+            let path = format!("{}?{query}", path::split(&whole).0);
+            host.set_header(Side::Request, ":path", path.as_bytes());
+            self.inquiry.head.path = path;
+        }
+        Ok(())
+    }
+
+    fn narrowed(&self, limits: &StoreLimits) -> Result<Narrowed, Refusal> {
+        let (Some(asked), Some(operation)) = (&self.inquiry.asked, self.inquiry.operation) else {
+            // What may pass unread may not pass unlimited.
+            let message =
+                "the policy limits what is read of the store, and this request cannot be looked into";
+            return Err(Refusal { message: message.to_owned(), ..Refusal::uninspected(Kind::Schema) });
+        };
+        let filled = Filled::of(limits, &self.facts()).map_err(|error| {
+            let message = format!("the policy's limits on vector stores could not be decided: {error}");
+            Refusal::new(Code::PolicyError, message).because("policy_error")
+        })?;
+        let may = |name: &str| filled.collections.iter().any(|glob| glob.matches(name));
+        let bounds = store::Limits {
+            collection: if filled.collections.is_empty() { None } else { Some(&may) },
+            namespaces: if filled.namespaces.is_empty() { None } else { Some(&filled.namespaces) },
+            filter: &filled.filter,
+            max_top_k: limits.max_top_k,
+            drop_vectors: limits.drop_vectors,
+            clamp: limits.clamp,
+        };
+        let path = self.stripped_path();
+        let query = path::split(&path).1.unwrap_or_default();
+        let narrowed = store::narrow(asked, operation.name == "delete", &bounds, query, &self.inquiry.body);
+        narrowed.map_err(|error| match error {
+            Excess::Filter(_) => Refusal::new(Code::InvalidRequest, error.to_string()).because("vector"),
+            error => excess(error.to_string()),
+        })
+    }
+
+    /// Path and query as they go upstream.
+    pub(super) fn stripped_path(&self) -> String {
+        let path = &self.inquiry.head.path;
+        strip_query(path).unwrap_or_else(|| path.clone())
+    }
+}
+
+fn excess(message: String) -> Refusal {
+    Refusal::new(Code::Forbidden, message).because("vector")
+}

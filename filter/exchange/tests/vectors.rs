@@ -1,0 +1,278 @@
+//! Vector stores: what conditions see of a request, and what goes upstream under a policy's limits.
+
+use super::*;
+
+const SEARCH: &str = "/collections/docs/points/query";
+
+/// A connection to a store, guarded by these rules and limits.
+fn rig(protocol: &str, change: impl FnOnce(&mut Value)) -> Rig {
+    Rig::with(|set| {
+        set["connections"][1]["protocol"] = json!(protocol);
+        set["connections"][1]["match"] = json!({ "path_prefix": "/" });
+        set["policies"][0]["rules"] = json!([{ "name": "never", "deny": "false" }]);
+        change(set);
+    })
+}
+
+fn limited(protocol: &str, limits: Value) -> Rig {
+    rig(protocol, |set| set["policies"][0]["vector"] = limits)
+}
+
+/// Sends a request; the status of our own answer, or what goes upstream: its path and its body.
+fn send(rig: &Rig, method: &str, path: &str, body: &str) -> Result<(String, String), (u16, String)> {
+    send_with(rig, method, path, body, &[])
+}
+
+fn send_with(
+    rig: &Rig,
+    method: &str,
+    path: &str,
+    body: &str,
+    more: &[(&str, &str)],
+) -> Result<(String, String), (u16, String)> {
+    rig.host.answers.borrow_mut().clear();
+    let bearer = format!("Bearer {}", rig.token(&["rag-users"]));
+    let length = body.len().to_string();
+    let mut headers = vec![
+        ("authorization", bearer.as_str()),
+        ("content-type", "application/json"),
+        ("content-length", &length),
+    ];
+    headers.extend_from_slice(more);
+    rig.head(method, path, &headers);
+    let mut exchange = Exchange::begin(Rc::clone(&rig.worker), 7);
+    let flow = exchange.request_head(&rig.host, body.is_empty());
+    *rig.host.request_body.borrow_mut() = body.as_bytes().to_vec();
+    if rig.host.answers.borrow().is_empty() && !body.is_empty() {
+        assert_eq!(
+            exchange.request_body(&rig.host, body.len(), true) == Flow::Continue,
+            rig.host.answers.borrow().is_empty()
+        );
+    } else if body.is_empty() {
+        assert_eq!(flow == Flow::Continue, rig.host.answers.borrow().is_empty());
+    }
+    if let Some(answer) = rig.host.answers.borrow().first() {
+        return Err((answer.status, String::from_utf8_lossy(&answer.body).into_owned()));
+    }
+    let sent = String::from_utf8(rig.host.request_body.borrow().clone()).unwrap();
+    assert_eq!(rig.sent("content-length"), Some(sent.len().to_string()));
+    Ok((rig.sent(":path").unwrap(), sent))
+}
+
+fn status(outcome: &Result<(String, String), (u16, String)>) -> u16 {
+    outcome.as_ref().map_or_else(|(status, _)| *status, |_| 200)
+}
+
+#[test]
+fn a_rule_is_asked_about_every_query_of_a_request() {
+    let rig = rig("qdrant", |set| {
+        set["policies"][0]["rules"] = json!([
+            { "name": "own", "deny": "!(vector.collection in [\"docs\"])" },
+            { "name": "few", "deny": "vector.operation == \"query\" && vector.top_k > 20" },
+            { "name": "filtered", "flag": "vector.filter.contains(\"secret\")" },
+        ]);
+    });
+    let batch = |inner: &str| {
+        send(&rig, "POST", "/collections/docs/points/query/batch", &format!(r#"{{"searches":[{inner}]}}"#))
+    };
+    assert_eq!(status(&batch(r#"{"query":[1],"limit":5},{"query":[1]}"#)), 200);
+    assert_eq!(status(&batch(r#"{"query":[1],"limit":5},{"query":[1],"limit":21}"#)), 403);
+    assert_eq!(status(&batch(r#"{"query":[1],"prefetch":{"limit":5000}}"#)), 403);
+    assert_eq!(status(&batch(r#"{"query":1,"lookup_from":{"collection":"other"}}"#)), 403);
+    assert_eq!(status(&send(&rig, "POST", "/collections/other/points/query", "{}")), 403);
+    assert_eq!(status(&send(&rig, "GET", "/collections/docs", "")), 200);
+    assert_eq!(status(&send(&rig, "GET", "/collections/other/exists", "")), 403);
+}
+
+#[test]
+fn what_a_rule_cannot_see_is_refused_where_it_asks_and_passes_where_it_does_not() {
+    let asks = |rule: &str| {
+        rig("qdrant", |set| set["policies"][0]["rules"] = json!([{ "name": "r", "deny": rule }]))
+    };
+    let sees = asks("vector.collection == \"x\"");
+    let cases = [
+        ("POST", "/collections/docs/points/search", r#"{"limit":1,"top":2}"#, 400),
+        ("POST", SEARCH, r#"{"limit":1,"limit":2}"#, 400),
+        ("POST", SEARCH, r#"{"limit":1,"unknown":2}"#, 415),
+        ("POST", SEARCH, r#"{"Limit":1}"#, 415),
+        ("POST", "/collections/docs/points/query?limit=5", "{}", 415),
+        ("PUT", "/collections/docs", r#"{"init_from":{"collection":"x"}}"#, 415),
+        ("POST", "/collections/docs/points/query/", "{}", 415),
+        ("POST", "/collections/docs/points/QUERY", "{}", 415),
+        ("GET", "/collections/do%63s/points/1", "", 200),
+        ("GET", "/collections/docs?a=1", "", 415),
+    ];
+    for (method, path, body, expected) in cases {
+        assert_eq!(status(&send(&sees, method, path, body)), expected, "{path} {body}");
+    }
+    // The operation is known from the head alone.
+    let operation = asks("vector.operation == \"admin\"");
+    assert_eq!(status(&send(&operation, "POST", SEARCH, r#"{"limit":1,"unknown":2}"#)), 200);
+    assert_eq!(status(&send(&operation, "GET", "/collections/docs?a=1", "")), 200);
+    assert_eq!(status(&send(&operation, "PUT", "/collections/docs", "{}")), 403);
+    let database = rig("milvus", |set| {
+        set["policies"][0]["rules"] = json!([{ "name": "r", "deny": "vector.collection == \"x\"" }]);
+    });
+    let path = "/v2/vectordb/entities/search";
+    assert_eq!(status(&send(&database, "POST", path, r#"{"collectionName":"c"}"#)), 200);
+    let elsewhere = send_with(&database, "POST", path, r#"{"collectionName":"c"}"#, &[("db-name", "other")]);
+    assert_eq!(status(&elsewhere), 415);
+}
+
+#[test]
+fn a_request_goes_upstream_narrowed() {
+    let rig = limited(
+        "qdrant",
+        json!({
+            "operations": ["query", "fetch"], "collections": ["docs", "hand*"], "filter": { "tenant": "${identity.subject}" },
+            "max_top_k": 20, "vectors": "drop",
+        }),
+    );
+    let body = r#"{ "query": [1.50], "limit": 100, "with_vector": true, "filter": {"must_not": []} }"#;
+    let (path, sent) = send(&rig, "POST", SEARCH, body).unwrap();
+    assert_eq!(path, SEARCH);
+    assert_eq!(
+        sent,
+        r#"{ "query": [1.50], "limit": 20, "with_vector": false, "filter": {"must":[{"must_not": []},{"key":"tenant","match":{"value":"alice"}}]} }"#
+    );
+    let refused = [
+        ("POST", "/collections/other/points/query", "{}", 403, "this collection"),
+        ("POST", "/collections/docs/points", r#"{"ids":[1]}"#, 403, "takes no filter"),
+        ("POST", "/collections/docs/points/delete", r#"{"points":[1]}"#, 403, "operation: delete"),
+        ("PUT", "/collections/handbook/points", r#"{"points":[]}"#, 403, "operation: upsert"),
+        ("POST", "/collections/docs/no/such", "{}", 403, "operation: unknown"),
+        ("POST", SEARCH, r#"{"x":1}"#, 415, "not known of this API"),
+        ("POST", SEARCH, "", 400, "cut off"),
+    ];
+    for (method, path, body, expected, why) in refused {
+        let (status, told) = send(&rig, method, path, body).unwrap_err();
+        assert!(status == expected && told.contains(why), "{path} {body}: {status} {told}");
+    }
+    assert_eq!(status(&send(&rig, "POST", "/collections/handbook/points/scroll", "{}")), 200);
+    assert_eq!(status(&send(&rig, "GET", "/healthz", "")), 200);
+}
+
+#[test]
+fn a_query_string_goes_upstream_narrowed() {
+    let rig = limited("pinecone", json!({ "namespaces": ["t-${identity.subject}"], "max_top_k": 20 }));
+    let path = |path: &str| send(&rig, "GET", path, "").map(|(path, _)| path);
+    assert_eq!(
+        path("/vectors/list?limit=99&key=secret").unwrap(),
+        "/vectors/list?limit=20&namespace=t%2Dalice"
+    );
+    assert_eq!(
+        path("/vectors/fetch?ids=1&namespace=t-alice").unwrap(),
+        "/vectors/fetch?ids=1&namespace=t-alice"
+    );
+    assert_eq!(path("/vectors/fetch?ids=1&namespace=t-bob").unwrap_err().0, 403);
+    let (_, sent) = send(&rig, "POST", "/query", r#"{"topK":3}"#).unwrap();
+    assert_eq!(sent, r#"{"namespace":"t-alice","topK":3}"#);
+}
+
+#[test]
+fn what_may_pass_unread_does_not_pass_unlimited() {
+    let limits = json!({ "filter": { "tenant": "${identity.subject}" } });
+    let rig = rig("qdrant", |set| {
+        set["policies"][0]["vector"] = limits;
+        set["policies"][0]["uninspected"] = json!("allow");
+        set["policies"][0]["limits"] = json!({ "max_request_bytes": 1024 });
+    });
+    let large = format!(r#"{{"query":[{}1]}}"#, "1,".repeat(1000));
+    for (method, path, body) in [
+        ("POST", SEARCH, r#"{"x":1}"#),
+        ("POST", SEARCH, large.as_str()),
+        ("POST", "/no/such", "{}"),
+        ("PUT", "/collections/docs", "{}"),
+        ("GET", "/collections/docs?x=1", ""),
+    ] {
+        assert_eq!(status(&send(&rig, method, path, body)), 415, "{path}");
+    }
+    let upgrade = send_with(&rig, "GET", "/collections", "", &[("connection", "upgrade"), ("upgrade", "x")]);
+    assert_eq!(status(&upgrade), 415);
+    let encoded = send_with(&rig, "POST", SEARCH, "{}", &[("content-encoding", "gzip")]);
+    assert_eq!(status(&encoded), 415);
+}
+
+#[test]
+fn limits_that_cannot_be_filled_in_refuse() {
+    let rig = limited("qdrant", json!({ "filter": { "tenant": "${identity.claims.tenant}" } }));
+    let (status, told) = send(&rig, "POST", SEARCH, "{}").unwrap_err();
+    assert!(status == 403 && told.contains("`tenant` is not there"), "{told}");
+}
+
+#[test]
+fn monitor_writes_down_what_exceeds_and_changes_nothing() {
+    let rig = rig("qdrant", |set| {
+        set["policies"][0]["mode"] = json!("monitor");
+        set["policies"][0]["vector"] =
+            json!({ "collections": ["docs"], "filter": { "tenant": "${identity.subject}" }, "max_top_k": 3 });
+    });
+    let would = |path: &str, body: &str| {
+        let before = rig.host.counts.borrow().clone();
+        let (_, sent) = send(&rig, "POST", path, body).unwrap();
+        assert_eq!(sent, body);
+        before
+    };
+    would(SEARCH, r#"{"query":[1],"limit":100}"#);
+    would("/collections/other/points/query", "{}");
+    would(SEARCH, r#"{"x":1}"#);
+}
+
+/// What a set with these limits is told at load.
+fn told(protocol: &str, limits: &Value) -> Vec<String> {
+    let key = Ed25519KeyPair::generate().with_key_id("k1");
+    let mut set = set(&key);
+    set["connections"][1]["protocol"] = json!(protocol);
+    set["policies"][0]["rules"] = json!([{ "name": "never", "deny": "false" }]);
+    set["policies"][0]["vector"] = limits.clone();
+    let mut root = json::read(set.to_string().as_bytes()).unwrap();
+    root.settle();
+    let problems = match Bundle::of(&root, "c0ffee", HostPromises { body_before_headers: true }) {
+        Err(problems) => problems,
+        Ok((bundle, _)) => crate::exchange::guard::Guard::compile(&bundle, None).err().unwrap_or_default(),
+    };
+    problems.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn limits_that_mean_nothing_on_a_connection_are_refused_at_load() {
+    let cases = [
+        ("openai", json!({ "max_top_k": 3 }), "limits a vector store, which is not on the connection `chat`"),
+        ("http", json!({ "operations": ["query"] }), "limits a vector store"),
+        (
+            "weaviate",
+            json!({ "collections": ["a"] }),
+            "not yet supported on the connection `chat` (`protocol: weaviate`)",
+        ),
+        ("pinecone", json!({ "collections": ["a"] }), "names collections, which no request does"),
+        ("milvus", json!({ "vectors": "drop" }), "drops vectors"),
+        ("opensearch", json!({ "vectors": "drop" }), "drops vectors"),
+        ("opensearch", json!({ "namespaces": ["a"] }), "names namespaces, of which the store has none"),
+        ("milvus", json!({ "filter": { "a.b": "x" } }), "names a field in another"),
+        ("qdrant", json!({ "filter": { "$or": "x" } }), "is no name of a field"),
+        ("qdrant", json!({ "filter": { "a": "x" }, "operations": ["upsert"] }), "which narrows no upsert"),
+        ("qdrant", json!({ "filter": { "a": "${nothing}" } }), "unknown name `nothing`"),
+        ("qdrant", json!({ "filter": { "a": "${identity.groups}" } }), "must give string"),
+        ("qdrant", json!({ "collections": ["${vector.collection}"] }), "vector.collection"),
+        ("qdrant", json!({ "namespaces": ["${env:X}"] }), "where no secret belongs"),
+        ("qdrant", json!({ "on_excess": "deny" }), "has nothing to act on"),
+        ("qdrant", json!({}), ""),
+        ("qdrant", json!({ "max_top_k": 0 }), "max_top_k"),
+        ("qdrant", json!({ "operations": ["search"] }), "operations"),
+    ];
+    for (protocol, limits, why) in cases {
+        let told = told(protocol, &limits);
+        assert!(told.iter().any(|told| told.contains(why)), "{protocol} {limits}: {told:?}");
+    }
+    let good = [
+        ("weaviate", json!({ "operations": ["query"] })),
+        (
+            "qdrant",
+            json!({ "filter": { "a.b": "${identity.subject}" }, "operations": ["query", "delete"], "on_excess": "deny", "max_top_k": 3 }),
+        ),
+        ("milvus", json!({ "collections": ["*"], "namespaces": ["a"], "filter": { "a": "x" } })),
+    ];
+    for (protocol, limits) in good {
+        assert_eq!(told(protocol, &limits), Vec::<String>::new(), "{protocol}");
+    }
+}
