@@ -1,0 +1,190 @@
+"""Vector stores on a real Envoy: a caller reads their own rows, whatever a request asks for, and the store sees what was judged."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pinecone
+import pytest
+from pinecone.exceptions import ForbiddenException
+
+import policies as sets
+from conftest import StartGuard
+from guard import Guard, cli
+from parts.idp import Idp
+from parts.upstream import json_answer
+
+POLICIES = Path(__file__).parents[2] / "policies"
+TENANT = 'acme" or tenant != "'
+"""A claim that means something in a filter, and must not."""
+
+LIMITS = {
+    "rows": {
+        "operations": ["query", "fetch", "delete"],
+        "collections": ["docs"],
+        "filter": {"tenant": "${identity.claims.tenant}"},
+        "max_top_k": 20,
+    },
+    "namespaces": {"namespaces": ["${identity.claims.tenant}"], "max_top_k": 20, "vectors": "drop"},
+}
+QDRANT = "/qdrant/collections/docs/points"
+CHROMA = "/chroma/api/v2/tenants/t/databases/d/collections/docs"
+MILVUS = "/milvus/v2/vectordb/entities"
+
+
+def policy_set(issuer: str, **policy: Any) -> sets.Set:
+    made = sets.chat(issuer)
+    chat = sets.connection(made)
+    usual = sets.policy(made) | {"rules": [{"name": "large", "deny": "vector.top_k == 666"}]} | policy
+    made["policies"] = [usual | {"name": name, "vector": limits} for name, limits in LIMITS.items()]
+    made["connections"] = [
+        deepcopy(chat) | {"name": name, "protocol": name, "match": {"path_prefix": f"/{name}"}, "policy": policy}
+        for name, policy in {"qdrant": "rows", "chroma": "rows", "milvus": "rows", "pinecone": "namespaces"}.items()
+    ]
+    return made
+
+
+@pytest.fixture(scope="module")
+def guard(start_guard: StartGuard, idp: Idp) -> Guard:
+    return start_guard(policy_set(idp.issuer))
+
+
+@pytest.fixture(scope="module")
+def caller(guard: Guard) -> httpx.Client:
+    return guard.client(guard.token(claims={"tenant": TENANT}))
+
+
+def sent(guard: Guard) -> tuple[str, bytes]:
+    """The one request that went upstream, which is whole and of the length it says."""
+    (request,) = guard.upstream.wait_for(1)
+    length = request.header("content-length")
+    assert length is None or int(length) == len(request.body)
+    return request.path, request.body
+
+
+def mine(key: str, value: Any) -> dict[str, Any]:
+    return {"key": key, "match": {"value": value}}
+
+
+def test_every_query_of_a_batch_reaches_the_store_narrowed(guard: Guard, caller: httpx.Client) -> None:
+    guard.reset()
+    searches = [{"query": [0.5], "limit": 100}, {"prefetch": [{"query": [1]}], "query": [1], "filter": {"should": []}}]
+    assert caller.post(f"{QDRANT}/query/batch", json={"searches": searches}).status_code == 200
+    path, body = sent(guard)
+    assert path == f"{QDRANT}/query/batch"
+    own = mine("tenant", TENANT)
+    assert json.loads(body)["searches"] == [
+        {"query": [0.5], "limit": 20, "filter": {"must": [own]}},
+        {
+            "prefetch": [{"query": [1], "filter": {"must": [own]}}],
+            "query": [1],
+            "filter": {"must": [{"should": []}, own]},
+        },
+    ]
+
+
+def test_a_claim_is_a_value_in_each_stores_language(guard: Guard, caller: httpx.Client) -> None:
+    guard.reset()
+    assert caller.post(f"{CHROMA}/query", json={"query_embeddings": [[1]], "where": {"a": 1}}).status_code == 200
+    assert json.loads(sent(guard)[1])["where"] == {"$and": [{"a": 1}, {"tenant": {"$eq": TENANT}}]}
+    guard.reset()
+    search = {"collectionName": "docs", "data": [[1]], "filter": 'a == "b" or c > 1'}
+    assert caller.post(f"{MILVUS}/search", json=search).status_code == 200
+    quoted = TENANT.replace('"', '\\"')
+    sent_body = json.loads(sent(guard)[1])
+    assert sent_body["filter"] == f'(a == "b" or c > 1) and tenant == "{quoted}"'
+    assert sent_body["limit"] == 20
+
+
+REFUSED = {
+    "another collection": ("POST", "/qdrant/collections/other/points/query", {"query": [1]}, 403),
+    "a lookup in another": ("POST", f"{QDRANT}/query", {"query": 1, "lookup_from": {"collection": "other"}}, 403),
+    "rows by id": ("POST", QDRANT, {"ids": [1]}, 403),
+    "one row by id": ("GET", f"{QDRANT}/1", None, 403),
+    "an upsert": ("PUT", QDRANT, {"points": []}, 403),
+    "a deletion by id": ("POST", f"{QDRANT}/delete", {"points": [1]}, 403),
+    "a deletion of everything": ("POST", f"{QDRANT}/delete", {"filter": {}}, 403),
+    "all collections": ("GET", "/qdrant/collections", None, 403),
+    "what is not known": ("POST", f"{QDRANT}/query", {"query": [1], "filters": {}}, 415),
+    "administration": ("PUT", "/qdrant/collections/docs", {"init_from": {"collection": "other"}}, 403),
+    "a rule": ("POST", f"{QDRANT}/query", {"query": [1], "limit": 666}, 403),
+    "a filter that breaks out": (
+        "POST",
+        f"{MILVUS}/query",
+        {"collectionName": "docs", "filter": "a == 1) or (1 == 1"},
+        400,
+    ),
+    "another database": ("POST", f"{MILVUS}/query", {"collectionName": "docs", "dbName": "x"}, 403),
+    "a count of all": ("GET", f"{CHROMA}/count", None, 403),
+    "a query string": ("POST", f"{CHROMA}/get?limit=5", {}, 415),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_reads_more_is_refused_and_never_reaches_the_store(guard: Guard, caller: httpx.Client, name: str) -> None:
+    guard.reset()
+    method, path, body, status = REFUSED[name]
+    answer = caller.request(method, path, json=body) if body is not None else caller.request(method, path)
+    assert answer.status_code == status, answer.text
+    assert guard.upstream.requests == []
+
+
+def test_bytes_that_two_readers_read_differently_are_refused(guard: Guard, caller: httpx.Client) -> None:
+    guard.reset()
+    json_type = {"content-type": "application/json"}
+    for body in [
+        b'{"query":[1],"limit":5,"limit":6}',
+        b'{"query":[1],"limit":5,"top":6}',
+        b'{"query":[1],"filter":{"must":[],"must":[]}}',
+        b'{"query":[1],"Filter":{}}',
+        b'{"query":[1]}{"query":[1]}',
+    ]:
+        assert caller.post(f"{QDRANT}/search", content=body, headers=json_type).status_code in (400, 415), body
+    other = {"collectionName": "docs", "filter": "a == 1"}
+    assert caller.post(f"{MILVUS}/query", json=other, headers={"db-name": "other"}).status_code == 415
+    assert guard.upstream.requests == []
+
+
+def test_a_client_of_pinecone_is_kept_to_its_namespace(guard: Guard) -> None:
+    guard.reset()
+    guard.upstream.answer = json_answer('{"matches":[],"namespace":"x"}')
+    key = guard.token(claims={"tenant": "acme"})
+    index = pinecone.Pinecone(api_key=key).Index(host=f"{guard.url}/pinecone")
+    index.query(vector=[0.5], top_k=100, include_values=True)
+    body = json.loads(sent(guard)[1])
+    assert (body["namespace"], body["topK"], body["includeValues"]) == ("acme", 20, False)
+    guard.reset()
+    with pytest.raises(ForbiddenException):
+        index.query(vector=[0.5], top_k=3, namespace="other")
+    assert guard.upstream.requests == []
+    with guard.client(key) as client:
+        assert client.get("/pinecone/vectors/list?limit=99&prefix=a").status_code == 200
+    assert sent(guard)[0] == "/pinecone/vectors/list?limit=20&prefix=a&namespace=acme"
+
+
+def test_a_caller_without_the_claim_is_refused(guard: Guard) -> None:
+    guard.reset()
+    with guard.client(guard.token()) as client:
+        assert client.post(f"{QDRANT}/query", json={"query": [1]}).status_code == 403
+    assert guard.upstream.requests == []
+
+
+def test_monitor_changes_no_byte(start_guard: StartGuard, idp: Idp) -> None:
+    guard = start_guard(policy_set(idp.issuer, mode="monitor"))
+    body = b'{ "query": [1.50], "limit": 100, "with_vector": true }'
+    with guard.client(guard.token(claims={"tenant": "acme"})) as client:
+        answer = client.post(f"{QDRANT}/query", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 200
+    assert sent(guard) == (f"{QDRANT}/query", body)
+
+
+def test_the_example_is_a_set_without_faults(folder: Path) -> None:
+    copy = folder / "store-tenants"
+    shutil.copytree(POLICIES / "store-tenants", copy)
+    checked = cli("check", copy)
+    assert checked.returncode == 0 and "error" not in checked.stdout + checked.stderr
