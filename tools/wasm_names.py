@@ -81,7 +81,8 @@ def rewritten(module: bytes) -> bytes:
         if kind == NAME_SECTION:
             size, at = leb128(body, 0)
             if body[at : at + size] == b"name":
-                body = function_names(body[at + size :])
+                out += bytes([kind]) + text(function_names(body[at + size :]))
+                continue
         out += bytes([kind]) + text(body)
     return bytes(out)
 

@@ -7,10 +7,9 @@ import platform
 import subprocess
 from pathlib import Path
 
-from wasm_size import section_sizes
-
 from parts import process
 from parts.envoy import binary
+from wasm_size import section_sizes
 
 from .variants import COPY_FILTER, MODULE
 
