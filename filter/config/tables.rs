@@ -383,7 +383,7 @@ pub(super) const VECTOR: Section = Section {
             "collections",
             Kind::List(&Kind::Text(&TEXT_TEMPLATE)),
             "all",
-            "Collections that may be asked, exact or with `*` for any text without `/` and `:`. A request that names none is refused. Not with `pinecone`, where the host is the index.",
+            "Collections that may be asked, exact or with `*` for any text without `/`, `:` and `,`. A request that names none is refused. Not with `pinecone`, where the host is the index.",
         ),
         may(
             "namespaces",

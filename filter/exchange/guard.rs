@@ -7,6 +7,7 @@ use super::bounds::{self, Limits};
 use super::detectors;
 use super::limits::{self, StoreLimits};
 use super::masks::Masking;
+use super::operations::{self, Operations};
 use super::plans::Plans;
 use super::recogniser::Recogniser;
 use super::route::Routes;
@@ -107,6 +108,8 @@ pub struct Policy {
     pub thinking: Thinking,
     /// What may pass without being looked at.
     pub uninspected: set::Uninspected,
+    /// The operations that it lets through.
+    pub operations: Operations,
     /// What it lets through of what models can do.
     pub limits: Limits,
     /// Largest request body, in bytes.
@@ -254,7 +257,7 @@ fn compile_policy(
         policy.mask_response.as_ref().and_then(|mask| Masking::compile(mask, plans, env, problems));
     let entities = response.as_ref().map_or(Entities::NONE, Masking::entities);
     let recogniser = recogniser_of(policy, entities, recognisers, problems);
-    let limits = Limits::compile(policy, problems);
+    let (limits, operations) = (Limits::compile(policy), operations::compile(policy, problems));
     let vector = policy.vector.as_ref().map(|written| StoreLimits::compile(&written.value, problems));
     if problems.len() > before {
         return None;
@@ -268,7 +271,7 @@ fn compile_policy(
     let holds_for_body = mode == Mode::Enforce && allow.reads_body()
         || masks_prompt
         || mode == Mode::Enforce && limits.alters()
-        || mode == Mode::Enforce && vector.as_ref().is_some_and(StoreLimits::reads_view)
+        || mode == Mode::Enforce && vector.as_ref().is_some_and(|limits| limits.reads_view)
         || compiled.iter().any(|rule| acts(rule) && rule.condition().reads_body());
     let blocks_answers = mode == Mode::Enforce && response.as_ref().is_some_and(Masking::blocks);
     if (holds_for_body || blocks_answers) && !bundle.host.body_before_headers {
@@ -296,7 +299,7 @@ fn compile_policy(
     }
     let rules = rules::Policy::new(mode_of(mode), allow, compiled);
     let reads = |(_, condition): (_, &Condition)| condition.reads().iter().any(|variable| of_view(*variable));
-    let limited = vector.as_ref().is_some_and(StoreLimits::reads_view);
+    let limited = vector.as_ref().is_some_and(|limits| limits.reads_view);
     let reads_view = limited || conditions(policy, &rules).any(reads);
     let reads_headers = rules.reads(Variable::RequestHeaders)
         || vector
@@ -315,6 +318,7 @@ fn compile_policy(
         thinking: thinking_of(policy),
         uninspected: policy.uninspected.clone(),
         limits,
+        operations,
         max_request_bytes: usize::try_from(policy.max_request_bytes).unwrap_or(usize::MAX),
         reads_entities: rules.reads_entities(),
         reads_headers,

@@ -17,7 +17,8 @@ use crate::protocol::store::{self, Excess, Language, Narrowed, Reach, Vectors, e
 
 /// Limits, compiled.
 pub struct StoreLimits {
-    operations: Vec<String>,
+    /// Whether they limit more than operations, so that a request must be read.
+    pub(super) reads_view: bool,
     collections: Vec<Template>,
     namespaces: Vec<Template>,
     filter: Vec<(String, Template)>,
@@ -35,7 +36,7 @@ impl StoreLimits {
         let (collections, namespaces) = (all(&written.collections), all(&written.namespaces));
         let fields = written.filter.iter();
         Self {
-            operations: written.operations.iter().map(|operation| operation.value.clone()).collect(),
+            reads_view: beyond_operations(written),
             collections,
             namespaces,
             filter: fields.map(|(name, text)| (name.value.clone(), template(text, problems))).collect(),
@@ -43,15 +44,6 @@ impl StoreLimits {
             drop_vectors: written.drop_vectors,
             clamp: !written.deny_excess,
         }
-    }
-
-    /// Whether they limit more than operations, so that a request must be read.
-    pub(super) fn reads_view(&self) -> bool {
-        !self.collections.is_empty()
-            || !self.namespaces.is_empty()
-            || !self.filter.is_empty()
-            || self.max_top_k.is_some()
-            || self.drop_vectors
     }
 
     /// The templates, to know what they read.
@@ -172,23 +164,10 @@ impl Filled {
 }
 
 impl Exchange {
-    /// Whether what is done may be done at all.
-    pub(super) fn judge_store_operation(&mut self) -> Result<(), Refusal> {
-        let Some(policy) = self.lane.as_ref().and_then(|lane| lane.policy.clone()) else { return Ok(()) };
-        let Some(limits) = policy.vector.as_ref().filter(|limits| !limits.operations.is_empty()) else {
-            return Ok(());
-        };
-        let operation = self.inquiry.operation.map_or("unknown", |operation| operation.name);
-        if limits.operations.iter().any(|may| may == operation) {
-            return Ok(());
-        }
-        self.object(excess(format!("the policy does not let you do this (operation: {operation})")))
-    }
-
     /// Writes the policy's limits into the request, or says how it exceeds them; `held`: it is still in the proxy's hands.
     pub(super) fn narrow(&mut self, host: &dyn Host, held: bool) -> Result<(), Refusal> {
         let Some(policy) = self.lane.as_ref().and_then(|lane| lane.policy.clone()) else { return Ok(()) };
-        let Some(limits) = policy.vector.as_ref().filter(|limits| limits.reads_view()) else { return Ok(()) };
+        let Some(limits) = policy.vector.as_ref().filter(|limits| limits.reads_view) else { return Ok(()) };
         let narrowed = match self.narrowed(limits) {
             Ok(narrowed) => narrowed,
             Err(refusal) => return self.object(refusal),

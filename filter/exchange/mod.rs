@@ -36,6 +36,7 @@ mod ledger;
 mod limits;
 pub mod masks;
 pub mod metrics;
+mod operations;
 pub mod path;
 mod plans;
 mod prompt;

@@ -107,7 +107,7 @@ impl Exchange {
         } else if end {
             self.ask(host, size)
         } else {
-            (self.answer.reading, self.answer.waits) = (Reading::Gathering(size), true);
+            (self.answer.reading, self.answer.waits) = (Reading::Gathering(size), size > 0);
             Ok(Flow::Pause)
         };
         outcome.unwrap_or_else(|refusal| {

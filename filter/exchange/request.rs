@@ -256,11 +256,10 @@ impl Exchange {
     fn inspectable(&mut self) -> Result<(), Refusal> {
         if self.inquiry.tunnel {
             self.inquiry.unreadable = true;
-            return self.judge_store_operation();
+            return self.judge_operation();
         }
         let operation = self.find_operation();
-        self.judge_operation(operation.name)?;
-        self.judge_store_operation()?;
+        self.judge_operation()?;
         if let Some(kind) = operation.uninspected {
             // Of some, what is asked can be read, and only what is answered cannot.
             self.inquiry.unreadable = operation.view.is_none();

@@ -262,7 +262,7 @@ impl Exchange {
             Act::Rewrite => {
                 let short_text = self.answer.kind == Some(BodyKind::Text) && self.answer.sent == 0;
                 if short_text && !end && size <= WHOLE_TEXT {
-                    self.answer.waits = true;
+                    self.answer.waits = size > 0;
                     return Flow::Pause;
                 }
                 self.rewrite(host, size, end)

@@ -22,10 +22,12 @@ use super::grammar::{NEAR, Set, is_quiet};
 /// Places that are looked at at once.
 pub const PLACES: usize = 64;
 /// Bytes that one vector holds.
+#[cfg(any(target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128")))]
 const LANES: usize = 16;
 /// Bytes after a place in which a word shows that it is worth a look.
 const AHEAD: usize = 16;
 /// Vectors of a block.
+#[cfg(any(target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128")))]
 const VECTORS: usize = (PLACES + AHEAD) / LANES;
 /// Bytes that are read for sixty-four places: the one before the first, and those after the last.
 const BLOCK: usize = 1 + PLACES + AHEAD;
@@ -112,6 +114,7 @@ impl Bits {
 }
 
 /// Sixteen bits of each.
+#[cfg(any(target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128")))]
 #[derive(Clone, Copy)]
 struct Lanes {
     small: u16,
@@ -405,6 +408,7 @@ impl Blocks {
 
 /// Puts the bits of a block's vectors together; each is asked for by the place of its first byte in the block.
 #[inline(always)]
+#[cfg(any(target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128")))]
 fn gather(lanes: impl Fn(usize) -> Lanes) -> Kinds {
     // One after the other, so that each is compiled for its place.
     let all: [Lanes; VECTORS] =

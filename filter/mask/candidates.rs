@@ -164,10 +164,19 @@ impl Prepared {
         limit: usize,
     ) -> Option<(usize, Rows)> {
         let text = stretch.text;
-        let mut prefixes = self.prefixes.try_borrow_mut().ok()?;
+        // What is told does not depend on what was told before: were it in use, another would do.
+        let mut kept = self.prefixes.try_borrow_mut();
+        let mut other;
+        let prefixes = match &mut kept {
+            Ok(kept) => &mut **kept,
+            Err(_) => {
+                other = Prefixes::new(&self.groups, &self.literals);
+                &mut other
+            }
+        };
         if at == 0
             && text.len() > FEWEST
-            && let Some(rows) = self.plausible(&mut prefixes, heard, stretch, 0)
+            && let Some(rows) = self.plausible(prefixes, heard, stretch, 0)
         {
             return Some((0, rows));
         }
@@ -178,7 +187,7 @@ impl Prepared {
                 seen.places ^= bit;
                 if place >= at
                     && prefixes.may_start(stretch.before(place), text.get(place..).unwrap_or_default())
-                    && let Some(rows) = self.plausible(&mut prefixes, heard, stretch, place)
+                    && let Some(rows) = self.plausible(prefixes, heard, stretch, place)
                 {
                     return Some((place, rows));
                 }
@@ -199,7 +208,7 @@ impl Prepared {
         for place in at..limit {
             let value = text.get(place..).unwrap_or_default();
             if prefixes.may_start(before, value)
-                && let Some(rows) = self.plausible(&mut prefixes, heard, stretch, place)
+                && let Some(rows) = self.plausible(prefixes, heard, stretch, place)
             {
                 return Some((place, rows));
             }

@@ -59,8 +59,9 @@ impl Template {
     }
 }
 
-/// A name or a pattern of names: `*` stands for any text without `/` and `:` where the policy wrote it, and for itself
-/// where a request gave it. Behind those two stores have names of another realm: a database's, another cluster's.
+/// A name or a pattern of names: `*` stands for any text without `/`, `:` and `,` where the policy wrote it, and for itself
+/// where a request gave it. Behind those stores have names of another realm (a database's, another cluster's), and other
+/// names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Glob {
     /// What a name begins with.
@@ -95,7 +96,7 @@ impl Glob {
 
     /// Whether it holds for a name.
     pub fn matches(&self, name: &str) -> bool {
-        let realms = |text: &str| text.matches(['/', ':']).count();
+        let realms = |text: &str| text.matches(['/', ':', ',']).count();
         let written =
             self.rest.iter().fold(realms(&self.start), |sum, text| sum.saturating_add(realms(text)));
         if realms(name) != written {
@@ -153,6 +154,7 @@ mod tests {
         assert!(!glob.matches("a-x-yz") && !glob.matches("a-x-*z2") && !glob.matches("b-x-*z"));
         assert!(Glob::new(&[written("*")]).matches(""));
         assert!(!Glob::new(&[written("docs-*")]).matches("docs-x:secret"));
+        assert!(!Glob::new(&[written("docs*")]).matches("docs,secret"));
         assert!(!Glob::new(&[written("*")]).matches("other/docs"));
         assert!(Glob::new(&[written("other/*")]).matches("other/docs"));
         assert!(!Glob::new(&[written("ab*ba")]).matches("aba"));

@@ -29,6 +29,7 @@ mod json_array;
 mod json_lines;
 pub mod ollama;
 pub mod openai;
+mod patch;
 pub mod problem;
 pub mod request;
 pub mod rewrite;

@@ -85,6 +85,12 @@ def guard(start_guard: StartGuard) -> Guard:
     return start_guard()
 
 
+@pytest.fixture(scope="module")
+def token(guard: Guard) -> str:
+    """A token of the usual caller, for the module's own guard where it has one."""
+    return guard.token()
+
+
 @pytest.fixture(autouse=True)
 def no_trap() -> Iterator[None]:
     """After each test: no VM failed, nothing critical in Envoy's log, Envoy alive. Guards a test stopped are left out."""

@@ -50,11 +50,6 @@ def guard(start_guard: StartGuard, idp: Idp) -> Guard:
     return start_guard(policy_set(idp.issuer))
 
 
-@pytest.fixture(scope="module")
-def token(guard: Guard) -> str:
-    return guard.token()
-
-
 def asked(guard: Guard) -> dict[str, Any]:
     """What the upstream was asked for."""
     (request,) = guard.upstream.wait_for()

@@ -59,11 +59,6 @@ def guard(start_guard: StartGuard, idp: Idp) -> Guard:
     return start_guard(policy_set(idp.issuer))
 
 
-@pytest.fixture(scope="module")
-def token(guard: Guard) -> str:
-    return guard.token()
-
-
 def ask(guard: Guard, token: str, answer: Answer, **body: Any) -> Any:
     guard.upstream.answer = answer
     with guard.client(token) as client:

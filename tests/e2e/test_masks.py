@@ -85,11 +85,6 @@ def guard(start_guard: StartGuard, idp: Idp) -> Guard:
     return start_guard(policy_set(idp.issuer), concurrency=2, env={"PSEUDONYMS": "0123456789abcdef" * 2})
 
 
-@pytest.fixture(scope="module")
-def token(guard: Guard) -> str:
-    return guard.token()
-
-
 def ask(guard: Guard, token: str, policy: str, answer: Answer | None = None, **body: Any) -> httpx.Response:
     if answer:
         guard.upstream.answer = answer

@@ -70,11 +70,6 @@ def guard(start_guard: StartGuard, idp: Idp) -> Guard:
 
 
 @pytest.fixture(scope="module")
-def token(guard: Guard) -> str:
-    return guard.token()
-
-
-@pytest.fixture(scope="module")
 def stranger(guard: Guard) -> str:
     """A token of somebody whom no policy lets in."""
     return guard.token("bob")

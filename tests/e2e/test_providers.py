@@ -66,11 +66,6 @@ def guard(start_guard: StartGuard, idp: Idp) -> Guard:
     return start_guard(policy_set(idp.issuer))
 
 
-@pytest.fixture(scope="module")
-def token(guard: Guard) -> str:
-    return guard.token()
-
-
 @pytest.fixture
 def client(guard: Guard, token: str) -> Iterator[httpx.Client]:
     with guard.client(token) as client:

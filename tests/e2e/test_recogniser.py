@@ -60,11 +60,6 @@ def guard(start_guard: StartGuard, idp: Idp, analyzer: Analyzer) -> Guard:
     return start_guard(made, clusters={"presidio": analyzer.address})
 
 
-@pytest.fixture(scope="module")
-def token(guard: Guard) -> str:
-    return guard.token()
-
-
 def end_record(guard: Guard, policy: str) -> dict[str, Any]:
     """The end record of an exchange under a policy."""
 

@@ -31,11 +31,6 @@ def names(httpx_answer: httpx.Response) -> str:
     return httpx_answer.headers["x-portcullis-exchange"]
 
 
-@pytest.fixture(scope="module")
-def token(guard: Guard) -> str:
-    return guard.token()
-
-
 def chains(sink: Sink) -> dict[str, list[tuple[dict[str, Any], str]]]:
     """Bodies and their hashes by chain, in order, each once."""
     found: dict[str, dict[int, tuple[dict[str, Any], str]]] = {}

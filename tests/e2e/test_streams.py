@@ -32,11 +32,6 @@ def chunk(**choice: Any) -> str:
     return json.dumps({"id": "c", "object": "chat.completion.chunk", "choices": [{"index": 0} | choice]})
 
 
-@pytest.fixture(scope="module")
-def token(guard: Guard) -> str:
-    return guard.token()
-
-
 @pytest.fixture
 def client(guard: Guard, token: str) -> Iterator[httpx.Client]:
     with guard.client(token) as client:

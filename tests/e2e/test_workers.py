@@ -23,11 +23,6 @@ def guard(start_guard: StartGuard) -> Guard:
     return start_guard(concurrency=2)
 
 
-@pytest.fixture(scope="module")
-def token(guard: Guard) -> str:
-    return guard.token()
-
-
 def told(marker: str) -> tuple[str, str]:
     """A stream's text, full of its marker, and its mask."""
     seed = random.Random(marker)

@@ -103,6 +103,28 @@ fn an_unknown_operation_is_none_of_those_that_are_named_even_where_unknown_paths
 }
 
 #[test]
+fn a_tunnel_is_none_of_the_operations_that_are_named_even_where_upgrades_pass() {
+    for operations in [None, Some(json!(["chat"]))] {
+        let rig = Rig::with(|set| {
+            set["policies"][0]["rules"] =
+                json!([{ "name": "no-delete", "deny": "request.method == \"DELETE\"" }]);
+            set["policies"][0]["uninspected"] = json!("allow");
+            if let Some(operations) = &operations {
+                set["policies"][0]["llm"] = json!({ "operations": operations, "references": "allow" });
+            }
+        });
+        let bearer = format!("Bearer {}", rig.token(&["rag-users"]));
+        let headers =
+            [("authorization", bearer.as_str()), ("upgrade", "websocket"), ("connection", "upgrade")];
+        rig.head("GET", "/v1/realtime", &headers);
+        let mut exchange = Exchange::begin(Rc::clone(&rig.worker), 7);
+        let flow = exchange.request_head(&rig.host, false);
+        assert_eq!(flow, if operations.is_some() { Flow::Pause } else { Flow::Continue });
+        assert_eq!(rig.host.answers.borrow().len(), usize::from(operations.is_some()));
+    }
+}
+
+#[test]
 fn what_the_provider_keeps_is_refused_and_nothing_new_is_kept() {
     let rig = Rig::with(|set| {
         set["policies"][0]["llm"] = json!({});

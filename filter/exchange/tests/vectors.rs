@@ -138,9 +138,9 @@ fn a_request_goes_upstream_narrowed() {
     let refused = [
         ("POST", "/collections/other/points/query", "{}", 403, "this collection"),
         ("POST", "/collections/docs/points", r#"{"ids":[1]}"#, 403, "takes no filter"),
-        ("POST", "/collections/docs/points/delete", r#"{"points":[1]}"#, 403, "operation: delete"),
-        ("PUT", "/collections/handbook/points", r#"{"points":[]}"#, 403, "operation: upsert"),
-        ("POST", "/collections/docs/no/such", "{}", 403, "operation: unknown"),
+        ("POST", "/collections/docs/points/delete", r#"{"points":[1]}"#, 403, "operation `delete`"),
+        ("PUT", "/collections/handbook/points", r#"{"points":[]}"#, 403, "operation `upsert`"),
+        ("POST", "/collections/docs/no/such", "{}", 403, "known operations"),
         ("POST", SEARCH, r#"{"x":1}"#, 415, "not known of this API"),
         ("POST", SEARCH, "", 400, "cut off"),
     ];

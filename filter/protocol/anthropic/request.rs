@@ -5,11 +5,11 @@
 use crate::protocol::request::table::{
     ANY, ANYTHING, DATA, IMAGE, Kinds, LABEL, MAX_TOKENS, MODEL, Mark, NUMBER, Object, OnString, Place,
     REFERENCE, Request, Role, STREAM, TEMPERATURE, TEXT, TOOL_KIND, TOOL_NAME, WORD, WORDS, any_or, array,
-    bounded, fields, marked, object, of, one_of, refused, request, required, said_by, text_or,
+    bound, bounded, fields, marked, object, of, one_of, refused, request, required, said_by, text_or,
 };
 
 /// `POST messages`.
-pub static MESSAGES: Request = bounded(&[("", &["max_tokens"])], request(&BODY));
+pub static MESSAGES: Request = bounded(&[bound("", &["max_tokens"])], request(&BODY));
 /// `POST messages/count_tokens`.
 pub static COUNT: Request = request(&BODY);
 

@@ -8,9 +8,9 @@ mod native;
 
 use crate::protocol::anthropic::request as anthropic;
 use crate::protocol::request::table::{
-    ANY, ANYTHING, Body, DATA, JSON, Kinds, LABEL, MAX_TOKENS, Mark, NUMBER, Object, Place, REFERENCE,
-    Request, Role, TEMPERATURE, TOOL_NAME, UNBOUNDED, WORD, WORDS, any_or, array, bounded, fields, marked,
-    object, of, one_of, refused, said_by,
+    ANY, ANYTHING, Body, Bound, DATA, JSON, Kinds, LABEL, MAX_TOKENS, Mark, NUMBER, Object, Place, REFERENCE,
+    Request, Role, TEMPERATURE, TOOL_NAME, UNBOUNDED, WORD, WORDS, any_or, array, bound, bounded, fields,
+    marked, object, of, one_of, refused, said_by,
 };
 
 /// `POST model/{model}/converse`.
@@ -24,7 +24,7 @@ pub static INVOKE: Request = bounded(native::BOUNDED, request(native::BY_MAKER, 
 /// `POST model/{model}/invoke-with-response-stream`.
 pub static INVOKE_STREAM: Request = bounded(native::BOUNDED, request(native::BY_MAKER, true));
 
-const BOUNDED: &[(&str, &[&str])] = &[("", &["inferenceConfig", "maxTokens"])];
+const BOUNDED: &[Bound] = &[bound("", &["inferenceConfig", "maxTokens"])];
 
 const fn request(body: Body, streams: bool) -> Request {
     Request { body, path_model: true, streams, bounded: UNBOUNDED, kept: false }

@@ -4,12 +4,12 @@
 
 use crate::protocol::request::table::{
     ANY, ANYTHING, IMAGE, JSON, Kinds, LABEL, MAX_TOKENS, MODEL, Mark, NOTHING, NUMBER, Object, OnString,
-    Place, Request, Role, STREAM, TEMPERATURE, TEXT, TOOL_KIND, TOOL_NAME, WORD, WORDS, any_or, array,
+    Place, Request, Role, STREAM, TEMPERATURE, TEXT, TOOL_KIND, TOOL_NAME, WORD, WORDS, any_or, array, bound,
     bounded, fields, marked, object, of, one_of, request, required, said_by, text_or,
 };
 
 /// `POST v2/chat`.
-pub static CHAT: Request = bounded(&[("", &["max_tokens"])], request(&CHAT_BODY));
+pub static CHAT: Request = bounded(&[bound("", &["max_tokens"])], request(&CHAT_BODY));
 /// `POST v2/embed`.
 pub static EMBED: Request = request(&EMBED_BODY);
 /// `POST v2/rerank`.

@@ -5,9 +5,9 @@
 //! reference and the official client's types.
 
 use crate::protocol::request::table::{
-    self, ANY, ANYTHING, CHOICES, DATA, Fact, Kinds, LABEL, LABELS, MAX_TOKENS, Mark, NOTHING, NUMBER,
+    self, ANY, ANYTHING, Bound, CHOICES, DATA, Fact, Kinds, LABEL, LABELS, MAX_TOKENS, Mark, NOTHING, NUMBER,
     Naming, Object, OnFlag, OnString, Place, REFERENCE, REFERENCES, Request, Role, TEMPERATURE, TOOL_NAME,
-    WORD, WORDS, any_or, bounded, fields, list, marked, object, of, one_of, refused, said_by,
+    WORD, WORDS, any_or, bound, bounded, fields, list, marked, object, of, one_of, refused, said_by,
 };
 
 /// `models/{model}:generateContent`.
@@ -21,7 +21,7 @@ pub static EMBED: Request = request(&EMBEDDED, false);
 /// `models/{model}:batchEmbedContents`.
 pub static EMBED_MANY: Request = request(&EMBEDDED_MANY, false);
 
-const BOUNDED: &[(&str, &[&str])] = &[("", &["generationConfig", "maxOutputTokens"])];
+const BOUNDED: &[Bound] = &[bound("", &["generationConfig", "maxOutputTokens"])];
 
 const fn request(body: &'static Place, streams: bool) -> Request {
     Request { path_model: true, streams, ..table::request(body) }

@@ -4,9 +4,9 @@
 //! <https://github.com/ollama/ollama/blob/main/docs/api.md> and the official client's types.
 
 use crate::protocol::request::table::{
-    ANY, ANYTHING, Fact, JSON, Kinds, LABEL, MODEL, Mark, NOTHING, NUMBER, NUMBERS, Object, OnNumber,
+    ANY, ANYTHING, Bound, Fact, JSON, Kinds, LABEL, MODEL, Mark, NOTHING, NUMBER, NUMBERS, Object, OnNumber,
     OnString, Place, Request, Role, STREAM, TEMPERATURE, TEXT, TOOL_KIND, TOOL_NAME, WORD, any_or, array,
-    fields, marked, object, of, one_of, request, said_by, text_or,
+    bound, fields, marked, object, of, one_of, request, said_by, text_or,
 };
 
 /// `POST api/chat`.
@@ -18,8 +18,10 @@ pub static EMBED: Request = request(&EMBED_BODY);
 /// `POST api/show`.
 pub static SHOW: Request = request(&SHOW_BODY);
 
+const BOUNDED: &[Bound] = &[bound("", &["options", "num_predict"])];
+
 const fn streaming(body: &'static Place) -> Request {
-    Request { streams: true, bounded: &[("", &["options", "num_predict"])], ..request(body) }
+    Request { streams: true, bounded: BOUNDED, ..request(body) }
 }
 
 type Field = (&'static str, &'static Place);

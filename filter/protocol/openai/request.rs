@@ -15,28 +15,26 @@ pub mod responses;
 mod tests;
 
 use crate::protocol::request::table::{
-    ANY, ANYTHING, CHOICES, DATA, Fact, IMAGE, JSON, Kinds, LABEL, MAX_TOKENS, MODEL, Mark, NOTHING, NUMBER,
-    Object, OnFlag, OnString, Place, REFERENCE, REFERENCES, Request, Role, STREAM, TEMPERATURE, TEXT,
-    TOOL_KIND, TOOL_NAME, WORD, WORDS, any_or, array, bounded, fields, marked, object, of, one_of, refused,
-    request, required, said_by, text_or,
+    ANY, ANYTHING, Bound, CHOICES, DATA, Fact, IMAGE, JSON, Kinds, LABEL, MAX_TOKENS, MODEL, Mark, NOTHING,
+    NUMBER, Object, OnFlag, OnString, Place, REFERENCE, REFERENCES, Request, Role, STREAM, TEMPERATURE, TEXT,
+    TOOL_KIND, TOOL_NAME, WORD, WORDS, any_or, array, bound, bounded, fields, marked, object, of, one_of,
+    refused, request, required, said_by, text_or,
 };
 
 /// `POST chat/completions`.
 pub static CHAT: Request = bounded(BOUNDED, request(&CHAT_BODY));
 /// `POST completions`, the older form.
-pub static COMPLETIONS: Request = bounded(&[("", &["max_tokens"])], request(&COMPLETIONS_BODY));
+pub static COMPLETIONS: Request = bounded(&[bound("", &["max_tokens"])], request(&COMPLETIONS_BODY));
 /// `POST embeddings`.
 pub static EMBEDDINGS: Request = request(&EMBEDDINGS_BODY);
 
-/// OpenAI's own models take the newer field, and those that reason no other; compatible providers know the older one, and
+/// OpenAI's own models read the newer field, and the older one or refuse it. Compatible providers know the older one, and
 /// some pass over what they do not know.
-const BOUNDED: &[(&str, &[&str])] = &[
-    ("gpt-", &["max_completion_tokens"]),
-    ("^o1", &["max_completion_tokens"]),
-    ("^o3", &["max_completion_tokens"]),
-    ("^o4", &["max_completion_tokens"]),
-    ("", &["max_tokens"]),
-];
+const BOUNDED: &[Bound] = &[own("gpt-"), own("^o1"), own("^o3"), own("^o4"), bound("", &["max_tokens"])];
+
+const fn own(models: &'static str) -> Bound {
+    Bound { models, keys: &["max_completion_tokens"], also: &["max_tokens"] }
+}
 
 type Field = (&'static str, &'static Place);
 

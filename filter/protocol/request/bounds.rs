@@ -1,14 +1,16 @@
 //! Bounds on what a request asks, put into it in place. Bytes outside of what is changed are the bytes that came.
 //!
-//! What a request gives beyond a bound is put down to it, wherever its API has a field for that; what it does not give is
-//! set, for the provider's own bound may be none. A field that is `null` is one that is not given.
+//! What a request gives beyond a bound is put down to it, wherever its API has a field for that. What it does not give in
+//! a field that its model reads is set: the provider's own bound may be none, and a small number in a field that the
+//! model passes over bounds nothing. A field that is `null` is one that is not given.
 
 use std::ops::Range;
 
-use super::RequestError;
-use super::reader::{Event, Visit, read};
+use super::reader::Event;
 use super::strings;
-use super::table::{Fact, Mark, OnFlag, OnNumber, Place, Request};
+use super::table::{Bound, Fact, OnFlag, OnNumber, Place, Request};
+use super::{RequestError, RequestView};
+use crate::protocol::patch::Patch;
 
 /// What a policy bounds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,146 +37,153 @@ pub struct Bounded {
     pub changed: Vec<&'static str>,
 }
 
-/// Puts a body that [`super::RequestView::read`] has read within bounds; `None`: it is.
+/// Puts a body within bounds of which [`RequestView::read`] gave this view; `None`: it is.
 ///
 /// # Errors
-/// [`RequestError`], where the view would have given it, and of a model of which nobody knows what bounds its answers.
+/// [`RequestError::Schema`]: nobody knows what bounds the answers of its model.
 pub fn bound(
     request: &Request,
-    model: &str,
+    view: &RequestView,
     body: &[u8],
     bounds: &Bounds,
 ) -> Result<Option<Bounded>, RequestError> {
-    let mut met = Met::default();
-    read(request, model, body, &mut met)?;
-    let mut edits = Edits { body, all: Vec::new(), root: Vec::new() };
+    let mut edits = Edits { patch: Patch::new(body), root: Vec::new() };
     let mut changed = Vec::new();
     if let Some(most) = bounds.max_output_tokens
-        && clamp(request, model, &met, most, &mut edits)?
+        && clamp(request, view, most, &mut edits)?
     {
         changed.push("max_output_tokens");
     }
-    if bounds.forget && forget(request, &met, &mut edits) {
+    if bounds.forget && forget(request, &view.places, &mut edits) {
         changed.push("store");
     }
-    Ok((!changed.is_empty()).then(|| Bounded { body: edits.apply(), changed }))
+    if changed.is_empty() {
+        return Ok(None);
+    }
+    let Edits { mut patch, root } = edits;
+    if !patch.enter(strings::spaces(body, 0), &root) {
+        return Err(RequestError::Schema { path: "the body".to_owned(), reason: "expected an object" });
+    }
+    Ok(Some(Bounded { body: patch.apply(), changed }))
+}
+
+struct Edits<'b> {
+    patch: Patch<'b>,
+    /// Fields of the document itself.
+    root: Vec<String>,
 }
 
 /// Puts down what is beyond the bound, and sets what is not given. Says whether something changes.
 fn clamp(
     request: &Request,
-    model: &str,
-    met: &Met,
+    view: &RequestView,
     most: u64,
     edits: &mut Edits<'_>,
 ) -> Result<bool, RequestError> {
-    if !met.limits.is_empty() {
-        let beyond = met.limits.iter().filter(|(_, given)| given.is_none_or(|given| given > most));
-        let before = edits.all.len();
-        beyond.for_each(|(at, _)| edits.all.push((at.clone(), most.to_string())));
-        return Ok(edits.all.len() > before);
-    }
-    let model = if request.path_model { model } else { &met.model };
-    let row = request.bounded.iter().find(|(part, _)| match part.strip_prefix('^') {
-        Some(start) => model.starts_with(start),
-        None => model.contains(part),
-    });
-    let Some((_, keys)) = row else {
+    let places = &view.places;
+    let Some(bound) = request.bounded.iter().find(|bound| bound.fits(&view.model)) else {
         let reason = "nobody knows what bounds the answers of this model";
         return Err(RequestError::Schema { path: "the body".to_owned(), reason });
     };
-    let (Some((last, outer)), null) = (keys.split_last(), met.null_limit.clone()) else { return Ok(false) };
-    match (null, outer.first(), met.config, met.null_config.clone()) {
-        (Some(null), ..) => edits.all.push((null, most.to_string())),
-        (None, None, ..) => edits.root.push(format!("\"{last}\":{most}")),
-        (None, Some(_), Some(config), _) => edits.enter(config, format!("\"{last}\":{most}")),
-        (None, Some(_), None, Some(null)) => edits.all.push((null, format!("{{\"{last}\":{most}}}"))),
-        (None, Some(outer), None, None) => edits.root.push(format!("\"{outer}\":{{\"{last}\":{most}}}")),
+    for limit in places.limits.iter().filter(|limit| limit.value.is_none_or(|given| given > most)) {
+        edits.patch.put(limit.at.clone(), most.to_string());
     }
+    let beyond = !edits.patch.is_empty();
+    let Some((field, outer)) = bound.keys.split_last() else { return Ok(beyond) };
+    if places.limits.iter().any(|limit| limit.field == *field || bound.also.contains(&limit.field)) {
+        return Ok(beyond);
+    }
+    set(places, outer.first().copied(), field, most, edits);
     Ok(true)
 }
 
+/// Sets a field that is not given, in the document or in an object of it.
+fn set(places: &Places, outer: Option<&'static str>, field: &str, most: u64, edits: &mut Edits<'_>) {
+    let pair = format!("\"{field}\":{most}");
+    let null = |name: &str| places.nulls.iter().find(|null| null.field == name).map(|null| null.at.clone());
+    if let Some(at) = null(field) {
+        return edits.patch.put(at, most.to_string());
+    }
+    let Some(outer) = outer else { return edits.root.push(pair) };
+    if let Some(config) = places.configs.iter().find(|config| config.field == outer)
+        && edits.patch.enter(config.at.start, std::slice::from_ref(&pair))
+    {
+        return;
+    }
+    match null(outer) {
+        Some(at) => edits.patch.put(at, format!("{{{pair}}}")),
+        None => edits.root.push(format!("\"{outer}\":{{{pair}}}")),
+    }
+}
+
 /// Says that nothing is to be kept. Says whether something changes.
-fn forget(request: &Request, met: &Met, edits: &mut Edits<'_>) -> bool {
-    let kept = || request.kept.then(|| "false".to_owned());
-    match &met.store {
-        Some((_, Some(false))) => false,
-        Some((at, Some(true))) => {
-            edits.all.push((at.clone(), "false".to_owned()));
+fn forget(request: &Request, places: &Places, edits: &mut Edits<'_>) -> bool {
+    match &places.store {
+        Some(Spot { value: Some(false), .. }) => false,
+        Some(Spot { value: None, .. }) | None if !request.kept => false,
+        Some(Spot { at, .. }) => {
+            edits.patch.put(at.clone(), "false");
             true
         }
-        Some((at, None)) => kept().map(|no| edits.all.push((at.clone(), no))).is_some(),
-        None => kept().map(|no| edits.root.push(format!("\"store\":{no}"))).is_some(),
+        None => {
+            edits.root.push("\"store\":false".to_owned());
+            true
+        }
     }
 }
 
-/// What stands in a body of what may be bounded.
-#[derive(Default)]
-struct Met {
-    model: String,
-    /// Bounds on the answer, and where they stand; `None`: one that takes the bound away.
-    limits: Vec<(Range<usize>, Option<u64>)>,
-    /// A bound that is `null`.
-    null_limit: Option<Range<usize>>,
-    /// Where the object begins in which bounds stand, or the `null` in its place.
-    config: Option<usize>,
-    null_config: Option<Range<usize>>,
-    /// Whether the exchange is to be kept, and where that stands.
-    store: Option<(Range<usize>, Option<bool>)>,
+impl Bound {
+    /// Whether it is of this model.
+    fn fits(&self, model: &str) -> bool {
+        match self.models.strip_prefix('^') {
+            Some(start) => model.starts_with(start),
+            None => model.contains(self.models),
+        }
+    }
 }
 
-impl Visit for Met {
-    fn met(&mut self, event: Event<'_>, at: Range<usize>) {
-        match event {
-            Event::Counted(Fact::MaxTokens | Fact::MaxTokensOrNone, given) => self.limits.push((at, given)),
-            Event::Said(Fact::Model, model) => self.model = model.into_owned(),
-            Event::Flagged(Fact::Store, value) => self.store = Some((at, Some(value))),
-            Event::Marked(Mark::Config) => self.config = Some(at.start),
-            Event::Null(Place { flag: OnFlag::Read(Fact::Store), .. }) => self.store = Some((at, None)),
-            Event::Null(Place { mark: Some(Mark::Config), .. }) => self.null_config = Some(at),
-            Event::Null(Place {
-                number: OnNumber::Read(Fact::MaxTokens | Fact::MaxTokensOrNone), ..
-            }) => {
-                self.null_limit.get_or_insert(at);
+/// A field, where its value stands, and what that is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Spot<T> {
+    field: &'static str,
+    at: Range<usize>,
+    value: T,
+}
+
+/// Where in a body stands what may be bounded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Places {
+    /// Bounds on the answer; `None`: one that takes the bound away.
+    limits: Vec<Spot<Option<u64>>>,
+    /// Objects in which bounds stand.
+    configs: Vec<Spot<()>>,
+    /// Fields of either kind that are `null`.
+    nulls: Vec<Spot<()>>,
+    /// Whether the exchange is to be kept; `None`: `null`.
+    store: Option<Spot<Option<bool>>>,
+}
+
+impl Places {
+    /// Takes down what was met.
+    pub(super) fn met(&mut self, event: &Event<'_>, at: &Range<usize>) {
+        let at = at.clone();
+        match *event {
+            Event::Counted(Fact::MaxTokens | Fact::MaxTokensOrNone, field, value) => {
+                self.limits.push(Spot { field, at, value });
             }
+            Event::Config(field) => self.configs.push(Spot { field, at, value: () }),
+            Event::Flagged(Fact::Store, value) => {
+                self.store = Some(Spot { field: "store", at, value: Some(value) });
+            }
+            Event::Null(Place { flag: OnFlag::Read(Fact::Store), .. }, field) => {
+                self.store = Some(Spot { field, at, value: None });
+            }
+            Event::Null(
+                Place { number: OnNumber::Read(Fact::MaxTokens | Fact::MaxTokensOrNone), .. }
+                | Place { mark: Some(super::table::Mark::Config), .. },
+                field,
+            ) => self.nulls.push(Spot { field, at, value: () }),
             _ => {}
         }
-    }
-}
-
-/// What is put in the place of what.
-struct Edits<'b> {
-    body: &'b [u8],
-    all: Vec<(Range<usize>, String)>,
-    /// Fields of the document itself.
-    root: Vec<String>,
-}
-
-impl Edits<'_> {
-    /// Puts fields first into the object that begins at a place.
-    fn enter(&mut self, object: usize, mut fields: String) {
-        let inside = object.saturating_add(1);
-        let next = self.body.get(strings::spaces(self.body, inside));
-        if next != Some(&b'}') {
-            fields.push(',');
-        }
-        self.all.push((inside..inside, fields));
-    }
-
-    fn apply(mut self) -> Vec<u8> {
-        if !self.root.is_empty() {
-            let fields = self.root.join(",");
-            self.enter(strings::spaces(self.body, 0), fields);
-        }
-        self.all.sort_by_key(|(at, _)| at.start);
-        let mut out = Vec::with_capacity(self.body.len().saturating_add(64));
-        let mut given = 0;
-        for (at, text) in &self.all {
-            out.extend_from_slice(self.body.get(given..at.start).unwrap_or_default());
-            out.extend_from_slice(text.as_bytes());
-            given = at.end;
-        }
-        out.extend_from_slice(self.body.get(given..).unwrap_or_default());
-        out
     }
 }

@@ -44,8 +44,10 @@ pub(in crate::protocol) enum Event<'b> {
     Number(Role, &'b str),
     /// A string that is read.
     Said(Fact, Cow<'b, str>),
-    /// A whole number that is read; `None`: one that means that there is none.
-    Counted(Fact, Option<u64>),
+    /// A whole number that is read, at this field; `None`: one that means that there is none.
+    Counted(Fact, &'static str, Option<u64>),
+    /// The object at this field says how to answer.
+    Config(&'static str),
     /// A number that is read.
     Measured(f64),
     /// A boolean that is read.
@@ -60,8 +62,8 @@ pub(in crate::protocol) enum Event<'b> {
     Span(Mark),
     /// The path of something that no filter narrows.
     Unnarrowed(String),
-    /// `null`, where a number or a boolean is read, a [`Mark::Config`] may stand, or what a store's query says.
-    Null(&'static Place),
+    /// `null` at this field, where a number or a boolean is read, a [`Mark::Config`] may stand, or what a store's query says.
+    Null(&'static Place, &'static str),
 }
 
 /// Reads a body along its table; `model` is the one that the path names, if it names one.
@@ -134,7 +136,7 @@ impl<'b> Reader<'b, '_> {
             let marked =
                 matches!(place.mark, Some(Mark::Config | Mark::Filter | Mark::Namespace | Mark::Vectors));
             if read || marked || place.string == OnString::Read(Fact::Expression) {
-                self.tell(Event::Null(place), from..self.at);
+                self.tell(Event::Null(place, self.field_name()), from..self.at);
             }
             return Ok(());
         }
@@ -204,7 +206,16 @@ impl<'b> Reader<'b, '_> {
                 };
                 self.tell(Event::Tool(name), at);
             }
+            Mark::Config => self.tell(Event::Config(self.field_name()), at),
             mark => self.tell(Event::Marked(mark), at),
+        }
+    }
+
+    /// The table's name of the field whose value is under way; empty where it has none.
+    fn field_name(&self) -> &'static str {
+        match self.way.last() {
+            Some(Step::Field(name)) => name,
+            _ => "",
         }
     }
 
@@ -277,9 +288,9 @@ impl<'b> Reader<'b, '_> {
             return self.tell(Event::Measured(number), at);
         }
         match (text.parse(), fact) {
-            (Ok(number), _) => self.tell(Event::Counted(fact, Some(number)), at),
+            (Ok(number), _) => self.tell(Event::Counted(fact, self.field_name(), Some(number)), at),
             (Err(_), Fact::MaxTokensOrNone) if text.parse::<i64>().is_ok() => {
-                self.tell(Event::Counted(fact, None), at);
+                self.tell(Event::Counted(fact, self.field_name(), None), at);
             }
             _ => self.fault("expected a whole number"),
         }

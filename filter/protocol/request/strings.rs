@@ -188,7 +188,7 @@ fn string(body: &str, at: usize) -> Option<(Raw<'_>, usize)> {
 }
 
 /// The place behind the spaces at `at`.
-pub(super) fn spaces(bytes: &[u8], at: usize) -> usize {
+pub(in crate::protocol) fn spaces(bytes: &[u8], at: usize) -> usize {
     let rest = bytes.get(at..).unwrap_or_default();
     let blank = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
     at.saturating_add(blank)

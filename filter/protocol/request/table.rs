@@ -137,6 +137,8 @@ pub enum Fact {
     Store,
     /// A collection of a vector store.
     Collection,
+    /// Names of collections, parted by commas.
+    Collections,
     /// The database that a collection is in.
     Database,
     /// A part of a collection: namespace, tenant, partition, shard key.
@@ -428,12 +430,22 @@ pub struct Request {
     pub path_model: bool,
     /// Whether the answer is a stream where the body does not say it.
     pub streams: bool,
-    /// Where the bound on the answer is put where a request has none, key by key (the place of a key that is not the last
-    /// has [`Mark::Config`]): by a part of the model's name (`^`: its beginning), the first row that fits. No keys: the
-    /// answer is no generated text. No row: nobody knows.
-    pub bounded: &'static [(&'static str, &'static [&'static str])],
+    /// What bounds the answer, the first row that fits the model. No row: nobody knows.
+    pub bounded: &'static [Bound],
     /// Whether the provider keeps the exchange unless the request says `"store": false`.
     pub kept: bool,
+}
+
+/// What bounds the answers of some models.
+#[derive(Debug)]
+pub struct Bound {
+    /// A part of their names, or with `^` the beginning.
+    pub models: &'static str,
+    /// Where the bound is put, key by key; the place of a key that is not the last has [`Mark::Config`]. No keys: their
+    /// answers are no generated text.
+    pub keys: &'static [&'static str],
+    /// Other fields that they read it from, or refuse.
+    pub also: &'static [&'static str],
 }
 
 /// What a body is.
@@ -466,12 +478,14 @@ pub const fn request(body: &'static Place) -> Request {
 }
 
 /// No generated text is asked for.
-pub const UNBOUNDED: &[(&str, &[&str])] = &[("", &[])];
+pub const UNBOUNDED: &[Bound] = &[bound("", &[])];
 
-/// The same requests, whose answer is bounded by what stands behind these keys.
-pub const fn bounded(
-    bounded: &'static [(&'static str, &'static [&'static str])],
-    request: Request,
-) -> Request {
+/// A bound at these keys and nowhere else.
+pub const fn bound(models: &'static str, keys: &'static [&'static str]) -> Bound {
+    Bound { models, keys, also: &[] }
+}
+
+/// The same requests, whose answer is bounded so.
+pub const fn bounded(bounded: &'static [Bound], request: Request) -> Request {
     Request { bounded, ..request }
 }

@@ -9,6 +9,7 @@ use crate::protocol::json::text::{End, Windows};
 use crate::protocol::json::{Edit, Tally};
 
 use super::RequestError;
+use super::bounds::Places;
 use super::reader::{Event, Visit, read};
 use super::strings::Raw;
 use super::table::{Fact, Mark, Request, Role};
@@ -53,6 +54,8 @@ pub struct RequestView {
     pub references: Vec<String>,
     /// Whether the request asks the provider to keep the exchange.
     pub stored: bool,
+    /// Where stands what may be bounded.
+    pub(super) places: Places,
 }
 
 impl RequestView {
@@ -103,6 +106,7 @@ impl RequestView {
             include_usage: false,
             references: Vec::new(),
             stored: false,
+            places: Places::default(),
         }
     }
 }
@@ -113,16 +117,17 @@ struct Viewer {
 }
 
 impl Visit for Viewer {
-    fn met(&mut self, event: Event<'_>, _at: Range<usize>) {
+    fn met(&mut self, event: Event<'_>, at: Range<usize>) {
         let view = &mut self.view;
+        view.places.met(&event, &at);
         match event {
             Event::Text(_, text) => self.joined.text(text),
             Event::Json(_, text) => json(text, |piece, begins| self.joined.piece(piece, begins)),
             Event::Number(_, number) => self.joined.piece(number, true),
             Event::Said(Fact::Model, model) => view.model = model.into_owned(),
             Event::Said(..) => {}
-            Event::Counted(Fact::Choices, number) => view.n = number.unwrap_or(1),
-            Event::Counted(_, number) => view.max_output_tokens = view.max_output_tokens.max(number),
+            Event::Counted(Fact::Choices, _, number) => view.n = number.unwrap_or(1),
+            Event::Counted(_, _, number) => view.max_output_tokens = view.max_output_tokens.max(number),
             Event::Measured(number) => view.temperature = Some(number),
             Event::Flagged(Fact::Stream, value) => view.stream = value,
             Event::Flagged(Fact::IncludeUsage, value) => view.include_usage = value,
@@ -135,7 +140,7 @@ impl Visit for Viewer {
                 view.images = view.images.saturating_add(1);
                 view.audios = view.audios.saturating_add(1);
             }
-            Event::Marked(_) | Event::Null(_) => {}
+            Event::Marked(_) | Event::Config(_) | Event::Null(..) => {}
             Event::Tool(name) => view.tools.push(name.into_owned()),
             Event::Reference(path) => view.references.push(path),
             Event::Span(_) | Event::Unnarrowed(_) => {}

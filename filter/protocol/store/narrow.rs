@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use super::asks::{Language, Query, Reach, Vectors, Written};
+use super::asks::{Language, Reach, Vectors, Written};
 use super::language::{Both, both, quoted};
 use super::view::{Item, Slot, Spot, StoreView};
+use crate::protocol::patch::Patch;
 
 /// What a policy lets a request read.
 pub struct Limits<'p> {
@@ -80,15 +81,15 @@ pub fn narrow(
     query: &str,
     body: &[u8],
 ) -> Result<Narrowed, Excess> {
-    let mut writer =
-        Writer { limits, deletes, body, edits: Vec::new(), params: Vec::new(), added: Vec::new() };
+    let (body, params) = (Edited::new(body), Patch::new(query.as_bytes()));
+    let mut writer = Writer { limits, deletes, body, params, added: Vec::new() };
     for (at, item) in view.items.iter().enumerate() {
         let near = |other: &&Item| other.outer == Some(at) && other.query.reach == NEAR;
-        writer.item(item, view.items.iter().find(near).is_some())?;
+        writer.item(item, view.items.iter().any(|other| near(&other)))?;
     }
-    let Writer { edits, params, added, .. } = writer;
+    let Writer { body, params, added, .. } = writer;
     let query = (!params.is_empty() || !added.is_empty()).then(|| {
-        let mut changed = String::from_utf8(apply(query.as_bytes(), params)).unwrap_or_default();
+        let mut changed = String::from_utf8(params.apply()).unwrap_or_default();
         for pair in added {
             if !changed.is_empty() {
                 changed.push('&');
@@ -97,34 +98,29 @@ pub fn narrow(
         }
         changed
     });
-    Ok(Narrowed { body: (!edits.is_empty()).then(|| apply(body, edits)), query })
+    Ok(Narrowed { body: (!body.patch.is_empty()).then(|| body.patch.apply()), query })
 }
 
 /// Elasticsearch's neighbours, within a search.
 const NEAR: Reach = Reach::Filtered("filter", Language::Clause);
 
-type Edits = Vec<(Range<usize>, String)>;
+/// A body, and what is changed of it.
+struct Edited<'a> {
+    bytes: &'a [u8],
+    patch: Patch<'a>,
+}
 
-/// The bytes with each of these in its place. They lie beside one another, or are the same.
-fn apply(bytes: &[u8], mut edits: Edits) -> Vec<u8> {
-    edits.sort_by_key(|(at, _)| (at.start, at.end));
-    edits.dedup();
-    let (mut out, mut given) = (Vec::with_capacity(bytes.len().saturating_add(128)), 0usize);
-    for (at, text) in edits {
-        out.extend_from_slice(bytes.get(given..at.start).unwrap_or_default());
-        out.extend_from_slice(text.as_bytes());
-        given = at.end.max(given);
+impl<'a> Edited<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, patch: Patch::new(bytes) }
     }
-    out.extend_from_slice(bytes.get(given..).unwrap_or_default());
-    out
 }
 
 struct Writer<'a> {
     limits: &'a Limits<'a>,
     deletes: bool,
-    body: &'a [u8],
-    edits: Edits,
-    params: Edits,
+    body: Edited<'a>,
+    params: Patch<'a>,
     added: Vec<String>,
 }
 
@@ -215,11 +211,11 @@ impl Writer<'_> {
         let is_text = language == Language::Expression;
         match (narrowed, &item.filter) {
             (Both::Around(before, behind), Slot::Given(_, Spot::Body(at))) => {
-                self.edits.push((at.start..at.start, before));
-                self.edits.push((at.end..at.end, behind));
+                self.body.patch.put(at.start..at.start, before);
+                self.body.patch.put(at.end..at.end, behind);
             }
             (Both::Alone(filter), Slot::Given(_, Spot::Body(at))) => {
-                self.edits.push((at.clone(), filter));
+                self.body.patch.put(at.clone(), filter);
             }
             (Both::Alone(filter), slot) => {
                 let filter = if is_text { format!("\"{filter}\"") } else { filter };
@@ -241,7 +237,7 @@ impl Writer<'_> {
                 Slot::Absent | Slot::Null(_) => Ok(()),
                 Slot::Given(text, _) if text == "false" => Ok(()),
                 Slot::Given(_, Spot::Body(at)) => {
-                    self.edits.push((at.clone(), "false".to_owned()));
+                    self.body.patch.put(at.clone(), "false");
                     Ok(())
                 }
                 Slot::Given(..) => Err(Excess::Vectors),
@@ -251,7 +247,7 @@ impl Writer<'_> {
                 match (asked.next(), asked.next()) {
                     (None, _) => Ok(()),
                     (Some((_, at)), None) => {
-                        self.edits.push((with_comma(self.body, at), String::new()));
+                        self.body.patch.put(with_comma(self.body.bytes, at), "");
                         Ok(())
                     }
                     (Some(_), Some(_)) => Err(Excess::Vectors),
@@ -264,9 +260,9 @@ impl Writer<'_> {
     fn write<T>(&mut self, slot: &Slot<T>, at: Written, text: String, keys: &mut Vec<String>) {
         match (slot, at) {
             (Slot::Given(_, Spot::Body(range)) | Slot::Null(range), _) => {
-                self.edits.push((range.clone(), text))
+                self.body.patch.put(range.clone(), text);
             }
-            (Slot::Given(_, Spot::Param(range)), _) => self.params.push((range.clone(), text)),
+            (Slot::Given(_, Spot::Param(range)), _) => self.params.put(range.clone(), text),
             (_, Written::Key(key) | Written::List(key)) => keys.push(format!("{}:{text}", quoted(key))),
             (_, Written::Param(name)) => {
                 let pair = format!("{name}={text}");
@@ -282,15 +278,8 @@ impl Writer<'_> {
         if keys.is_empty() {
             return Ok(());
         }
-        let object = item.object.clone().ok_or(Excess::NoBody)?;
-        let bytes = self.body.get(object.clone()).unwrap_or_default();
-        let Some((b'{', inner)) = bytes.split_first().map(|(first, rest)| (*first, rest)) else {
-            return Err(Excess::NoBody);
-        };
-        let comma = if inner.trim_ascii_start().first() == Some(&b'}') { "" } else { "," };
-        let at = object.start.saturating_add(1);
-        self.edits.push((at..at, format!("{}{comma}", keys.join(","))));
-        Ok(())
+        let object = item.object.as_ref().ok_or(Excess::NoBody)?;
+        if self.body.patch.enter(object.start, keys) { Ok(()) } else { Err(Excess::NoBody) }
     }
 }
 
@@ -312,9 +301,4 @@ fn with_comma(body: &[u8], text: &Range<usize>) -> Range<usize> {
 /// A text as a value of a query string.
 fn percent(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
-}
-
-/// Whether a policy that leaves vectors out can have its way with this query.
-pub fn can_drop(query: &Query) -> bool {
-    query.vectors != Vectors::Field
 }

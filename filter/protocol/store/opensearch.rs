@@ -1,6 +1,7 @@
 //! What is asked of OpenSearch and Elasticsearch. Source: <https://docs.opensearch.org/latest/api-reference/search-apis/search/>
 //! and <https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-search>. The collection is an index or a
-//! pattern of names, as it is asked for; the filter is the query, which may look things up in other indexes.
+//! pattern of names, as it is asked for, or several with commas between; the filter is the query, which may look things up
+//! in other indexes.
 
 use super::asks::{
     ANY, Asks, Documents, Language, Query, ROWS, Reach, SCHEMA, SERVICE, TOP_K, TopK, UNFILTERED, UNNARROWED,
@@ -157,7 +158,7 @@ static JOINED: Place = Place {
     ..NOTHING
 };
 static LOOKUP: Place = Place {
-    string: OnString::Read(Fact::Collection),
+    string: OnString::Read(Fact::Collections),
     mark: Some(Mark::Query(&ROWS_OF_OTHERS)),
     object: Some(&CLAUSE_FIELDS),
     ..NOTHING
@@ -188,7 +189,7 @@ static HEADER_FIELDS: Object = only(&[
     ("ccs_minimize_roundtrips", &ANY),
 ]);
 static INDEXES: Place = Place { items: Some(&INDEX), ..INDEX };
-static INDEX: Place = Place { string: OnString::Read(Fact::Collection), ..NOTHING };
+static INDEX: Place = Place { string: OnString::Read(Fact::Collections), ..NOTHING };
 
 static WHOLE: Query = Query { vectors: Vectors::Field, ..UNFILTERED };
 /// A document by its id.

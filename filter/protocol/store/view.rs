@@ -310,13 +310,16 @@ impl Viewer<'_> {
         }
     }
 
+    fn collection(&mut self, name: &str) {
+        if let Some(item) = self.item().filter(|item| !item.collections.iter().any(|known| known == name)) {
+            item.collections.push(name.to_owned());
+        }
+    }
+
     fn said(&mut self, fact: Fact, text: String, at: Range<usize>) {
         match fact {
-            Fact::Collection => {
-                if let Some(item) = self.item().filter(|item| !item.collections.contains(&text)) {
-                    item.collections.push(text);
-                }
-            }
+            Fact::Collection => self.collection(&text),
+            Fact::Collections => text.split(',').for_each(|name| self.collection(name)),
             Fact::Database => {
                 if let Some(item) = self.item() {
                     item.database = Some(text);
@@ -362,7 +365,7 @@ impl Visit for Viewer<'_> {
             Event::Marked(Mark::Query(query)) => self.begin(query),
             Event::Span(mark) => self.over(mark, at),
             Event::Said(fact, text) => self.said(fact, text.into_owned(), at),
-            Event::Counted(Fact::TopK, Some(number)) => {
+            Event::Counted(Fact::TopK, _, Some(number)) => {
                 self.fill("limit", |item| &mut item.top_k, Slot::Given(number, Spot::Body(at)));
             }
             Event::Unnarrowed(path) => {
@@ -370,7 +373,7 @@ impl Visit for Viewer<'_> {
                     item.unnarrowed.get_or_insert(path);
                 }
             }
-            Event::Null(place) => self.null(place, at),
+            Event::Null(place, _) => self.null(place, at),
             _ => {}
         }
     }

@@ -73,9 +73,14 @@ fn bounds(api: &'static Api) -> Vec<Vec<String>> {
     let mut rows: Vec<Vec<String>> = Vec::new();
     for operation in api.operations {
         let bounded = operation.view.map_or(&[][..], |request| request.bounded);
-        for (part, keys) in bounded.iter().filter(|(_, keys)| !keys.is_empty()) {
-            let models = if part.is_empty() { "all".to_owned() } else { code(part) };
-            let row = vec![code(api.name), code(operation.name), models, code(&keys.join("."))];
+        for bound in bounded.iter().filter(|bound| !bound.keys.is_empty()) {
+            let models = match (bound.models, bounded.len()) {
+                ("", 1) => "all".to_owned(),
+                ("", _) => "all others".to_owned(),
+                (models, _) => code(models),
+            };
+            let also = bound.also.iter().map(|name| code(name)).collect::<Vec<_>>().join(", ");
+            let row = vec![code(api.name), code(operation.name), models, code(&bound.keys.join(".")), also];
             if !rows.contains(&row) {
                 rows.push(row);
             }
@@ -86,8 +91,13 @@ fn bounds(api: &'static Api) -> Vec<Vec<String>> {
 
 #[test]
 fn the_page_says_where_bounds_are_put() {
-    let heads =
-        ["`protocol`", "operation", "models, by a part of the name", "what is set where nothing is given"];
+    let heads = [
+        "`protocol`",
+        "operation",
+        "models, by a part of the name (`^`: its beginning)",
+        "what is set",
+        "unless it is given, or this is",
+    ];
     let rows = APIS.into_iter().flat_map(bounds).collect::<Vec<_>>();
     pages::keep("protocols.md", &[("bounds", pages::table(&heads, rows))]);
 }

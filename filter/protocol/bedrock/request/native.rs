@@ -4,8 +4,8 @@ use super::{Field, MESSAGES, SYSTEM, TOOL_CONFIG, anthropic};
 use crate::protocol::cohere::request as cohere;
 use crate::protocol::openai::request as openai;
 use crate::protocol::request::table::{
-    ANY, Body, CHOICES, MAX_TOKENS, Mark, NOTHING, NUMBER, NUMBERS, Object, OnString, Place, Role,
-    TEMPERATURE, TEXT, WORD, WORDS, any_or, array, fields, marked, object, said_by, text_or,
+    ANY, Body, Bound, CHOICES, MAX_TOKENS, Mark, NOTHING, NUMBER, NUMBERS, Object, OnString, Place, Role,
+    TEMPERATURE, TEXT, WORD, WORDS, any_or, array, bound, fields, marked, object, said_by, text_or,
 };
 
 /// By maker; of any other every string is text.
@@ -23,21 +23,21 @@ pub(super) const BY_MAKER: Body = Body::ByMaker(
 );
 
 /// What bounds a model's answer, by its name. Embeddings have no bound.
-pub(super) const BOUNDED: &[(&str, &[&str])] = &[
-    ("embed", &[]),
-    ("rerank", &[]),
-    ("anthropic.", &["max_tokens"]),
-    ("canvas", &[]),
-    ("nova-reel", &[]),
-    ("amazon.nova", &["inferenceConfig", "maxTokens"]),
-    ("amazon.titan-text", &["textGenerationConfig", "maxTokenCount"]),
-    ("amazon.titan-tg1", &["textGenerationConfig", "maxTokenCount"]),
-    ("amazon.titan-image", &[]),
-    ("meta.", &["max_gen_len"]),
-    ("mistral.", &["max_tokens"]),
-    ("cohere.", &["max_tokens"]),
-    ("openai.", &["max_completion_tokens"]),
-    ("qwen.", &["max_tokens"]),
+pub(super) const BOUNDED: &[Bound] = &[
+    bound("embed", &[]),
+    bound("rerank", &[]),
+    bound("anthropic.", &["max_tokens"]),
+    bound("canvas", &[]),
+    bound("nova-reel", &[]),
+    Bound { models: "amazon.nova", keys: &["inferenceConfig", "maxTokens"], also: &["max_new_tokens"] },
+    bound("amazon.titan-text", &["textGenerationConfig", "maxTokenCount"]),
+    bound("amazon.titan-tg1", &["textGenerationConfig", "maxTokenCount"]),
+    bound("amazon.titan-image", &[]),
+    bound("meta.", &["max_gen_len"]),
+    bound("mistral.", &["max_tokens"]),
+    bound("cohere.", &["max_tokens"]),
+    bound("openai.", &["max_completion_tokens"]),
+    bound("qwen.", &["max_tokens"]),
 ];
 
 static INPUT: Place = said_by(Role::User, text_or(&TEXT));

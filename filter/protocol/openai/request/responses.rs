@@ -8,12 +8,12 @@ use super::{
     ANY, ANYTHING, AUDIO_PART, CONTAINER, DATA, FILE_DATA, Field, IMAGE, IMAGE_PART, JSON, KEPT, Kinds,
     LABEL, MAX_TOKENS, MODEL, Mark, NUMBER, OTHER_MODELS, Object, OnString, Place, REFERENCE, Request, Role,
     STORE, STREAM, STREAM_OPTIONS, TEMPERATURE, TEXT, TEXT_PART, TOOL_CHOICE, TOOLS, WORD, WORDS, any_or,
-    array, bounded, fields, marked, object, of, one_of, request, required, said_by, text_or,
+    array, bound, bounded, fields, marked, object, of, one_of, request, required, said_by, text_or,
 };
 
 /// `POST responses`.
 pub static RESPONSES: Request =
-    bounded(&[("", &["max_output_tokens"])], Request { kept: true, ..request(&BODY) });
+    bounded(&[bound("", &["max_output_tokens"])], Request { kept: true, ..request(&BODY) });
 
 static BODY: Place = object(&BODY_FIELDS);
 static BODY_FIELDS: Object = fields(&[

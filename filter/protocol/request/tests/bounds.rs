@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::super::table::{OnNumber, Place, Request};
+use super::super::table::{Mark, OnNumber, Place, Request};
 use super::super::{Bounds, RequestView, bound};
 use super::tables::{requests, roots};
 use crate::protocol::{anthropic, bedrock, cohere, gemini, ollama, openai};
@@ -16,7 +16,8 @@ fn bounds() -> Bounds {
 
 /// The body within its bounds, as text.
 fn within(request: &Request, model: &str, body: &str) -> String {
-    match bound(request, model, body.as_bytes(), &bounds()).unwrap() {
+    let view = RequestView::read(request, model, body.as_bytes()).unwrap();
+    match bound(request, &view, body.as_bytes(), &bounds()).unwrap() {
         Some(bounded) => String::from_utf8(bounded.body).unwrap(),
         None => body.to_owned(),
     }
@@ -27,7 +28,10 @@ fn what_is_beyond_the_bound_is_put_down_to_it_in_place() {
     let chat = &openai::request::CHAT;
     for (body, expected) in [
         (r#"{ "max_tokens" : 500 , "messages":[]}"#, r#"{ "max_tokens" : 100 , "messages":[]}"#),
-        (r#"{"max_completion_tokens":101,"messages":[]}"#, r#"{"max_completion_tokens":100,"messages":[]}"#),
+        (
+            r#"{"model":"gpt-4o","max_completion_tokens":101,"messages":[]}"#,
+            r#"{"model":"gpt-4o","max_completion_tokens":100,"messages":[]}"#,
+        ),
         (
             r#"{"max_tokens":7,"max_completion_tokens":900,"messages":[]}"#,
             r#"{"max_tokens":7,"max_completion_tokens":100,"messages":[]}"#,
@@ -140,28 +144,86 @@ fn each_api_gets_the_bound_where_it_reads_it() {
     }
 }
 
+/// A small number where the model does not look must not pass for its bound.
+#[test]
+fn a_bound_in_a_field_that_the_model_passes_over_is_none() {
+    let nova = "amazon.nova-lite-v1:0";
+    for (request, model, body, expected) in [
+        (
+            &openai::request::CHAT,
+            "",
+            r#"{"messages":[],"model":"deepseek-chat","max_completion_tokens":1}"#,
+            r#"{"max_tokens":100,"messages":[],"model":"deepseek-chat","max_completion_tokens":1}"#,
+        ),
+        (
+            &openai::request::CHAT,
+            "",
+            r#"{"messages":[],"model":"gpt-4o","max_tokens":1}"#,
+            r#"{"messages":[],"model":"gpt-4o","max_tokens":1}"#,
+        ),
+        (
+            &openai::request::COMPLETIONS,
+            "",
+            r#"{"prompt":"a","max_completion_tokens":1}"#,
+            r#"{"max_tokens":100,"prompt":"a","max_completion_tokens":1}"#,
+        ),
+        (
+            &bedrock::request::CONVERSE,
+            nova,
+            r#"{"messages":[],"additionalModelRequestFields":{"max_tokens":1}}"#,
+            r#"{"inferenceConfig":{"maxTokens":100},"messages":[],"additionalModelRequestFields":{"max_tokens":1}}"#,
+        ),
+        (
+            &bedrock::request::INVOKE,
+            nova,
+            r#"{"messages":[],"textGenerationConfig":{"maxTokenCount":1},"inferenceConfig":{"topK":1}}"#,
+            r#"{"messages":[],"textGenerationConfig":{"maxTokenCount":1},"inferenceConfig":{"maxTokens":100,"topK":1}}"#,
+        ),
+        (
+            &bedrock::request::INVOKE,
+            nova,
+            r#"{"inferenceConfig":{"topK":1},"textGenerationConfig":{}}"#,
+            r#"{"inferenceConfig":{"maxTokens":100,"topK":1},"textGenerationConfig":{}}"#,
+        ),
+        (
+            &bedrock::request::INVOKE,
+            nova,
+            r#"{"textGenerationConfig":null}"#,
+            r#"{"inferenceConfig":{"maxTokens":100},"textGenerationConfig":null}"#,
+        ),
+    ] {
+        assert_eq!(within(request, model, body), expected);
+    }
+}
+
 #[test]
 fn a_model_of_which_nobody_knows_the_bound_is_refused() {
-    let error = bound(&bedrock::request::INVOKE, "ai21.jamba", b"{}", &bounds()).unwrap_err();
+    let (request, body) = (&bedrock::request::INVOKE, b"{}");
+    let view = RequestView::read(request, "ai21.jamba", body).unwrap();
+    let error = bound(request, &view, body, &bounds()).unwrap_err();
     assert_eq!(error.to_string(), "the body: nobody knows what bounds the answers of this model");
 }
 
 #[test]
 fn where_a_bound_is_put_the_table_reads_one() {
     for (name, request) in requests() {
-        for (part, keys) in request.bounded {
+        for row in request.bounded {
             // The maker's own table, of what the row names.
             let root = match roots(request).as_slice() {
                 [(_, root)] => *root,
-                _ => request.root(part.trim_end_matches('.')),
+                _ => request.root(row.models.trim_end_matches('.')),
             };
             let mut place: Option<&Place> = Some(root);
-            for key in *keys {
+            for (at, key) in row.keys.iter().enumerate() {
+                assert!(
+                    at == 0 || place.is_some_and(|place| place.mark == Some(Mark::Config)),
+                    "{name}: {row:?}"
+                );
                 let fields = place.and_then(|place| place.object).map_or(&[][..], |object| object.fields);
                 place = fields.iter().find(|(field, _)| field == key).map(|(_, place)| *place);
             }
             let reads = place.is_some_and(|place| matches!(place.number, OnNumber::Read(_)));
-            assert!(keys.is_empty() || reads, "{name}: {part} {keys:?}");
+            assert!(row.keys.is_empty() || reads, "{name}: {row:?}");
         }
     }
 }
@@ -191,11 +253,12 @@ proptest! {
         for request in [&openai::request::CHAT, &openai::request::responses::RESPONSES] {
             let responses = std::ptr::eq(request, &openai::request::responses::RESPONSES);
             let text = if responses { text.replace("messages", "input") } else { text.clone() };
-            let Ok(bounded) = bound(request, "", text.as_bytes(), &bounds()) else { continue };
+            let Ok(view) = RequestView::read(request, "", text.as_bytes()) else { continue };
+            let bounded = bound(request, &view, text.as_bytes(), &bounds()).unwrap();
             let after = bounded.map_or_else(|| text.clone().into_bytes(), |bounded| bounded.body);
             let view = RequestView::read(request, "", &after).unwrap();
             prop_assert!(view.max_output_tokens.is_some_and(|most| most <= MOST) && !view.stored);
-            prop_assert_eq!(bound(request, "", &after, &bounds()).unwrap(), None, "it is within already");
+            prop_assert_eq!(bound(request, &view, &after, &bounds()).unwrap(), None, "it is within already");
             let (mut was, mut is): (Value, Value) = (serde_json::from_str(&text).unwrap(), serde_json::from_slice(&after).unwrap());
             for value in [&mut was, &mut is] {
                 let object = value.as_object_mut().unwrap();

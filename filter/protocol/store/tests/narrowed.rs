@@ -381,6 +381,7 @@ fn a_collection_is_one_of_those_that_may_be_asked() {
         ),
         ("milvus", "POST", SEARCH, r#"{"collectionName":"docs","dbName":"other"}"#, Excess::Collection),
         ("opensearch", "POST", "/docs,other/_search", "{}", Excess::Collection),
+        ("opensearch", "POST", "/docs/_msearch", "{\"index\":\"docs,other\"}\n{}\n", Excess::Collection),
         (
             "opensearch",
             "POST",

@@ -98,6 +98,8 @@ fn a_search_of_opensearch_is_of_every_index_that_it_names() {
         parts("opensearch", "POST", "/docs/_msearch", many),
         ["a||1|", "a||2|", "b||1|", "b||2|", "docs||1|", "docs||2|"]
     );
+    let many = "{\"index\":\"a,b\"}\n{}\n";
+    assert_eq!(parts("opensearch", "POST", "/_msearch", many), ["a||10|", "b||10|"]);
     let get = r#"{"docs":[{"_index":"secret","_id":"1"},{"_id":"2"}]}"#;
     assert_eq!(parts("opensearch", "POST", "/docs/_mget", get), ["docs||0|", "secret||0|"]);
 }
