@@ -4,6 +4,9 @@
 //! in the command line and in the module. No call panics: what the proxy cannot do comes back as `None`, an
 //! empty list or an error.
 
+#[cfg(any(test, not(target_arch = "wasm32")))]
+pub mod memory;
+
 use std::time::Duration;
 
 /// A header: name in lower case, value as the bytes that came (they need not be UTF-8).

@@ -25,8 +25,6 @@ mod asked;
 mod blocked;
 mod bounds;
 mod detectors;
-#[cfg(test)]
-mod fake;
 pub mod guard;
 pub mod head;
 mod inquiry;

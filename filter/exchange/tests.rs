@@ -17,7 +17,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jwt_simple::prelude::{Claims, Duration, Ed25519KeyPair, EdDSAKeyPairLike as _};
 use serde_json::{Value, json};
 
-use super::fake::Fake;
+use crate::host::memory::Memory;
 use super::{Exchange, Worker};
 use crate::config::json;
 use crate::config::set::{Bundle, HostPromises};
@@ -30,7 +30,7 @@ const QUESTION: &str = r#"{"model":"gpt-4o","messages":[{"role":"user","content"
 
 /// A worker on a fake proxy, and the key that signs its callers' tokens.
 struct Rig {
-    host: Fake,
+    host: Memory,
     worker: Rc<Worker>,
     key: Ed25519KeyPair,
 }
@@ -84,7 +84,7 @@ impl Rig {
         change(&mut set);
         let env = [("KEY", CREDENTIAL), ("PSEUDONYMS", PSEUDONYMS), ("SHORT", "short")];
         let env = env.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let host = Fake { env: env.into(), ..Fake::default() };
+        let host = Memory { env: env.into(), ..Memory::default() };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         host.now.set(u64::try_from(now.as_nanos()).unwrap());
         let worker =

@@ -80,8 +80,16 @@ impl Worker {
         for warning in warnings {
             host.log(Level::Warn, &warning.to_string());
         }
+        Self::of(host, &bundle)
+    }
+
+    /// Starts on a bundle that has been read.
+    ///
+    /// # Errors
+    /// What shows only when it is compiled for this proxy.
+    pub fn of(host: &dyn Host, bundle: &Bundle) -> Result<Self, Vec<Problem>> {
         let env = |name: &str| host.env(name);
-        let guard = Guard::compile(&bundle, Some(&env))?;
+        let guard = Guard::compile(bundle, Some(&env))?;
         let keys = Keys::new(&bundle.set.issuers, host, &env)?;
         let mut problems = Vec::new();
         let collector = bundle.set.audit.as_ref().and_then(|audit| collector(audit, &env, &mut problems));

@@ -306,7 +306,7 @@ fn a_proxy_that_gives_no_bodies_is_told_by_name() {
 #[test]
 fn a_host_that_holds_no_headers_back_is_refused_where_rules_read_bodies() {
     let key = Ed25519KeyPair::generate().with_key_id("k1");
-    let host = Fake { env: [("KEY".to_owned(), CREDENTIAL.to_owned())].into(), ..Fake::default() };
+    let host = Memory { env: [("KEY".to_owned(), CREDENTIAL.to_owned())].into(), ..Memory::default() };
     let problems = Worker::start(&host, &bundle(&set(&key), false)).err().unwrap();
     assert!(problems[0].to_string().contains("allow_on_headers_stop_iteration"), "{problems:?}");
 }
@@ -314,7 +314,7 @@ fn a_host_that_holds_no_headers_back_is_refused_where_rules_read_bodies() {
 #[test]
 fn a_credential_that_is_not_there_is_told_at_load() {
     let key = Ed25519KeyPair::generate().with_key_id("k1");
-    let problems = Worker::start(&Fake::default(), &bundle(&set(&key), true)).err().unwrap();
+    let problems = Worker::start(&Memory::default(), &bundle(&set(&key), true)).err().unwrap();
     assert!(problems[0].to_string().contains("`KEY` is not set"), "{problems:?}");
 }
 

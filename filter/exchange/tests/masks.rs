@@ -377,7 +377,7 @@ fn refused(masks: Value, body_before_headers: bool) -> Vec<String> {
     set["policies"][0]["mask"] = masks;
     let env =
         [("KEY", CREDENTIAL), ("SHORT", "short")].map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let host = Fake { env: env.into(), ..Fake::default() };
+    let host = Memory { env: env.into(), ..Memory::default() };
     match Worker::start(&host, &bundle(&set, body_before_headers)) {
         Ok(_) => vec![],
         Err(problems) => problems.iter().map(ToString::to_string).collect(),

@@ -50,7 +50,7 @@ fn problems(change: impl FnOnce(&mut Value)) -> Vec<String> {
     let key = Ed25519KeyPair::generate().with_key_id("k1");
     let mut set = set(&key);
     change(&mut set);
-    let host = Fake { env: [("KEY".to_owned(), CREDENTIAL.to_owned())].into(), ..Fake::default() };
+    let host = Memory { env: [("KEY".to_owned(), CREDENTIAL.to_owned())].into(), ..Memory::default() };
     match Worker::start(&host, &bundle(&set, true)) {
         Ok(_) => Vec::new(),
         Err(problems) => problems.iter().map(ToString::to_string).collect(),

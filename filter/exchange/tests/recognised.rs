@@ -199,7 +199,7 @@ fn refused(change: impl FnOnce(&mut Value), body_before_headers: bool) -> Vec<St
     set["recognisers"] = json!([{ "name": "presidio", "cluster": "presidio", "entities": ["PERSON"] }]);
     set["policies"][0]["mask"]["response"]["entities"] = json!(["PERSON"]);
     change(&mut set);
-    let host = Fake { env: [("KEY".to_owned(), CREDENTIAL.to_owned())].into(), ..Fake::default() };
+    let host = Memory { env: [("KEY".to_owned(), CREDENTIAL.to_owned())].into(), ..Memory::default() };
     let mut root = json::read(set.to_string().as_bytes()).unwrap();
     assert_eq!(root.settle(), []);
     let problems: Result<Vec<u8>, Vec<Problem>> =

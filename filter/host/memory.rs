@@ -1,33 +1,52 @@
-//! A proxy for unit tests: it holds what Envoy would hold and writes down what it was asked to do.
+//! A proxy made of memory: it holds what Envoy would hold and writes down what it was asked to do.
+//!
+//! Unit tests run exchanges on it, and so does the command where it tries policies. It is not part of the module.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 
-use crate::host::{Call, CallError, CallId, Digest, Header, Host, Level, LocalAnswer, Metric, Side};
+use super::{Call, CallError, CallId, Digest, Header, Host, Level, LocalAnswer, Metric, Side};
 
-/// The fake proxy. Fields are what a test sets up or looks at.
+/// The proxy. Fields are what is set up before an exchange, or looked at after it.
 #[derive(Default)]
-pub struct Fake {
+pub struct Memory {
+    /// Nanoseconds since 1970.
     pub now: Cell<u64>,
+    /// Variables of the environment.
     pub env: HashMap<String, String>,
+    /// Attributes by their path, joined with dots.
     pub properties: RefCell<HashMap<String, Vec<u8>>>,
+    /// The request's headers, pseudo headers first.
     pub request: RefCell<Vec<Header>>,
+    /// The answer's headers.
     pub response: RefCell<Vec<Header>>,
+    /// Trailers of either side.
     pub trailers: RefCell<Vec<Header>>,
+    /// What is buffered of the request's body.
     pub request_body: RefCell<Vec<u8>>,
+    /// What is buffered of the answer's body.
     pub response_body: RefCell<Vec<u8>>,
+    /// Answers that the filter gave itself.
     pub answers: RefCell<Vec<LocalAnswer>>,
+    /// Sides that were let go on.
     pub resumed: RefCell<Vec<Side>>,
+    /// How often the exchange was broken off.
     pub resets: Cell<u32>,
+    /// Calls made, with their ids.
     pub calls: RefCell<Vec<(CallId, Call)>>,
+    /// Why no call can be made.
     pub refuse_calls: Cell<Option<CallError>>,
+    /// Metrics by their written names.
     pub counts: RefCell<BTreeMap<String, u64>>,
+    /// Filter state.
     pub state: RefCell<HashMap<String, Vec<u8>>>,
+    /// The log.
     pub lines: RefCell<Vec<String>>,
+    /// The last byte of chance: each is one more than that before.
     pub random: Cell<u8>,
 }
 
-impl Fake {
+impl Memory {
     fn map(&self, side: Side) -> &RefCell<Vec<Header>> {
         match side {
             Side::Request => &self.request,
@@ -55,7 +74,7 @@ fn written(metric: &Metric) -> String {
     format!("{}{{{}}}", metric.name, labels.join(","))
 }
 
-impl Host for Fake {
+impl Host for Memory {
     fn now(&self) -> u64 {
         self.now.get()
     }
@@ -136,14 +155,14 @@ impl Host for Fake {
     }
 
     fn reset(&self) {
-        self.resets.set(self.resets.get() + 1);
+        self.resets.set(self.resets.get().saturating_add(1));
     }
 
     fn call(&self, call: &Call) -> Result<CallId, CallError> {
         if let Some(error) = self.refuse_calls.get() {
             return Err(error);
         }
-        let id = u32::try_from(self.calls.borrow().len()).unwrap_or_default() + 1;
+        let id = u32::try_from(self.calls.borrow().len()).unwrap_or(u32::MAX).saturating_add(1);
         self.calls.borrow_mut().push((id, call.clone()));
         Ok(id)
     }
@@ -153,7 +172,9 @@ impl Host for Fake {
     }
 
     fn count(&self, metric: &Metric, by: u64) {
-        *self.counts.borrow_mut().entry(written(metric)).or_default() += by;
+        let mut counts = self.counts.borrow_mut();
+        let value = counts.entry(written(metric)).or_default();
+        *value = value.saturating_add(by);
     }
 
     fn gauge(&self, metric: &Metric, value: u64) {
