@@ -13,7 +13,7 @@ use portcullis::exchange::guard::Guard;
 
 use crate::report::{self, Format};
 use crate::source::{self, Source};
-use crate::{envoy, mask, revision};
+use crate::{envoy, mask, revision, test};
 
 /// Checks, bundles and renders Portcullis policy sets.
 #[derive(Debug, Parser)]
@@ -45,6 +45,8 @@ enum Command {
         after_help = "Exit codes: 0 masked, 1 the set or a name is wrong, 2 wrong arguments, 3 the text holds a value that the policy blocks."
     )]
     Mask(mask::Options),
+    /// Play the tests beside a policy set.
+    Test(test::Options),
     /// Print a configuration that loads the module with a policy set.
     Render {
         #[command(subcommand)]
@@ -90,6 +92,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
             output(&set.dir, &bundle, |bundle, root| Ok(format!("{}\n", bundle.encode(root)?)))
         }
         Command::Mask(options) => mask::run(&options),
+        Command::Test(options) => test::run(&options),
         Command::Render { target: Target::Envoy { set, bundle, envoy } } => {
             output(&set.dir, &bundle, |bundle, root| envoy::render(bundle, root, &envoy))
         }
@@ -97,7 +100,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
 }
 
 /// What shows only when the set is compiled, as the module does: conditions, entity names, key sets.
-fn compile_problems(bundle: &Bundle) -> Vec<Problem> {
+pub fn compile_problems(bundle: &Bundle) -> Vec<Problem> {
     Guard::compile(bundle, None).err().unwrap_or_default()
 }
 
@@ -139,7 +142,8 @@ fn counted(bundle: &Bundle) -> String {
     )
 }
 
-fn plural(count: usize, one: &str, many: &str) -> String {
+/// A count with its noun.
+pub fn plural(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
@@ -196,6 +200,6 @@ fn bundle<'a>(
 }
 
 /// A reader that has gone away is no fault of ours.
-fn print(text: &str) {
+pub fn print(text: &str) {
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }

@@ -3,10 +3,23 @@
 mod commands;
 mod envoy;
 mod mask;
+mod records;
 mod report;
 mod revision;
 mod source;
+mod test;
 mod yaml;
+
+#[cfg(test)]
+#[path = "../../filter/pages.rs"]
+#[allow(
+    dead_code,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    reason = "of tests, which use a part of it"
+)]
+mod pages;
 
 use std::process::ExitCode;
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use clap::ValueEnum;
+use portcullis::config::set::Place;
 use portcullis::config::{Problem, Severity};
 use serde_json::json;
 
@@ -82,6 +83,13 @@ fn json(problems: &[Problem]) -> String {
 /// <https://docs.github.com/actions/reference/workflow-commands-for-github-actions>
 fn github(problem: &Problem) -> String {
     let place = &problem.place;
+    let key = if place.key.is_empty() { String::new() } else { format!("{}: ", place.key) };
+    let help = problem.help.as_ref().map(|help| format!("\nhelp: {help}")).unwrap_or_default();
+    annotation(word(problem), place, &format!("{key}{}{help}", problem.message))
+}
+
+/// An annotation at a place: `error` or `warning`.
+pub fn annotation(word: &str, place: &Place, message: &str) -> String {
     let mut properties = Vec::new();
     if !place.file.is_empty() {
         properties.push(format!("file={}", property(&place.file)));
@@ -89,10 +97,7 @@ fn github(problem: &Problem) -> String {
     if place.line > 0 {
         properties.push(format!("line={},col={}", place.line, place.column));
     }
-    let key = if place.key.is_empty() { String::new() } else { format!("{}: ", place.key) };
-    let help = problem.help.as_ref().map(|help| format!("\nhelp: {help}")).unwrap_or_default();
-    let message = data(&format!("{key}{}{help}", problem.message));
-    format!("::{} {}::{message}\n", word(problem), properties.join(","))
+    format!("::{word} {}::{}\n", properties.join(","), data(message))
 }
 
 fn data(text: &str) -> String {

@@ -54,16 +54,22 @@ pub fn read(path: &Path) -> Source {
 
 impl Source {
     fn file(&mut self, path: &Path, documents: &mut Vec<Node>) {
-        let text = match text(path) {
-            Ok(text) => text,
-            Err(message) => return self.problems.push(about(path, &message)),
-        };
-        let name = path.display().to_string();
-        match yaml::read(&name, &text) {
+        match self.documents(path) {
             Ok(more) => documents.extend(more),
             Err(problems) => self.problems.extend(problems),
         }
+    }
+
+    /// Reads the documents of one file, and keeps its text.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not YAML.
+    pub fn documents(&mut self, path: &Path) -> Result<Vec<Node>, Vec<Problem>> {
+        let text = text(path).map_err(|message| vec![about(path, &message)])?;
+        let name = path.display().to_string();
+        let documents = yaml::read(&name, &text);
         self.texts.insert(name, text);
+        documents
     }
 }
 
@@ -79,14 +85,36 @@ fn text(path: &Path) -> Result<String, String> {
 
 /// The files of a set, in the order of their names.
 pub fn files(path: &Path) -> Result<Vec<PathBuf>, Box<Problem>> {
-    let cannot = |error: std::io::Error| Box::new(about(path, &format!("cannot be read: {error}")));
-    if !fs::metadata(path).map_err(cannot)?.is_dir() {
-        return Ok(vec![path.to_owned()]);
+    if is_dir(path)? { list(path, |stem| !stem.ends_with(TEST)) } else { Ok(vec![path.to_owned()]) }
+}
+
+/// The tests of a set, in the order of their names: those beside the files of a directory, or beside the one file.
+pub fn tests(path: &Path) -> Result<Vec<PathBuf>, Box<Problem>> {
+    if is_dir(path)? {
+        return list(path, |stem| stem.ends_with(TEST));
     }
+    let own = path.file_stem().and_then(|stem| stem.to_str()).map(|stem| format!("{stem}{TEST}"));
+    let beside = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    list(beside, |stem| own.as_deref() == Some(stem))
+}
+
+/// What the names of test files end with.
+const TEST: &str = "_test";
+
+fn is_dir(path: &Path) -> Result<bool, Box<Problem>> {
+    fs::metadata(path).map(|found| found.is_dir()).map_err(|error| cannot(path, &error))
+}
+
+fn cannot(path: &Path, error: &std::io::Error) -> Box<Problem> {
+    Box::new(about(path, &format!("cannot be read: {error}")))
+}
+
+/// The YAML files of a directory whose names are wanted, without their endings.
+fn list(dir: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>, Box<Problem>> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(path).map_err(cannot)? {
-        let file = entry.map_err(cannot)?.path();
-        if belongs(&file) && file.is_file() {
+    for entry in fs::read_dir(dir).map_err(|error| cannot(dir, &error))? {
+        let file = entry.map_err(|error| cannot(dir, &error))?.path();
+        if stem(&file).is_some_and(&wanted) && file.is_file() {
             files.push(file);
         }
     }
@@ -94,10 +122,9 @@ pub fn files(path: &Path) -> Result<Vec<PathBuf>, Box<Problem>> {
     Ok(files)
 }
 
-fn belongs(file: &Path) -> bool {
-    let Some(name) = file.file_name().and_then(|name| name.to_str()) else { return false };
-    let stem = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml"));
-    stem.is_some_and(|stem| !name.starts_with('.') && !stem.ends_with("_test"))
+fn stem(file: &Path) -> Option<&str> {
+    let name = file.file_name()?.to_str().filter(|name| !name.starts_with('.'))?;
+    name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml"))
 }
 
 /// A problem of a file or directory as a whole.

@@ -1,12 +1,14 @@
 //! The command as people run it: files in, text and exit codes out.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may")]
 
+mod support;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use portcullis::config::set::Bundle;
-use tempfile::TempDir;
+use support::{directory, run, text};
 
 const SET: &str = "\
 version: 1
@@ -18,23 +20,6 @@ policies:
   - { name: chat, allow: 'true', limits: { max_request_bytes: 4Mi } }
 audit: { cluster: audit }
 ";
-
-fn directory(files: &[(&str, &str)]) -> TempDir {
-    let directory = tempfile::tempdir().unwrap();
-    for (name, text) in files {
-        fs::write(directory.path().join(name), text).unwrap();
-    }
-    directory
-}
-
-/// Runs `portcullis` in a directory.
-fn run(directory: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_portcullis")).current_dir(directory).args(arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
 
 /// What `check` prints, and whether it is content.
 fn check(files: &[(&str, &str)], arguments: &[&str]) -> (String, bool) {

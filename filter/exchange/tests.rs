@@ -17,10 +17,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jwt_simple::prelude::{Claims, Duration, Ed25519KeyPair, EdDSAKeyPairLike as _};
 use serde_json::{Value, json};
 
-use crate::host::memory::Memory;
 use super::{Exchange, Worker};
 use crate::config::json;
 use crate::config::set::{Bundle, HostPromises};
+use crate::host::memory::Memory;
 use crate::host::{Flow, Header, LocalAnswer, Side};
 
 const ISSUER: &str = "https://idp.example.com";
