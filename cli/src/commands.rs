@@ -47,6 +47,8 @@ enum Command {
     Mask(mask::Options),
     /// Play the tests beside a policy set.
     Test(test::Options),
+    /// Print the JSON Schema of policy sets, for editors.
+    Schema,
     /// Print a configuration that loads the module with a policy set.
     Render {
         #[command(subcommand)]
@@ -93,6 +95,10 @@ pub fn run(arguments: Arguments) -> ExitCode {
         }
         Command::Mask(options) => mask::run(&options),
         Command::Test(options) => test::run(&options),
+        Command::Schema => {
+            print(&format!("{:#}\n", portcullis::config::json_schema()));
+            ExitCode::SUCCESS
+        }
         Command::Render { target: Target::Envoy { set, bundle, envoy } } => {
             output(&set.dir, &bundle, |bundle, root| envoy::render(bundle, root, &envoy))
         }

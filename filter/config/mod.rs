@@ -18,6 +18,8 @@ mod faults;
 mod grammar;
 mod issuers;
 pub mod json;
+#[cfg(any(test, not(target_arch = "wasm32")))]
+mod json_schema;
 mod later;
 pub mod list;
 mod masks;
@@ -35,4 +37,6 @@ pub mod set;
 mod tables;
 mod uses;
 
+#[cfg(any(test, not(target_arch = "wasm32")))]
+pub use json_schema::json_schema;
 pub use problem::{Problem, Severity, near, one_of};
