@@ -11,9 +11,10 @@ use portcullis::config::set::{Bundle, HostPromises};
 use portcullis::config::{Problem, Severity};
 use portcullis::exchange::guard::Guard;
 
+use crate::envoy::istio;
 use crate::report::{self, Format};
 use crate::source::{self, Source};
-use crate::{envoy, mask, revision, test};
+use crate::{envoy, mask, revision, simulate, test};
 
 /// Checks, bundles and renders Portcullis policy sets.
 #[derive(Debug, Parser)]
@@ -47,6 +48,11 @@ enum Command {
     Mask(mask::Options),
     /// Play the tests beside a policy set.
     Test(test::Options),
+    /// Say what another policy set would have done with recorded exchanges.
+    #[command(
+        after_help = "Exit codes: 0 nothing changes for callers, 1 the set or the records are wrong, 2 wrong arguments, 3 something changes."
+    )]
+    Simulate(simulate::Options),
     /// Print the JSON Schema of policy sets, for editors.
     Schema,
     /// Print a configuration that loads the module with a policy set.
@@ -66,6 +72,15 @@ enum Target {
         bundle: BundleArguments,
         #[command(flatten)]
         envoy: Box<envoy::Options>,
+    },
+    /// Manifests for Istio: an egress gateway with the module in it, or a WasmPlugin for one that is there.
+    Istio {
+        #[command(flatten)]
+        set: SetArguments,
+        #[command(flatten)]
+        bundle: BundleArguments,
+        #[command(flatten)]
+        istio: Box<istio::Options>,
     },
 }
 
@@ -95,12 +110,16 @@ pub fn run(arguments: Arguments) -> ExitCode {
         }
         Command::Mask(options) => mask::run(&options),
         Command::Test(options) => test::run(&options),
+        Command::Simulate(options) => simulate::run(&options),
         Command::Schema => {
             print(&format!("{:#}\n", portcullis::config::json_schema()));
             ExitCode::SUCCESS
         }
         Command::Render { target: Target::Envoy { set, bundle, envoy } } => {
             output(&set.dir, &bundle, |bundle, root| envoy::render(bundle, root, &envoy))
+        }
+        Command::Render { target: Target::Istio { set, bundle, istio } } => {
+            output(&set.dir, &bundle, |bundle, root| istio::render(bundle, root, &istio))
         }
     }
 }

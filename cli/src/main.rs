@@ -6,6 +6,7 @@ mod mask;
 mod records;
 mod report;
 mod revision;
+mod simulate;
 mod source;
 mod test;
 mod yaml;

@@ -29,6 +29,12 @@ impl Limits {
         Self { references, bounds }
     }
 
+    /// Most tokens of one answer.
+    #[cfg(any(test, not(target_arch = "wasm32")))]
+    pub(super) fn max_output_tokens(&self) -> Option<u64> {
+        self.bounds.max_output_tokens
+    }
+
     /// Whether requests are changed, so that their bodies must be held.
     pub fn alters(&self) -> bool {
         !self.bounds.is_none()

@@ -46,6 +46,30 @@ impl StoreLimits {
         }
     }
 
+    /// Whether a query of which only this is known would be let through, and then whether less would be asked for.
+    ///
+    /// # Errors
+    /// The code of the refusal.
+    #[cfg(any(test, not(target_arch = "wasm32")))]
+    pub(super) fn admits(
+        &self,
+        facts: &dyn Facts,
+        collection: &str,
+        namespace: &str,
+        top_k: u64,
+    ) -> Result<bool, Code> {
+        let filled = Filled::of(self, facts).map_err(|_| Code::PolicyError)?;
+        let known =
+            filled.collections.is_empty() || filled.collections.iter().any(|glob| glob.matches(collection));
+        let own = filled.namespaces.is_empty() || filled.namespaces.iter().any(|name| name == namespace);
+        let filled_in = self.clamp && namespace.is_empty() && filled.namespaces.len() == 1;
+        let excess = self.max_top_k.is_some_and(|most| top_k > most);
+        match known && (own || filled_in) && (self.clamp || !excess) {
+            true => Ok(excess),
+            false => Err(Code::Forbidden),
+        }
+    }
+
     /// The templates, to know what they read.
     pub(super) fn templates(&self) -> impl Iterator<Item = &Template> {
         let filter = self.filter.iter().map(|(_, template)| template);

@@ -19,6 +19,7 @@
 //! | [`ledger`] | the records of an exchange |
 //! | [`refusal`] | what a caller is told |
 //! | [`metrics`] | the table of metrics |
+//! | `replay` (not in the module) | a recorded exchange judged by another set |
 
 pub mod answer;
 mod asked;
@@ -41,6 +42,8 @@ mod prompt;
 mod recogniser;
 mod recognition;
 pub mod refusal;
+#[cfg(any(test, not(target_arch = "wasm32")))]
+pub mod replay;
 mod request;
 mod response;
 pub mod route;

@@ -7,6 +7,7 @@ mod masks;
 mod protocols;
 mod recognised;
 mod records;
+mod replays;
 mod vectors;
 
 use std::rc::Rc;
