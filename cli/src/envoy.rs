@@ -4,6 +4,7 @@
 //! runs the module in an Envoy of their own finds it there.
 
 mod cluster;
+pub mod istio;
 mod route;
 
 use std::fmt::Write;
@@ -68,6 +69,13 @@ const LEAST_BUFFER: u64 = 1 << 20;
 /// # Errors
 /// Clusters and upstreams that are not given, and connections that no route can be drawn from.
 pub fn render(bundle: &Bundle, root: &Node, options: &Options) -> Result<String, Vec<Problem>> {
+    let routes = routes(bundle, options)?;
+    let configuration = bundle.encode(root)?;
+    Ok(bootstrap(bundle, options, &routes, &configuration))
+}
+
+/// The routes, where all that they and the set name is given.
+fn routes(bundle: &Bundle, options: &Options) -> Result<String, Vec<Problem>> {
     let mut problems = Vec::new();
     let routes = route::render(&bundle.set, &options.upstreams, &mut problems);
     for name in bundle.set.clusters() {
@@ -88,11 +96,7 @@ pub fn render(bundle: &Bundle, root: &Node, options: &Options) -> Result<String,
             problems.push(told(&format!("--cluster: `{}` is given twice", cluster.name)));
         }
     }
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    let configuration = bundle.encode(root)?;
-    Ok(bootstrap(bundle, options, &routes, &configuration))
+    if problems.is_empty() { Ok(routes) } else { Err(problems) }
 }
 
 /// A problem with what the command was told.
@@ -111,8 +115,6 @@ fn verbatim(text: &str) -> String {
 }
 
 fn bootstrap(bundle: &Bundle, options: &Options, routes: &str, configuration: &str) -> String {
-    let largest = bundle.set.policies.iter().map(|policy| policy.max_request_bytes).max().unwrap_or_default();
-    let buffer = largest.saturating_add(SLACK).max(LEAST_BUFFER);
     let mut clusters = String::new();
     for cluster in &options.clusters {
         clusters.push_str(&cluster.render(&options.ca));
@@ -130,7 +132,23 @@ stats_config:
   stats_tags: # the module writes the labels of a metric into its name
 {tags}static_resources:
   listeners:
-  - name: portcullis
+{listener}  clusters:
+{clusters}"##,
+        digest = bundle.digest,
+        revision = bundle.revision,
+        admin_address = quoted(&options.admin.ip().to_string()),
+        admin_port = options.admin.port(),
+        tags = tags(),
+        listener = listener(bundle, options, routes, configuration),
+    )
+}
+
+/// The item of `listeners` that holds the module.
+fn listener(bundle: &Bundle, options: &Options, routes: &str, configuration: &str) -> String {
+    let largest = bundle.set.policies.iter().map(|policy| policy.max_request_bytes).max().unwrap_or_default();
+    let buffer = largest.saturating_add(SLACK).max(LEAST_BUFFER);
+    format!(
+        r##"  - name: portcullis
     address: {{ socket_address: {{ address: {address}, port_value: {port} }} }}
     # Above the largest request body of the set, or Envoy would refuse bodies before the module judges them.
     per_connection_buffer_limit_bytes: {buffer}
@@ -186,13 +204,7 @@ stats_config:
             - name: {virtual_host}
               domains: ["*"]
               routes:
-{routes}  clusters:
-{clusters}"##,
-        digest = bundle.digest,
-        revision = bundle.revision,
-        admin_address = quoted(&options.admin.ip().to_string()),
-        admin_port = options.admin.port(),
-        tags = tags(),
+{routes}"##,
         address = quoted(&options.listen.ip().to_string()),
         port = options.listen.port(),
         connection_window = buffer.saturating_mul(4).min(i32::MAX.unsigned_abs().into()),

@@ -1,0 +1,145 @@
+//! What `render istio` prints: documents that Kubernetes and Istio take. That its listener and clusters work, the
+//! end-to-end tests show on Envoy.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may")]
+
+mod support;
+
+use saphyr_parser::{Event, Parser};
+use support::{directory, run, text};
+
+const SET: &str = "\
+version: 1
+issuers:
+  - { name: i, issuer: https://i.example, audiences: [a], jwks: { cluster: idp } }
+connections:
+  - name: chat
+    protocol: openai
+    policy: chat
+    match: { path_prefix: /v1 }
+    credential: { header: x-key, value: '${env:KEY}' }
+policies:
+  - { name: chat, allow: 'true', rules: [{ name: short, deny: llm.prompt_chars > 10 }] }
+";
+
+const GATEWAY: [&str; 5] = [
+    "--image=registry.internal/portcullis:1",
+    "--cluster=idp=idp.example.com:443,tls",
+    "--cluster=llm=api.example.com:443,tls",
+    "--upstream=llm",
+    "--revision=r1",
+];
+
+fn render(arguments: &[&str]) -> Result<String, String> {
+    let directory = directory(&[("set.yaml", SET)]);
+    let output = run(directory.path(), &[&["render", "istio", "set.yaml"], arguments].concat());
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+}
+
+/// Scalars of each document, in order.
+fn scalars(yaml: &str) -> Vec<Vec<String>> {
+    let mut documents = Vec::new();
+    for event in Parser::new_from_str(yaml) {
+        match event.unwrap().0 {
+            Event::DocumentStart(_) => documents.push(Vec::new()),
+            Event::Scalar(text, ..) => documents.last_mut().unwrap().push(text.into_owned()),
+            _ => {}
+        }
+    }
+    documents
+}
+
+fn kinds(yaml: &str) -> Vec<String> {
+    let after = |document: &Vec<String>| {
+        let at = document.iter().position(|scalar| scalar == "kind").unwrap();
+        document[at + 1].clone()
+    };
+    scalars(yaml).iter().map(after).collect()
+}
+
+#[test]
+fn a_gateway_comes_with_all_that_it_needs() {
+    let yaml = render(&GATEWAY).unwrap();
+    assert_eq!(
+        kinds(&yaml),
+        ["Namespace", "ServiceAccount", "Service", "DestinationRule", "Deployment", "EnvoyFilter"]
+    );
+    let all = scalars(&yaml).concat();
+    for wanted in [
+        "allow_on_headers_stop_iteration",
+        "FAIL_RELOAD",
+        "secretKeyRef",
+        "require_client_certificate",
+        "sds-grpc",
+    ] {
+        assert!(all.iter().any(|scalar| scalar == wanted), "{wanted}");
+    }
+    assert_eq!(all.iter().filter(|scalar| *scalar == "applyTo").count(), 3, "two clusters and a listener");
+    assert!(!yaml.contains("127.0.0.1:10000"));
+}
+
+#[test]
+fn callers_have_no_other_way_out() {
+    let yaml = render(&[&GATEWAY[..], &["--callers=team-a", "--callers=team-b"]].concat()).unwrap();
+    assert_eq!(kinds(&yaml)[6..], ["Sidecar", "NetworkPolicy", "Sidecar", "NetworkPolicy"]);
+    assert!(scalars(&yaml)[6].contains(&"REGISTRY_ONLY".to_owned()));
+}
+
+#[test]
+fn no_secret_stands_in_a_manifest() {
+    let directory = directory(&[("set.yaml", SET)]);
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_portcullis"))
+        .current_dir(directory.path())
+        .args(["render", "istio", "set.yaml"])
+        .args(GATEWAY)
+        .env("KEY", "sk-never-to-be-seen")
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    assert!(!text(&output.stdout).contains("sk-never-to-be-seen"));
+}
+
+#[test]
+fn a_plugin_promises_nothing_that_it_cannot_keep() {
+    let plugin = ["--plugin=oci://registry.internal/portcullis:1", "--revision=r1"];
+    let told = render(&plugin).unwrap_err();
+    assert!(
+        told.contains("cannot hold headers back") && told.contains("--body-before-headers false"),
+        "{told}"
+    );
+    let told = render(&[&plugin[..], &["--body-before-headers=false"]].concat()).unwrap_err();
+    assert!(told.contains("policies[0].rules[0].deny"), "the rule reads a body: {told}");
+}
+
+#[test]
+fn a_plugin_carries_set_and_environment() {
+    let directory = directory(&[(
+        "set.yaml",
+        &SET.replace(", rules: [{ name: short, deny: llm.prompt_chars > 10 }]", ""),
+    )]);
+    let arguments = [
+        "render",
+        "istio",
+        "--plugin=oci://r/p:1",
+        "--body-before-headers=false",
+        "--namespace=istio-system",
+        "set.yaml",
+    ];
+    let output = run(directory.path(), &arguments);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let yaml = text(&output.stdout);
+    assert_eq!(kinds(&yaml), ["WasmPlugin"]);
+    let all = scalars(&yaml).concat();
+    for wanted in ["pluginConfig", "body_before_headers", "HOST", "KEY", "oci://r/p:1", "FAIL_RELOAD"] {
+        assert!(all.iter().any(|scalar| scalar == wanted), "{wanted}");
+    }
+}
+
+#[test]
+fn names_that_kubernetes_does_not_take_are_refused() {
+    for name in ["--namespace=Upper", "--name=a.b", "--callers=", "--secret=a b", "--name=-a"] {
+        let told = render(&[&GATEWAY[..], &[name]].concat()).unwrap_err();
+        assert!(told.contains("is no name in Kubernetes"), "{name}: {told}");
+    }
+    let told = render(&GATEWAY[..1]).unwrap_err();
+    assert!(told.contains("the upstream of `chat` is not given"), "{told}");
+}
