@@ -160,7 +160,10 @@ def gateway(start_guard: StartGuard, tmp_path_factory: pytest.TempPathFactory) -
         done = cli("render", "istio", file, "--image=none", "--upstream=upstream", *clusters)
         documents = list(yaml.safe_load_all(done.stdout))
         (patches,) = [document["spec"]["configPatches"] for document in documents if document["kind"] == "EnvoyFilter"]
-        added = {kind: [one["patch"]["value"] for one in patches if one["applyTo"] == kind] for kind in ("LISTENER", "CLUSTER")}
+        added = {
+            kind: [one["patch"]["value"] for one in patches if one["applyTo"] == kind]
+            for kind in ("LISTENER", "CLUSTER")
+        }
         parts["clusters"] = added["CLUSTER"]
         parts["listeners"] = added["LISTENER"]
         (mine,) = added["LISTENER"]

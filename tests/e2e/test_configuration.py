@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -13,9 +14,10 @@ import pytest
 
 import policies as sets
 from guard import Guard, cli, completion, delta, finish, plugin, question, text_of
+from known import record_of
 from parts import process
 from parts.idp import Idp
-from parts.upstream import Answer, Wait, json_answer
+from parts.upstream import Answer, Delay, Wait, json_answer
 
 CHAT = "/v1/chat/completions"
 EMAIL = "alice.liddell" + "@" + "corp.example"
@@ -170,6 +172,63 @@ def test_a_better_set_takes_effect_without_a_call_lost(start_guard: Callable[...
         stop.set()
         caller.join()
     assert set(statuses) == {200}
+
+
+def test_under_load_each_call_is_judged_and_recorded_by_one_set_and_none_is_lost(
+    start_guard: Callable[..., Guard], idp: Idp
+) -> None:
+    """Good sets and bad ones come while six callers ask for whole answers and streams; half of the streams last longer
+    than a set."""
+    guard = start_guard(concurrency=2)
+    marks = {"replace": "<EMAIL_ADDRESS>", "redact": "Ask ."}
+    versions = {operator: masked(idp.issuer, operator) for operator in marks}
+    bad = spoilt(idp.issuer, "connection", "credential", {"header": "authorization", "value": "${env:NOT_THERE}"})
+    assert guard.update(versions["replace"])
+    whole = json_answer(completion(f"Ask {EMAIL}."))
+    cut = EMAIL.index("@")
+    pieces = [delta(f"Ask {EMAIL[:cut]}"), delta(f"{EMAIL[cut:]}."), finish(), "[DONE]"]
+    events = [f"data: {piece}\n\n".encode() for piece in pieces]
+    streamed = Answer(pieces=[events[0], Delay(0.4), *events[1:]])
+    guard.upstream.answer = lambda received: streamed if b'"stream":true' in received.body.replace(b" ", b"") else whole
+    token, stop, answers = guard.token(), threading.Event(), []
+
+    def call(streams: bool) -> None:
+        while not stop.is_set():
+            reply = guard.chat(token, stream=streams)
+            text = text_of(reply.content) if streams else reply.json()["choices"][0]["message"]["content"]
+            answers.append((reply.status_code, reply.headers["x-portcullis-exchange"], text))
+
+    callers = [threading.Thread(target=call, args=(at % 2 == 0,)) for at in range(6)]
+    for caller in callers:
+        caller.start()
+    try:
+        for at in range(10):
+            operator = ("redact", "replace")[at % 2]
+            assert guard.update(versions[operator])
+            assert not guard.update(bad)
+            done = len(answers)
+            process.wait_until("calls go on", lambda done=done: len(answers) > done + 6)
+    finally:
+        stop.set()
+        for caller in callers:
+            caller.join()
+    assert {status for status, _, _ in answers} == {200}
+    assert {text for _, _, text in answers} == {f"Ask {marks['replace']}.", marks["redact"]}
+    digests = {digest(sets.policy(version)): operator for operator, version in versions.items()}
+    for _, exchange, text in answers:
+        ends = [record_of(guard.sink, exchange, event) for event in ("start", "end")]
+        (operator,) = {digests[record["portcullis.policy_digest"]] for record in ends}
+        assert marks[operator] in text, "what was recorded is what was done"
+        assert ends[1]["portcullis.response.operators"] == {operator: 1}
+    counts = Counter(record.attributes.get("portcullis.exchange") for record in guard.sink.events("exchange."))
+    assert all(counts[exchange] == 2 for _, exchange, _ in answers), "no set recorded a call of another"
+    forgive(guard)
+
+
+def masked(issuer: str, operator: str) -> sets.Set:
+    made = sets.chat(issuer)
+    sets.policy(made)["mask"]["response"]["operator"] = operator
+    return made
 
 
 # What operators and auditors read.
