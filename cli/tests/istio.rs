@@ -107,7 +107,7 @@ fn a_plugin_promises_nothing_that_it_cannot_keep() {
         "{told}"
     );
     let told = render(&[&plugin[..], &["--body-before-headers=false"]].concat()).unwrap_err();
-    assert!(told.contains("policies[0].rules[0].deny"), "the rule reads a body: {told}");
+    assert!(told.contains("the policy `chat` must read the body before a call goes on"), "{told}");
 }
 
 #[test]

@@ -95,6 +95,8 @@ pub struct Policy {
     pub rules: rules::Policy,
     /// Whether a rule that can refuse reads the body, so that headers are held until it is whole.
     pub holds_for_body: bool,
+    /// Whether headers would be held for the body if everything in it were enforced.
+    pub judges_body: bool,
     /// Whether whole answers are held until it is known that they hold no blocked value. Requests are held too then: a
     /// proxy that holds none of their heads would not hold an answer's either, and the answer would never come.
     pub blocks_answers: bool,
@@ -273,6 +275,11 @@ fn compile_policy(
         || mode == Mode::Enforce && limits.alters()
         || mode == Mode::Enforce && vector.as_ref().is_some_and(|limits| limits.reads_view)
         || compiled.iter().any(|rule| acts(rule) && rule.condition().reads_body());
+    let judges_body = allow.reads_body()
+        || prompt.as_ref().is_some_and(Masking::alters)
+        || limits.alters()
+        || vector.as_ref().is_some_and(|limits| limits.reads_view)
+        || compiled.iter().any(|rule| rule.effect() != rules::Effect::Flag && rule.condition().reads_body());
     let blocks_answers = mode == Mode::Enforce && response.as_ref().is_some_and(Masking::blocks);
     if (holds_for_body || blocks_answers) && !bundle.host.body_before_headers {
         let what = match holds_for_body {
@@ -311,6 +318,7 @@ fn compile_policy(
         digest: bundle.policy_digests.get(&policy.name.value).cloned().unwrap_or_default(),
         mode,
         holds_for_body,
+        judges_body,
         blocks_answers,
         prompt,
         response,

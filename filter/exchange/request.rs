@@ -351,8 +351,8 @@ impl Exchange {
             self.inquiry.size = self.inquiry.size.saturating_add(size);
             if self.over_limit(self.inquiry.size) {
                 self.inquiry.unreadable = true;
-                self.inquiry.uninspected.insert(Kind::Size);
                 self.inquiry.body = Vec::new();
+                self.watch_size();
             } else if self.has_views() {
                 self.inquiry.body.extend(host.body(Side::Request, size));
             }
@@ -366,6 +366,14 @@ impl Exchange {
                 .and_then(|()| self.narrow(host, false))
                 .and_then(|()| self.edit_request(host, false));
             self.record_start(host);
+        }
+    }
+
+    /// A body that went by was larger than the policy reads: where it would have been held, it would have been refused.
+    fn watch_size(&mut self) {
+        self.inquiry.uninspected.insert(Kind::Size);
+        if self.mode() == Mode::Monitor && self.policy().is_some_and(|policy| policy.judges_body) {
+            let _written_down = self.uninspected(Kind::Size);
         }
     }
 

@@ -227,7 +227,11 @@ impl Judge<'_> {
     /// Kinds of traffic that the record says were not looked into, and the size of the body.
     fn uninspected(&mut self, policy: &Policy, recorded: &Recorded) -> Next {
         let size = recorded.count("http.request.body.size").and_then(|size| usize::try_from(size).ok());
-        let large = size.is_some_and(|size| size > policy.max_request_bytes);
+        let held = match self.mode {
+            Mode::Enforce => policy.holds_for_body || policy.blocks_answers,
+            Mode::Monitor => policy.judges_body,
+        };
+        let large = held && size.is_some_and(|size| size > policy.max_request_bytes);
         let kinds = recorded.list("portcullis.uninspected");
         let named = Kind::ALL.iter().filter(|(kind, name)| *kind != Kind::Size && kinds.contains(name));
         let mut kinds: Vec<Kind> = named.map(|(kind, _)| *kind).collect();

@@ -94,3 +94,21 @@ fn a_batch_that_the_collector_did_not_take_is_sent_again() {
     rig.pass(6);
     assert!(rig.worker.leave(&rig.host));
 }
+
+#[test]
+fn monitor_records_that_a_body_would_have_been_too_large() {
+    let rig = Rig::with(|set| {
+        set["mode"] = json!("monitor");
+        set["policies"][0]["limits"] = json!({ "max_request_bytes": 1024 });
+    });
+    let mut exchange = rig.ask(&["rag-users"]);
+    assert_eq!(exchange.request_head(&rig.host, false), Flow::Continue);
+    let question = QUESTION.replace("Hello", &"x".repeat(2000));
+    assert_eq!(rig.send(&mut exchange, &question), Flow::Continue);
+    exchange.finish(&rig.host);
+    let records = delivered(&rig);
+    let end = records.last().unwrap();
+    assert_eq!(end["portcullis.decision"], "allow");
+    assert_eq!(end["portcullis.would_reason"], "too_large");
+    assert_eq!(end["portcullis.uninspected"], json!(["size"]));
+}
