@@ -150,6 +150,8 @@ record! {
         "portcullis.rule" rule: Option<Text>,
         /// Flag rules that held.
         "portcullis.flags" flags: Texts,
+        /// Rules that ask a human and held: every one that enforces is needed.
+        "portcullis.approvals" approvals: Texts,
         /// What enforce would have decided, in monitor mode.
         "portcullis.would" would: Option<Decision>,
         /// Code of the refusal that enforce would have given.

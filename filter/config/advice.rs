@@ -2,7 +2,7 @@
 
 use super::node::Node;
 use super::problem::Problem;
-use super::set::{Connection, Match, Mode, PolicySet, Protocol, TemplatePart, Unmatched};
+use super::set::{Connection, Effect, Match, Mode, PolicySet, Protocol, TemplatePart, Unmatched};
 
 pub(super) fn warnings(set: &PolicySet, root: &Node) -> Vec<Problem> {
     let mut warnings = Vec::new();
@@ -10,6 +10,7 @@ pub(super) fn warnings(set: &PolicySet, root: &Node) -> Vec<Problem> {
     covered(set, &mut warnings);
     monitors(set, root, &mut warnings);
     literal_credentials(set, &mut warnings);
+    unanswered(set, &mut warnings);
     if let (Unmatched::Allow, Some(unmatched)) = (set.unmatched, root.get("unmatched")) {
         let problem = Problem::warning(&unmatched.place, "requests that match no connection pass unseen");
         warnings.push(problem.help("`deny` refuses them; `monitor` passes and records them"));
@@ -107,6 +108,24 @@ fn monitors(set: &PolicySet, root: &Node, warnings: &mut Vec<Problem>) {
         for rule in policy.rules.iter().filter(|rule| rule.mode == Some(Mode::Monitor)) {
             let message = format!("the rule `{}` {MESSAGE}", rule.name.value);
             warnings.push(Problem::warning(&rule.name.place, message));
+        }
+    }
+}
+
+/// Nobody can answer a rule that asks a human.
+fn unanswered(set: &PolicySet, warnings: &mut Vec<Problem>) {
+    for policy in &set.policies {
+        let asks = |rule: &&super::set::Rule| {
+            let mode = rule.mode.or(policy.mode).unwrap_or(set.mode);
+            rule.effect == Effect::Approve && mode == Mode::Enforce
+        };
+        for rule in policy.rules.iter().filter(asks) {
+            let message = format!(
+                "the rule `{}` asks a human, and this release has no service that does: what it holds for is refused",
+                rule.name.value
+            );
+            let problem = Problem::warning(&rule.name.place, message);
+            warnings.push(problem.help("callers get `approval_pending`; `mode: monitor` on the rule records what would be asked, and lets it go"));
         }
     }
 }

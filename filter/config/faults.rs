@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::later::LATER;
 use super::problem::{Problem, Severity};
-use super::set::{Bundle, HostPromises};
+use super::set::{Bundle, HostPromises, TextPart};
 use super::{json, parse};
 
 /// A set that has everything this release supports.
@@ -162,12 +162,16 @@ fn each_fault_is_told_at_its_place() {
         ("/policies/0/allow", json!(true), "policies[0].allow: expected a CEL condition, found `true`\n  help: put it in quotes"),
         ("/policies/0/allow", json!(null), "policies[0]: needs the key `allow`\n  help: Who may use it at all; decided before any body is read where it can be."),
         ("/policies/0/allow", json!(""), "policies[0].allow: is an empty condition\n  help: write `true` for a condition that always holds"),
-        ("/policies/0/rules/0", json!({ "name": "a" }), "policies[0].rules[0]: has no effect\n  help: give the rule one of `deny` and `flag`, with its condition"),
+        ("/policies/0/rules/0", json!({ "name": "a" }), "policies[0].rules[0]: has no effect\n  help: give the rule one of `deny`, `approve` and `flag`, with its condition"),
         ("/policies/0/rules/0", json!({ "name": "a", "denny": "x" }), "policies[0].rules[0].denny: `denny` is not a key here\n  help: did you mean `deny`?"),
         ("/policies/0/rules/0/flag", json!("true"), "policies[0].rules[0].flag: stands beside `deny`: a rule has exactly one effect\n  help: make two rules of it"),
         ("/policies/0/rules/1/name", json!("models"), "policies[0].rules[1].name: the rule `models` stands already at policies[0].rules[0].name\n  help: names are unique: rename one of them"),
-        ("/policies/0/rules/1/message", json!("hi"), "policies[0].rules[1].message: goes with `deny` only: nobody is told of a flag"),
-        ("/policies/0/rules/0/message", json!("Not ${identity.id}"), "policies[0].rules[0].message: `Not ${identity.id}` holds `${…}`, which is not yet supported here\n  help: write `$${` for a literal `${`"),
+        ("/policies/0/rules/1/message", json!("hi"), "policies[0].rules[1].message: goes with `deny` and `approve` only: nobody is told of a flag"),
+        ("/policies/0/rules/0/message", json!("Not ${env:KEY}"), "policies[0].rules[0].message: `Not ${env:KEY}` holds `${env:…}` where no secret belongs"),
+        ("/policies/0/rules/0/message", json!("Not ${ }"), "policies[0].rules[0].message: `Not ${ }` holds an empty `${}`\n  help: write CEL, such as `${identity.claims.tenant}`"),
+        ("/policies/0/rules/0/message", json!(" "), "policies[0].rules[0].message: ` ` is empty"),
+        ("/policies/0/rules/0/approve", json!("true"), "policies[0].rules[0].approve: stands beside `deny`: a rule has exactly one effect\n  help: make two rules of it"),
+        ("/policies/0/rules/0/message", json!("Not ${identity.id"), "policies[0].rules[0].message: `Not ${identity.id` holds a `${` that nothing closes\n  help: write `$${` for a literal `${`"),
         ("/policies/0/limits/max_request_bytes", json!("1MiB"), "policies[0].limits.max_request_bytes: `1MiB` is not a size\n  help: write bytes, or a whole number and its unit: 512Ki, 1Mi, 1Gi, 500k, 1M"),
         ("/policies/0/limits/max_request_bytes", json!(5), "policies[0].limits.max_request_bytes: `5` is not between 1Ki and 64Mi"),
         ("/policies/0/limits/max_request_bytes", json!(1.5), "policies[0].limits.max_request_bytes: expected a size such as `1Mi`, found `1.5`"),
@@ -280,6 +284,22 @@ fn what_works_but_may_not_be_meant_is_a_warning() {
         warned(with("/policies/0/rules/0/mode", json!("monitor"))),
         [format!("policies[0].rules[0].name: the rule `models` {BLOCKS}")]
     );
+    let approve = |mode: Value| {
+        let mut set = with("/policies/0/rules/-", json!({ "name": "ask", "approve": "true" }));
+        set["policies"][0]["rules"][2]["mode"] = mode;
+        warned(set)
+    };
+    assert_eq!(
+        approve(json!("enforce")),
+        [
+            "policies[0].rules[2].name: the rule `ask` asks a human, and this release has no service that does: what it holds for is refused"
+        ]
+    );
+    assert_eq!(
+        approve(json!("monitor")),
+        [format!("policies[0].rules[2].name: the rule `ask` {BLOCKS}")],
+        "nothing is refused"
+    );
     assert_eq!(
         warned(with("/unmatched", json!("allow"))),
         ["unmatched: requests that match no connection pass unseen"]
@@ -354,7 +374,12 @@ fn values_are_read_as_written_and_defaults_are_the_documented_ones() {
     let claim = with("/issuers/0/groups_claim", json!(["https://example.com/groups"]));
     assert_eq!(bundle(&claim).set.issuers[0].groups_claim, ["https://example.com/groups"]);
     let message = with("/policies/0/rules/0/message", json!("a $${b}"));
-    assert_eq!(bundle(&message).set.policies[0].rules[0].message.as_ref().unwrap().value, "a ${b}");
+    let message = bundle(&message).set.policies[0].rules[0].message.clone().unwrap().value;
+    assert_eq!(message.parts, [TextPart::Text("a ${b}".into())]);
+    let message = bundle(&with("/policies/0/rules/0/message", json!("a ${b}!"))).set;
+    let message = message.policies[0].rules[0].message.clone().unwrap().value;
+    let parts = [TextPart::Text("a ".into()), TextPart::Expression("b".into()), TextPart::Text("!".into())];
+    assert_eq!(message.parts, parts);
 
     let least = bundle(&json!({
         "version": 1,

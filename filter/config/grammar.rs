@@ -161,7 +161,8 @@ pub(super) fn text_template(text: &str) -> Result<Vec<TextPart>, Fault> {
             Piece::Expression(inner) => parts.push(TextPart::Expression(inner)),
         }
     }
-    if parts.is_empty() { Err(Fault::new("is empty")) } else { Ok(parts) }
+    let said = |part: &TextPart| !matches!(part, TextPart::Text(text) if text.trim().is_empty());
+    if parts.iter().any(said) { Ok(parts) } else { Err(Fault::new("is empty")) }
 }
 
 /// A field of a store's rows.

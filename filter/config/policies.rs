@@ -45,34 +45,39 @@ fn llm(node: &Node) -> Llm {
 
 fn rule(node: &Node, problems: &mut Vec<Problem>) -> Option<Rule> {
     let message = node.get("message");
-    let effect = match (node.get("deny"), node.get("flag")) {
-        (Some(_), None) => Some(Effect::Deny),
-        (None, Some(_)) => Some(Effect::Flag),
-        (Some(_), Some(flag)) => {
-            let problem = Problem::error(&flag.place, "stands beside `deny`: a rule has exactly one effect");
-            problems.push(problem.help("make two rules of it"));
+    let mut given = Effect::ALL.into_iter().filter(|(key, _)| node.get(key).is_some());
+    let (first, second) = (given.next(), given.next());
+    let effect = match (first, second) {
+        (Some(one), None) => Some(one),
+        (Some((first, _)), Some((second, _))) => {
+            let place = node.get(second).map_or(&node.place, |node| &node.place);
+            let message = format!("stands beside `{first}`: a rule has exactly one effect");
+            problems.push(Problem::error(place, message).help("make two rules of it"));
             None
         }
-        (None, None) => {
+        (None, _) => {
             // A key that is not known here has been reported, and is most likely the effect.
             let known = |key: &str| tables::RULE.keys.iter().any(|known| known.name == key);
             if matches!(&node.value, Value::Map(entries) if entries.iter().all(|entry| known(&entry.key))) {
                 let problem = Problem::error(&node.place, "has no effect");
-                problems.push(problem.help("give the rule one of `deny` and `flag`, with its condition"));
+                problems.push(
+                    problem.help("give the rule one of `deny`, `approve` and `flag`, with its condition"),
+                );
             }
             None
         }
     };
-    if let (Some(Effect::Flag), Some(message)) = (effect, message) {
-        problems.push(Problem::error(&message.place, "goes with `deny` only: nobody is told of a flag"));
+    if let (Some((_, Effect::Flag)), Some(message)) = (effect, message) {
+        let problem =
+            Problem::error(&message.place, "goes with `deny` and `approve` only: nobody is told of a flag");
+        problems.push(problem);
     }
-    let effect = effect?;
-    let key = if effect == Effect::Deny { "deny" } else { "flag" };
+    let (key, effect) = effect?;
     Some(Rule {
         name: read::located(node, "name")?,
         effect,
         condition: read::verbatim(node, key)?,
-        message: read::located(node, "message"),
+        message: message.and_then(text),
         mode: read::choice(node, "mode", MODES),
     })
 }

@@ -23,8 +23,8 @@ their names and put together: lists are joined, everything else stands once. `ve
 Unknown keys are errors. Tags, anchors, aliases and keys given twice are refused. Durations are whole numbers with `ms`, `s`, `m` or
 `h`; sizes are bytes, or whole numbers with `Ki`, `Mi`, `Gi`, `k`, `M` or `G`. A name is 1 to 64 letters, digits, `-`, `_` or `.`.
 `${env:NAME}` is replaced by a variable of Envoy's environment, in the value of a credential, in the headers of a cluster and in the key of
-pseudonyms only; `${identity.…}` stands in their scope, and `${…}` with any CEL that gives text and is known with the headers in `collections`,
-`namespaces` and `filter` of `vector`; `$${` is a literal `${`. Header names are tokens (RFC 9110), neither pseudo-headers nor headers of the connection itself.
+pseudonyms only; `${identity.…}` stands in their scope. `${…}` with any CEL that gives text stands in a rule's `message`, and, known with the headers,
+in `collections`, `namespaces` and `filter` of `vector`. Its value is taken literally, and must not be empty. `$${` is a literal `${`. Header names are tokens (RFC 9110), neither pseudo-headers nor headers of the connection itself.
 ";
 
 const LATER_HEADING: &str = "

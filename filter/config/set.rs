@@ -363,6 +363,14 @@ pub enum Effect {
     Deny,
     /// Records that it held.
     Flag,
+    /// Asks a human before the request goes on.
+    Approve,
+}
+
+impl Effect {
+    /// All of them, by key.
+    pub const ALL: [(&'static str, Effect); 3] =
+        [("deny", Effect::Deny), ("approve", Effect::Approve), ("flag", Effect::Flag)];
 }
 
 /// One rule of a policy.
@@ -375,7 +383,7 @@ pub struct Rule {
     /// CEL.
     pub condition: Located<String>,
     /// What the caller is told, beside the rule's name.
-    pub message: Option<Located<String>>,
+    pub message: Option<Located<Text>>,
     /// Overrides the policy's mode.
     pub mode: Option<Mode>,
 }

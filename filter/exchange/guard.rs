@@ -11,6 +11,7 @@ use super::operations::{self, Operations};
 use super::plans::Plans;
 use super::recogniser::Recogniser;
 use super::route::Routes;
+use super::templates::template;
 use crate::config::Problem;
 use crate::config::set::{
     self, Bundle, Connection, Effect, Expose, JwksSource, Located, Mode, Place, Protocol, Template,
@@ -20,7 +21,7 @@ use crate::identity::KeySet;
 use crate::identity::bearer::TokenHeader;
 use crate::mask::{Catalogue, Entities, Plan};
 use crate::policy::rules::{self, Rule};
-use crate::policy::{Condition, ConditionError, Phase, Variable};
+use crate::policy::{Condition, ConditionError, Expression, Phase, Variable};
 use crate::protocol::Thinking;
 use crate::protocol::answers::EVERYTHING;
 use crate::protocol::api::{APIS, Api, Family};
@@ -266,7 +267,7 @@ fn compile_policy(
     }
     let allow = allow?;
     let acts = |rule: &Rule| {
-        rule.effect() == rules::Effect::Deny && rule.mode(mode_of(mode)) == rules::Mode::Enforce
+        rule.effect() != rules::Effect::Flag && rule.mode(mode_of(mode)) == rules::Mode::Enforce
     };
     // A rule may enforce within a policy that only watches.
     let masks_prompt = mode == Mode::Enforce && prompt.as_ref().is_some_and(Masking::alters);
@@ -274,12 +275,12 @@ fn compile_policy(
         || masks_prompt
         || mode == Mode::Enforce && limits.alters()
         || mode == Mode::Enforce && vector.as_ref().is_some_and(|limits| limits.reads_view)
-        || compiled.iter().any(|rule| acts(rule) && rule.condition().reads_body());
+        || compiled.iter().any(|rule| acts(rule) && rule.reads_body());
     let judges_body = allow.reads_body()
         || prompt.as_ref().is_some_and(Masking::alters)
         || limits.alters()
         || vector.as_ref().is_some_and(|limits| limits.reads_view)
-        || compiled.iter().any(|rule| rule.effect() != rules::Effect::Flag && rule.condition().reads_body());
+        || compiled.iter().any(|rule| rule.effect() != rules::Effect::Flag && rule.reads_body());
     let blocks_answers = mode == Mode::Enforce && response.as_ref().is_some_and(Masking::blocks);
     if (holds_for_body || blocks_answers) && !bundle.host.body_before_headers {
         let what = match holds_for_body {
@@ -348,10 +349,11 @@ fn compile_rule(rule: &set::Rule, problems: &mut Vec<Problem>) -> Option<Rule> {
     let effect = match rule.effect {
         Effect::Deny => rules::Effect::Deny,
         Effect::Flag => rules::Effect::Flag,
+        Effect::Approve => rules::Effect::Approve,
     };
     let compiled = Rule::compile(&rule.name.value, effect, &rule.condition.value, Phase::Body);
     let compiled = condition_problem(&rule.condition, compiled, problems)?;
-    let message = rule.message.as_ref().map(|message| message.value.clone());
+    let message = rule.message.as_ref().map(|message| template(message, Expression::compile_told, problems));
     Some(compiled.with_message(message).with_mode(rule.mode.map(mode_of)))
 }
 
@@ -489,14 +491,18 @@ fn answers(connection: &Connection, api: Option<&Api>, problems: &mut Vec<Proble
     })
 }
 
-/// The conditions of a policy, each with its text as written.
+/// The conditions of a policy, and what stands in its messages, each with the place of its text.
 fn conditions<'c>(
     written: &'c set::Policy,
     compiled: &'c rules::Policy,
-) -> impl Iterator<Item = (&'c Located<String>, &'c Condition)> {
+) -> impl Iterator<Item = (&'c Place, &'c Condition)> {
+    let rule = |(written, compiled): (&'c set::Rule, &'c Rule)| {
+        let said = written.message.as_ref().map_or(&written.name.place, |message| &message.place);
+        let places = std::iter::once(&written.condition.place).chain(std::iter::repeat(said));
+        places.zip(compiled.conditions())
+    };
     let rules = written.rules.iter().zip(compiled.rules());
-    std::iter::once((&written.allow, compiled.allow()))
-        .chain(rules.map(|(written, compiled)| (&written.condition, compiled.condition())))
+    std::iter::once((&written.allow.place, compiled.allow())).chain(rules.flat_map(rule))
 }
 
 /// Whether a variable is answered by what a request asks for, beyond its operation.
@@ -518,7 +524,7 @@ fn check_reads(
         Family::Store => &["llm.", "prompt."],
         Family::Other => &["llm.", "prompt.", "vector."],
     };
-    for (source, condition) in conditions(written, &compiled.rules) {
+    for (place, condition) in conditions(written, &compiled.rules) {
         let of = |variable: &&Variable| foreign.iter().any(|root| variable.name().starts_with(root));
         let Some(variable) = condition.reads().iter().find(of) else { continue };
         let (read, name, protocol) = (variable.name(), &connection.name.value, api.name);
@@ -531,7 +537,7 @@ fn check_reads(
         let message =
             format!("reads `{read}`, but the connection `{name}` leads {leads} (`protocol: {protocol}`)");
         let help = "conditions on identity, source, request and target work there: give the connection a policy of its own";
-        problems.push(Problem::error(&source.place, message).help(help));
+        problems.push(Problem::error(place, message).help(help));
     }
 }
 

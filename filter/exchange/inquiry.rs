@@ -12,7 +12,7 @@ use crate::host::Host;
 use crate::identity::{Identity, bearer};
 use crate::mask::Found;
 use crate::policy::decision::{Denial, Reason};
-use crate::policy::{Fact, Facts, Variable};
+use crate::policy::{Approval, Fact, Facts, Variable, rules};
 use crate::protocol::RequestError;
 use crate::protocol::api::{self, Api, Operation};
 use crate::protocol::request::RequestView;
@@ -61,6 +61,8 @@ pub(super) struct Inquiry {
     /// What enforce would have answered.
     pub would: Option<Refusal>,
     pub flags: Vec<String>,
+    /// Rules that ask a human and held, in order.
+    pub approvals: Vec<Approval>,
     /// Conditions that failed, by rule, with why.
     pub errors: Vec<(String, String)>,
     /// Request headers as conditions see them, where one asks.
@@ -214,7 +216,8 @@ impl Exchange {
         let Some(policy) = self.lane.as_ref().and_then(|lane| lane.policy.clone()) else { return Ok(()) };
         let parts = self.inquiry.asked.as_ref().map_or(1, |asked| asked.parts.len().max(1));
         let parts = if policy.reads_view { parts } else { 1 };
-        let (mut all, mut flags, mut errors) = (self.inquiry.identity.is_some(), Vec::new(), Vec::new());
+        let mut all = self.inquiry.identity.is_some();
+        let (mut flags, mut errors, mut approvals) = (Vec::new(), Vec::new(), Vec::new());
         let mut would = None;
         let mut refusal = None;
         for part in 0..parts {
@@ -224,6 +227,7 @@ impl Exchange {
             refusal = verdict.denial().map(refusal_of);
             would = would.or_else(|| verdict.would.as_ref().map(refusal_of));
             add_each(&mut flags, verdict.flags);
+            add_each(&mut approvals, verdict.approvals);
             let failed = verdict.errors.into_iter().map(|(rule, error)| (rule, error.to_string()));
             add_each(&mut errors, failed.collect());
             if refusal.is_some() {
@@ -231,6 +235,13 @@ impl Exchange {
             }
         }
         self.inquiry.allowed = all;
+        if refusal.is_some() {
+            approvals.clear();
+        } else if !last {
+            // What only watches has not seen the body yet.
+            approvals.retain(|approval| approval.mode == rules::Mode::Enforce);
+        }
+        self.inquiry.approvals = approvals;
         if last || refusal.is_some() {
             if let Some(would) = would {
                 self.inquiry.would.get_or_insert(would);

@@ -6,7 +6,7 @@
 use super::guard::Policy;
 use super::later::Question;
 use super::masks::Masking;
-use super::refusal::Code;
+use super::refusal::{Code, Refusal};
 use super::{Exchange, Stage, metrics};
 use crate::audit::record::{Answered, Facts};
 use crate::audit::{
@@ -15,7 +15,7 @@ use crate::audit::{
 use crate::config::set::Mode;
 use crate::host::Host;
 use crate::mask::{self, Found};
-use crate::policy::Variable;
+use crate::policy::{Variable, rules};
 
 impl Exchange {
     /// Records that the exchange goes upstream; once.
@@ -129,6 +129,9 @@ impl Exchange {
             facts.top_k = (most > 0).then(|| most.into());
         }
         facts.flags = texts(&inquiry.flags);
+        for approval in &inquiry.approvals {
+            facts.approvals.push(approval.rule.as_str());
+        }
         for (rule, error) in &inquiry.errors {
             facts.rule_errors.push(format!("{rule}: {error}"));
         }
@@ -276,14 +279,26 @@ impl Exchange {
             (None, None) => ("allow", ""),
         };
         host.count(&metrics::decision(connection, policy, decision, reason), 1);
+        // Approvals are counted one by one below.
+        let ruled = |refusal: &'_ Refusal| match refusal.code {
+            Code::ApprovalPending => None,
+            _ => refusal.rule.clone(),
+        };
         let rules = [
-            (self.refusal.as_ref().and_then(|refusal| refusal.rule.as_deref()), "deny"),
-            (self.inquiry.would.as_ref().and_then(|would| would.rule.as_deref()), "would_deny"),
+            (self.refusal.as_ref().and_then(ruled), "deny"),
+            (self.inquiry.would.as_ref().and_then(ruled), "would_deny"),
         ];
         for (rule, outcome) in rules {
             if let Some(rule) = rule {
-                host.count(&metrics::rule(policy, rule, outcome), 1);
+                host.count(&metrics::rule(policy, &rule, outcome), 1);
             }
+        }
+        for approval in &self.inquiry.approvals {
+            let outcome = match approval.mode {
+                rules::Mode::Enforce => "approve",
+                rules::Mode::Monitor => "would_approve",
+            };
+            host.count(&metrics::rule(policy, &approval.rule, outcome), 1);
         }
         for flag in &self.inquiry.flags {
             host.count(&metrics::rule(policy, flag, "flag"), 1);
@@ -321,6 +336,7 @@ pub(super) fn decision_of(code: Code) -> Decision {
         Code::Unauthenticated
         | Code::Forbidden
         | Code::InvalidRequest
+        | Code::ApprovalPending
         | Code::TooLarge
         | Code::Uninspectable => Decision::Deny,
     }

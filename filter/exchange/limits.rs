@@ -2,15 +2,14 @@
 //! the request.
 
 use super::Exchange;
-use super::guard::condition_problem;
 use super::path;
 use super::prompt::GROWTH;
 use super::refusal::{Code, Refusal};
+use super::templates::template;
 use crate::config::Problem;
-use crate::config::set::{self, Connection, Kind, Located, Mode, TextPart, VectorLimits};
+use crate::config::set::{self, Connection, Kind, Located, Mode, VectorLimits};
 use crate::host::{Host, Side};
 use crate::identity::query::strip_query;
-use crate::policy::template::Part;
 use crate::policy::{EvalError, Expression, Facts, Glob, Template};
 use crate::protocol::api::{Api, Family};
 use crate::protocol::store::{self, Excess, Language, Narrowed, Reach, Vectors, expression};
@@ -31,15 +30,19 @@ impl StoreLimits {
     /// Compiles what a set says.
     pub(super) fn compile(written: &VectorLimits, problems: &mut Vec<Problem>) -> Self {
         let mut all = |texts: &[Located<set::Text>]| {
-            texts.iter().map(|text| template(text, problems)).collect::<Vec<Template>>()
+            let one = |text| template(text, Expression::compile, problems);
+            texts.iter().map(one).collect::<Vec<Template>>()
         };
         let (collections, namespaces) = (all(&written.collections), all(&written.namespaces));
-        let fields = written.filter.iter();
+        let mut field = |(name, text): &(Located<String>, Located<set::Text>)| {
+            (name.value.clone(), template(text, Expression::compile, problems))
+        };
+        let filter = written.filter.iter().map(&mut field).collect();
         Self {
             reads_view: beyond_operations(written),
             collections,
             namespaces,
-            filter: fields.map(|(name, text)| (name.value.clone(), template(text, problems))).collect(),
+            filter,
             max_top_k: written.max_top_k,
             drop_vectors: written.drop_vectors,
             clamp: !written.deny_excess,
@@ -75,21 +78,6 @@ impl StoreLimits {
         let filter = self.filter.iter().map(|(_, template)| template);
         self.collections.iter().chain(&self.namespaces).chain(filter)
     }
-}
-
-fn template(text: &Located<set::Text>, problems: &mut Vec<Problem>) -> Template {
-    let mut parts = Vec::new();
-    for part in &text.value.parts {
-        match part {
-            TextPart::Text(text) => parts.push(Part::Text(text.clone())),
-            TextPart::Expression(source) => {
-                let source = Located { value: source.clone(), place: text.place.clone() };
-                let compiled = Expression::compile(&source.value);
-                parts.extend(condition_problem(&source, compiled, problems).map(Part::Value));
-            }
-        }
-    }
-    Template { parts }
 }
 
 /// Limits must mean something on the connection.

@@ -8,7 +8,7 @@ pub const METRICS: [(&str, &[&str], &str); 10] = [
     (
         "portcullis_rules_total",
         &["policy", "rule", "outcome"],
-        "Rules (and allow) that held or failed: deny, flag, would_deny, error.",
+        "Rules (and allow) that held or failed: deny, flag, approve, would_deny, would_approve, error.",
     ),
     (
         "portcullis_masked_total",

@@ -15,6 +15,7 @@
 //! | [`response`], [`answer`], [`blocked`] | the response's half |
 //! | [`recogniser`], [`recognition`], [`later`] | asking a service for what no pattern finds; the answer, or in monitor the record, that waits for it |
 //! | [`masks`] | a policy's masks, compiled |
+//! | [`approval`] | rules that ask a human |
 //! | [`inquiry`] | what has been learnt of a request, and the facts that conditions read of it |
 //! | [`ledger`] | the records of an exchange |
 //! | [`refusal`] | what a caller is told |
@@ -22,6 +23,7 @@
 //! | `replay` (not in the module) | a recorded exchange judged by another set |
 
 pub mod answer;
+mod approval;
 mod asked;
 mod blocked;
 mod bounds;
@@ -47,6 +49,7 @@ pub mod replay;
 mod request;
 mod response;
 pub mod route;
+mod templates;
 #[cfg(test)]
 mod tests;
 pub mod worker;

@@ -18,6 +18,8 @@ pub enum Code {
     Uninspectable,
     /// A condition could not be evaluated.
     PolicyError,
+    /// A human is to say yes first.
+    ApprovalPending,
     /// Something the guard needs is missing: keys, the proxy's promise.
     GuardUnavailable,
     /// What came from the upstream cannot be inspected.
@@ -26,14 +28,18 @@ pub enum Code {
     UpstreamCredential,
 }
 
+/// Seconds after which a caller asks again whether a human has said yes.
+const RETRY_AFTER: u32 = 60;
+
 /// Code, its name, HTTP status, gRPC status (`grpc/status.h`), and whether a client may try again by itself.
-const CODES: [(Code, &str, u16, u32, Option<bool>); 9] = [
+const CODES: [(Code, &str, u16, u32, Option<bool>); 10] = [
     (Code::Unauthenticated, "unauthenticated", 401, 16, None),
     (Code::Forbidden, "forbidden", 403, 7, None),
     (Code::InvalidRequest, "invalid_request", 400, 3, None),
     (Code::TooLarge, "too_large", 413, 8, None),
     (Code::Uninspectable, "uninspectable", 415, 12, None),
     (Code::PolicyError, "policy_error", 403, 7, None),
+    (Code::ApprovalPending, "approval_pending", 409, 10, Some(true)),
     (Code::GuardUnavailable, "guard_unavailable", 503, 14, None),
     (Code::UpstreamUnreadable, "upstream_unreadable", 502, 13, Some(false)),
     (Code::UpstreamCredential, "upstream_credential", 502, 13, Some(false)),
@@ -62,6 +68,11 @@ impl Code {
     /// What `x-should-retry` tells the SDKs; `None`: their own rules are right.
     pub fn should_retry(self) -> Option<bool> {
         self.row().3
+    }
+
+    /// In how many seconds it may try again, in `retry-after`; the SDKs wait for no more than a minute.
+    pub fn retry_after(self) -> Option<u32> {
+        (self == Self::ApprovalPending).then_some(RETRY_AFTER)
     }
 }
 
@@ -169,6 +180,9 @@ mod tests {
             Code::PolicyError => {
                 "A condition could not be evaluated, such as one on a claim that is not there."
             }
+            Code::ApprovalPending => {
+                "A rule asks a human first, and nobody has said yes. No service to ask is there yet: the request is refused."
+            }
             Code::GuardUnavailable => {
                 "The guard lacks what it needs: the issuer's keys, or bodies before headers go on; or the request took another route than the one judged."
             }
@@ -181,12 +195,15 @@ mod tests {
     fn the_page_lists_the_codes() {
         use crate::pages;
         let rows = CODES.iter().map(|(code, name, status, grpc, retry)| {
-            let retry = retry.map_or(String::new(), |retry| format!("`x-should-retry: {retry}`. "));
+            let mut said = retry.map_or(String::new(), |retry| format!("`x-should-retry: {retry}`. "));
+            if let Some(seconds) = code.retry_after() {
+                said.push_str(&format!("`retry-after: {seconds}`. "));
+            }
             vec![
                 pages::words([*name]),
                 status.to_string(),
                 grpc.to_string(),
-                format!("{retry}{}", about(*code)),
+                format!("{said}{}", about(*code)),
             ]
         });
         let table = pages::table(&["code", "status", "gRPC status", "meaning"], rows.collect::<Vec<_>>());

@@ -338,6 +338,7 @@ impl Exchange {
         if self.inquiry.complete {
             self.edit_request(host, true)?;
         }
+        self.ask_approval()?;
         self.forward(host);
         Ok(Flow::Continue)
     }
@@ -364,7 +365,8 @@ impl Exchange {
                 .read_view()
                 .and_then(|()| self.judge(true))
                 .and_then(|()| self.narrow(host, false))
-                .and_then(|()| self.edit_request(host, false));
+                .and_then(|()| self.edit_request(host, false))
+                .and_then(|()| self.ask_approval());
             self.record_start(host);
         }
     }

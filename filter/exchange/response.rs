@@ -438,6 +438,9 @@ impl Exchange {
         if let Some(retry) = code.should_retry() {
             headers.push(("x-should-retry".to_owned(), retry.to_string().into_bytes()));
         }
+        if let Some(seconds) = code.retry_after() {
+            headers.push(("retry-after".to_owned(), seconds.to_string().into_bytes()));
+        }
         let grpc = self.inquiry.head.answered_as_grpc();
         host.respond(&LocalAnswer {
             status: if grpc { 200 } else { code.status() },

@@ -1,6 +1,7 @@
 //! Exchanges through a proxy made of memory: each test is named by the behaviour it protects.
 
 mod answers;
+mod approvals;
 mod bounds;
 mod callers;
 mod masks;

@@ -17,6 +17,7 @@ use cel::{Context, Env, ExecutionError, Value};
 use thiserror::Error;
 
 use super::variables::{Facts, Phase, Variable};
+use check::Names;
 use rewrite::{Parts, Use};
 use types::Type;
 
@@ -118,12 +119,12 @@ impl Condition {
     /// # Errors
     /// Whatever is wrong with the text, the first thing found.
     pub fn compile(source: &str, level: Phase) -> Result<Condition, ConditionError> {
-        Self::prepare(source, level, &Type::Bool).map_err(|error| error.within(source))
+        Self::prepare(source, Names::until(level), &Type::Bool).map_err(|error| error.within(source))
     }
 
-    fn prepare(source: &str, level: Phase, wanted: &Type) -> Result<Condition, ConditionError> {
+    fn prepare(source: &str, names: Names, wanted: &Type) -> Result<Condition, ConditionError> {
         let mut tree = parse::parse(source)?;
-        let checked = check::check(source, &tree, level, wanted)?;
+        let checked = check::check(source, &tree, names, wanted)?;
         let parts = rewrite::rewrite(&mut tree, checked.patterns);
         let env = functions::environment().ok_or_else(|| {
             ConditionError::new(0, source.len(), "the table of functions is at odds with itself")
@@ -197,7 +198,16 @@ impl Expression {
     /// # Errors
     /// Whatever is wrong with the text, the first thing found.
     pub fn compile(source: &str) -> Result<Expression, ConditionError> {
-        let compiled = Condition::prepare(source, Phase::Head, &Type::Text);
+        let compiled = Condition::prepare(source, Names::until(Phase::Head), &Type::Text);
+        compiled.map(Expression).map_err(|error| error.within(source))
+    }
+
+    /// Compiles CEL text whose value a caller is told: it may read what the body asks for, and nothing of the prompt.
+    ///
+    /// # Errors
+    /// As for [`Self::compile`].
+    pub fn compile_told(source: &str) -> Result<Expression, ConditionError> {
+        let compiled = Condition::prepare(source, Names::told(), &Type::Text);
         compiled.map(Expression).map_err(|error| error.within(source))
     }
 

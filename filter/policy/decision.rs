@@ -1,8 +1,8 @@
 //! The order in which a policy is judged, and the verdict.
 //!
-//! `allow`; then the denies in order, the first that holds answers; then the flags. What fails to evaluate denies:
-//! a policy that cannot be decided has not said yes. In monitor mode a denial is only noted (`would`), and judging
-//! goes on as if it had not been.
+//! `allow`; then the denies in order, the first that holds answers; then the flags; then the approvals, of which every
+//! one that holds is needed. What fails to evaluate denies: a policy that cannot be decided has not said yes. In monitor
+//! mode a denial is only noted (`would`), and judging goes on as if it had not been.
 
 use super::condition::{Condition, EvalError};
 use super::rules::{Effect, Mode, Policy, Rule};
@@ -24,17 +24,28 @@ pub struct Denial {
     pub reason: Reason,
     /// The rule that refuses; `None`: `allow`.
     pub rule: Option<String>,
-    /// What the caller is told. Names the rule or is the policy's own text; never holds anything of the request.
+    /// What the caller is told. Names the rule or is the policy's own text; never holds anything of the prompt.
     pub message: String,
 }
 
 /// What becomes of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// It goes on.
+    /// It goes on: at once, or when every [`Verdict::approvals`] that acts is given.
     Allow,
     /// It is refused.
     Deny(Denial),
+}
+
+/// A rule that asks a human.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approval {
+    /// Its name.
+    pub rule: String,
+    /// What the caller is told, as in [`Denial`].
+    pub message: String,
+    /// In monitor it is only noted.
+    pub mode: Mode,
 }
 
 /// What a policy says of a request.
@@ -48,6 +59,8 @@ pub struct Verdict {
     pub would: Option<Denial>,
     /// Flags that hold, in order. None are judged on a refused request.
     pub flags: Vec<String>,
+    /// Approvals that are needed, in order. None are on a refused request.
+    pub approvals: Vec<Approval>,
     /// Conditions that failed to evaluate, by rule (`allow` for that).
     pub errors: Vec<(String, EvalError)>,
 }
@@ -98,7 +111,32 @@ impl Policy {
                 Err(error) => verdict.errors.push((rule.name().to_owned(), error)),
             }
         }
+        self.approvals(&mut verdict, facts);
         verdict
+    }
+
+    /// Judges the approvals: all of them, for a human sees at once what is asked, and one that fails refuses.
+    fn approvals(&self, verdict: &mut Verdict, facts: &dyn Facts) {
+        let (mut needed, mut refused) = (Vec::new(), false);
+        for rule in self.of(Effect::Approve) {
+            let mode = rule.mode(self.mode());
+            match holds(rule, facts, verdict) {
+                None => {}
+                Some(Ok(own)) => {
+                    let name = rule.name();
+                    let usual = || format!("The rule \"{name}\" asks a human to approve this request.");
+                    let message = own.unwrap_or_else(usual);
+                    needed.push(Approval { rule: name.to_owned(), message, mode });
+                }
+                Some(Err(())) => {
+                    let denial = denial(Reason::PolicyError, Some(rule.name()), None);
+                    refused |= verdict.deny(denial, mode);
+                }
+            }
+        }
+        if !refused {
+            verdict.approvals = needed;
+        }
     }
 
     fn of(&self, effect: Effect) -> impl Iterator<Item = &Rule> {
@@ -112,6 +150,7 @@ impl Policy {
             allowed: false,
             would: None,
             flags: Vec::new(),
+            approvals: Vec::new(),
             errors: Vec::new(),
         };
         let denial = match decide(self.allow(), ALLOW, facts, &mut verdict) {
@@ -129,14 +168,24 @@ impl Policy {
     /// Judges the denies; true: one refuses.
     fn denies(&self, verdict: &mut Verdict, facts: &dyn Facts) -> bool {
         self.of(Effect::Deny).any(|rule| {
-            let reason = match decide(rule.condition(), rule.name(), facts, verdict) {
-                Some(false) => return false,
-                Some(true) => Reason::Forbidden,
-                None => Reason::PolicyError,
+            let denial = match holds(rule, facts, verdict) {
+                None => return false,
+                Some(Ok(own)) => denial(Reason::Forbidden, Some(rule.name()), own),
+                Some(Err(())) => denial(Reason::PolicyError, Some(rule.name()), None),
             };
-            let denial = denial(reason, Some(rule.name()), rule.message());
             verdict.deny(denial, rule.mode(self.mode()))
         })
+    }
+}
+
+/// Whether a rule holds, with its own words for it; an error, of its condition or its words, is noted under its name.
+fn holds(rule: &Rule, facts: &dyn Facts, verdict: &mut Verdict) -> Option<Result<Option<String>, ()>> {
+    match decide(rule.condition(), rule.name(), facts, verdict) {
+        Some(false) => None,
+        None => Some(Err(())),
+        Some(true) => Some(rule.said(facts).map_err(|error| {
+            verdict.errors.push((rule.name().to_owned(), error));
+        })),
     }
 }
 
@@ -152,9 +201,9 @@ fn decide(condition: &Condition, name: &str, facts: &dyn Facts, verdict: &mut Ve
 }
 
 /// A refusal in words. A rule's own message says why it forbids, so it is not given for a rule that failed.
-fn denial(reason: Reason, rule: Option<&str>, message: Option<&str>) -> Denial {
+fn denial(reason: Reason, rule: Option<&str>, message: Option<String>) -> Denial {
     let message = match (reason, rule, message) {
-        (Reason::Forbidden, _, Some(own)) => own.to_owned(),
+        (Reason::Forbidden, _, Some(own)) => own,
         (Reason::Forbidden, Some(rule), None) => format!("The rule \"{rule}\" forbids this request."),
         (Reason::Forbidden, None, None) => "You are not allowed to use this.".to_owned(),
         (Reason::PolicyError, Some(rule), _) => format!("The rule \"{rule}\" could not be decided."),

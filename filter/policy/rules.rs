@@ -3,8 +3,12 @@
 //! [`Rule::compile`] and [`Condition::compile`] take one text each, so that whoever knows where it stood can say so
 //! when it is refused.
 
-use super::condition::{Condition, ConditionError};
-use super::variables::{Phase, Variable};
+use super::condition::{Condition, ConditionError, EvalError};
+use super::template::Template;
+use super::variables::{Facts, Phase, Variable};
+
+/// Most characters of a value that stands in what a caller is told; what is longer is cut.
+pub const MAX_SAID: usize = 200;
 
 /// Whether a decision acts or is only recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +26,8 @@ pub enum Effect {
     Deny,
     /// Records that it held.
     Flag,
+    /// Asks a human before the request goes on.
+    Approve,
 }
 
 /// One rule of a policy.
@@ -30,7 +36,7 @@ pub struct Rule {
     name: String,
     effect: Effect,
     condition: Condition,
-    message: Option<String>,
+    message: Option<Template>,
     mode: Option<Mode>,
 }
 
@@ -49,9 +55,9 @@ impl Rule {
         Ok(Rule { name: name.to_owned(), effect, condition, message: None, mode: None })
     }
 
-    /// What the caller is told when the rule refuses; `None`: a sentence that names the rule.
+    /// What the caller is told when the rule refuses or asks; `None`: a sentence that names the rule.
     #[must_use]
-    pub fn with_message(self, message: Option<String>) -> Rule {
+    pub fn with_message(self, message: Option<Template>) -> Rule {
         Rule { message, ..self }
     }
 
@@ -76,9 +82,22 @@ impl Rule {
         &self.condition
     }
 
-    /// What the caller is told, if the policy says so.
-    pub fn message(&self) -> Option<&str> {
-        self.message.as_deref()
+    /// What the caller is told of a request, if the policy says so: its values literal, and each cut at [`MAX_SAID`].
+    ///
+    /// # Errors
+    /// A value that cannot be had.
+    pub fn said(&self, facts: &dyn Facts) -> Result<Option<String>, EvalError> {
+        self.message.as_ref().map(|message| message.told(facts, MAX_SAID)).transpose()
+    }
+
+    /// Whether its verdict, or its words, need the request's body.
+    pub fn reads_body(&self) -> bool {
+        self.conditions().any(Condition::reads_body)
+    }
+
+    /// Its condition, and what stands in its message.
+    pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        std::iter::once(&self.condition).chain(self.message.iter().flat_map(Template::conditions))
     }
 
     /// Whether it acts within a policy of this mode.
@@ -126,12 +145,12 @@ impl Policy {
         self.conditions().any(Condition::reads_entities)
     }
 
-    /// Whether any condition reads this variable.
+    /// Whether any condition or message reads this variable.
     pub fn reads(&self, variable: Variable) -> bool {
         self.conditions().any(|condition| condition.reads().contains(&variable))
     }
 
     fn conditions(&self) -> impl Iterator<Item = &Condition> {
-        std::iter::once(&self.allow).chain(self.rules.iter().map(|rule| &rule.condition))
+        std::iter::once(&self.allow).chain(self.rules.iter().flat_map(Rule::conditions))
     }
 }

@@ -1,6 +1,6 @@
 //! Text of a policy in which `${…}` stands: put together for one request, and then taken literally.
 
-use super::condition::{EvalError, Expression};
+use super::condition::{Condition, EvalError, Expression};
 use super::variables::{Facts, Variable};
 
 /// Text with expressions in it.
@@ -43,9 +43,14 @@ impl Template {
 
     /// Whether an expression reads this variable.
     pub fn reads(&self, variable: Variable) -> bool {
-        self.parts.iter().any(|part| match part {
-            Part::Text(_) => false,
-            Part::Value(expression) => expression.condition().reads().contains(&variable),
+        self.conditions().any(|condition| condition.reads().contains(&variable))
+    }
+
+    /// What stands in it, as conditions with names and bounds.
+    pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Text(_) => None,
+            Part::Value(expression) => Some(expression.condition()),
         })
     }
 
@@ -56,6 +61,27 @@ impl Template {
     pub fn fill(&self, facts: &dyn Facts) -> Result<String, EvalError> {
         let pieces = self.pieces(facts)?;
         Ok(pieces.iter().map(|(Piece::Written(text) | Piece::Given(text))| text.as_str()).collect())
+    }
+
+    /// The same for people to read: of each value at most `most` characters, and `…` where there were more.
+    ///
+    /// # Errors
+    /// As for [`Self::pieces`].
+    pub fn told(&self, facts: &dyn Facts, most: usize) -> Result<String, EvalError> {
+        let mut told = String::new();
+        for piece in self.pieces(facts)? {
+            match piece {
+                Piece::Written(text) => told.push_str(&text),
+                Piece::Given(text) => match text.char_indices().nth(most) {
+                    Some((end, _)) => {
+                        told.push_str(text.get(..end).unwrap_or_default());
+                        told.push('…');
+                    }
+                    None => told.push_str(&text),
+                },
+            }
+        }
+        Ok(told)
     }
 }
 

@@ -22,15 +22,36 @@ pub(super) struct Checked {
     pub(super) patterns: Vec<(u64, Regex)>,
 }
 
-/// Checks a tree that must give `wanted`; `level` is the last phase whose names it may read.
+/// The names that a text may read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Names {
+    /// The last phase.
+    level: Phase,
+    /// Whether what a prompt says is among them.
+    prompt: bool,
+}
+
+impl Names {
+    /// All that are known by then.
+    pub(super) fn until(level: Phase) -> Self {
+        Self { level, prompt: true }
+    }
+
+    /// Those of which a caller may be told.
+    pub(super) fn told() -> Self {
+        Self { level: Phase::Body, prompt: false }
+    }
+}
+
+/// Checks a tree that must give `wanted`.
 pub(super) fn check(
     source: &str,
     tree: &IdedExpr,
-    level: Phase,
+    names: Names,
     wanted: &Type,
 ) -> Result<Checked, ConditionError> {
     let mut checker =
-        Checker { source, level, scope: Vec::new(), reads: BTreeSet::new(), patterns: Vec::new() };
+        Checker { source, names, scope: Vec::new(), reads: BTreeSet::new(), patterns: Vec::new() };
     let result = checker.of(tree)?;
     if result != *wanted && !result.is_dyn() {
         let (what, help) = match wanted {
@@ -47,7 +68,7 @@ pub(super) type Outcome = Result<Type, ConditionError>;
 
 pub(super) struct Checker<'s> {
     source: &'s str,
-    level: Phase,
+    names: Names,
     /// Loop variables, the innermost last.
     scope: Vec<(String, Type)>,
     reads: BTreeSet<Variable>,
@@ -166,11 +187,15 @@ impl Checker<'_> {
     fn variable(&mut self, expr: &IdedExpr, root: &str, field: &str) -> Result<Variable, ConditionError> {
         let name = format!("{root}.{field}");
         if let Some(known) = Variable::named(&name) {
-            if known.phase() > self.level {
+            if known.phase() > self.names.level {
                 return Err(self.fault(
                     expr,
                     format!("`{name}` is known only with the body, and this is decided before it"),
                 ));
+            }
+            if root == "prompt" && !self.names.prompt {
+                let error = self.fault(expr, format!("`{name}` has no place in what a caller is told"));
+                return Err(error.help("a message names the rule, never what was found in a text"));
             }
             self.reads.insert(known);
             return Ok(known);

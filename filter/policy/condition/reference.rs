@@ -4,6 +4,7 @@ use super::functions::{FUNCTIONS, MACROS};
 use super::operators::PATTERN_SIZE;
 use super::{MAX_DEPTH, MAX_LENGTH, MAX_TEXT, MAX_TURNS};
 use crate::pages;
+use crate::policy::rules::MAX_SAID;
 use crate::policy::variables;
 
 const ABOUT: &[(&str, &str)] = &[
@@ -47,7 +48,7 @@ pub(crate) fn markdown() -> String {
         r#"
 ## Conditions
 
-`allow`, `deny` and `flag` hold a condition in [CEL](https://cel.dev) that gives true or false. It is compiled when the set loads: an
+`allow`, `deny`, `approve` and `flag` hold a condition in [CEL](https://cel.dev) that gives true or false. It is compiled when the set loads: an
 unknown name or function, a wrong type or a bad pattern is an error there, with its place.
 
 A name is one of the table below. What a request lacks is empty or zero, so a condition need not ask whether it is there: an operation
@@ -72,10 +73,20 @@ of text; one that runs out fails.
 1. `allow`. False: refused with `forbidden`. It is judged before any body is read, unless it reads a name of the body.
 2. The `deny` rules, in order. The first that holds answers, with `forbidden`, its `message`, and its name in record and metrics.
 3. The `flag` rules, in order. Each that holds is recorded. On a refused request none is judged.
+4. The `approve` rules. Every one that holds is needed, and the record names them all (`portcullis.approvals`). What the rest of the policy
+   refuses (its bounds on vector stores, values that its mask blocks) is refused before anybody is asked.
 
-An `allow` or `deny` that fails (a claim that is not there, a bound overrun, a wrong type) refuses with `policy_error`. A `flag` that
-fails is recorded. As in CEL, `true || failure` is true and `false && failure` is false. A `deny` of mode `monitor` never refuses, whether
-it holds or fails.
+An `allow`, `deny` or `approve` that fails (a claim that is not there, a bound overrun, a wrong type) refuses with `policy_error`, and so does
+one whose message fails or has an empty value in it. A `flag` that fails is recorded. As in CEL, `true || failure` is true and
+`false && failure` is false. A `deny` or `approve` of mode `monitor` never refuses, whether it holds or fails.
+
+The service that asks a human is not yet supported. Until it is, what an `approve` holds for is refused: 409 `approval_pending`, with
+`retry-after: 60` and `x-should-retry: true`, however often it is tried. `portcullis check` warns of such rules. With `mode: monitor` they
+record what would be asked.
+
+A `message` is for the caller. What stands in its `${{…}}` is CEL that gives text, over the names of conditions but for `prompt`: a message says
+which rule refuses, never what was found in a text. The value is literal text in the protocol's own JSON, whatever it holds; of each at most
+{MAX_SAID} characters are told. A message that reads a name known with the `body` makes its rule wait for the body.
 
 ## Monitor
 
