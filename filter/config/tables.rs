@@ -413,7 +413,7 @@ pub(super) const VECTOR: Section = Section {
             "vectors",
             Kind::Choice(&["keep", "drop"]),
             "`keep`",
-            "`drop`: requests do not ask for vectors; what gives them in any case is refused. Not with `milvus` and `opensearch`, where a vector is a field like any other.",
+            "`drop`: requests do not ask for vectors where the store can be told so, and answers are left without ([protocols.md](protocols.md#vectors)).",
         ),
         may(
             "on_excess",

@@ -74,6 +74,8 @@ pub struct Lane {
     pub cover: Plan,
     /// Whether the policy changes values in answers, beside the credential.
     pub masks_entities: bool,
+    /// Whether vectors are left out of answers.
+    pub drops_vectors: bool,
 }
 
 /// A resolved credential. It has no `Debug`, so that it reaches no log.
@@ -123,6 +125,8 @@ pub struct Policy {
     pub reads_headers: bool,
     /// Whether any condition or limit reads what a request asks for.
     pub reads_view: bool,
+    /// Whether a request of which nothing is read may not pass for them.
+    pub judges_view: bool,
     /// What may be read of vector stores.
     pub vector: Option<StoreLimits>,
 }
@@ -307,8 +311,10 @@ fn compile_policy(
     }
     let rules = rules::Policy::new(mode_of(mode), allow, compiled);
     let reads = |(_, condition): (_, &Condition)| condition.reads().iter().any(|variable| of_view(*variable));
-    let limited = vector.as_ref().is_some_and(|limits| limits.reads_view);
-    let reads_view = limited || conditions(policy, &rules).any(reads);
+    let judges = conditions(policy, &rules).any(reads);
+    let limits_view = |of: fn(&StoreLimits) -> bool| vector.as_ref().is_some_and(of);
+    let reads_view = judges || limits_view(|limits| limits.reads_view);
+    let judges_view = judges || limits_view(|limits| limits.judges_view);
     let reads_headers = rules.reads(Variable::RequestHeaders)
         || vector
             .iter()
@@ -332,6 +338,7 @@ fn compile_policy(
         reads_entities: rules.reads_entities(),
         reads_headers,
         reads_view,
+        judges_view,
         vector,
         rules,
     })
@@ -459,6 +466,10 @@ fn compile_lane(
         watch: plans.get(entities, Vec::new()),
         cover: plans.get(Entities::NONE, secrets),
         masks_entities: response.is_some_and(Masking::alters),
+        drops_vectors: policy
+            .as_ref()
+            .and_then(|policy| policy.vector.as_ref())
+            .is_some_and(|limits| limits.drop_vectors),
         policy,
         connection: connection.clone(),
     })

@@ -12,17 +12,20 @@ use crate::host::{Host, Side};
 use crate::identity::query::strip_query;
 use crate::policy::{EvalError, Expression, Facts, Glob, Template};
 use crate::protocol::api::{Api, Family};
-use crate::protocol::store::{self, Excess, Language, Narrowed, Reach, Vectors, expression};
+use crate::protocol::store::{self, Excess, Language, Narrowed, Reach, expression};
 
 /// Limits, compiled.
 pub struct StoreLimits {
-    /// Whether they limit more than operations, so that a request must be read.
+    /// Whether they limit more than operations, so that a request is read where it can be.
     pub(super) reads_view: bool,
+    /// Whether a request that cannot be read may not pass for them.
+    pub(super) judges_view: bool,
     collections: Vec<Template>,
     namespaces: Vec<Template>,
     filter: Vec<(String, Template)>,
     max_top_k: Option<u64>,
-    drop_vectors: bool,
+    /// Whether vectors are left out of what is asked for, and of what is answered.
+    pub(super) drop_vectors: bool,
     clamp: bool,
 }
 
@@ -39,7 +42,8 @@ impl StoreLimits {
         };
         let filter = written.filter.iter().map(&mut field).collect();
         Self {
-            reads_view: beyond_operations(written),
+            reads_view: judges_view(written) || written.drop_vectors,
+            judges_view: judges_view(written),
             collections,
             namespaces,
             filter,
@@ -101,12 +105,11 @@ pub(super) fn check(
         );
     }
     if !api.has_views() {
-        let other = limits.operations.is_empty() || beyond_operations(limits);
-        if other {
+        if judges_view(limits) || limits.operations.is_empty() && !limits.drop_vectors {
             told(
                 &written.place,
-                "limits more than `operations`, which is not yet supported",
-                "leave `operations` alone, or write conditions on `vector.operation` and `request.url_path`",
+                "limits more than `operations` and `vectors`, which is not yet supported",
+                "leave these alone, or write conditions on `vector.operation` and `request.url_path`",
             );
         }
         return;
@@ -123,9 +126,6 @@ pub(super) fn check(
             "an index is a host: choose it by `match`",
         );
     }
-    if limits.drop_vectors && has(&|query| query.vectors == Vectors::Field) {
-        told(&written.place, "drops vectors, which are fields like any other", "leave `vectors` out");
-    }
     if let Some(first) = limits.namespaces.first()
         && !has(&|query| query.namespace.is_some())
     {
@@ -141,12 +141,12 @@ pub(super) fn check(
     }
 }
 
-fn beyond_operations(limits: &VectorLimits) -> bool {
+/// Whether requests must be read to know whether they may.
+fn judges_view(limits: &VectorLimits) -> bool {
     !limits.collections.is_empty()
         || !limits.namespaces.is_empty()
         || !limits.filter.is_empty()
         || limits.max_top_k.is_some()
-        || limits.drop_vectors
 }
 
 /// Limits, filled in for a caller.
@@ -179,7 +179,8 @@ impl Exchange {
     /// Writes the policy's limits into the request, or says how it exceeds them; `held`: it is still in the proxy's hands.
     pub(super) fn narrow(&mut self, host: &dyn Host, held: bool) -> Result<(), Refusal> {
         let Some(policy) = self.lane.as_ref().and_then(|lane| lane.policy.clone()) else { return Ok(()) };
-        let Some(limits) = policy.vector.as_ref().filter(|limits| limits.reads_view) else { return Ok(()) };
+        let reads = |limits: &&StoreLimits| limits.judges_view || limits.reads_view && self.has_views();
+        let Some(limits) = policy.vector.as_ref().filter(reads) else { return Ok(()) };
         let narrowed = match self.narrowed(limits) {
             Ok(narrowed) => narrowed,
             Err(refusal) => return self.object(refusal),

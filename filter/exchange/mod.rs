@@ -167,7 +167,7 @@ impl Exchange {
 
     /// Whether the answer may come out other than it comes in.
     fn masks_answer(&self) -> bool {
-        let masks = |lane: &Rc<Lane>| lane.masks_entities || !lane.cover.is_empty();
+        let masks = |lane: &Rc<Lane>| lane.masks_entities || lane.drops_vectors || !lane.cover.is_empty();
         self.mode() == Mode::Enforce && (self.lane.as_ref().is_some_and(masks) || !self.names.is_empty())
     }
 

@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use super::guard::Lane;
+use super::guard::{Lane, Policy};
 use super::head::{self, Head};
 use super::inquiry::Inquiry;
 use super::refusal::{Code, Refusal};
@@ -273,7 +273,9 @@ impl Exchange {
             Some(Family::Store) => operation.asks.is_none(),
             _ => operation.has_body() && operation.view.is_none(),
         };
-        if blind && self.policy().is_some_and(|policy| policy.reads_view) {
+        let read = self.has_views();
+        let needs = |policy: &Policy| if read { policy.reads_view } else { policy.judges_view };
+        if blind && self.policy().is_some_and(needs) {
             self.inquiry.unreadable = true;
             return self.uninspected(Kind::Path);
         }

@@ -168,12 +168,15 @@ impl Exchange {
                 let thinking = self.policy().map(|policy| policy.thinking).unwrap_or_default();
                 let rewriter = rewriter.with_thinking(thinking);
                 let rewriter = if keeps_all { rewriter.without_drops() } else { rewriter };
+                let vectors = self.masks_answer() && lane.drops_vectors;
+                let rewriter = if vectors { rewriter.without_vectors() } else { rewriter };
                 self.answer.rewriter = Some(Box::new(rewriter));
             }
             Err(kind) => {
                 self.inquiry.uninspected.insert(kind);
                 let allowed = self.policy().is_some_and(|policy| policy.uninspected.allows(kind));
-                if self.masks_answer() && !allowed {
+                // What may pass unread may not pass with vectors in it.
+                if self.masks_answer() && (!allowed || lane.drops_vectors) {
                     host.count(&metrics::error("upstream_unreadable"), 1);
                     return Err(Refusal::new(
                         Code::UpstreamUnreadable,

@@ -78,6 +78,7 @@ pub struct ResponseRewriter<M: Masks> {
     body: Body<M>,
     ledger: Ledger,
     drops: bool,
+    vectorless: bool,
     thinking: Thinking,
     /// Nothing came yet.
     fresh: bool,
@@ -89,7 +90,17 @@ impl<M: Masks> ResponseRewriter<M> {
         let body = Self::body(kind, table, &masks);
         let ledger = Ledger::default();
         let thinking = Thinking::default();
-        Self { masks, table, decoder: None, body, ledger, drops: true, thinking, fresh: true }
+        Self {
+            masks,
+            table,
+            decoder: None,
+            body,
+            ledger,
+            drops: true,
+            vectorless: false,
+            thinking,
+            fresh: true,
+        }
     }
 
     /// For a response whose bytes come compressed: they are unpacked, and go out as they are then.
@@ -115,6 +126,14 @@ impl<M: Masks> ResponseRewriter<M> {
     #[must_use]
     pub fn without_drops(mut self) -> Self {
         self.drops = false;
+        self.configure();
+        self
+    }
+
+    /// For a policy that leaves out vectors: what the table knows as such is written otherwise, whatever `masks` finds.
+    #[must_use]
+    pub fn without_vectors(mut self) -> Self {
+        self.vectorless = true;
         self.configure();
         self
     }
@@ -167,6 +186,9 @@ impl<M: Masks> ResponseRewriter<M> {
         };
         if !self.drops {
             walk.without_drops();
+        }
+        if self.vectorless {
+            walk.without_vectors();
         }
     }
 

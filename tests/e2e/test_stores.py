@@ -17,7 +17,7 @@ import policies as sets
 from conftest import StartGuard
 from guard import Guard, cli
 from parts.idp import Idp
-from parts.upstream import json_answer
+from parts.upstream import Answer, json_answer
 
 POLICIES = Path(__file__).parents[2] / "policies"
 TENANT = 'acme" or tenant != "'
@@ -181,6 +181,84 @@ def test_monitor_changes_no_byte(start_guard: StartGuard, idp: Idp) -> None:
         answer = client.post(f"{QDRANT}/query", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 200
     assert sent(guard) == (f"{QDRANT}/query", body)
+
+
+HIT = '{"result":{"points":[ {"id":1,"score":0.50,"vector":[0.25, 1e-3],"payload":{"text":"a@example.com","n":[1]}} ]}}'
+
+
+def vectorless(issuer: str, **policy: Any) -> sets.Set:
+    """No mask, no credential: what changes in an answer changes for its vectors."""
+    made = policy_set(issuer, **policy)
+    for one in made["policies"]:
+        one.pop("mask")
+        one["vector"] = {"vectors": "drop"}
+    made["connections"].append(made["connections"][0] | {"name": "weaviate", "protocol": "weaviate"})
+    made["connections"].append(made["connections"][0] | {"name": "opensearch", "protocol": "opensearch"})
+    for one in made["connections"]:
+        one.pop("credential")
+        one["match"] = {"path_prefix": f"/{one['name']}"}
+    # What a rule reads of a request would not pass where none can be read.
+    for one in made["policies"]:
+        one["rules"] = [{"name": "no", "deny": 'request.method == "PATCH"'}]
+    return made
+
+
+@pytest.fixture(scope="module")
+def vectors_guard(start_guard: StartGuard, idp: Idp) -> Guard:
+    return start_guard(vectorless(idp.issuer))
+
+
+VECTORS = {
+    "qdrant": (f"{QDRANT}/query", HIT, HIT.replace("[0.25, 1e-3]", "null")),
+    "chroma": (
+        f"{CHROMA}/get",
+        '{"ids":["a"],"embeddings":[[0.5,0.25]],"documents":["a@example.com"],"metadatas":[{"n":1}]}',
+        '{"ids":["a"],"embeddings":null,"documents":["a@example.com"],"metadatas":[{"n":1}]}',
+    ),
+    "milvus": (
+        f"{MILVUS}/query",
+        '{"code":0,"data":[{"id":1,"vector":[0.5],"other":[0.25, 1],"year":2020}]}',
+        '{"code":0,"data":[{"id":1,"vector":null,"other":[null, null],"year":2020}]}',
+    ),
+    "opensearch": (
+        "/opensearch/docs/_search",
+        '{"hits":{"hits":[{"_id":"a","sort":[1],"_source":{"v":[0.5,-1],"n":2}}]}}',
+        '{"hits":{"hits":[{"_id":"a","sort":[1],"_source":{"v":[null,null],"n":2}}]}}',
+    ),
+    "weaviate": (
+        "/weaviate/v1/graphql",
+        '{"data":{"Get":{"Doc":[{"n":1,"_additional":{"id":"a","vector":[1],"renamed":[2]}}]}}}',
+        '{"data":{"Get":{"Doc":[{"n":1,"_additional":{"id":"a","vector":null,"renamed":[null]}}]}}}',
+    ),
+}
+ASKED = {"milvus": {"collectionName": "docs"}, "weaviate": {"query": "{}"}, "opensearch": {"query": {"match_all": {}}}}
+
+
+@pytest.mark.parametrize("store", VECTORS)
+def test_an_answer_comes_without_vectors_and_every_other_byte_is_the_stores(vectors_guard: Guard, store: str) -> None:
+    path, answer, expected = VECTORS[store]
+    vectors_guard.upstream.answer = json_answer(answer)
+    with vectors_guard.client(vectors_guard.token()) as client:
+        seen = client.post(path, json=ASKED.get(store, {}))
+    assert (seen.status_code, seen.text) == (200, expected)
+
+
+def test_a_client_of_pinecone_reads_records_without_their_vectors(vectors_guard: Guard) -> None:
+    record = '{"id":"a","values":[0.5,0.25],"sparseValues":{"indices":[1],"values":[0.5]},"metadata":{"n":1}}'
+    index = pinecone.Pinecone(api_key=vectors_guard.token()).Index(host=f"{vectors_guard.url}/pinecone")
+    vectors_guard.upstream.answer = json_answer(f'{{"vectors":{{"a":{record}}},"namespace":""}}')
+    fetched = index.fetch(ids=["a"]).vectors["a"]
+    assert (list(fetched.values), fetched.sparse_values, fetched.metadata) == ([0], None, {"n": 1})
+    vectors_guard.upstream.answer = json_answer(f'{{"matches":[{record}],"namespace":""}}')
+    (match,) = index.query(vector=[0.5], top_k=1, include_values=True).matches
+    assert (list(match.values or []), match.sparse_values, match.id) == ([], None, "a")
+
+
+def test_an_answer_that_cannot_be_read_is_refused_where_it_may_hold_vectors(start_guard: StartGuard, idp: Idp) -> None:
+    guard = start_guard(vectorless(idp.issuer, uninspected="allow"))
+    guard.upstream.answer = Answer(headers=(("content-type", "application/cbor"),), pieces=[b"\x00"])
+    with guard.client(guard.token()) as client:
+        assert client.post(f"{QDRANT}/query", json={"query": [1]}).status_code == 502
 
 
 def test_the_example_is_a_set_without_faults(folder: Path) -> None:

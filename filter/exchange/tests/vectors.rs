@@ -245,8 +245,7 @@ fn limits_that_mean_nothing_on_a_connection_are_refused_at_load() {
             "not yet supported on the connection `chat` (`protocol: weaviate`)",
         ),
         ("pinecone", json!({ "collections": ["a"] }), "names collections, which no request does"),
-        ("milvus", json!({ "vectors": "drop" }), "drops vectors"),
-        ("opensearch", json!({ "vectors": "drop" }), "drops vectors"),
+        ("weaviate", json!({ "vectors": "drop", "max_top_k": 3 }), "not yet supported"),
         ("opensearch", json!({ "namespaces": ["a"] }), "names namespaces, of which the store has none"),
         ("milvus", json!({ "filter": { "a.b": "x" } }), "names a field in another"),
         ("qdrant", json!({ "filter": { "$or": "x" } }), "is no name of a field"),
@@ -266,6 +265,9 @@ fn limits_that_mean_nothing_on_a_connection_are_refused_at_load() {
     }
     let good = [
         ("weaviate", json!({ "operations": ["query"] })),
+        ("weaviate", json!({ "vectors": "drop" })),
+        ("milvus", json!({ "vectors": "drop" })),
+        ("opensearch", json!({ "operations": ["query"], "vectors": "drop" })),
         (
             "qdrant",
             json!({ "filter": { "a.b": "${identity.subject}" }, "operations": ["query", "delete"], "on_excess": "deny", "max_top_k": 3 }),
@@ -275,4 +277,68 @@ fn limits_that_mean_nothing_on_a_connection_are_refused_at_load() {
     for (protocol, limits) in good {
         assert_eq!(told(protocol, &limits), Vec::<String>::new(), "{protocol}");
     }
+}
+
+/// What comes out of an answer to this request, with a limit that leaves out vectors and nothing masked.
+fn answered(rig: &Rig, method: &str, path: &str, body: &str, kind: &str, answer: &str) -> Option<String> {
+    let bearer = format!("Bearer {}", rig.token(&["rag-users"]));
+    rig.head(method, path, &[("authorization", &bearer), ("content-type", "application/json")]);
+    let mut exchange = Exchange::begin(Rc::clone(&rig.worker), 7);
+    if exchange.request_head(&rig.host, body.is_empty()) == Flow::Pause && !body.is_empty() {
+        assert_eq!(rig.send(&mut exchange, body), Flow::Continue, "{path}");
+    }
+    assert!(rig.host.answers.borrow().is_empty(), "{path}");
+    if rig.answer(&mut exchange, "200", &[("content-type", kind), ("etag", "x")]) == Flow::Pause {
+        return None;
+    }
+    rig.piece(&mut exchange, answer, true)
+}
+
+fn vectorless(protocol: &str, change: impl FnOnce(&mut Value)) -> Rig {
+    rig(protocol, |set| {
+        set["policies"][0]["vector"] = json!({ "vectors": "drop" });
+        set["policies"][0].as_object_mut().unwrap().remove("mask");
+        set["connections"][1].as_object_mut().unwrap().remove("credential");
+        change(set);
+    })
+}
+
+const JSON: &str = "application/json";
+const HIT: &str =
+    r#"{ "result":{"points":[ {"id":1,"vector":[0.10] ,"payload":{"mail":"jane@example.com"}}]}}"#;
+
+#[test]
+fn answers_come_without_vectors_and_otherwise_as_they_are() {
+    let plain = vectorless("qdrant", |_| {});
+    let seen = answered(&plain, "POST", SEARCH, r#"{"query":[1]}"#, JSON, HIT).unwrap();
+    assert_eq!(seen, HIT.replace("[0.10]", "null"));
+    assert!(plain.host.header(Side::Response, "etag").is_none(), "it names other bytes");
+    assert_eq!(plain.sent("accept-encoding").as_deref(), Some("identity"));
+    let one = r#"{"result":{"id":1,"vector":{"a":[1]}}}"#;
+    let seen = answered(&plain, "GET", "/collections/docs/points/1", "", JSON, one).unwrap();
+    assert_eq!(seen, r#"{"result":{"id":1,"vector":null}}"#);
+    let masked = vectorless("qdrant", |set| {
+        set["policies"][0]["mask"] = json!({ "response": { "entities": ["PII"] } });
+    });
+    let seen = answered(&masked, "POST", SEARCH, r#"{"query":[1]}"#, JSON, HIT).unwrap();
+    assert_eq!(seen, HIT.replace("[0.10]", "null").replace("jane@example.com", "<EMAIL_ADDRESS>"));
+    let graph = vectorless("weaviate", |_| {});
+    let answer = r#"{"data":{"Get":{"Doc":[{"_additional":{"vector":[1]}}]}}}"#;
+    let seen = answered(&graph, "POST", "/v1/graphql", r#"{"query":"{}"}"#, JSON, answer).unwrap();
+    assert_eq!(seen, answer.replace("[1]", "null"));
+}
+
+#[test]
+fn an_answer_that_cannot_be_read_does_not_pass_with_vectors_in_it() {
+    let rig = vectorless("qdrant", |set| set["policies"][0]["uninspected"] = json!("allow"));
+    let seen = answered(&rig, "POST", SEARCH, r#"{"query":[1]}"#, "application/cbor", "x");
+    assert_eq!(seen, None);
+    assert_eq!(rig.refusal().status, 502);
+}
+
+#[test]
+fn in_monitor_vectors_stay() {
+    let rig = vectorless("qdrant", |set| set["mode"] = json!("monitor"));
+    let seen = answered(&rig, "POST", SEARCH, r#"{"query":[1],"with_vector":true}"#, JSON, HIT).unwrap();
+    assert_eq!(seen, HIT);
 }

@@ -5,7 +5,9 @@
 use super::refusal::{JSON, bytes};
 use super::{Api, Body, DELETE, Family, GET, Operation, PATCH, POST, PUT, Root, Shape, Told, asks, row};
 use crate::protocol::answers::documents;
-use crate::protocol::json::table::{COUNTS, LABEL, LABELS, MASK, MASKED, OnNumber, OnText, Place, Table};
+use crate::protocol::json::table::{
+    COUNTS, LABEL, LABELS, MASK, MASKED, OnNumber, OnText, Place, Table, VECTOR,
+};
 use crate::protocol::store::chroma;
 
 /// Chroma's API.
@@ -74,7 +76,7 @@ static ANSWER: Place = Place {
         ("ids", &IDS),
         ("distances", &COUNTS),
         ("scores", &COUNTS),
-        ("embeddings", &COUNTS),
+        ("embeddings", &VECTOR),
         ("documents", &MASK),
         ("metadatas", &MASK),
         ("uris", &MASK),

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::refusal::{JSON, object};
 use super::{Api, Body, Family, Operation, POST, Root, Shape, Told, asks, row};
 use crate::protocol::answers::documents;
-use crate::protocol::json::table::{self, COUNTS, LABEL, LABELS, MASKED, Place, Table};
+use crate::protocol::json::table::{self, COUNTS, FIELDS, LABEL, LABELS, MASKED, Place, Table, VECTOR};
 use crate::protocol::store::milvus;
 
 /// Milvus's API.
@@ -93,11 +93,12 @@ static DATA: Place = Place {
         ("id", &LABEL),
         ("distance", &COUNTS),
         ("score", &COUNTS),
-        ("vector", &COUNTS),
-        ("vectors", &COUNTS),
-        ("embedding", &COUNTS),
-        ("embeddings", &COUNTS),
+        ("vector", &VECTOR),
+        ("vectors", &VECTOR),
+        ("embedding", &VECTOR),
+        ("embeddings", &VECTOR),
     ],
+    other: &FIELDS,
     items: &DATA,
     ..MASKED
 };

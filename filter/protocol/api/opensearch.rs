@@ -7,8 +7,10 @@ use serde_json::Value;
 
 use super::refusal::{JSON, bytes, object};
 use super::{ANY, Api, Body, DELETE, Family, GET, Operation, POST, PUT, READ, Root, Shape, Told, asks, row};
-use crate::protocol::answers::{self, documents};
-use crate::protocol::json::table::{self, COUNTS, DROP, LABEL, MASK, MASKED, Place, Table, array};
+use crate::protocol::answers::documents;
+use crate::protocol::json::table::{
+    self, COMPONENTS, COUNTS, DROP, FIELDS, LABEL, MASKED, Place, Table, array,
+};
 use crate::protocol::store::opensearch;
 
 /// OpenSearch's API, and Elasticsearch's.
@@ -91,8 +93,10 @@ const OPERATIONS: &[Operation] = &[
 
 /// The document itself is the answer: no word of it is the API's.
 const fn source(path: &'static str) -> Operation {
-    Operation { answers: Some(&answers::EVERYTHING), ..asks("fetch", READ, path, &opensearch::DOCUMENT) }
+    Operation { answers: Some(&SOURCE), ..asks("fetch", READ, path, &opensearch::DOCUMENT) }
 }
+
+static SOURCE: Table = documents(&FIELDS);
 
 /// What searches and documents are answered with. Ids, names of indexes, scores, counts and cursors are kept. Highlights
 /// cut words with tags of the caller's choice, so that a value could stand in pieces: they are left out.
@@ -121,6 +125,7 @@ static ANSWER: Place = Place {
         ("updated", &COUNTS),
         ("deleted", &COUNTS),
     ],
+    other: &FIELDS,
     ..MASKED
 };
 static ANSWERS_OF_MANY: Place = array(&ANSWER);
@@ -137,8 +142,9 @@ static HIT: Place = table::object(&[
     ("_version", &COUNTS),
     ("_seq_no", &COUNTS),
     ("_primary_term", &COUNTS),
-    ("_source", &MASK),
-    ("fields", &MASK),
+    ("_source", &FIELDS),
+    ("fields", &FIELDS),
+    ("ignored_field_values", &FIELDS),
     ("highlight", &DROP),
     ("inner_hits", &INNER),
 ]);
@@ -155,6 +161,7 @@ static AGGREGATION: Place = Place {
         ("hits", &HITS),
     ],
     other: &AGGREGATION,
+    items: &COMPONENTS,
     ..MASKED
 };
 /// A list, or an object by key.

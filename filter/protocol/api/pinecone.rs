@@ -6,7 +6,7 @@
 use super::refusal::{JSON, bytes, object, rpc_status};
 use super::{ANY, Api, Body, DELETE, Family, GET, Operation, PATCH, POST, Root, Shape, Told, asks, row};
 use crate::protocol::answers::documents;
-use crate::protocol::json::table::{self, COUNTS, LABEL, MASK, MASKED, Place, Table, array};
+use crate::protocol::json::table::{self, COUNTS, LABEL, MASK, MASKED, Place, Table, VECTOR, array};
 use crate::protocol::store::pinecone;
 
 /// Pinecone's API.
@@ -84,20 +84,31 @@ static ANSWER: Place = table::object(&[
     ("totalVectorCount", &COUNTS),
     ("indexFullness", &COUNTS),
 ]);
+/// As a hit has it that is asked for without.
+static NO_VALUES: Place = table::vectors("[]");
+/// Clients take no record without any.
+static ONE_VALUE: Place = table::vectors("[0]");
 static RECORDS: Place = array(&RECORD);
 static RECORD: Place = table::object(&[
     ("id", &LABEL),
     ("score", &COUNTS),
-    ("values", &COUNTS),
-    ("sparseValues", &COUNTS),
-    ("sparse_values", &COUNTS),
+    ("values", &NO_VALUES),
+    ("sparseValues", &VECTOR),
+    ("sparse_values", &VECTOR),
     ("metadata", &MASK),
 ]);
 /// Of queries with several vectors, as older indexes answer them.
 static RESULTS: Place = array(&QUERY_RESULT);
 static QUERY_RESULT: Place = table::object(&[("matches", &RECORDS), ("namespace", &LABEL)]);
 /// A list of ids, or records by their ids.
-static VECTORS: Place = Place { items: &RECORD, other: &RECORD, mask_keys: false, ..MASKED };
+static VECTORS: Place = Place { items: &FETCHED, other: &FETCHED, mask_keys: false, ..MASKED };
+static FETCHED: Place = table::object(&[
+    ("id", &LABEL),
+    ("values", &ONE_VALUE),
+    ("sparseValues", &VECTOR),
+    ("sparse_values", &VECTOR),
+    ("metadata", &MASK),
+]);
 /// Of records whose text Pinecone embeds itself.
 static RESULT: Place = table::object(&[("hits", &HITS)]);
 static HITS: Place = array(&HIT);

@@ -9,7 +9,7 @@ use super::{
     ANY, Api, Body, DELETE, Family, GET, Operation, PATCH, POST, PUT, READ, Root, Shape, Told, asks, row,
 };
 use crate::protocol::answers::documents;
-use crate::protocol::json::table::{self, COUNTS, LABEL, LABELS, MASK, MASKED, Place, Table, array};
+use crate::protocol::json::table::{self, COUNTS, LABEL, LABELS, MASK, MASKED, Place, Table, VECTOR, array};
 use crate::protocol::store::qdrant;
 
 /// Qdrant's API.
@@ -99,8 +99,8 @@ static RESULT: Place = Place {
         ("version", &COUNTS),
         ("score", &COUNTS),
         ("payload", &MASK),
-        ("vector", &COUNTS),
-        ("vectors", &COUNTS),
+        ("vector", &VECTOR),
+        ("vectors", &VECTOR),
         ("shard_key", &LABEL),
         ("points", &RESULT),
         ("groups", &GROUPS),

@@ -8,7 +8,9 @@ use serde_json::Value;
 use super::refusal::{JSON, bytes, object};
 use super::{ANY, Api, Body, DELETE, Family, GET, Operation, PATCH, POST, PUT, READ, Root, Shape, Told, row};
 use crate::protocol::answers::documents;
-use crate::protocol::json::table::{self, COUNTS, LABEL, MASKED, Place, Table, array};
+use crate::protocol::json::table::{
+    self, COUNTS, FIELDS, LABEL, MASKED, Place, Table, VECTOR, Vector, array,
+};
 
 /// Weaviate's API.
 pub static WEAVIATE: Api = Api {
@@ -88,12 +90,13 @@ static ANSWER: Place = Place {
         ("tenant", &LABEL),
         ("name", &LABEL),
         ("properties", &PROPERTIES),
-        ("vector", &COUNTS),
-        ("vectors", &COUNTS),
+        ("vector", &VECTOR),
+        ("vectors", &VECTOR),
         ("creationTimeUnix", &COUNTS),
         ("lastUpdateTimeUnix", &COUNTS),
         ("additional", &ADDITIONAL),
     ],
+    other: &FIELDS,
     items: &ANSWER,
     ..MASKED
 };
@@ -105,23 +108,32 @@ static RESULTS: Place = table::object(&[
     ("successful", &COUNTS),
     ("failed", &COUNTS),
 ]);
-static DATA: Place = table::object(&[("Get", &CLASSES), ("Explore", &HITS)]);
+static DATA: Place = Place { fields: &[("Get", &CLASSES), ("Explore", &HITS)], other: &FIELDS, ..MASKED };
 static CLASSES: Place = Place { other: &HITS, ..MASKED };
 static HITS: Place = array(&PROPERTIES);
 /// What an object holds. References lead to other objects, which may carry `_additional` too; no property can be called so.
 static PROPERTIES: Place =
-    Place { fields: &[("_additional", &ADDITIONAL)], other: &PROPERTIES, items: &PROPERTIES, ..MASKED };
-static ADDITIONAL: Place = table::object(&[
+    Place { fields: &[("_additional", &ADDITIONAL)], other: &PROPERTIES, items: &ITEMS, ..MASKED };
+/// References, or values: a query may give a vector any name.
+static ITEMS: Place = Place {
+    fields: &[("_additional", &ADDITIONAL)],
+    other: &PROPERTIES,
+    items: &ITEMS,
+    vector: Vector::Number,
+    ..MASKED
+};
+static ADDITIONAL: Place = Place { other: &FIELDS, ..table::object(KNOWN) };
+const KNOWN: &[(&str, &Place)] = &[
     ("id", &LABEL),
-    ("vector", &COUNTS),
-    ("vectors", &COUNTS),
+    ("vector", &VECTOR),
+    ("vectors", &VECTOR),
     ("distance", &LABEL),
     ("certainty", &LABEL),
     ("score", &LABEL),
     ("creationTimeUnix", &LABEL),
     ("lastUpdateTimeUnix", &LABEL),
-    ("featureProjection", &COUNTS),
-]);
+    ("featureProjection", &VECTOR),
+];
 
 fn body(told: &Told<'_>) -> Vec<u8> {
     let error = object([("message", told.message.into()), ("code", told.code.into())]);

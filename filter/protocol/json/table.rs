@@ -57,6 +57,8 @@ pub struct Place {
     pub items: &'static Place,
     /// What is written instead of the value, whatever it is.
     pub drop: Option<&'static str>,
+    /// What of it a policy that leaves out vectors leaves out.
+    pub vector: Vector,
     /// What a value other than null here means to the stream.
     pub mark: Option<Mark>,
     /// What the object is by its [`Fact::Kind`]: in an event at its root wherever that stands, else from the key on that
@@ -85,6 +87,17 @@ pub enum OnText {
     Running,
     /// What signs the thinking beside it, or in the events before: nothing once that was changed.
     Signature,
+}
+
+/// What of a value is a vector.
+#[derive(Debug, Clone, Copy)]
+pub enum Vector {
+    /// Nothing.
+    None,
+    /// All of it; this is written instead.
+    Whole(&'static str),
+    /// A number: one of a vector's, for all that is known. `null` is written instead.
+    Number,
 }
 
 /// What a number or a boolean is.
@@ -219,6 +232,7 @@ pub const MASKED: Place = Place {
     mask_keys: true,
     items: &MASK,
     drop: None,
+    vector: Vector::None,
     mark: None,
     kinds: &[],
 };
@@ -232,6 +246,7 @@ pub static MASK: Place = Place {
     mask_keys: true,
     items: &MASK,
     drop: None,
+    vector: Vector::None,
     mark: None,
     kinds: &[],
 };
@@ -257,6 +272,19 @@ pub static LABELS: Place = Place { text: OnText::Keep, number: OnNumber::Keep, i
 
 /// Numbers are kept, texts masked.
 pub static COUNTS: Place = Place { number: OnNumber::Keep, other: &COUNTS, items: &COUNTS, ..MASKED };
+
+/// A vector, in whatever form: kept, or written `null`.
+pub static VECTOR: Place = vectors("null");
+
+/// The same, written as this value.
+pub const fn vectors(without: &'static str) -> Place {
+    Place { number: OnNumber::Keep, other: &COUNTS, items: &COUNTS, vector: Vector::Whole(without), ..MASKED }
+}
+
+/// Fields of which nobody knows the names, masked like any text. Of an array, the numbers may be a vector.
+pub static FIELDS: Place = Place { other: &FIELDS, items: &COMPONENTS, ..MASKED };
+/// Items of such an array.
+pub static COMPONENTS: Place = Place { items: &COMPONENTS, other: &FIELDS, vector: Vector::Number, ..MASKED };
 
 /// A whole text that is itself JSON.
 pub static NESTED: Place = Place { text: OnText::Nested, ..MASKED };

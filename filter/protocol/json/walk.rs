@@ -5,7 +5,7 @@ use crate::protocol::bytes::same;
 
 use super::Raw;
 use super::grammar::{Grammar, Scalar, Token, plain_len};
-use super::table::{Fact, KEEP, MASK, Mark, Offset, OnNumber, OnText, Place};
+use super::table::{Fact, KEEP, MASK, Mark, Offset, OnNumber, OnText, Place, Vector};
 use super::unescape::{decoded, escape_len};
 
 /// Longest number, and longest string of which something is read, where it is cut by pieces.
@@ -93,6 +93,8 @@ pub(crate) struct Walk {
     /// The depth at which a dropped value stands, and what is written for it.
     dropping: Option<(usize, &'static str)>,
     drops: bool,
+    /// Whether vectors are left out.
+    vectorless: bool,
     /// Bytes of earlier pieces.
     offset: u64,
 }
@@ -156,6 +158,7 @@ impl Walk {
             token: Vec::new(),
             dropping: None,
             drops: true,
+            vectorless: false,
             offset: 0,
         }
     }
@@ -163,6 +166,11 @@ impl Walk {
     /// Values that the table drops are masked instead.
     pub(crate) fn without_drops(&mut self) {
         self.drops = false;
+    }
+
+    /// Vectors are left out.
+    pub(crate) fn without_vectors(&mut self) {
+        self.vectorless = true;
     }
 
     /// Begins another document, which is of this kind if the root knows it.
@@ -250,7 +258,7 @@ impl Walk {
                 Token::Space | Token::Colon => {}
                 Token::Comma => self.comma(),
                 Token::Open { object } => {
-                    self.begin_value(piece, false, visit);
+                    self.begin_value(piece, byte, visit);
                     self.frames.push(Frame { place: self.next, object, seen: 0, path: self.path, item: 0 });
                     self.next = if object { &MASK } else { self.next.items };
                     if !object {
@@ -270,14 +278,14 @@ impl Walk {
                     return Ok(());
                 }
                 Token::Quote { key: false } => {
-                    self.begin_value(piece, false, visit);
+                    self.begin_value(piece, byte, visit);
                     self.state = State::String;
                     self.escaped = false;
                     piece.forward(1);
                     return Ok(());
                 }
                 Token::Scalar => {
-                    self.begin_value(piece, byte == b'n', visit);
+                    self.begin_value(piece, byte, visit);
                     self.scalar = Scalar::new();
                     self.state = State::Scalar;
                     return Ok(());
@@ -298,14 +306,22 @@ impl Walk {
         }
     }
 
-    fn begin_value<V: Visit>(&mut self, piece: &mut Piece<'_>, null: bool, visit: &mut V) {
+    /// A value begins with this byte.
+    fn begin_value<V: Visit>(&mut self, piece: &mut Piece<'_>, byte: u8, visit: &mut V) {
         if self.dropping.is_some() {
             return;
         }
-        if let (Some(mark), false) = (self.next.mark, null) {
+        if let (Some(mark), false) = (self.next.mark, byte == b'n') {
             visit.enter(mark);
         }
-        if let (Some(with), true) = (self.next.drop, self.drops) {
+        let dropped = self.next.drop.filter(|_| self.drops);
+        let without = match self.next.vector {
+            _ if !self.vectorless => None,
+            Vector::Whole(with) => Some(with),
+            Vector::Number if byte == b'-' || byte.is_ascii_digit() => Some("null"),
+            Vector::Number | Vector::None => None,
+        };
+        if let Some(with) = dropped.or(without) {
             piece.pass(piece.at, visit);
             self.dropping = Some((self.frames.len(), with));
             self.next = &KEEP;

@@ -121,4 +121,5 @@ mod laws;
 mod likeness;
 mod operators;
 mod stream;
+mod vectors;
 mod whole;

@@ -104,7 +104,7 @@ pub enum Vectors {
     Flag,
     /// Where the key's list of columns names them so.
     Column(&'static str),
-    /// They do, and nothing can be said against it.
+    /// They do, and nothing can be said against it: the answer is left without.
     Always,
     /// A vector is a field like any other, and nobody can tell which.
     Field,

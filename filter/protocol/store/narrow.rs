@@ -50,8 +50,8 @@ pub enum Excess {
     /// A deletion of everything that may be seen.
     #[error("a deletion must have a filter of its own here: it would delete every row that you may see")]
     Deletion,
-    /// Vectors come, and cannot be left out.
-    #[error("the policy lets no vectors out, and this operation gives them in any case")]
+    /// Vectors are asked for, and in a way that cannot be taken out.
+    #[error("the policy lets no vectors out: ask for none")]
     Vectors,
     /// A filter that cannot be read.
     #[error("the filter cannot be read: {0}")]
@@ -231,8 +231,8 @@ impl Writer<'_> {
             return Ok(());
         }
         match item.query.vectors {
-            Vectors::Never => Ok(()),
-            Vectors::Always | Vectors::Field => Err(Excess::Vectors),
+            // What comes in any case is left out of the answer.
+            Vectors::Never | Vectors::Always | Vectors::Field => Ok(()),
             Vectors::Flag => match &item.vectors {
                 Slot::Absent | Slot::Null(_) => Ok(()),
                 Slot::Given(text, _) if text == "false" => Ok(()),
