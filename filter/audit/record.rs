@@ -128,6 +128,8 @@ record! {
         "portcullis.llm.messages" messages: Option<Count>,
         /// Characters of the prompt.
         "portcullis.llm.prompt_chars" prompt_chars: Option<Count>,
+        /// About how many tokens they are, where a rule asks.
+        "portcullis.llm.prompt_tokens" prompt_tokens: Option<Count>,
         /// Names of the tools offered.
         "portcullis.llm.tools" tools: Texts,
         /// Limit on output tokens asked for.

@@ -15,7 +15,7 @@ use crate::policy::decision::{Denial, Reason};
 use crate::policy::{Approval, Fact, Facts, Variable, rules};
 use crate::protocol::RequestError;
 use crate::protocol::api::{self, Api, Operation};
-use crate::protocol::request::RequestView;
+use crate::protocol::request::{RequestView, tokens};
 use crate::protocol::store::StoreView;
 
 /// What has been learnt of a request so far.
@@ -45,6 +45,8 @@ pub(super) struct Inquiry {
     pub unreadable: bool,
     /// The model that the path names.
     pub path_model: String,
+    /// About how many tokens the prompt is, where a condition asks.
+    pub prompt_tokens: Option<u64>,
     /// What the body asks for, where it was read.
     pub view: Option<RequestView>,
     /// What is asked of a vector store, where it was read.
@@ -120,6 +122,7 @@ impl Facts for RequestFacts<'_> {
                 count(view.map_or(0, |view| u64::try_from(view.messages).unwrap_or(u64::MAX)))
             }
             Variable::LlmPromptChars => count(view.map_or(0, |view| view.prompt_chars)),
+            Variable::LlmPromptTokens => count(inquiry.prompt_tokens.unwrap_or_default()),
             Variable::LlmTools => Fact::List(view.map_or(&[], |view| view.tools.as_slice())),
             Variable::LlmImages => count(view.map_or(0, |view| view.images)),
             Variable::LlmN => count(view.map_or(0, |view| view.n)),
@@ -276,6 +279,9 @@ impl Exchange {
         };
         let found = [(view.images > 0, Kind::Image), (view.audios > 0, Kind::Audio)];
         let (referring, stored) = (!view.references.is_empty(), view.stored);
+        if self.policy().is_some_and(|policy| policy.reads(Variable::LlmPromptTokens)) {
+            self.inquiry.prompt_tokens = Some(tokens::estimate(&view.text));
+        }
         self.inquiry.view = Some(view);
         if self.policy().is_some_and(|policy| policy.prompt.is_some()) || self.bounds_request() {
             self.inquiry.body = body;

@@ -116,6 +116,7 @@ impl Exchange {
             facts.stream = Some(view.stream);
             facts.messages = Some(to_u64(view.messages).into());
             facts.prompt_chars = Some(view.prompt_chars.into());
+            facts.prompt_tokens = inquiry.prompt_tokens.map(Into::into);
             facts.tools = texts(&view.tools);
             facts.max_output_tokens = view.max_output_tokens.map(Into::into);
             facts.choices = Some(view.n.into());

@@ -260,6 +260,10 @@ impl Exchange {
         }
         let operation = self.find_operation();
         self.judge_operation()?;
+        if operation.kept {
+            self.inquiry.uninspected.insert(Kind::Reference);
+            self.judge_references(true, false)?;
+        }
         if let Some(kind) = operation.uninspected {
             // Of some, what is asked can be read, and only what is answered cannot.
             self.inquiry.unreadable = operation.view.is_none();

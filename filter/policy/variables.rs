@@ -122,6 +122,7 @@ variables! {
     LlmMaxOutputTokens "llm.max_output_tokens" Int Body "The caller's bound on the answer, in tokens; 0 where there is none."
     LlmMessages "llm.messages" Int Body "How many messages the prompt has."
     LlmPromptChars "llm.prompt_chars" Int Body "Length of all texts that `prompt.text` holds, in characters."
+    LlmPromptTokens "llm.prompt_tokens" Int Body "About how many tokens `prompt.text` is: an estimate, whose error is known ([protocols.md](protocols.md#tokens))."
     LlmTools "llm.tools" TextList Body "Names of the tools that the model is offered."
     LlmImages "llm.images" Int Body "How many images the prompt has; a video is one too."
     LlmN "llm.n" Int Body "How many answers are asked for."
@@ -133,9 +134,6 @@ variables! {
     VectorTopK "vector.top_k" Int Body "How many hits a query asks for, or the store's own default where it says nothing; 9223372036854775807 where all would come, 0 where the operation has no such bound."
     VectorFilter "vector.filter" Text Body "The caller's filter, as it came; empty where there is none."
 }
-
-/// Names that the design has and this release does not read yet: refused by name.
-const LATER: &[&str] = &["llm.prompt_tokens"];
 
 impl Variable {
     /// The variable with this name, such as `llm.model`.
@@ -157,12 +155,6 @@ impl Variable {
     pub fn phase(self) -> Phase {
         self.entry().phase
     }
-}
-
-/// Whether the design has this name (or root), but this release does not read it yet.
-pub(crate) fn is_later(name: &str) -> bool {
-    LATER.iter().any(|later| *later == name || later.split_once('.').is_some_and(|(root, _)| root == name))
-        && !roots().any(|root| root == name)
 }
 
 /// The first halves of the names: `identity`, `request`, ….
@@ -235,7 +227,7 @@ mod tests {
             assert_eq!(TABLE.iter().filter(|other| other.name == entry.name).count(), 1);
             assert_eq!(entry.variable.entry().name, entry.name);
         }
-        assert_eq!(Variable::named("llm.prompt_tokens"), None);
+        assert_eq!(Variable::named("llm.prompt_token"), None);
     }
 
     #[test]
@@ -246,15 +238,6 @@ mod tests {
         );
         assert_eq!(fields("prompt").collect::<Vec<_>>(), ["text", "entities"]);
         assert_eq!(fields("nothing").count(), 0);
-    }
-
-    #[test]
-    fn later_names_are_known_as_such_and_present_ones_are_not() {
-        assert!(is_later("llm.prompt_tokens"));
-        assert!(!is_later("vector.top_k"));
-        assert!(!is_later("llm"));
-        assert!(!is_later("llm.model"));
-        assert!(!is_later("vektor"));
     }
 
     #[test]

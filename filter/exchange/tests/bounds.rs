@@ -164,3 +164,92 @@ fn a_body_of_a_shape_that_is_not_the_apis_is_refused_rather_than_left_unbounded(
     let (flow, _) = sent(&rig, CHAT, r#"{"model":"gpt-4o","messages":[],"Max_Tokens":5000}"#);
     assert_eq!(flow, Flow::Pause);
 }
+
+/// The status of our answer to a request without a body, or with one of this type.
+fn status(rig: &Rig, method: &str, path: &str, kind: Option<&str>) -> u16 {
+    let bearer = format!("Bearer {}", rig.token(&["rag-users"]));
+    let mut headers = vec![("authorization", bearer.as_str())];
+    headers.extend(kind.map(|kind| ("content-type", kind)));
+    rig.head(method, path, &headers);
+    rig.host.answers.borrow_mut().clear();
+    let mut exchange = Exchange::begin(Rc::clone(&rig.worker), 7);
+    exchange.request_head(&rig.host, kind.is_none());
+    rig.host.answers.borrow().first().map_or(200, |answer| answer.status)
+}
+
+const KEPT: &[(&str, &str, &str)] = &[
+    ("GET", "/v1/files", "files"),
+    ("GET", "/v1/files/file-1/content", "files"),
+    ("DELETE", "/v1/files/file-1", "files"),
+    ("GET", "/v1/batches/b", "batches"),
+    ("GET", "/v1/assistants/a", "assistants"),
+    ("GET", "/v1/threads/t/messages", "threads"),
+    ("DELETE", "/v1/threads/t", "threads"),
+    ("GET", "/v1/vector_stores/v/files", "vector_stores"),
+    ("GET", "/v1/conversations/c/items", "conversations"),
+    ("GET", "/v1/responses/resp_1", "stored"),
+    ("GET", "/v1/responses/resp_1/input_items", "stored"),
+    ("GET", "/v1/chat/completions", "stored"),
+    ("GET", "/v1/chat/completions/c/messages", "stored"),
+];
+
+#[test]
+fn what_the_provider_keeps_is_read_where_references_may_be() {
+    let with = |change: fn(&mut Value)| Rig::with(|set| change(&mut set["policies"][0]));
+    let usual = with(|_| {});
+    let denied = with(|policy| {
+        policy["llm"] = json!({});
+        policy["uninspected"] = json!("allow");
+    });
+    let allowed = with(|policy| policy["llm"] = json!({ "references": "allow" }));
+    let uninspected = with(|policy| policy["uninspected"] = json!({ "allow": ["reference"] }));
+    for (method, path, _) in KEPT {
+        assert_eq!(status(&usual, method, path, None), 415, "{path}");
+        assert_eq!(status(&denied, method, path, None), 415, "{path}: whatever `uninspected` lets pass");
+        assert_eq!(status(&allowed, method, path, None), 200, "{path}");
+        assert_eq!(status(&uninspected, method, path, None), 200, "{path}");
+    }
+    let named =
+        with(|policy| policy["llm"] = json!({ "references": "allow", "operations": ["chat", "files"] }));
+    for (method, path, name) in KEPT {
+        let expected = if *name == "files" { 200 } else { 403 };
+        assert_eq!(status(&named, method, path, None), expected, "{path}");
+    }
+}
+
+#[test]
+fn what_the_provider_is_to_keep_is_a_kind_of_its_own_beside_the_reference() {
+    let cases = [
+        ("/v1/files", "multipart/form-data; boundary=x", "multipart"),
+        ("/v1/uploads/u/parts", "multipart/form-data; boundary=x", "multipart"),
+        ("/v1/batches", "application/json", "batch_file"),
+        ("/v1/threads/t/messages", "application/json", "path"),
+        ("/v1/assistants", "application/json", "path"),
+        ("/v1/conversations", "application/json", "path"),
+    ];
+    for (path, kind, needed) in cases {
+        let rig = |references: &str, uninspected: Value| {
+            Rig::with(|set| {
+                set["policies"][0]["llm"] = json!({ "references": references });
+                set["policies"][0]["uninspected"] = uninspected;
+            })
+        };
+        let post = |rig: &Rig| status(rig, "POST", path, Some(kind));
+        assert_eq!(post(&rig("allow", json!("deny"))), 415, "{path}: references alone");
+        assert_eq!(post(&rig("deny", json!("allow"))), 415, "{path}: the kind alone");
+        assert_eq!(post(&rig("allow", json!({ "allow": [needed] }))), 200, "{path}");
+    }
+}
+
+#[test]
+fn a_rule_asks_about_how_many_tokens_a_prompt_is() {
+    let rig = Rig::with(|set| {
+        set["policies"][0]["rules"] = json!([{
+            "name": "tokens", "deny": "llm.prompt_tokens > 50", "message": "${string(llm.prompt_tokens)} tokens are too many."
+        }]);
+    });
+    let (flow, _) = sent(&rig, CHAT, &QUESTION.replace("Hello", &"word ".repeat(80)));
+    assert_eq!(flow, Flow::Pause);
+    let body: Value = serde_json::from_slice(&rig.refusal().body).unwrap();
+    assert_eq!(body["error"]["message"], "55 tokens are too many.");
+}

@@ -138,9 +138,6 @@ impl Checker<'_> {
         if let Some(local) = self.local(name) {
             return Ok(local.clone());
         }
-        if variables::is_later(name) {
-            return Err(self.fault(expr, format!("`{name}` is not yet supported")));
-        }
         if let Some(field) = variables::fields(name).next() {
             return Err(self
                 .fault(expr, format!("`{name}` is a group of names, not a value"))
@@ -200,9 +197,6 @@ impl Checker<'_> {
             self.reads.insert(known);
             return Ok(known);
         }
-        if variables::is_later(&name) || variables::is_later(root) {
-            return Err(self.fault(expr, format!("`{name}` is not yet supported")));
-        }
         let error = self.fault(expr, format!("unknown name `{name}`"));
         let near = nearest(&name, TABLE.iter().map(|entry| entry.name));
         if let Some(near) = near {
@@ -237,7 +231,7 @@ impl Checker<'_> {
                 return Err(self.fault(&of.iter_range, format!("{other} is no list, so it cannot be walked")));
             }
         };
-        if variables::roots().any(|root| root == of.iter_var) || variables::is_later(&of.iter_var) {
+        if variables::roots().any(|root| root == of.iter_var) {
             // The place of a loop is its parenthesis; the variable follows.
             let (offset, len) = Places::of(self.source).token(expr);
             let message = format!("the loop variable `{}` hides the name", of.iter_var);

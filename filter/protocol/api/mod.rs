@@ -93,6 +93,8 @@ pub struct Operation {
     pub body: Body,
     /// The kind of `uninspected` that it is; `None`: it is inspected.
     pub uninspected: Option<&'static str>,
+    /// Whether it is about what the provider keeps: files, batches, conversations, earlier answers.
+    pub kept: bool,
     /// How its request is read; `None`: it is not.
     pub view: Option<&'static Request>,
     /// How its request to a vector store is read; `None`: it is not.
@@ -129,6 +131,7 @@ pub static UNKNOWN: Operation = Operation {
     path: "",
     body: Body::Any,
     uninspected: Some("path"),
+    kept: false,
     view: None,
     asks: None,
     answers: None,
@@ -295,7 +298,17 @@ const fn row(
     path: &'static str,
     body: Body,
 ) -> Operation {
-    Operation { name, methods, path, body, uninspected: None, view: None, asks: None, answers: None }
+    Operation {
+        name,
+        methods,
+        path,
+        body,
+        uninspected: None,
+        kept: false,
+        view: None,
+        asks: None,
+        answers: None,
+    }
 }
 
 /// A row of a store's operation whose request is read.

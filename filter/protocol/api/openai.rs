@@ -33,6 +33,18 @@ const fn half(path: &'static str, view: &'static Request, name: &'static str) ->
     Operation { uninspected: Some(name), ..read(name, POST, path, view) }
 }
 
+/// What the provider keeps is read or taken away: nothing is said in the request.
+const fn kept(name: &'static str, methods: &'static [&'static str], path: &'static str) -> Operation {
+    Operation { kept: true, ..row(name, methods, path, Body::None) }
+}
+
+/// What the provider is to keep is said, and nobody reads it here: a kind of `uninspected` too.
+const fn keeps(name: &'static str, path: &'static str, kind: &'static str) -> Operation {
+    Operation { kept: true, uninspected: Some(kind), ..row(name, POST, path, Body::Any) }
+}
+
+const TAKE: &[&str] = &["GET", "DELETE"];
+
 const OPERATIONS: &[Operation] = &[
     read("chat", POST, "chat/completions", &request::CHAT),
     read("completions", POST, "completions", &request::COMPLETIONS),
@@ -48,4 +60,36 @@ const OPERATIONS: &[Operation] = &[
     half("audio/speech", &media::SPEECH, "audio"),
     unread("audio", "audio"),
     unread("audio/**", "audio"),
+    kept("files", GET, "files"),
+    keeps("files", "files", "multipart"),
+    kept("files", TAKE, "files/{file}"),
+    kept("files", GET, "files/{file}/content"),
+    keeps("files", "uploads", "path"),
+    keeps("files", "uploads/{upload}/parts", "multipart"),
+    keeps("files", "uploads/{upload}/complete", "path"),
+    keeps("files", "uploads/{upload}/cancel", "path"),
+    kept("batches", GET, "batches"),
+    keeps("batches", "batches", "batch_file"),
+    kept("batches", GET, "batches/{batch}"),
+    keeps("batches", "batches/{batch}/cancel", "path"),
+    kept("assistants", GET, "assistants"),
+    keeps("assistants", "assistants", "path"),
+    kept("assistants", TAKE, "assistants/{assistant}"),
+    keeps("assistants", "assistants/{assistant}", "path"),
+    keeps("threads", "threads", "path"),
+    kept("threads", TAKE, "threads/**"),
+    keeps("threads", "threads/**", "path"),
+    kept("vector_stores", TAKE, "vector_stores"),
+    keeps("vector_stores", "vector_stores", "path"),
+    kept("vector_stores", TAKE, "vector_stores/**"),
+    keeps("vector_stores", "vector_stores/**", "path"),
+    keeps("conversations", "conversations", "path"),
+    kept("conversations", TAKE, "conversations/**"),
+    keeps("conversations", "conversations/**", "path"),
+    kept("stored", TAKE, "responses/{response}"),
+    kept("stored", GET, "responses/{response}/input_items"),
+    keeps("stored", "responses/{response}/cancel", "path"),
+    kept("stored", GET, "chat/completions"),
+    kept("stored", TAKE, "chat/completions/{completion}"),
+    kept("stored", GET, "chat/completions/{completion}/messages"),
 ];

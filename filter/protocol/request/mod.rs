@@ -9,6 +9,7 @@
 //! | `view` | what is told, as rules see it |
 //! | `edit` | what is told, masked |
 //! | `bounds` | what is told, bounded |
+//! | `tokens` | how many tokens a text is, near enough |
 //! | `error` | why a request cannot be judged |
 
 mod bounds;
@@ -21,6 +22,7 @@ pub(in crate::protocol) mod strings;
 pub mod table;
 #[cfg(test)]
 mod tests;
+pub mod tokens;
 mod view;
 
 pub use bounds::{Bounded, Bounds, bound};
