@@ -25,7 +25,7 @@ RULES: list[dict[str, Any]] = [
     },
     {"name": "db-tools", "approve": 'llm.tools.exists(t, t.startsWith("db_"))'},
     {"name": "many", "approve": "llm.n > 3", "message": "Ask before you want ${string(llm.n)} answers."},
-    {"name": "tenants", "approve": "llm.n == 3 && identity.claims.tenant == \"a\""},
+    {"name": "tenants", "approve": 'llm.n == 3 && identity.claims.tenant == "a"'},
     {"name": "nobody", "deny": "llm.n == 2", "message": "Not for ${identity.claims.tenant}."},
 ]
 
@@ -38,7 +38,8 @@ def policy_set(issuer: str) -> sets.Set:
     made["policies"].append(watching)
     chat = sets.connection(made)
     made["connections"] = [
-        deepcopy(chat) | {"name": "watched", "match": {"path_prefix": "/v1", "authority": "watching"}}
+        deepcopy(chat)
+        | {"name": "watched", "match": {"path_prefix": "/v1", "authority": "watching"}}
         | {"policy": "watching"},
         chat,
         deepcopy(chat) | {"name": "claude", "protocol": "anthropic", "match": {"path_prefix": "/anthropic"}},

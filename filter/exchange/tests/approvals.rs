@@ -190,7 +190,7 @@ fn a_message_that_cannot_be_compiled_is_told_with_its_place() {
         set["connections"][1]["protocol"] = json!(protocol);
         set["policies"][0]["rules"] =
             json!([{ "name": "no", "deny": "request.method == \"PUT\"", "message": message }]);
-        let host = Fake { env: [("KEY".to_owned(), CREDENTIAL.to_owned())].into(), ..Fake::default() };
+        let host = Memory { env: [("KEY".to_owned(), CREDENTIAL.to_owned())].into(), ..Memory::default() };
         let started = Worker::start(&host, &bundle(&set, true));
         started.map_or_else(|problems| problems.iter().map(ToString::to_string).collect(), |_| Vec::new())
     };
