@@ -1,7 +1,7 @@
 //! An exchange judged again, from its record, by another set: what that set would have decided.
 //!
 //! Judging follows the order of the exchange itself: connection, issuer, `allow`, operation, kinds that were not looked
-//! into, size, denies, flags, limits on vector stores. A record does not tell everything that conditions may read (no
+//! into, size, denies, limits on vector stores, flags, approvals. A record does not tell everything that conditions may read (no
 //! headers, no query, no text of the prompt): what hangs on that is named as unsure rather than guessed.
 //!
 //! Only the command has this; it is not part of the module.
@@ -156,12 +156,13 @@ impl Judge<'_> {
         if lane.connection.protocol == Protocol::None {
             return;
         }
-        let steps: [&mut dyn FnMut(&mut Self) -> Next; 7] = [
+        let steps: [&mut dyn FnMut(&mut Self) -> Next; 8] = [
             &mut |judge| judge.identity(set, lane, recorded),
             &mut |judge| judge.allow(policy, recorded),
             &mut |judge| judge.operation(policy, recorded),
             &mut |judge| judge.uninspected(policy, recorded),
-            &mut |judge| judge.denies(policy, recorded),
+            &mut |judge| judge.refusing(policy, recorded, Effect::Deny, denied),
+            &mut |judge| judge.refusing(policy, recorded, Effect::Approve, undecided),
             &mut |judge| judge.reach(policy, recorded),
             &mut |judge| judge.blocks(policy, recorded),
         ];
@@ -171,6 +172,10 @@ impl Judge<'_> {
             }
         }
         self.flags(policy, recorded);
+        // As nobody is asked about what is refused anyway.
+        if self.refusing(policy, recorded, Effect::Approve, asked) == Next::Stop {
+            return;
+        }
         self.bounds(policy, recorded);
         self.passes("prompt", policy.prompt.as_ref(), recorded);
         self.passes("response", policy.response.as_ref(), recorded);
@@ -244,17 +249,15 @@ impl Judge<'_> {
         Next::Go
     }
 
-    fn denies(&mut self, policy: &Policy, recorded: &Recorded) -> Next {
+    /// Rules of this effect, and what a request gets for what a condition comes to.
+    fn refusing(&mut self, policy: &Policy, recorded: &Recorded, effect: Effect, code: Answered) -> Next {
         for (collection, namespace) in recorded.parts() {
             let part = recorded.asking(&collection, &namespace);
-            for rule in policy.rules.rules().iter().filter(|rule| rule.effect() == Effect::Deny) {
+            for rule in policy.rules.rules().iter().filter(|rule| rule.effect() == effect) {
                 let acts = rule.mode(policy.rules.mode()) == crate::policy::Mode::Enforce;
                 let mode = if acts { Mode::Enforce } else { Mode::Monitor };
-                let code = match self.decide(rule.name(), could(mode), rule.condition(), &part) {
-                    None | Some(Ok(false)) => continue,
-                    Some(Ok(true)) => Code::Forbidden,
-                    Some(Err(_)) => Code::PolicyError,
-                };
+                let outcome = self.decide(rule.name(), could(mode), rule.condition(), &part);
+                let Some(code) = outcome.as_ref().and_then(code) else { continue };
                 if self.object_in(mode, code, Some(rule.name())) == Next::Stop {
                     return Next::Stop;
                 }
@@ -351,6 +354,26 @@ impl Judge<'_> {
             }
         }
     }
+}
+
+/// What a request gets for what a rule's condition comes to.
+type Answered = fn(&Result<bool, EvalError>) -> Option<Code>;
+
+fn denied(outcome: &Result<bool, EvalError>) -> Option<Code> {
+    match outcome {
+        Ok(holds) => holds.then_some(Code::Forbidden),
+        Err(_) => Some(Code::PolicyError),
+    }
+}
+
+/// Of an approval: it cannot be decided.
+fn undecided(outcome: &Result<bool, EvalError>) -> Option<Code> {
+    outcome.is_err().then_some(Code::PolicyError)
+}
+
+/// Of an approval: it is needed.
+fn asked(outcome: &Result<bool, EvalError>) -> Option<Code> {
+    matches!(outcome, Ok(true)).then_some(Code::ApprovalPending)
 }
 
 fn could(mode: Mode) -> Could {

@@ -117,6 +117,8 @@ impl Recorded {
             | Variable::TargetRoute
             | Variable::PromptText
             | Variable::VectorFilter => false,
+            // It is counted where a rule reads it.
+            Variable::LlmPromptTokens => self.record.contains_key("portcullis.llm.prompt_tokens"),
             // Rules that read claims have all of them recorded.
             Variable::IdentityClaims => !self.texts.claims.is_empty(),
             Variable::PromptEntities
@@ -183,6 +185,7 @@ impl Facts for Recorded {
             Variable::LlmMaxOutputTokens => count("gen_ai.request.max_tokens"),
             Variable::LlmMessages => count("portcullis.llm.messages"),
             Variable::LlmPromptChars => count("portcullis.llm.prompt_chars"),
+            Variable::LlmPromptTokens => count("portcullis.llm.prompt_tokens"),
             Variable::LlmTools => Fact::List(&self.texts.tools),
             Variable::LlmImages => count("portcullis.llm.images"),
             Variable::LlmN => count("gen_ai.request.choice.count"),
