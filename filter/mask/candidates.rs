@@ -181,12 +181,8 @@ impl Prepared {
             return Some((0, rows));
         }
         loop {
-            while seen.places != 0 {
-                let bit = seen.places & seen.places.wrapping_neg();
-                let place = seen.base.wrapping_add(usize::try_from(bit.trailing_zeros()).unwrap_or(0));
-                seen.places ^= bit;
-                if place >= at
-                    && prefixes.may_start(stretch.before(place), text.get(place..).unwrap_or_default())
+            for place in seen.by_ref().skip_while(|place| *place < at) {
+                if prefixes.may_start(stretch.before(place), text.get(place..).unwrap_or_default())
                     && let Some(rows) = self.plausible(prefixes, heard, stretch, place)
                 {
                     return Some((place, rows));
@@ -198,7 +194,7 @@ impl Prepared {
                 break;
             }
             *seen = self.blocks.find(text, from);
-            if seen.places == 0 && text.len().saturating_sub(seen.to) >= FEWEST {
+            if seen.is_empty() && text.len().saturating_sub(seen.to) >= FEWEST {
                 *seen = self.blocks.last(text, seen.to);
             }
         }
