@@ -22,6 +22,8 @@
 //! Sets of bytes are widened to what their halves allow: one table of sixteen entries is asked for the low four bits and
 //! one for the high four, and a set stays where both agree. So a vector instruction looks sixteen bytes up at once. More
 //! places are told than the sets themselves would, never fewer; whoever asks looks closer at those.
+use std::ops::Range;
+
 use super::grammar::{LONG, NEAR, NearSets, Set, is_loud, is_quiet, share, union};
 
 /// Places that are looked at at once.
@@ -61,6 +63,8 @@ pub struct Blocks {
     within: u8,
     /// Whether there are any buckets.
     any: bool,
+    /// The kind of each byte.
+    kind_of: Box<[u8; 256]>,
     /// Whether long words have [`LONG`] bytes, not eight.
     long: bool,
 }
@@ -255,7 +259,52 @@ impl Blocks {
         }
         let within = beginnings.iter().filter(|beginning| beginning.within);
         let within = within.fold(0, |all, beginning| all | 1u8.wrapping_shl(beginning.bucket));
-        Self { kinds, nth, buckets, within, any: !beginnings.is_empty(), long }
+        let mut kind_of = Box::new([0; 256]);
+        for (kind, byte) in kind_of.iter_mut().zip(0..=255u8) {
+            *kind = kinds.of(byte) | if byte.is_ascii() { 0 } else { QUIET };
+        }
+        Self { kinds, nth, buckets, within, any: !beginnings.is_empty(), kind_of, long }
+    }
+
+    /// Those of some few places of a text, sixty-four at most, that fit, the first one's bit the lowest. They are told one
+    /// by one, from the last on, and only where a value `may` begin after one byte with another; `before` stands before
+    /// the text.
+    #[inline(always)]
+    pub fn few(&self, text: &[u8], places: Range<usize>, before: u8, may: impl Fn(u8, u8) -> bool) -> u64 {
+        let kind = |byte: u8| self.kind_of.get(usize::from(byte)).copied().unwrap_or(0);
+        let some = text.get(..places.end).unwrap_or_default();
+        // What comes after them may be loud.
+        let (mut loud, mut quiet) = (true, usize::MAX);
+        let mut told = 0u64;
+        for place in places.rev() {
+            let (Some(&byte), last) = (some.get(place), place.checked_sub(1)) else { continue };
+            match kind(byte) {
+                kind if kind & QUIET != 0 => (loud, quiet) = (false, place),
+                kind => loud |= kind & LOUD != 0,
+            }
+            let last = last.and_then(|last| some.get(last)).copied().unwrap_or(before);
+            let fits = may(last, byte)
+                && (loud || quiet.wrapping_sub(place) >= self.longest() || self.fits_bucket(text, place));
+            told = told << 1 | u64::from(fits);
+        }
+        told
+    }
+
+    /// Bytes of a long word.
+    #[inline(always)]
+    fn longest(&self) -> usize {
+        if self.long { LONG } else { 8 }
+    }
+
+    /// Whether a place fits a bucket, as far as the text goes.
+    #[inline(always)]
+    fn fits_bucket(&self, text: &[u8], place: usize) -> bool {
+        let mut told = self.buckets.iter().zip(self.nth);
+        let fit = |all: u8, (table, nth): (&Table, usize)| {
+            let byte = text.get(place.wrapping_add(nth));
+            byte.map_or(all, |&byte| all & table.of(byte))
+        };
+        self.any && told.try_fold(0xff, |all, one| Some(fit(all, one)).filter(|all| *all != 0)).is_some()
     }
 
     /// The first places from one on (not the text's first) that fit. None: the rest of the text is too short.
@@ -616,6 +665,26 @@ mod tests {
             let blocks = Blocks::new(&closing, long, if any { &some } else { &[] });
             let block: &[u8; BLOCK] = bytes.first_chunk().unwrap();
             prop_assert_eq!(blocks.places(block), blocks.told(block, &blocks.kinds_plain(block)));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn few_places_are_told_as_many_are(text in text(), long: bool, cut in any::<prop::sample::Index>()) {
+            let blocks = blocks(long);
+            let cut = 1 + cut.index(text.len());
+            let text = &text[..cut.min(text.len())];
+            let from = 1 + text.len().saturating_sub(60);
+            let open = |last: u8, byte: u8| !last.is_ascii_alphanumeric() || byte == b'x';
+            let told = blocks.few(text, from..text.len(), text[0], open);
+            for place in from..text.len() {
+                let Told { sure, may } = is_told(text, place, long);
+                let seen = told >> (place - from) & 1 == 1;
+                prop_assert!(seen || !sure, "{place} of {}", text.escape_ascii());
+                // What comes after the text may be anything.
+                let inside = text[place..].iter().any(|byte| is_quiet(*byte)) && place + 2 < text.len();
+                prop_assert!(sure || may || !seen || !inside, "{place} of {}", text.escape_ascii());
+            }
         }
     }
 

@@ -29,7 +29,25 @@ pub enum Written {
 }
 
 /// The first place where something stands that is not, or may not be, what it seems.
+#[inline(always)]
 pub fn first(text: &[u8]) -> Option<usize> {
+    let plain = |byte: &u8| PLAIN.get(usize::from(*byte)).copied().unwrap_or(false);
+    if text.len() < LANES && text.iter().all(plain) { None } else { first_of_all(text) }
+}
+
+/// The bytes of which each stands for itself.
+#[expect(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
+static PLAIN: [bool; 256] = {
+    let mut all = [false; 256];
+    let mut at = 0;
+    while at < 128 {
+        all[at] = at != b'%' as usize;
+        at += 1;
+    }
+    all
+};
+
+fn first_of_all(text: &[u8]) -> Option<usize> {
     // Nearly all text is plain, and that is seen by many bytes at a time.
     let (parts, rest) = text.as_chunks::<STRIDE>();
     for (start, part) in (0usize..).step_by(STRIDE).zip(parts) {
@@ -46,8 +64,18 @@ pub fn first(text: &[u8]) -> Option<usize> {
     let start = text.len().saturating_sub(rest.len());
     let starts = (start.saturating_sub(parts.len().saturating_mul(LANES))..).step_by(LANES).zip(parts);
     let found = starts.into_iter().find_map(|(start, part)| first_of(text, start, odd(part)));
-    let odd = rest.iter().zip(start..).filter(|(byte, _)| !byte.is_ascii() || **byte == b'%');
-    found.or_else(|| odd.map(|(_, at)| at).find(|&at| is_disguised(text, at)))
+    found.or_else(|| first_of_few(text, start))
+}
+
+/// The same from a place on, byte by byte.
+fn first_of_few(text: &[u8], from: usize) -> Option<usize> {
+    let rest = text.get(from..).unwrap_or_default();
+    for (&byte, at) in rest.iter().zip(from..) {
+        if (!byte.is_ascii() || byte == b'%') && is_disguised(text, at) {
+            return Some(at);
+        }
+    }
+    None
 }
 
 /// The first of some places from a start on, as bits, where something is disguised.

@@ -43,14 +43,26 @@ pub struct Prefixes {
     starts: Box<[Place]>,
     /// By that class: the state.
     start_of: Vec<State>,
+    /// For each byte, the classes of those after which a value may begin with it, as bits.
+    first_after: Box<[u64; 256]>,
     /// By state and class: the next state.
     next: Vec<State>,
     /// By state: the rows of which a value may have begun so.
     rows: Vec<Rows>,
+    /// By state: whether these ask for words before their values.
+    asks: Vec<Asks>,
     places: Vec<Place>,
     known: BTreeMap<Place, State>,
     /// How many are kept at most.
     most: usize,
+}
+
+/// Whether some rows ask for words before their values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asks {
+    None,
+    Some,
+    All,
 }
 
 /// Where the walks of all groups stand.
@@ -77,6 +89,7 @@ impl Prefixes {
     pub fn new(groups: &[Enabled], literals: &Literals) -> Self {
         let starts: Vec<Vec<Live>> = (0u8..=255).map(|before| start(groups, literals, before)).collect();
         let (after_of, starts) = classes(&starts);
+        let first_after = first_after(groups, literals, &starts);
         let told = |byte: u8| -> Vec<(u8, u64)> {
             let of_groups = groups.iter().map(|group| (group.class(byte), group.before(byte)));
             let of_literals =
@@ -89,22 +102,34 @@ impl Prefixes {
             shift: classes.len().next_power_of_two().trailing_zeros(),
             after_of,
             start_of: vec![UNKNOWN; starts.len()],
+            first_after,
             starts: starts.into_iter().map(Place::from).collect(),
             next: Vec::new(),
             rows: Vec::new(),
+            asks: Vec::new(),
             places: Vec::new(),
             known: BTreeMap::new(),
             most: MOST_STATES,
         }
     }
 
+    /// Whether a value may begin with a byte, after another.
+    #[inline(always)]
+    pub fn may_begin(&self, before: u8, byte: u8) -> bool {
+        let after = self.first_after.get(usize::from(byte)).copied().unwrap_or(u64::MAX);
+        after.wrapping_shr(u32::from(class(&self.after_of, before))) & 1 == 1
+    }
+
     /// Whether a value may start where a text does, after a byte, as far as its first few tell and is known: most places
     /// are told so.
     #[inline(always)]
     pub fn may_start(&self, before: u8, text: &[u8]) -> bool {
+        if !text.first().is_none_or(|&byte| self.may_begin(before, byte)) {
+            return false;
+        }
+        let after = usize::from(class(&self.after_of, before));
         let next = self.next.as_slice();
-        let start = self.start_of.get(usize::from(class(&self.after_of, before)));
-        let mut state = start.copied().unwrap_or(UNKNOWN);
+        let mut state = self.start_of.get(after).copied().unwrap_or(UNKNOWN);
         for &byte in text.get(..NEAR).unwrap_or(text) {
             if state >= STOP {
                 break;
@@ -126,9 +151,9 @@ impl Prefixes {
         if state == NOWHERE {
             return Rows::NONE;
         }
-        let rows = self.rows_of(state);
-        let far = of.rows.asks(&rows) && !near();
-        if far && of.rows.not_asking(&rows).is_empty() {
+        let asks = self.asks.get(usize::from(state & !STOP)).copied().unwrap_or(Asks::Some);
+        let far = asks != Asks::None && !near();
+        if far && asks == Asks::All {
             return Rows::NONE;
         }
         let state = self.walk(of, state, later);
@@ -207,7 +232,7 @@ impl Prefixes {
         }
         if self.rows.len() >= self.most {
             self.start_of.fill(UNKNOWN);
-            (self.next, self.rows, self.places) = Default::default();
+            (self.next, self.rows, self.asks, self.places) = Default::default();
             self.known.clear();
         }
         if self.rows.is_empty() {
@@ -218,7 +243,13 @@ impl Prefixes {
 
     fn add(&mut self, of: &Of<'_>, place: Place) -> State {
         let state = State::try_from(self.rows.len()).unwrap_or(0);
-        self.rows.push(of.rows(&place));
+        let rows = of.rows(&place);
+        self.rows.push(rows);
+        self.asks.push(match (of.rows.asks(&rows), of.rows.not_asking(&rows).is_empty()) {
+            (false, _) => Asks::None,
+            (true, false) => Asks::Some,
+            (true, true) => Asks::All,
+        });
         self.next.resize(self.next.len().saturating_add(1usize.wrapping_shl(self.shift)), UNKNOWN);
         let goes_on = place.iter().any(|live| live.walking != 0);
         let state = if goes_on { state } else { state | STOP };
@@ -273,6 +304,29 @@ fn start(groups: &[Enabled], literals: &Literals, before: u8) -> Vec<Live> {
     let own = groups.iter().enumerate().map(|(at, group)| (at, START, startable(group)));
     let all = own.chain([(groups.len(), 0, literal)]);
     all.map(|(group, state, walking)| Live { group, state, walking, over: 0 }).filter(Live::is_any).collect()
+}
+
+/// For each byte, the places where walks start of which a value may begin with it, as bits.
+fn first_after(groups: &[Enabled], literals: &Literals, starts: &[Vec<Live>]) -> Box<[u64; 256]> {
+    if starts.len() > 64 {
+        return Box::new([u64::MAX; 256]);
+    }
+    let mut all = Box::new([0; 256]);
+    for (held, byte) in all.iter_mut().zip(0..=255u8) {
+        let alive = |group: &Enabled| {
+            let (accept, reach) = group.masks(group.step(START, byte));
+            accept | reach
+        };
+        let alive: Vec<u64> = groups.iter().map(alive).collect();
+        let literal = literals.iter().any(|literal| literal.first() == Some(&byte));
+        let begins = |live: &Live| match alive.get(live.group) {
+            Some(alive) => alive & live.walking != 0,
+            None => literal,
+        };
+        let some = starts.iter().zip(0u32..).filter(|(start, _)| start.iter().any(begins));
+        *held = some.fold(0, |all, (_, class)| all | 1u64.wrapping_shl(class));
+    }
+    all
 }
 
 /// The bit of a literal; more than there are bits share them.

@@ -28,9 +28,21 @@ pub enum Verdict {
 impl Candidate {
     /// Whether some value that may start here needs more than a short text to be told, so that it need not be walked yet.
     pub fn is_open(&self, plan: &Prepared, before: u8, text: &[u8]) -> bool {
-        let anchored = (0u32..).zip(&plan.groups).filter(|(at, _)| self.anchored.wrapping_shr(*at) & 1 == 1);
-        let mut anchored =
-            anchored.map(|(_, group)| (group, group.startable(group.after(before)) & !group.asking));
+        let mut left = self.anchored;
+        while left != 0 {
+            let group = usize::try_from(left.trailing_zeros()).ok().and_then(|at| plan.groups.get(at));
+            left &= left.wrapping_sub(1);
+            let open = |group: &Enabled| {
+                let active = group.startable(group.after(before)) & !group.asking;
+                group.is_open(active, text)
+            };
+            if group.is_some_and(open) {
+                return true;
+            }
+        }
+        if self.rows.is_empty() {
+            return false;
+        }
         let rows = self.rows.iter().filter_map(|row| match plan.rows.get(row)? {
             Row::Detectors(group, bits) => {
                 let group = plan.groups.get(group)?;
@@ -38,8 +50,7 @@ impl Candidate {
             }
             Row::Literal => None,
         });
-        self.anchored != 0 && anchored.any(|(group, active)| group.is_open(active, text))
-            || rows.into_iter().any(|(group, active)| group.is_open(active, text))
+        rows.into_iter().any(|(group, active)| group.is_open(active, text))
     }
 }
 
