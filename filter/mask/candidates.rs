@@ -5,7 +5,7 @@ use super::blocks::{FEWEST, Found, PLACES};
 use super::grammar::{Anchor, DEPTH};
 use super::heard::Heard;
 use super::plan::{Enabled, Prepared};
-use super::prefixes::{Of, Prefixes};
+use super::prefixes::{Begun, Of, Prefixes};
 use super::rows::Rows;
 use super::tables::START;
 use super::tails::Tails;
@@ -154,9 +154,12 @@ impl Prepared {
     #[inline(always)]
     fn is_few(&self, stretch: &Stretch<'_>, at: usize) -> bool {
         let &Stretch { text, end, .. } = stretch;
-        let rest = text.get(at..).unwrap_or_default();
-        let anchors = || rest.iter().fold(0, |all, &byte| all | self.of_anchors(byte)) & ANCHOR;
-        text.len() <= FEWEST && !end && self.lexicons.is_empty() && anchors() == 0
+        let anchors = || {
+            let rest = text.get(at..).unwrap_or_default();
+            let all = rest.iter().fold(0, |all, &byte| all | self.of_anchors(byte)) & ANCHOR;
+            all != 0 && self.anchors.iter().any(|anchored| anchored.stands_in(text, at))
+        };
+        text.len() <= FEWEST && !end && self.lexicons.is_empty() && !anchors()
     }
 
     /// The same of a short text that goes on and holds no anchor.
@@ -202,8 +205,9 @@ impl Prepared {
             while told != 0 {
                 let place = start.wrapping_add(usize::try_from(told.trailing_zeros()).unwrap_or(0));
                 told &= told.wrapping_sub(1);
-                if prefixes.may_start(stretch.before(place), text.get(place..).unwrap_or_default())
-                    && let Some(rows) = self.plausible(prefixes, heard, stretch, place)
+                if let Some(begun) =
+                    prefixes.begin(stretch.before(place), text.get(place..).unwrap_or_default())
+                    && let Some(rows) = self.plausible(prefixes, heard, stretch, place, begun)
                 {
                     return Some((place, rows));
                 }
@@ -260,14 +264,15 @@ impl Prepared {
         let (text, Range { start: at, end: limit }) = (stretch.text, places);
         if at == 0
             && text.len() > FEWEST
-            && let Some(rows) = self.plausible(prefixes, heard, stretch, 0)
+            && let Some(rows) = self.plausible(prefixes, heard, stretch, 0, Begun::UNKNOWN)
         {
             return Some((0, rows));
         }
         loop {
             for place in seen.by_ref().skip_while(|place| *place < at) {
-                if prefixes.may_start(stretch.before(place), text.get(place..).unwrap_or_default())
-                    && let Some(rows) = self.plausible(prefixes, heard, stretch, place)
+                if let Some(begun) =
+                    prefixes.begin(stretch.before(place), text.get(place..).unwrap_or_default())
+                    && let Some(rows) = self.plausible(prefixes, heard, stretch, place, begun)
                 {
                     return Some((place, rows));
                 }
@@ -294,11 +299,12 @@ impl Prepared {
         heard: &mut Heard,
         stretch: &Stretch<'_>,
         place: usize,
+        begun: Begun,
     ) -> Option<Rows> {
         let value = stretch.text.get(place..).unwrap_or_default();
         let of = Of { groups: &self.groups, literals: &self.literals, rows: &self.rows };
         let near = || heard.near(&self.wanted, stretch.past, stretch.text, place);
-        let rows = prefixes.rows(&of, stretch.before(place), value, near);
+        let rows = prefixes.rows(&of, stretch.before(place), value, begun, near);
         let rows = if rows.is_empty() { rows } else { self.rows.through(rows, &self.groups, value) };
         (!rows.is_empty()).then_some(rows)
     }
@@ -421,10 +427,17 @@ impl Anchored {
     #[inline(always)]
     fn fits(&self, text: &[u8], stop: usize) -> bool {
         let next = text.get(stop.wrapping_add(1)..).unwrap_or_default();
-        let bits = next.iter().take(LOOK).zip(0u32..);
-        bits.map(|(byte, bit)| self.follows.get(usize::from(*byte)).copied().unwrap_or(0).wrapping_shr(bit))
-            .fold(1, |all, fits| all & fits)
-            == 1
+        let may = |(byte, bit): (&u8, u32)| {
+            self.follows.get(usize::from(*byte)).copied().unwrap_or(0).wrapping_shr(bit) & 1 == 1
+        };
+        next.iter().take(LOOK).zip(0u32..).all(may)
+    }
+
+    /// Whether it stands in a text, from a place on, where it may after a value that starts there or later.
+    fn stands_in(&self, text: &[u8], at: usize) -> bool {
+        let rest = text.get(at..).unwrap_or_default().iter().zip(at..);
+        let mut stops = rest.filter(|(byte, _)| **byte == self.byte);
+        stops.any(|(_, stop)| self.may_end(text, at, stop) && self.fits(text, stop))
     }
 
     /// Where the first of the runs before a place starts, if a value may.

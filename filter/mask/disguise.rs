@@ -167,7 +167,9 @@ fn odd(part: &[u8; LANES]) -> u16 {
 #[inline(always)]
 fn is_disguised(text: &[u8], at: usize) -> bool {
     let rest = text.get(at..).unwrap_or_default();
-    rest.first().is_some_and(|&byte| may_start(byte)) && read(rest) != Written::Plain
+    // Dashes, quotes and dots of prose, which are the most of what is beyond ASCII in it, stand for themselves.
+    let prose = matches!(rest, [0xe2, 0x80, 0x94..=0xa3 | 0xa5 | 0xa6, ..]);
+    !prose && rest.first().is_some_and(|&byte| may_start(byte)) && read(rest) != Written::Plain
 }
 
 fn may_start(byte: u8) -> bool {
@@ -301,6 +303,14 @@ mod tests {
         }
         assert_eq!(read(b"%"), Written::Cut);
         assert_eq!(read(b"\xe2a"), Written::Plain, "no continuation");
+    }
+
+    #[test]
+    fn what_is_passed_over_stands_for_itself() {
+        for code in 0x2000..0x2070u32 {
+            let text = format!("{}x", char::from_u32(code).unwrap());
+            assert_eq!(is_disguised(text.as_bytes(), 0), read(text.as_bytes()) != Written::Plain, "{code:x}");
+        }
     }
 
     #[test]

@@ -22,10 +22,10 @@ const MOST_STATES: usize = 4096;
 const FAR: usize = 16;
 /// Bytes that are walked before the words before a value are asked.
 const FIRST: usize = 8;
-/// A state's number. What is at least [`STOP`] is none to go on from.
-type State = u16;
+/// Where what comes after a state starts in `next`. What is at least [`STOP`] is none to go on from.
+type State = u32;
 /// Added to a state from which nothing goes on.
-const STOP: State = 1 << 15;
+const STOP: State = 1 << 31;
 /// The state that nothing is alive in.
 const NOWHERE: State = STOP;
 /// What stands for a state that was not made yet.
@@ -35,7 +35,7 @@ const UNKNOWN: State = State::MAX;
 pub struct Prefixes {
     /// Bytes that no group tells apart are of one class.
     class_of: Box<[u8; 256]>,
-    /// What a state's number is shifted by: there is room for all classes.
+    /// What a state is its number shifted by: there is room for all classes.
     shift: u32,
     /// Bytes after which the same detectors may start are of one class.
     after_of: Box<[u8; 256]>,
@@ -55,6 +55,19 @@ pub struct Prefixes {
     known: BTreeMap<Place, State>,
     /// How many are kept at most.
     most: usize,
+}
+
+/// Where a text's first bytes have led.
+#[derive(Clone, Copy)]
+pub struct Begun {
+    state: State,
+    /// How many bytes were read.
+    read: usize,
+}
+
+impl Begun {
+    /// Nothing is known yet.
+    pub const UNKNOWN: Self = Self { state: UNKNOWN, read: 0 };
 }
 
 /// Whether some rows ask for words before their values.
@@ -120,38 +133,45 @@ impl Prefixes {
         after.wrapping_shr(u32::from(class(&self.after_of, before))) & 1 == 1
     }
 
-    /// Whether a value may start where a text does, after a byte, as far as its first few tell and is known: most places
-    /// are told so.
+    /// Whether a value may start where a text does, after a byte, as far as its first few tell and is known: `None` for
+    /// most places.
     #[inline(always)]
-    pub fn may_start(&self, before: u8, text: &[u8]) -> bool {
+    pub fn begin(&self, before: u8, text: &[u8]) -> Option<Begun> {
         if !text.first().is_none_or(|&byte| self.may_begin(before, byte)) {
-            return false;
+            return None;
         }
         let after = usize::from(class(&self.after_of, before));
-        let next = self.next.as_slice();
         let mut state = self.start_of.get(after).copied().unwrap_or(UNKNOWN);
-        for &byte in text.get(..NEAR).unwrap_or(text) {
+        let first = text.get(..NEAR).unwrap_or(text);
+        for &byte in first {
             if state >= STOP {
                 break;
             }
-            state = next.get(self.at(state, byte)).copied().unwrap_or(UNKNOWN);
+            state = self.next.get(self.at(state, byte)).copied().unwrap_or(UNKNOWN);
         }
-        state != NOWHERE
+        match state {
+            NOWHERE => None,
+            UNKNOWN => Some(Begun::UNKNOWN),
+            state => Some(Begun { state, read: first.len() }),
+        }
     }
 
-    /// The rows of which a value may start where a text does, after a byte.
-    pub fn rows(&mut self, of: &Of<'_>, before: u8, text: &[u8], near: impl FnOnce() -> bool) -> Rows {
-        let after = usize::from(class(&self.after_of, before));
-        let start = match self.start_of.get(after) {
-            Some(&UNKNOWN) | None => self.make_start(of, after),
-            Some(state) => *state,
-        };
+    /// The rows of which a value may start where a text does, after a byte, once it has begun so.
+    pub fn rows(
+        &mut self,
+        of: &Of<'_>,
+        before: u8,
+        text: &[u8],
+        begun: Begun,
+        near: impl FnOnce() -> bool,
+    ) -> Rows {
+        let Begun { state, read } = if begun.state == UNKNOWN { self.start(of, before) } else { begun };
         let (first, later) = text.get(..FAR).unwrap_or(text).split_at(text.len().min(FIRST));
-        let state = self.walk(of, start, first);
+        let state = self.walk(of, state, first.get(read..).unwrap_or_default());
         if state == NOWHERE {
             return Rows::NONE;
         }
-        let asks = self.asks.get(usize::from(state & !STOP)).copied().unwrap_or(Asks::Some);
+        let asks = self.asks.get(self.number(state)).copied().unwrap_or(Asks::Some);
         let far = asks != Asks::None && !near();
         if far && asks == Asks::All {
             return Rows::NONE;
@@ -159,6 +179,17 @@ impl Prefixes {
         let state = self.walk(of, state, later);
         let rows = self.rows_of(state);
         if far { of.rows.not_asking(&rows) } else { rows }
+    }
+
+    /// Before any byte was read.
+    #[cold]
+    fn start(&mut self, of: &Of<'_>, before: u8) -> Begun {
+        let after = usize::from(class(&self.after_of, before));
+        let state = match self.start_of.get(after) {
+            Some(&UNKNOWN) | None => self.make_start(of, after),
+            Some(state) => *state,
+        };
+        Begun { state, read: 0 }
     }
 
     /// The state after some bytes.
@@ -179,24 +210,32 @@ impl Prefixes {
     fn run(&self, start: State, text: &[u8]) -> (State, State, usize) {
         let next = self.next.as_slice();
         let (mut state, mut from) = (start, start);
-        for (&byte, gone) in text.iter().zip(1..) {
+        let mut left = text.iter();
+        while let Some(&byte) = left.next() {
             from = state;
             state = next.get(self.at(state, byte)).copied().unwrap_or(UNKNOWN);
             if state >= STOP {
-                return (state, from, gone);
+                break;
             }
         }
-        (state, from, text.len())
+        (state, from, text.len().saturating_sub(left.len()))
     }
 
     /// Where the state after a byte stands in `next`.
     #[inline(always)]
     fn at(&self, state: State, byte: u8) -> usize {
-        usize::from(state).wrapping_shl(self.shift).wrapping_add(usize::from(class(&self.class_of, byte)))
+        let start = usize::try_from(state).unwrap_or(usize::MAX);
+        start.wrapping_add(usize::from(class(&self.class_of, byte)))
+    }
+
+    /// A state's number.
+    #[inline(always)]
+    fn number(&self, state: State) -> usize {
+        usize::try_from((state & !STOP).wrapping_shr(self.shift)).unwrap_or(usize::MAX)
     }
 
     fn rows_of(&self, state: State) -> Rows {
-        self.rows.get(usize::from(state & !STOP)).copied().unwrap_or_default()
+        self.rows.get(self.number(state)).copied().unwrap_or_default()
     }
 
     #[cold]
@@ -212,7 +251,7 @@ impl Prefixes {
     /// Makes the state after a byte.
     #[cold]
     fn make(&mut self, of: &Of<'_>, state: State, byte: u8) -> State {
-        let from = self.places.get(usize::from(state)).cloned().unwrap_or_else(|| Place::from([]));
+        let from = self.places.get(self.number(state)).cloned().unwrap_or_else(|| Place::from([]));
         let place: Place = from.iter().map(|live| of.step(live, byte)).filter(Live::is_any).collect();
         let made = self.rows.len();
         let next = self.state(of, place);
@@ -242,7 +281,7 @@ impl Prefixes {
     }
 
     fn add(&mut self, of: &Of<'_>, place: Place) -> State {
-        let state = State::try_from(self.rows.len()).unwrap_or(0);
+        let state = State::try_from(self.rows.len()).unwrap_or(0).wrapping_shl(self.shift);
         let rows = of.rows(&place);
         self.rows.push(rows);
         self.asks.push(match (of.rows.asks(&rows), of.rows.not_asking(&rows).is_empty()) {
@@ -452,10 +491,17 @@ mod tests {
             let mut prefixes = Prefixes { most, ..Prefixes::new(&plan.groups, &plan.literals) };
             for (before, text, near) in texts {
                 let before = if before < 128 { b' ' } else { before & 0x7f };
-                let told = prefixes.rows(&of(&plan), before, &text, || near);
+                let begun = prefixes.begin(before, &text);
+                let told = prefixes.rows(&of(&plan), before, &text, Begun::UNKNOWN, || near);
+                if let Some(begun) = begun {
+                    let same = prefixes.begin(before, &text).map(|begun| (begun.state, begun.read));
+                    if same == Some((begun.state, begun.read)) {
+                        prop_assert_eq!(prefixes.rows(&of(&plan), before, &text, begun, || near), told);
+                    }
+                }
                 let expected = one_by_one(&plan, before, &text, near);
                 prop_assert_eq!(told, expected, "{} after {}", text.escape_ascii(), before);
-                prop_assert!(prefixes.may_start(before, &text) || told.is_empty());
+                prop_assert!(begun.is_some() || told.is_empty());
                 prop_assert!(prefixes.rows.len() <= most);
             }
         }
@@ -469,7 +515,7 @@ mod tests {
             .map(|at| b"0123456789-. ab:@_"[(at.wrapping_mul(2_654_435_761) >> 16) as usize % 18])
             .collect();
         for at in 1..text.len() {
-            prefixes.rows(&of(&plan), text[at - 1], &text[at..], || true);
+            prefixes.rows(&of(&plan), text[at - 1], &text[at..], Begun::UNKNOWN, || true);
         }
         assert!(prefixes.rows.len() < MOST_STATES, "{}", prefixes.rows.len());
     }

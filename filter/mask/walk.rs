@@ -257,12 +257,19 @@ impl Walk {
     fn step(&mut self, group: &Enabled, text: &[u8], end: bool, before: &Before<'_>) -> Option<Best> {
         let (mut state, mut len) = (self.state, self.len);
         let (steps, active) = (group.steps(), self.active);
+        // States in a row mostly have the same masks.
+        let mut known = usize::MAX;
+        let (mut accept, mut reach) = (0, 0);
         for &byte in text.get(len..).unwrap_or_default() {
-            let (accept, reach) = steps.masks(state);
-            if accept & active != 0 {
+            let masks = steps.masks_at(state);
+            if masks != known {
+                (accept, reach) = steps.masks_of(masks);
+                (known, accept, reach) = (masks, accept & active, reach & active);
+            }
+            if accept != 0 {
                 self.accept(group, accept & group.before(byte), len);
             }
-            if reach & active == 0 {
+            if reach == 0 {
                 return Some(self.longest(group, text, before));
             }
             if len == LIMIT {
