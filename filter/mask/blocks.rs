@@ -65,6 +65,9 @@ pub struct Blocks {
     any: bool,
     /// The kind of each byte.
     kind_of: Box<[u8; 256]>,
+    /// The places of a vector from the last on.
+    #[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "elsewhere it is a constant"))]
+    backwards: [u8; 16],
     /// Whether long words have [`LONG`] bytes, not eight.
     long: bool,
 }
@@ -259,11 +262,12 @@ impl Blocks {
         }
         let within = beginnings.iter().filter(|beginning| beginning.within);
         let within = within.fold(0, |all, beginning| all | 1u8.wrapping_shl(beginning.bucket));
+        let backwards = [15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0];
         let mut kind_of = Box::new([0; 256]);
         for (kind, byte) in kind_of.iter_mut().zip(0..=255u8) {
             *kind = kinds.of(byte) | if byte.is_ascii() { 0 } else { QUIET };
         }
-        Self { kinds, nth, buckets, within, any: !beginnings.is_empty(), kind_of, long }
+        Self { kinds, nth, buckets, within, any: !beginnings.is_empty(), kind_of, long, backwards }
     }
 
     /// Those of some few places of a text, sixty-four at most, that fit, the first one's bit the lowest. They are told one
@@ -406,10 +410,7 @@ impl Blocks {
         };
         let splat = |byte: u8| _mm_set1_epi8(byte.cast_signed());
         let backwards = _mm_set_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-        let part = |at: usize| {
-            let bytes = block.get(at..).and_then(|rest| rest.first_chunk()).map(load);
-            _mm_shuffle_epi8(bytes.unwrap_or(half), backwards)
-        };
+        let part = |at: usize| block.get(at..).and_then(|rest| rest.first_chunk()).map(load).unwrap_or(half);
         let table = |table: &Table| (load(&table.low), load(&table.high));
         let look_up = |bytes, (low, high)| {
             let (lower, upper) =
@@ -422,7 +423,7 @@ impl Blocks {
         let [one, other] = self.nth.map(|nth| nth & (NEAR - 1));
         let within = splat(self.within);
         gather(|at| {
-            let bytes = part(at);
+            let bytes = _mm_shuffle_epi8(part(at), backwards);
             let kind = look_up(bytes, kinds);
             let quiet = _mm_or_si128(bytes, _mm_adds_epu8(kind, splat(UPPER_THREE)));
             let loud = _mm_adds_epu8(_mm_slli_epi16::<{ LOUD_UP as i32 }>(kind), splat(UPPER_TWO));
@@ -436,7 +437,7 @@ impl Blocks {
                 return told;
             }
             let fits = |nth: usize, table| look_up(part(at.wrapping_add(nth)), table);
-            let fits = _mm_and_si128(fits(one, first), fits(other, second));
+            let fits = _mm_shuffle_epi8(_mm_and_si128(fits(one, first), fits(other, second)), backwards);
             let some = |fits| bits(_mm_adds_epu8(fits, splat(0x7f)));
             Lanes { buckets: some(fits), buckets_within: some(_mm_and_si128(fits, within)), ..told }
         })
@@ -451,10 +452,9 @@ impl Blocks {
             // SAFETY: sixteen bytes are read of an array of sixteen; the instruction asks for no alignment.
             unsafe { v128_load(bytes.as_ptr().cast()) }
         };
-        let part = |at: usize| {
-            let bytes = block.get(at..).and_then(|rest| rest.first_chunk()).map(load).unwrap_or(half);
-            u8x16_swizzle(bytes, u8x16(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0))
-        };
+        let part = |at: usize| block.get(at..).and_then(|rest| rest.first_chunk()).map(load).unwrap_or(half);
+        // It is loaded, for what is known to be constant would be made anew for each vector.
+        let order = load(&self.backwards);
         let table = |table: &Table| (load(&table.low), load(&table.high));
         // Processors of PCs shift no single bytes: sixteen bits are, and the rest is cleared.
         let look_up = |bytes, (low, high)| {
@@ -466,7 +466,7 @@ impl Blocks {
         let [one, other] = self.nth.map(|nth| nth & (NEAR - 1));
         let within = u8x16_splat(self.within);
         gather(|at| {
-            let bytes = part(at);
+            let bytes = u8x16_swizzle(part(at), order);
             let kind = look_up(bytes, kinds);
             let quiet = v128_or(bytes, u8x16_add_sat(kind, u8x16_splat(UPPER_THREE)));
             let loud = u8x16_add_sat(u16x8_shl(kind, LOUD_UP), u8x16_splat(UPPER_TWO));
@@ -480,7 +480,7 @@ impl Blocks {
                 return told;
             }
             let fits = |nth: usize, table| look_up(part(at.wrapping_add(nth)), table);
-            let fits = v128_and(fits(one, first), fits(other, second));
+            let fits = u8x16_swizzle(v128_and(fits(one, first), fits(other, second)), order);
             let some = |fits| u8x16_bitmask(u8x16_add_sat(fits, u8x16_splat(0x7f)));
             Lanes { buckets: some(fits), buckets_within: some(v128_and(fits, within)), ..told }
         })

@@ -23,6 +23,8 @@ pub struct Candidate {
     pub anchored: u32,
     /// The plan's lexicons, as bits.
     pub lexicons: u32,
+    /// The anchors for whose sake it is surely held, as bits ([`Tails`]).
+    pub sure: u16,
 }
 
 /// What is known of the places ahead in one stretch of text.
@@ -175,15 +177,20 @@ impl Prepared {
         let tail = tails.find(text, at, before);
         let limit = match tail {
             None => text.len(),
-            Some((place, _)) if !all && text.len().saturating_sub(place) < DEPTH => place,
-            Some((place, _)) => place.saturating_add(1),
+            Some(tail) if !all && text.len().saturating_sub(tail.at) < DEPTH => tail.at,
+            Some(tail) => tail.at.saturating_add(1),
         };
         let plain = self.with_prefixes(|prefixes| self.plain_of_few(prefixes, heard, stretch, at..limit));
         let Some((at, rows)) = plain else {
-            return tail.map(|(at, anchored)| Candidate { at, anchored, ..Candidate::default() });
+            return tail.map(|tail| Candidate {
+                at: tail.at,
+                anchored: tail.groups,
+                sure: tail.sure,
+                ..Candidate::default()
+            });
         };
-        let anchored = tail.filter(|(place, _)| *place == at).map_or(0, |(_, groups)| groups);
-        Some(Candidate { at, rows, anchored, lexicons: 0 })
+        let anchored = tail.filter(|tail| tail.at == at).map_or(0, |tail| tail.groups);
+        Some(Candidate { at, rows, anchored, ..Candidate::default() })
     }
 
     /// The first of some places, told one by one, where a value without an anchor may start, and of which rows.

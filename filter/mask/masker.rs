@@ -30,6 +30,8 @@ pub struct Masker {
     heard: Heard,
     /// What is undecided, and the bytes before it.
     held: Held,
+    /// The anchors for whose sake all of it is surely held, as bits: it is one short run ([`super::tails`]).
+    sure: u16,
     doing: Doing,
     walks: Walks,
     operating: Operating,
@@ -47,7 +49,9 @@ enum Doing {
 
 impl TextMask for Masker {
     fn push(&mut self, text: &[u8], end: bool, sink: &mut dyn Sink) {
-        if text.len() <= SHORT {
+        if self.sure != 0 && self.goes_on(text, end) {
+            self.held.add(text);
+        } else if text.len() <= SHORT {
             self.join_all(text, end, sink);
         } else {
             let rest = self.join(text, end, sink);
@@ -75,6 +79,7 @@ impl Masker {
             before: b'\n',
             heard: Heard::default(),
             held: Held::default(),
+            sure: 0,
             doing: Doing::Seeking,
             walks: Walks::new(),
             operating,
@@ -96,6 +101,17 @@ impl Masker {
         let ((past, held), (other_past, other_held)) = (self.held.both(), other.held.both());
         let past = !self.plan.asks_context || past == other_past;
         doing && self.before == other.before && held == other_held && past
+    }
+
+    /// Whether a text only makes a run longer that is surely held.
+    #[inline(always)]
+    fn goes_on(&mut self, text: &[u8], end: bool) -> bool {
+        let Some(tails) = self.plan.tails.as_ref().filter(|_| !end) else { return false };
+        if self.held.len().saturating_add(text.len()) >= DEPTH {
+            return false;
+        }
+        self.sure = text.iter().fold(self.sure, |sure, &byte| tails.goes_on(sure, byte));
+        self.sure != 0
     }
 
     /// Decides a text in its place, before which nothing is held.
@@ -139,6 +155,7 @@ impl Masker {
 
     /// Decides as much of the text as it can, from its first undecided byte on, and says how much.
     fn run(&mut self, past: &[u8], text: &[u8], end: bool, sink: &mut dyn Sink) -> usize {
+        self.sure = 0;
         let mut kept = 0;
         let mut at = 0;
         let mut ahead = Ahead::default();
@@ -153,6 +170,7 @@ impl Masker {
                             let value = text.get(at..).unwrap_or_default();
                             if !end && value.len() < DEPTH {
                                 if candidate.is_open(&self.plan, before, value) {
+                                    self.sure = candidate.sure;
                                     break;
                                 }
                                 if !ahead.is_all() {

@@ -28,6 +28,9 @@ pub enum Verdict {
 impl Candidate {
     /// Whether some value that may start here needs more than a short text to be told, so that it need not be walked yet.
     pub fn is_open(&self, plan: &Prepared, before: u8, text: &[u8]) -> bool {
+        if self.sure != 0 {
+            return true;
+        }
         let mut left = self.anchored;
         while left != 0 {
             let group = usize::try_from(left.trailing_zeros()).ok().and_then(|at| plan.groups.get(at));
