@@ -276,9 +276,14 @@ impl Prepared {
             return Some((0, rows));
         }
         loop {
-            for place in seen.by_ref().skip_while(|place| *place < at) {
-                if let Some(begun) =
-                    prefixes.begin(stretch.before(place), text.get(place..).unwrap_or_default())
+            for place in seen.by_ref() {
+                // They are places after the first.
+                let Some((&last, value)) = text.get(place.wrapping_sub(1)..).and_then(<[u8]>::split_first)
+                else {
+                    continue;
+                };
+                if place >= at
+                    && let Some(begun) = prefixes.begin(last, value)
                     && let Some(rows) = self.plausible(prefixes, heard, stretch, place, begun)
                 {
                     return Some((place, rows));

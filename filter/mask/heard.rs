@@ -94,16 +94,22 @@ impl Heard {
         if self.to < at {
             *self = Self { to: at, from: at.saturating_add(KEPT), ..Self::default() };
         }
-        // They are counted up to the piece, and those that are kept stand last.
+        if self.to < KEPT {
+            self.read_passed(wanted, past);
+        }
+        self.read(wanted, self.to, piece.get(self.to.saturating_sub(KEPT)..=at).unwrap_or_default());
+        self.to = at.saturating_add(KEPT).saturating_add(1);
+    }
+
+    /// Reads what has passed. It is counted up to the piece, and what is kept of it stands last.
+    fn read_passed(&mut self, wanted: &Wanted, past: &[u8]) {
         let passed = last(past);
         let first = KEPT.saturating_sub(passed.len());
         let passed = passed.get(self.to.saturating_sub(first)..).unwrap_or_default();
-        let rest = piece.get(self.to.saturating_sub(KEPT)..=at).unwrap_or_default();
         if !passed.is_empty() {
             self.read(wanted, KEPT.saturating_sub(passed.len()), passed);
         }
-        self.read(wanted, self.to.max(KEPT), rest);
-        self.to = at.saturating_add(KEPT).saturating_add(1);
+        self.to = KEPT;
     }
 
     /// So many bytes have passed: places are counted from there on.

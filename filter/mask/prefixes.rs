@@ -163,7 +163,7 @@ impl Prefixes {
         before: u8,
         text: &[u8],
         begun: Begun,
-        near: impl FnOnce() -> bool,
+        mut near: impl FnMut() -> bool,
     ) -> Rows {
         let Begun { state, read } = if begun.state == UNKNOWN { self.start(of, before) } else { begun };
         let (first, later) = text.get(..FAR).unwrap_or(text).split_at(text.len().min(FIRST));
@@ -171,14 +171,21 @@ impl Prefixes {
         if state == NOWHERE {
             return Rows::NONE;
         }
-        let asks = self.asks.get(self.number(state)).copied().unwrap_or(Asks::Some);
-        let far = asks != Asks::None && !near();
-        if far && asks == Asks::All {
-            return Rows::NONE;
-        }
+        // Where all ask, what comes next need not be walked if no word stands there.
+        let is_near = match self.asks(state) {
+            Asks::All if !near() => return Rows::NONE,
+            Asks::All => true,
+            Asks::None | Asks::Some => false,
+        };
         let state = self.walk(of, state, later);
         let rows = self.rows_of(state);
-        if far { of.rows.not_asking(&rows) } else { rows }
+        if is_near || self.asks(state) == Asks::None || near() { rows } else { of.rows.not_asking(&rows) }
+    }
+
+    /// Whether the rows of a state ask for words.
+    #[inline(always)]
+    fn asks(&self, state: State) -> Asks {
+        self.asks.get(self.number(state)).copied().unwrap_or(Asks::Some)
     }
 
     /// Before any byte was read.
