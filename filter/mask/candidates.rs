@@ -253,11 +253,17 @@ impl Prepared {
     /// Does something with the prefixes.
     #[inline(always)]
     fn with_prefixes<T>(&self, act: impl FnOnce(&mut Prefixes) -> T) -> T {
-        match self.prefixes.try_borrow_mut() {
-            Ok(mut kept) => act(&mut kept),
-            // What is told does not depend on what was told before: were it in use, another would do.
-            Err(_) => act(&mut Prefixes::new(&self.groups, &self.literals)),
-        }
+        // What is told does not depend on what was told before: were it in use, another would do.
+        let mut kept = self.prefixes.try_borrow_mut();
+        let mut other;
+        let prefixes = match &mut kept {
+            Ok(kept) => &mut **kept,
+            Err(_) => {
+                other = Prefixes::new(&self.groups, &self.literals);
+                &mut other
+            }
+        };
+        act(prefixes)
     }
 
     fn plain_by(
