@@ -218,7 +218,7 @@ impl Prefixes {
         let next = self.next.as_slice();
         let (mut state, mut from) = (start, start);
         let mut left = text.iter();
-        while let Some(&byte) = left.next() {
+        for &byte in left.by_ref() {
             from = state;
             state = next.get(self.at(state, byte)).copied().unwrap_or(UNKNOWN);
             if state >= STOP {
