@@ -11,7 +11,7 @@ type Halves = [(u16, u16); NEAR];
 /// within a word.
 pub const KINDS: usize = 4;
 /// Of eight buckets, one of which is left for literals: how many each kind has for itself.
-const BUCKETS: [usize; KINDS] = [4, 1, 1, 1];
+const BUCKETS: [usize; KINDS] = [3, 2, 1, 1];
 
 /// A beginning, or what was put together.
 #[derive(Clone)]
@@ -20,18 +20,26 @@ pub struct Shared {
     pub sets: NearSets,
 }
 
-/// For each beginning its bucket; and the buckets.
+/// For each beginning its bucket; and the buckets. Two of the four bytes are looked at, the same of all.
 pub fn assign(beginnings: &[Shared]) -> (Vec<usize>, Vec<Shared>) {
     let chances = Chances::new();
+    let pairs = (0..NEAR).flat_map(|second| (0..second).map(move |first| [first, second]));
+    let tried = pairs.map(|pair| assign_by(beginnings, |sets| chances.of(&halves(sets), pair)));
+    let best = tried.min_by(|a, b| a.0.total_cmp(&b.0));
+    best.map(|(_, of, buckets)| (of, buckets)).unwrap_or_default()
+}
+
+/// The same by some chance, with the sum of it over the buckets.
+fn assign_by(beginnings: &[Shared], chance: impl Fn(&NearSets) -> f64) -> (f64, Vec<usize>, Vec<Shared>) {
     let (mut of, mut found) = (vec![0; beginnings.len()], Vec::new());
     for (kind, &share) in BUCKETS.iter().enumerate() {
         let own: Vec<usize> = (0..beginnings.len()).filter(|&at| beginnings[at].kind == kind).collect();
         let sets: Vec<NearSets> = own.iter().map(|&at| beginnings[at].sets).collect();
-        let (places, held) = cluster(&sets, share, |sets| chances.of(&halves(sets)));
+        let (places, held) = cluster(&sets, share, &chance);
         own.iter().zip(places).for_each(|(&at, place)| of[at] = found.len() + place);
         found.extend(held.into_iter().map(|sets| Shared { kind, sets }));
     }
-    (of, found)
+    (found.iter().map(|shared: &Shared| chance(&shared.sets)).sum(), of, found)
 }
 
 /// Puts together, again and again, the two of which the union is looked up least more often than both.
@@ -122,9 +130,10 @@ impl Chances {
         Self((0..32 * 256).map(|at| of(at / 256, at % 256)).collect())
     }
 
-    fn of(&self, halves: &Halves) -> f64 {
+    /// By the bytes at two places.
+    fn of(&self, halves: &Halves, pair: [usize; 2]) -> f64 {
         let mut chance = 1.0;
-        for &(low, mut high) in halves {
+        for (low, mut high) in pair.map(|nth| halves[nth]) {
             let (lower, upper) = (usize::from(low & 255), usize::from(low >> 8));
             let mut share = 0.0;
             while high != 0 {

@@ -110,7 +110,7 @@ fn validator(d: &Detector) -> String {
 }
 
 /// Validators with a gate of the same name (filter/mask/gates.rs).
-const GATED: [&str; 5] = ["aws_secret", "bic", "card", "iban", "it_fiscal_code"];
+const GATED: [&str; 6] = ["aws_secret", "bic", "card", "iban", "it_fiscal_code", "jwt"];
 
 fn gate(d: &Detector) -> String {
     let gated = d.validator.as_deref().filter(|name| GATED.contains(name));

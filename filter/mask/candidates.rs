@@ -1,12 +1,14 @@
 //! Where a value may start: proposed by fingerprints and by anchors, each looked for once per stretch of text.
-use super::blocks::{FEWEST, Found};
-use super::context::Past;
+use std::ops::Range;
+
+use super::blocks::{FEWEST, Found, PLACES};
 use super::grammar::{Anchor, DEPTH};
 use super::heard::Heard;
 use super::plan::{Enabled, Prepared};
-use super::prefixes::{Of, Prefixes};
+use super::prefixes::{Begun, Of, Prefixes};
 use super::rows::Rows;
 use super::tables::START;
+use super::tails::Tails;
 
 /// Anchors in one plan; build.rs sees to it that there are not more.
 const MOST_ANCHORS: usize = 8;
@@ -21,11 +23,20 @@ pub struct Candidate {
     pub anchored: u32,
     /// The plan's lexicons, as bits.
     pub lexicons: u32,
+    /// The anchors for whose sake it is surely held, as bits ([`Tails`]).
+    pub sure: u16,
 }
 
 /// What is known of the places ahead in one stretch of text.
 #[derive(Default)]
 pub struct Ahead {
+    known: Option<Known>,
+    /// Whether all of a place is asked for, even where less shows that it is held.
+    all: bool,
+}
+
+#[derive(Default)]
+struct Known {
     plain: Next,
     /// The rows that are proposed there.
     rows: Rows,
@@ -33,14 +44,12 @@ pub struct Ahead {
     seen: Found,
     anchored: [Next; MOST_ANCHORS],
     words: Vec<Next>,
-    /// Whether all of a place is asked for, even where less shows that it is held.
-    all: bool,
 }
 
 impl Ahead {
     /// Nothing yet; all of a place is to be asked for.
     pub fn all() -> Self {
-        Self { all: true, ..Self::default() }
+        Self { known: None, all: true }
     }
 
     /// Whether all of a place is asked for.
@@ -77,7 +86,7 @@ pub struct Stretch<'a> {
     /// The byte before it.
     pub before: u8,
     /// The bytes before it, where a detector asks for them.
-    pub past: &'a Past,
+    pub past: &'a [u8],
     /// Whether the text ends with it.
     pub end: bool,
 }
@@ -99,8 +108,12 @@ impl Prepared {
         stretch: &Stretch<'_>,
         at: usize,
     ) -> Option<Candidate> {
-        let Ahead { plain, rows, seen, anchored, words, all: ask_all } = ahead;
         let &Stretch { text, before, end, .. } = stretch;
+        if let Some(tails) = self.tails.as_ref().filter(|_| self.is_few(stretch, at)) {
+            return self.candidate_of_few(tails, ahead.all, heard, stretch, at);
+        }
+        let Ahead { known, all: ask_all } = ahead;
+        let Known { plain, rows, seen, anchored, words } = known.get_or_insert_default();
         let mut first = Next::NEVER;
         if self.may_hold_anchors(text, at, end) {
             for (anchor, next) in self.anchors.iter().zip(anchored.iter_mut()) {
@@ -139,6 +152,77 @@ impl Prepared {
         Some(all)
     }
 
+    /// Whether a text that goes on is so short that what may start in it is told byte by byte.
+    #[inline(always)]
+    fn is_few(&self, stretch: &Stretch<'_>, at: usize) -> bool {
+        let &Stretch { text, end, .. } = stretch;
+        let anchors = || {
+            let rest = text.get(at..).unwrap_or_default();
+            let all = rest.iter().fold(0, |all, &byte| all | self.of_anchors(byte)) & ANCHOR;
+            all != 0 && self.anchors.iter().any(|anchored| anchored.stands_in(text, at))
+        };
+        text.len() <= FEWEST && !end && self.lexicons.is_empty() && !anchors()
+    }
+
+    /// The same of a short text that goes on and holds no anchor.
+    fn candidate_of_few(
+        &self,
+        tails: &Tails,
+        all: bool,
+        heard: &mut Heard,
+        stretch: &Stretch<'_>,
+        at: usize,
+    ) -> Option<Candidate> {
+        let &Stretch { text, before, .. } = stretch;
+        let tail = tails.find(text, at, before);
+        let limit = match tail {
+            None => text.len(),
+            Some(tail) if !all && text.len().saturating_sub(tail.at) < DEPTH => tail.at,
+            Some(tail) => tail.at.saturating_add(1),
+        };
+        let plain = self.with_prefixes(|prefixes| self.plain_of_few(prefixes, heard, stretch, at..limit));
+        let Some((at, rows)) = plain else {
+            return tail.map(|tail| Candidate {
+                at: tail.at,
+                anchored: tail.groups,
+                sure: tail.sure,
+                ..Candidate::default()
+            });
+        };
+        let anchored = tail.filter(|tail| tail.at == at).map_or(0, |tail| tail.groups);
+        Some(Candidate { at, rows, anchored, ..Candidate::default() })
+    }
+
+    /// The first of some places, told one by one, where a value without an anchor may start, and of which rows.
+    #[inline(always)]
+    fn plain_of_few(
+        &self,
+        prefixes: &mut Prefixes,
+        heard: &mut Heard,
+        stretch: &Stretch<'_>,
+        places: Range<usize>,
+    ) -> Option<(usize, Rows)> {
+        let &Stretch { text, before, .. } = stretch;
+        let mut left = places;
+        while !left.is_empty() {
+            let some = left.start..left.end.min(left.start.saturating_add(PLACES));
+            left.start = some.end;
+            let start = some.start;
+            let mut told = self.blocks.few(text, some, before, |last, byte| prefixes.may_begin(last, byte));
+            while told != 0 {
+                let place = start.wrapping_add(usize::try_from(told.trailing_zeros()).unwrap_or(0));
+                told &= told.wrapping_sub(1);
+                if let Some(begun) =
+                    prefixes.begin(stretch.before(place), text.get(place..).unwrap_or_default())
+                    && let Some(rows) = self.plausible(prefixes, heard, stretch, place, begun)
+                {
+                    return Some((place, rows));
+                }
+            }
+        }
+        None
+    }
+
     /// Whether an anchor may stand after a place, or the run before one at the text's end.
     #[inline(always)]
     fn may_hold_anchors(&self, text: &[u8], at: usize, end: bool) -> bool {
@@ -163,7 +247,12 @@ impl Prepared {
         at: usize,
         limit: usize,
     ) -> Option<(usize, Rows)> {
-        let text = stretch.text;
+        self.with_prefixes(|prefixes| self.plain_by(prefixes, seen, heard, stretch, at..limit))
+    }
+
+    /// Does something with the prefixes.
+    #[inline(always)]
+    fn with_prefixes<T>(&self, act: impl FnOnce(&mut Prefixes) -> T) -> T {
         // What is told does not depend on what was told before: were it in use, another would do.
         let mut kept = self.prefixes.try_borrow_mut();
         let mut other;
@@ -174,20 +263,34 @@ impl Prepared {
                 &mut other
             }
         };
+        act(prefixes)
+    }
+
+    fn plain_by(
+        &self,
+        prefixes: &mut Prefixes,
+        seen: &mut Found,
+        heard: &mut Heard,
+        stretch: &Stretch<'_>,
+        places: Range<usize>,
+    ) -> Option<(usize, Rows)> {
+        let (text, Range { start: at, end: limit }) = (stretch.text, places);
         if at == 0
             && text.len() > FEWEST
-            && let Some(rows) = self.plausible(prefixes, heard, stretch, 0)
+            && let Some(rows) = self.plausible(prefixes, heard, stretch, 0, Begun::UNKNOWN)
         {
             return Some((0, rows));
         }
         loop {
-            while seen.places != 0 {
-                let bit = seen.places & seen.places.wrapping_neg();
-                let place = seen.base.wrapping_add(usize::try_from(bit.trailing_zeros()).unwrap_or(0));
-                seen.places ^= bit;
+            for place in seen.by_ref() {
+                // They are places after the first.
+                let Some((&last, value)) = text.get(place.wrapping_sub(1)..).and_then(<[u8]>::split_first)
+                else {
+                    continue;
+                };
                 if place >= at
-                    && prefixes.may_start(stretch.before(place), text.get(place..).unwrap_or_default())
-                    && let Some(rows) = self.plausible(prefixes, heard, stretch, place)
+                    && let Some(begun) = prefixes.begin(last, value)
+                    && let Some(rows) = self.plausible(prefixes, heard, stretch, place, begun)
                 {
                     return Some((place, rows));
                 }
@@ -198,23 +301,12 @@ impl Prepared {
                 break;
             }
             *seen = self.blocks.find(text, from);
-            if seen.places == 0 && text.len().saturating_sub(seen.to) >= FEWEST {
+            if seen.is_empty() && text.len().saturating_sub(seen.to) >= FEWEST {
                 *seen = self.blocks.last(text, seen.to);
             }
         }
         // The last places, where there is no room for vectors.
-        let at = at.max(seen.to);
-        let mut before = stretch.before(at);
-        for place in at..limit {
-            let value = text.get(place..).unwrap_or_default();
-            if prefixes.may_start(before, value)
-                && let Some(rows) = self.plausible(prefixes, heard, stretch, place)
-            {
-                return Some((place, rows));
-            }
-            before = value.first().copied().unwrap_or(before);
-        }
-        None
+        self.plain_of_few(prefixes, heard, stretch, at.max(seen.to)..limit)
     }
 
     /// The rows of which a value may start at a place, if any.
@@ -225,11 +317,12 @@ impl Prepared {
         heard: &mut Heard,
         stretch: &Stretch<'_>,
         place: usize,
+        begun: Begun,
     ) -> Option<Rows> {
         let value = stretch.text.get(place..).unwrap_or_default();
         let of = Of { groups: &self.groups, literals: &self.literals, rows: &self.rows };
         let near = || heard.near(&self.wanted, stretch.past, stretch.text, place);
-        let rows = prefixes.rows(&of, stretch.before(place), value, near);
+        let rows = prefixes.rows(&of, stretch.before(place), value, begun, near);
         let rows = if rows.is_empty() { rows } else { self.rows.through(rows, &self.groups, value) };
         (!rows.is_empty()).then_some(rows)
     }
@@ -352,10 +445,17 @@ impl Anchored {
     #[inline(always)]
     fn fits(&self, text: &[u8], stop: usize) -> bool {
         let next = text.get(stop.wrapping_add(1)..).unwrap_or_default();
-        let bits = next.iter().take(LOOK).zip(0u32..);
-        bits.map(|(byte, bit)| self.follows.get(usize::from(*byte)).copied().unwrap_or(0).wrapping_shr(bit))
-            .fold(1, |all, fits| all & fits)
-            == 1
+        let may = |(byte, bit): (&u8, u32)| {
+            self.follows.get(usize::from(*byte)).copied().unwrap_or(0).wrapping_shr(bit) & 1 == 1
+        };
+        next.iter().take(LOOK).zip(0u32..).all(may)
+    }
+
+    /// Whether it stands in a text, from a place on, where it may after a value that starts there or later.
+    fn stands_in(&self, text: &[u8], at: usize) -> bool {
+        let rest = text.get(at..).unwrap_or_default().iter().zip(at..);
+        let mut stops = rest.filter(|(byte, _)| **byte == self.byte);
+        stops.any(|(_, stop)| self.may_end(text, at, stop) && self.fits(text, stop))
     }
 
     /// Where the first of the runs before a place starts, if a value may.

@@ -17,16 +17,9 @@ pub const KEPT: usize = REACH + 1;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Context(pub Cow<'static, [Cow<'static, [Cow<'static, str>]>]>);
 
-/// The last bytes of the text that has passed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Past {
-    bytes: [u8; KEPT],
-    len: usize,
-}
-
 /// What stands before a value: the text that has passed, and the part of the present piece before it.
 pub struct Before<'a> {
-    past: &'a Past,
+    past: &'a [u8],
     piece: &'a [u8],
     /// The value's first byte.
     next: Option<u8>,
@@ -47,56 +40,53 @@ impl Context {
     }
 }
 
-impl Past {
-    /// The last bytes: they stand at the end of the array.
-    pub fn bytes(&self) -> &[u8; KEPT] {
-        &self.bytes
-    }
+/// The last bytes of a text, as many as are kept.
+pub fn last(text: &[u8]) -> &[u8] {
+    text.get(text.len().saturating_sub(KEPT)..).unwrap_or(text)
+}
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.len
+/// The last bytes of what has passed and a text after it: they stand at the end of the array.
+fn last_of_both(past: &[u8], text: &[u8]) -> ([u8; KEPT], usize) {
+    let mut bytes = [0; KEPT];
+    let (past, text) = (last(past), last(text));
+    let old = past.len().min(KEPT.saturating_sub(text.len()));
+    let (first, place) = bytes.split_at_mut(KEPT.saturating_sub(text.len()));
+    place.copy_from_slice(text);
+    if let (Some(place), Some(kept)) =
+        (first.get_mut(first.len().saturating_sub(old)..), past.get(past.len().saturating_sub(old)..))
+    {
+        place.copy_from_slice(kept);
     }
+    (bytes, text.len().saturating_add(old))
+}
 
-    pub fn new() -> Self {
-        Self { bytes: [0; KEPT], len: 0 }
+/// Copies bytes to a place of the same length. A few are copied without a call, which in WebAssembly costs as much as
+/// dozens of them.
+#[inline(always)]
+pub fn copy(to: &mut [u8], from: &[u8]) {
+    if from.len() >= 32 {
+        to.iter_mut().zip(from).for_each(|(place, byte)| *place = *byte);
+        return;
     }
+    let (to, from) = copy_some::<16>(to, from);
+    let (to, from) = copy_some::<8>(to, from);
+    let (to, from) = copy_some::<4>(to, from);
+    let (to, from) = copy_some::<2>(to, from);
+    copy_some::<1>(to, from);
+}
 
-    /// Takes the next bytes of the text.
-    pub fn pass(&mut self, text: &[u8]) {
-        if let Some(old) = KEPT.checked_sub(text.len()).filter(|_| !text.is_empty()) {
-            self.bytes.copy_within(text.len().., 0);
-            if let Some(place) = self.bytes.get_mut(old..) {
-                place.copy_from_slice(text);
-            }
-            self.len = self.len.saturating_add(text.len()).min(KEPT);
-        } else if !text.is_empty() {
-            (self.bytes, self.len) = self.with(text);
-        }
-    }
-
-    pub fn forget(&mut self) {
-        *self = Self::new();
-    }
-
-    /// The last bytes with a text after them: they stand at the end of the array.
-    fn with(&self, text: &[u8]) -> ([u8; KEPT], usize) {
-        let mut bytes = [0; KEPT];
-        let new = text.len().min(KEPT);
-        let old = self.len.min(KEPT.saturating_sub(new));
-        let (first, last) = bytes.split_at_mut(KEPT.saturating_sub(new));
-        last.copy_from_slice(text.get(text.len().saturating_sub(new)..).unwrap_or_default());
-        let kept = self.bytes.get(KEPT.saturating_sub(old)..).unwrap_or_default();
-        if let Some(place) = first.get_mut(first.len().saturating_sub(old)..) {
-            place.copy_from_slice(kept);
-        }
-        (bytes, new.saturating_add(old))
-    }
+/// Copies so many bytes if there are as many: what is left.
+#[inline(always)]
+fn copy_some<'t, 'f, const SOME: usize>(to: &'t mut [u8], from: &'f [u8]) -> (&'t mut [u8], &'f [u8]) {
+    let Some((bytes, rest)) = from.split_first_chunk::<SOME>() else { return (to, from) };
+    let Some((place, later)) = to.split_first_chunk_mut::<SOME>() else { return (&mut [], rest) };
+    *place = *bytes;
+    (later, rest)
 }
 
 impl<'a> Before<'a> {
     /// What stands before the value that starts at a place of a piece, after the text that has passed.
-    pub fn new(past: &'a Past, piece: &'a [u8], at: usize) -> Self {
+    pub fn new(past: &'a [u8], piece: &'a [u8], at: usize) -> Self {
         let (before, value) = piece.split_at_checked(at).unwrap_or((piece, &[]));
         Self { past, piece: before, next: value.first().copied(), words: OnceCell::new() }
     }
@@ -108,7 +98,7 @@ impl<'a> Before<'a> {
     }
 
     fn read(&self) -> Words {
-        let (mut text, len) = self.past.with(self.piece);
+        let (mut text, len) = last_of_both(self.past, self.piece);
         text.make_ascii_lowercase();
         let mut words: Vec<Range<usize>> = Vec::new();
         let first = KEPT.saturating_sub(len);
@@ -160,10 +150,7 @@ mod tests {
         let text = text.replace('|', "").into_bytes();
         let mut answers = Vec::new();
         for cut in 0..=at {
-            let mut past = Past::new();
-            past.pass(&text[..cut / 2]);
-            past.pass(&text[cut / 2..cut]);
-            let before = Before::new(&past, &text[cut..], at - cut);
+            let before = Before::new(last(&text[..cut]), &text[cut..], at - cut);
             answers.push(before.holds(&context(phrases)));
         }
         answers.dedup();

@@ -29,51 +29,137 @@ pub enum Written {
 }
 
 /// The first place where something stands that is not, or may not be, what it seems.
+#[inline(always)]
 pub fn first(text: &[u8]) -> Option<usize> {
+    let plain = |byte: &u8| PLAIN.get(usize::from(*byte)).copied().unwrap_or(false);
+    if text.len() < LANES && text.iter().all(plain) { None } else { first_of_all(text) }
+}
+
+/// The bytes of which each stands for itself.
+#[expect(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
+static PLAIN: [bool; 256] = {
+    let mut all = [false; 256];
+    let mut at = 0;
+    while at < 128 {
+        all[at] = at != b'%' as usize;
+        at += 1;
+    }
+    all
+};
+
+fn first_of_all(text: &[u8]) -> Option<usize> {
     // Nearly all text is plain, and that is seen by many bytes at a time.
     let (parts, rest) = text.as_chunks::<STRIDE>();
-    for (at, part) in (0usize..).step_by(STRIDE).zip(parts) {
-        let mut odd = odd(part);
-        while odd != 0 {
-            let at = at.saturating_add(usize::try_from(odd.trailing_zeros()).unwrap_or(0));
-            odd &= odd.wrapping_sub(1);
-            if is_disguised(text, at) {
-                return Some(at);
+    for (start, part) in (0usize..).step_by(STRIDE).zip(parts) {
+        if is_odd(part) {
+            let (parts, _) = part.as_chunks::<LANES>();
+            let starts = (start..).step_by(LANES).zip(parts);
+            let found = starts.into_iter().find_map(|(start, part)| first_of(text, start, odd(part)));
+            if found.is_some() {
+                return found;
             }
         }
     }
+    let (parts, rest) = rest.as_chunks::<LANES>();
     let start = text.len().saturating_sub(rest.len());
-    (start..text.len()).find(|&at| is_disguised(text, at))
+    let starts = (start.saturating_sub(parts.len().saturating_mul(LANES))..).step_by(LANES).zip(parts);
+    let found = starts.into_iter().find_map(|(start, part)| first_of(text, start, odd(part)));
+    found.or_else(|| first_of_few(text, start))
+}
+
+/// The same from a place on, byte by byte.
+fn first_of_few(text: &[u8], from: usize) -> Option<usize> {
+    let rest = text.get(from..).unwrap_or_default();
+    for (&byte, at) in rest.iter().zip(from..) {
+        if (!byte.is_ascii() || byte == b'%') && is_disguised(text, at) {
+            return Some(at);
+        }
+    }
+    None
+}
+
+/// The first of some places from a start on, as bits, where something is disguised.
+#[inline(always)]
+fn first_of(text: &[u8], start: usize, mut odd: u16) -> Option<usize> {
+    while odd != 0 {
+        let at = start.saturating_add(usize::try_from(odd.trailing_zeros()).unwrap_or(0));
+        odd &= odd.wrapping_sub(1);
+        if is_disguised(text, at) {
+            return Some(at);
+        }
+    }
+    None
 }
 
 /// Bytes that are told to be plain at once.
-const STRIDE: usize = 16;
+const STRIDE: usize = 64;
+/// Bytes of which each is told by itself.
+const LANES: usize = 16;
 
-/// The bytes that are beyond ASCII or a percent sign, as bits.
+/// What of a vector of bytes is beyond ASCII or a percent sign has its highest bit set.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 #[inline(always)]
-fn odd(part: &[u8; STRIDE]) -> u16 {
+fn signs(bytes: &[u8; LANES]) -> std::arch::wasm32::v128 {
     use std::arch::wasm32::*;
     // SAFETY: sixteen bytes are read of an array of sixteen; the instruction asks for no alignment.
-    let bytes = unsafe { v128_load(part.as_ptr().cast()) };
-    u8x16_bitmask(v128_or(bytes, u8x16_eq(bytes, u8x16_splat(b'%'))))
+    let bytes = unsafe { v128_load(bytes.as_ptr().cast()) };
+    v128_or(bytes, u8x16_eq(bytes, u8x16_splat(b'%')))
+}
+
+/// Whether some bytes are beyond ASCII or a percent sign.
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+#[inline(always)]
+fn is_odd(part: &[u8; STRIDE]) -> bool {
+    use std::arch::wasm32::*;
+    let (parts, _) = part.as_chunks::<LANES>();
+    u8x16_bitmask(parts.iter().map(signs).fold(u8x16_splat(0), |all, odd| v128_or(all, odd))) != 0
+}
+
+/// Those of sixteen bytes, as bits.
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+#[inline(always)]
+fn odd(part: &[u8; LANES]) -> u16 {
+    std::arch::wasm32::u8x16_bitmask(signs(part))
 }
 
 /// The same with the vectors that every processor of this kind has.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-fn odd(part: &[u8; STRIDE]) -> u16 {
+fn signs(bytes: &[u8; LANES]) -> std::arch::x86_64::__m128i {
     use std::arch::x86_64::*;
     // SAFETY: every processor of this kind has these instructions; sixteen bytes are read of an array of sixteen.
     unsafe {
-        let bytes = _mm_loadu_si128(part.as_ptr().cast());
-        let signs = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'%'.cast_signed()));
-        u16::try_from(_mm_movemask_epi8(_mm_or_si128(bytes, signs)) & 0xffff).unwrap_or(0)
+        let bytes = _mm_loadu_si128(bytes.as_ptr().cast());
+        _mm_or_si128(bytes, _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'%'.cast_signed())))
     }
 }
 
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn is_odd(part: &[u8; STRIDE]) -> bool {
+    use std::arch::x86_64::*;
+    let (parts, _) = part.as_chunks::<LANES>();
+    // SAFETY: every processor of this kind has these instructions.
+    unsafe {
+        let all = parts.iter().map(signs).fold(_mm_setzero_si128(), |all, odd| _mm_or_si128(all, odd));
+        _mm_movemask_epi8(all) != 0
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn odd(part: &[u8; LANES]) -> u16 {
+    // SAFETY: every processor of this kind has the instruction.
+    u16::try_from(unsafe { std::arch::x86_64::_mm_movemask_epi8(signs(part)) } & 0xffff).unwrap_or(0)
+}
+
 #[cfg(not(any(target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128"))))]
-fn odd(part: &[u8; STRIDE]) -> u16 {
+fn is_odd(part: &[u8; STRIDE]) -> bool {
+    part.iter().any(|byte| !byte.is_ascii() || *byte == b'%')
+}
+
+#[cfg(not(any(target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128"))))]
+fn odd(part: &[u8; LANES]) -> u16 {
     let odd = part.iter().zip(0u32..).filter(|(byte, _)| !byte.is_ascii() || **byte == b'%');
     odd.fold(0, |all, (_, at)| all | 1u16.wrapping_shl(at))
 }
@@ -81,7 +167,9 @@ fn odd(part: &[u8; STRIDE]) -> u16 {
 #[inline(always)]
 fn is_disguised(text: &[u8], at: usize) -> bool {
     let rest = text.get(at..).unwrap_or_default();
-    rest.first().is_some_and(|&byte| may_start(byte)) && read(rest) != Written::Plain
+    // Dashes, quotes and dots of prose, which are the most of what is beyond ASCII in it, stand for themselves.
+    let prose = matches!(rest, [0xe2, 0x80, 0x94..=0xa3 | 0xa5 | 0xa6, ..]);
+    !prose && rest.first().is_some_and(|&byte| may_start(byte)) && read(rest) != Written::Plain
 }
 
 fn may_start(byte: u8) -> bool {
@@ -215,6 +303,14 @@ mod tests {
         }
         assert_eq!(read(b"%"), Written::Cut);
         assert_eq!(read(b"\xe2a"), Written::Plain, "no continuation");
+    }
+
+    #[test]
+    fn what_is_passed_over_stands_for_itself() {
+        for code in 0x2000..0x2070u32 {
+            let text = format!("{}x", char::from_u32(code).unwrap());
+            assert_eq!(is_disguised(text.as_bytes(), 0), read(text.as_bytes()) != Written::Plain, "{code:x}");
+        }
     }
 
     #[test]

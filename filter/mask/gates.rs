@@ -8,7 +8,8 @@
 //! A gate looks at a text that starts where the value would, and may say that no value of its detector starts there,
 //! whatever follows the text. It is asked after the first bytes fit. It may let pass what the validator will refuse,
 //! never the other way round; so what is masked does not depend on gates, nor on how much of the text they see.
-use super::validators::{bank_country, card_lengths, iban_length};
+use super::validators::{self, bank_country, card_lengths, iban_length};
+use super::walk::LIMIT;
 
 /// Whether no value that starts where the text does passes the validator.
 pub type Gate = fn(&[u8]) -> bool;
@@ -126,10 +127,25 @@ pub fn aws_secret(text: &[u8]) -> bool {
     !text.iter().take(40).all(of_base64) || text.get(40).is_some_and(|byte| of_base64(byte) || *byte == b'=')
 }
 
+/// Of `jwt`: a header that is none of JOSE's, where the token is over before it would count as found for its length.
+pub fn jwt(text: &[u8]) -> bool {
+    const DECODED: usize = 16;
+    let seen = text.get(..LIMIT).unwrap_or(text);
+    let header = seen.get(..DECODED).unwrap_or(seen);
+    if header.len() < DECODED && !header.contains(&b'.') || validators::jwt(header) {
+        return false;
+    }
+    let mut dots = 0u32;
+    seen.iter().any(|byte| {
+        dots = dots.wrapping_add(u32::from(*byte == b'.'));
+        let within = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        !within || dots > 4
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mask::validators;
     use proptest::prelude::*;
     use proptest::sample::select;
 
@@ -168,6 +184,21 @@ mod tests {
         fn no_valid_iban_is_gated(country in select(vec!["DE", "no", "BE", "XX"]), check in 0u8..99, rest in runs(b"0123456789 -aZ")) {
             keeps_what_is_valid(iban, validators::iban, &[country.as_bytes(), format!("{check:02}").as_bytes(), &rest].concat());
         }
+    }
+
+    #[test]
+    fn tokens_pass_and_what_is_no_header_does_not() {
+        let token = b"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.SflKxwRJSMeKKF2QT4 and";
+        (0..=token.len()).for_each(|seen| assert!(!jwt(&token[..seen]), "{seen}"));
+        let other = b"eyJaaaaaaaaaa.eyJaaaaaaaaaa.eyJaaaaaaaaaa and";
+        let told: Vec<usize> = (0..=other.len()).filter(|&seen| jwt(&other[..seen])).collect();
+        assert_eq!(told, (42..=other.len()).collect::<Vec<_>>(), "once it is over");
+        assert!(jwt(b"eyJaaaaaaaaaa.a.b.c.d.e"), "it has too many parts");
+        // What goes on for so long counts as found, whatever its header.
+        let long = [b"eyJaaaaaaaaaa.eyJ", "a".repeat(LIMIT).as_bytes(), b" "].concat();
+        assert!(!jwt(&long));
+        assert!(!jwt(&long[..LIMIT]));
+        assert!(jwt(&[&long[..LIMIT - 1], b" "].concat()));
     }
 
     #[test]

@@ -6,10 +6,13 @@
 //! tried, nor is anything held for them. A place may pass for near where it is not (another detector's word stands
 //! there, or the last two words of a phrase of three), never the other way round; and that too is told by the bytes
 //! before the place alone, however the text is cut.
-use super::context::{Context, KEPT, Past, REACH, fold};
+use super::context::{Context, KEPT, REACH, fold, last};
 
-/// Slots of the set by which most words are known not to be asked for: sixteen bits of a hash, or fewer.
-const SLOTS: usize = 1 << 14;
+/// Slots by which most words are known not to be asked for: so many bits of a hash.
+const SLOT_BITS: u32 = 12;
+/// What a slot says of the words that have it: that one may be asked for alone, or as the last of a phrase.
+const ALONE: u8 = 1;
+const LAST: u8 = 2;
 
 /// Wanted words that are remembered.
 const MOST_WANTED: usize = 1 << 10;
@@ -18,13 +21,11 @@ const MOST_WANTED: usize = 1 << 10;
 pub struct Wanted {
     /// Their hashes, in order.
     hashes: Vec<u64>,
-    /// The same, as a set of slots.
-    slots: Box<[u64]>,
-    /// Whether some phrase has more words than one.
-    phrases: bool,
+    /// What the slots of single and of last words say.
+    slots: Box<[u8]>,
 }
 
-/// What was read of a text. Places are counted from the first byte that [`Past`] may hold.
+/// What was read of a text. Places are counted from the first of the [`KEPT`] bytes before the piece.
 #[derive(Default, Clone)]
 pub struct Heard {
     /// Places before this one were read.
@@ -42,43 +43,41 @@ pub struct Heard {
 
 impl Wanted {
     pub fn new<'a>(contexts: impl Iterator<Item = &'a Context>) -> Self {
-        let mut wanted = Self { hashes: Vec::new(), slots: vec![0; SLOTS / 64].into(), phrases: false };
+        let mut wanted = Self { hashes: Vec::new(), slots: vec![0; 1 << SLOT_BITS].into() };
         for phrase in contexts.flat_map(|context| context.0.iter()) {
             let mut hashes = phrase.iter().rev().map(|word| hash(word.as_bytes()));
             let Some(last) = hashes.next() else { continue };
             let before = hashes.next();
-            wanted.phrases |= before.is_some();
+            if let Some(says) = wanted.slots.get_mut(slot(last)) {
+                *says |= if before.is_some() { LAST } else { ALONE };
+            }
             wanted.hashes.push(before.map_or(last, |before| pair(before, last)));
         }
         wanted.hashes.sort_unstable();
         wanted.hashes.dedup();
-        for hash in &wanted.hashes {
-            if let Some(slots) = wanted.slots.get_mut(slot(*hash) / 64) {
-                *slots |= bit(*hash);
-            }
-        }
         wanted
     }
 
     /// Where what is asked for starts, if a word is, or one after another.
     #[inline(always)]
     fn start(&self, previous: (usize, u64), word: (usize, u64)) -> Option<usize> {
-        if self.holds(word.1) {
-            return Some(word.0);
-        }
-        (self.phrases && self.holds(pair(previous.1, word.1))).then_some(previous.0)
+        let says = self.slots.get(slot(word.1)).copied().unwrap_or(0);
+        if says == 0 { None } else { self.surely(says, previous, word) }
     }
 
-    #[inline(always)]
-    fn holds(&self, hash: u64) -> bool {
-        self.slots.get(slot(hash) / 64).is_some_and(|slots| slots & bit(hash) != 0)
-            && self.hashes.binary_search(&hash).is_ok()
+    #[inline(never)]
+    fn surely(&self, says: u8, previous: (usize, u64), word: (usize, u64)) -> Option<usize> {
+        let holds = |hash: u64| self.hashes.binary_search(&hash).is_ok();
+        if says & ALONE != 0 && holds(word.1) {
+            return Some(word.0);
+        }
+        (says & LAST != 0 && holds(pair(previous.1, word.1))).then_some(previous.0)
     }
 }
 
 impl Heard {
     /// Whether a wanted word stands within the reach before a place of a piece, after the text that has passed.
-    pub fn near(&mut self, wanted: &Wanted, past: &Past, piece: &[u8], at: usize) -> bool {
+    pub fn near(&mut self, wanted: &Wanted, past: &[u8], piece: &[u8], at: usize) -> bool {
         let place = at.saturating_add(KEPT);
         if place < self.from {
             return Self::default().near(wanted, past, piece, at);
@@ -90,20 +89,27 @@ impl Heard {
     }
 
     /// Reads up to a place, and the byte there.
-    fn read_to(&mut self, wanted: &Wanted, past: &Past, piece: &[u8], at: usize) {
+    fn read_to(&mut self, wanted: &Wanted, past: &[u8], piece: &[u8], at: usize) {
         // The byte before the reach says whether the first word is whole: one that starts there is out of reach.
         if self.to < at {
             *self = Self { to: at, from: at.saturating_add(KEPT), ..Self::default() };
         }
-        let passed = past.bytes().get(self.to..).unwrap_or_default();
-        let rest = piece.get(self.to.saturating_sub(KEPT)..=at).unwrap_or_default();
-        let missing = KEPT.saturating_sub(past.len()).saturating_sub(self.to);
-        let passed = passed.get(missing..).unwrap_or_default();
+        if self.to < KEPT {
+            self.read_passed(wanted, past);
+        }
+        self.read(wanted, self.to, piece.get(self.to.saturating_sub(KEPT)..=at).unwrap_or_default());
+        self.to = at.saturating_add(KEPT).saturating_add(1);
+    }
+
+    /// Reads what has passed. It is counted up to the piece, and what is kept of it stands last.
+    fn read_passed(&mut self, wanted: &Wanted, past: &[u8]) {
+        let passed = last(past);
+        let first = KEPT.saturating_sub(passed.len());
+        let passed = passed.get(self.to.saturating_sub(first)..).unwrap_or_default();
         if !passed.is_empty() {
             self.read(wanted, KEPT.saturating_sub(passed.len()), passed);
         }
-        self.read(wanted, self.to.max(KEPT), rest);
-        self.to = at.saturating_add(KEPT).saturating_add(1);
+        self.to = KEPT;
     }
 
     /// So many bytes have passed: places are counted from there on.
@@ -208,12 +214,7 @@ fn pair(first: u64, second: u64) -> u64 {
 
 #[inline(always)]
 fn slot(hash: u64) -> usize {
-    usize::try_from(hash.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_shr(50)).unwrap_or(0)
-}
-
-#[inline(always)]
-fn bit(hash: u64) -> u64 {
-    u32::try_from(slot(hash) % 64).map_or(0, |at| 1u64.wrapping_shl(at))
+    usize::try_from(hash.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_shr(64 - SLOT_BITS)).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -229,9 +230,7 @@ mod tests {
     }
 
     fn near(text: &[u8], cut: usize, at: usize) -> bool {
-        let mut past = Past::new();
-        past.pass(&text[..cut]);
-        Heard::default().near(&Wanted::new([&context()].into_iter()), &past, &text[cut..], at - cut)
+        Heard::default().near(&Wanted::new([&context()].into_iter()), &text[..cut], &text[cut..], at - cut)
     }
 
     #[test]
@@ -257,12 +256,12 @@ mod tests {
     fn what_was_heard_long_ago_is_told_again_where_it_was_forgotten() {
         let text = "a ssn 1 and what is far from it, for it is a word of no kind, nor is any other "
             .repeat(2 * MOST_WANTED);
-        let (wanted, past) = (Wanted::new([&context()].into_iter()), Past::new());
+        let wanted = Wanted::new([&context()].into_iter());
         let mut heard = Heard::default();
-        assert!(!heard.near(&wanted, &past, text.as_bytes(), text.len() - 1));
+        assert!(!heard.near(&wanted, &[], text.as_bytes(), text.len() - 1));
         assert!(heard.wanted.len() <= MOST_WANTED);
         for at in (0..text.len()).step_by(509) {
-            assert_eq!(heard.near(&wanted, &past, text.as_bytes(), at), near(text.as_bytes(), 0, at), "{at}");
+            assert_eq!(heard.near(&wanted, &[], text.as_bytes(), at), near(text.as_bytes(), 0, at), "{at}");
         }
     }
 
@@ -281,14 +280,13 @@ mod tests {
             let cut = cut.index(text.len());
             let piece = &text[cut..];
             let wanted = Wanted::new([&context()].into_iter());
-            let mut past = Past::new();
-            past.pass(&text[..cut]);
+            let past = last(&text[..cut]);
             let mut heard = Heard::default();
             for place in places {
                 let place = place.index(piece.len());
-                let told = heard.near(&wanted, &past, piece, place);
+                let told = heard.near(&wanted, past, piece, place);
                 prop_assert_eq!(told, near(&text, 0, cut + place), "of {} at {}", text.escape_ascii(), cut + place);
-                let holds = Before::new(&past, piece, place).holds(&context());
+                let holds = Before::new(past, piece, place).holds(&context());
                 prop_assert!(told || !holds, "{} at {}", text.escape_ascii(), cut + place);
             }
         }

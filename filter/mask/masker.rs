@@ -3,10 +3,11 @@ use std::mem;
 use std::rc::Rc;
 
 use super::candidates::{Ahead, Stretch};
-use super::context::{Before, Past};
+use super::context::Before;
 use super::entity::UPSTREAM_CREDENTIAL;
 use super::grammar::DEPTH;
 use super::heard::Heard;
+use super::held::Held;
 use super::literals::Literal;
 use super::operators::Operating;
 use super::plan::Prepared;
@@ -14,6 +15,8 @@ use super::swallow::Swallow;
 use super::text::{Sink, TextMask};
 use super::walk::{Verdict, Walks};
 
+/// A piece of so many bytes is joined to what was held, whatever that is.
+const SHORT: usize = 64;
 /// How much of a new piece is joined to what was held, before the rest is read in place.
 const JOIN: usize = 512;
 
@@ -23,12 +26,12 @@ pub struct Masker {
     plan: Rc<Prepared>,
     /// The byte before what is undecided; a line end before the text.
     before: u8,
-    /// The bytes before it, where a detector asks for them.
-    past: Past,
     /// Which of them were wanted words; a memory of what was read, nothing depends on it.
     heard: Heard,
-    /// What is undecided.
-    held: Vec<u8>,
+    /// What is undecided, and the bytes before it.
+    held: Held,
+    /// The anchors for whose sake all of it is surely held, as bits: it is one short run ([`super::tails`]).
+    sure: u16,
     doing: Doing,
     walks: Walks,
     operating: Operating,
@@ -46,14 +49,19 @@ enum Doing {
 
 impl TextMask for Masker {
     fn push(&mut self, text: &[u8], end: bool, sink: &mut dyn Sink) {
-        let rest = self.join(text, end, sink);
-        if self.held.is_empty() {
-            let done = self.run(rest, end, sink);
-            self.held.extend_from_slice(rest.get(done..).unwrap_or_default());
+        if self.sure != 0 && self.goes_on(text, end) {
+            self.held.add(text);
+        } else if text.len() <= SHORT {
+            self.join_all(text, end, sink);
+        } else {
+            let rest = self.join(text, end, sink);
+            if !rest.is_empty() {
+                self.read(rest, end, sink);
+            }
         }
         if end {
             self.before = b'\n';
-            self.past.forget();
+            self.held.forget();
             self.heard = Heard::default();
             self.doing = Doing::Seeking;
         }
@@ -69,9 +77,9 @@ impl Masker {
         Self {
             plan,
             before: b'\n',
-            past: Past::new(),
             heard: Heard::default(),
-            held: Vec::new(),
+            held: Held::default(),
+            sure: 0,
             doing: Doing::Seeking,
             walks: Walks::new(),
             operating,
@@ -90,32 +98,55 @@ impl Masker {
             // Where a value may start follows from what is held.
             _ => true,
         };
-        doing && self.before == other.before && self.held == other.held && self.past == other.past
+        let ((past, held), (other_past, other_held)) = (self.held.both(), other.held.both());
+        let past = !self.plan.asks_context || past == other_past;
+        doing && self.before == other.before && held == other_held && past
     }
 
-    /// Decides what is held with the help of the text's first bytes. Gives back what was not touched: when something
+    /// Whether a text only makes a run longer that is surely held.
+    #[inline(always)]
+    fn goes_on(&mut self, text: &[u8], end: bool) -> bool {
+        let Some(tails) = self.plan.tails.as_ref().filter(|_| !end) else { return false };
+        if self.held.len().saturating_add(text.len()) >= DEPTH {
+            return false;
+        }
+        self.sure = text.iter().fold(self.sure, |sure, &byte| tails.goes_on(sure, byte));
+        self.sure != 0
+    }
+
+    /// Decides a text in its place, before which nothing is held.
+    fn read(&mut self, text: &[u8], end: bool, sink: &mut dyn Sink) {
+        let held = mem::take(&mut self.held);
+        let done = self.run(held.both().0, text, end, sink);
+        self.held = held;
+        self.held.pass_by(text, done);
+    }
+
+    /// Decides what is held and a text after it.
+    fn join_all(&mut self, text: &[u8], end: bool, sink: &mut dyn Sink) {
+        let mut joined = mem::take(&mut self.held);
+        joined.add(text);
+        let (past, held) = joined.both();
+        let done = self.run(past, held, end, sink);
+        joined.pass(done);
+        self.held = joined;
+    }
+
+    /// Decides what is held with the help of a long text's first bytes. Gives back what was not touched: when something
     /// is held after it, nothing.
     fn join<'t>(&mut self, text: &'t [u8], end: bool, sink: &mut dyn Sink) -> &'t [u8] {
         let mut rest = text;
         while !self.held.is_empty() {
             let (first, later) = rest.split_at(rest.len().min(JOIN));
             let last = later.is_empty();
-            let mut joined = mem::take(&mut self.held);
-            joined.extend_from_slice(first);
-            let done = self.run(&joined, end && last, sink);
-            let left = joined.len().saturating_sub(done);
-            joined.drain(..done.min(joined.len()));
+            self.join_all(first, end && last, sink);
             if last {
-                self.held = joined;
                 return &[];
             }
-            match first.len().checked_sub(left) {
-                Some(at) => {
-                    joined.clear();
-                    self.held = joined;
-                    return rest.get(at..).unwrap_or_default();
-                }
-                None => self.held = joined,
+            let left = self.held.len();
+            if let Some(at) = first.len().checked_sub(left) {
+                self.held.drop_last(left);
+                return rest.get(at..).unwrap_or_default();
             }
             rest = later;
         }
@@ -123,14 +154,15 @@ impl Masker {
     }
 
     /// Decides as much of the text as it can, from its first undecided byte on, and says how much.
-    fn run(&mut self, text: &[u8], end: bool, sink: &mut dyn Sink) -> usize {
+    fn run(&mut self, past: &[u8], text: &[u8], end: bool, sink: &mut dyn Sink) -> usize {
+        self.sure = 0;
         let mut kept = 0;
         let mut at = 0;
         let mut ahead = Ahead::default();
         loop {
             match &mut self.doing {
                 Doing::Seeking => {
-                    let stretch = Stretch { text, before: self.before, past: &self.past, end };
+                    let stretch = Stretch { text, before: self.before, past, end };
                     match self.plan.candidate(&mut ahead, &mut self.heard, &stretch, at) {
                         Some(candidate) => {
                             at = candidate.at;
@@ -138,6 +170,7 @@ impl Masker {
                             let value = text.get(at..).unwrap_or_default();
                             if !end && value.len() < DEPTH {
                                 if candidate.is_open(&self.plan, before, value) {
+                                    self.sure = candidate.sure;
                                     break;
                                 }
                                 if !ahead.is_all() {
@@ -145,7 +178,7 @@ impl Masker {
                                     continue;
                                 }
                             }
-                            let near = || self.heard.near(&self.plan.wanted, &self.past, text, at);
+                            let near = || self.heard.near(&self.plan.wanted, past, text, at);
                             self.walks.restart(&self.plan, before, &candidate, near);
                             self.doing = Doing::Walking;
                         }
@@ -156,7 +189,7 @@ impl Masker {
                     }
                 }
                 Doing::Walking => {
-                    let (len, entity, then) = match self.verdict(text, at, end) {
+                    let (len, entity, then) = match self.verdict(past, text, at, end) {
                         Verdict::Undecided => break,
                         Verdict::Nothing => {
                             at = at.wrapping_add(1);
@@ -191,16 +224,15 @@ impl Masker {
         keep(sink, at.saturating_sub(kept));
         self.before = byte_before(text, at, self.before);
         if self.plan.asks_context {
-            self.past.pass(text.get(..at).unwrap_or_default());
             self.heard.pass(at);
         }
         at
     }
 
     /// Whether a value starts at a place: the longest of what the detectors and the literals say.
-    fn verdict(&mut self, text: &[u8], at: usize, end: bool) -> Verdict {
+    fn verdict(&mut self, past: &[u8], text: &[u8], at: usize, end: bool) -> Verdict {
         let value = text.get(at..).unwrap_or_default();
-        let before = Before::new(&self.past, text, at);
+        let before = Before::new(past, text, at);
         if !self.walks.literal {
             return self.walks.go(&self.plan, value, end, &before);
         }

@@ -49,6 +49,7 @@ mod gates;
 #[allow(dead_code, unreachable_pub, reason = "build.rs uses the rest")]
 mod grammar;
 mod heard;
+mod held;
 mod lexicon;
 mod literals;
 mod masker;
@@ -60,6 +61,7 @@ pub mod recognised;
 mod rows;
 mod swallow;
 mod tables;
+mod tails;
 #[cfg(test)]
 mod tests;
 pub mod text;

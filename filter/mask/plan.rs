@@ -17,6 +17,7 @@ use super::operators::{Form, Operating, Operator, Operators, unbracketed};
 use super::prefixes::Prefixes;
 use super::rows::RowTable;
 use super::tables::{AnyGroup, Detector, Group};
+use super::tails::Tails;
 use super::text::{Entity, Masks};
 use super::views::Views;
 
@@ -43,6 +44,8 @@ pub(super) struct Prepared {
     pub anchors: Vec<Anchored>,
     /// What each byte is to them.
     pub anchor_bytes: Box<[u8; 256]>,
+    /// The runs before them.
+    pub tails: Option<Tails>,
     /// Whether some detector asks for words before its values.
     pub asks_context: bool,
     /// The words that those of the groups ask for.
@@ -187,6 +190,7 @@ impl Prepared {
         let anchors: Vec<Anchored> = groups.iter().enumerate().flat_map(of_group).collect();
         Self {
             anchor_bytes: anchor_bytes(&anchors),
+            tails: Tails::new(&groups),
             anchors,
             asks_context: groups.iter().any(|group| group.asking != 0)
                 || lexicons.iter().any(|lexicon| lexicon.finder.context.is_some()),

@@ -22,10 +22,10 @@ const MOST_STATES: usize = 4096;
 const FAR: usize = 16;
 /// Bytes that are walked before the words before a value are asked.
 const FIRST: usize = 8;
-/// A state's number. What is at least [`STOP`] is none to go on from.
-type State = u16;
+/// Where what comes after a state starts in `next`. What is at least [`STOP`] is none to go on from.
+type State = u32;
 /// Added to a state from which nothing goes on.
-const STOP: State = 1 << 15;
+const STOP: State = 1 << 31;
 /// The state that nothing is alive in.
 const NOWHERE: State = STOP;
 /// What stands for a state that was not made yet.
@@ -35,7 +35,7 @@ const UNKNOWN: State = State::MAX;
 pub struct Prefixes {
     /// Bytes that no group tells apart are of one class.
     class_of: Box<[u8; 256]>,
-    /// What a state's number is shifted by: there is room for all classes.
+    /// What a state is its number shifted by: there is room for all classes.
     shift: u32,
     /// Bytes after which the same detectors may start are of one class.
     after_of: Box<[u8; 256]>,
@@ -43,14 +43,39 @@ pub struct Prefixes {
     starts: Box<[Place]>,
     /// By that class: the state.
     start_of: Vec<State>,
+    /// For each byte, the classes of those after which a value may begin with it, as bits.
+    first_after: Box<[u64; 256]>,
     /// By state and class: the next state.
     next: Vec<State>,
     /// By state: the rows of which a value may have begun so.
     rows: Vec<Rows>,
+    /// By state: whether these ask for words before their values.
+    asks: Vec<Asks>,
     places: Vec<Place>,
     known: BTreeMap<Place, State>,
     /// How many are kept at most.
     most: usize,
+}
+
+/// Where a text's first bytes have led.
+#[derive(Clone, Copy)]
+pub struct Begun {
+    state: State,
+    /// How many bytes were read.
+    read: usize,
+}
+
+impl Begun {
+    /// Nothing is known yet.
+    pub const UNKNOWN: Self = Self { state: UNKNOWN, read: 0 };
+}
+
+/// Whether some rows ask for words before their values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asks {
+    None,
+    Some,
+    All,
 }
 
 /// Where the walks of all groups stand.
@@ -77,6 +102,7 @@ impl Prefixes {
     pub fn new(groups: &[Enabled], literals: &Literals) -> Self {
         let starts: Vec<Vec<Live>> = (0u8..=255).map(|before| start(groups, literals, before)).collect();
         let (after_of, starts) = classes(&starts);
+        let first_after = first_after(groups, literals, &starts);
         let told = |byte: u8| -> Vec<(u8, u64)> {
             let of_groups = groups.iter().map(|group| (group.class(byte), group.before(byte)));
             let of_literals =
@@ -89,51 +115,88 @@ impl Prefixes {
             shift: classes.len().next_power_of_two().trailing_zeros(),
             after_of,
             start_of: vec![UNKNOWN; starts.len()],
+            first_after,
             starts: starts.into_iter().map(Place::from).collect(),
             next: Vec::new(),
             rows: Vec::new(),
+            asks: Vec::new(),
             places: Vec::new(),
             known: BTreeMap::new(),
             most: MOST_STATES,
         }
     }
 
-    /// Whether a value may start where a text does, after a byte, as far as its first few tell and is known: most places
-    /// are told so.
+    /// Whether a value may begin with a byte, after another.
     #[inline(always)]
-    pub fn may_start(&self, before: u8, text: &[u8]) -> bool {
-        let next = self.next.as_slice();
-        let start = self.start_of.get(usize::from(class(&self.after_of, before)));
-        let mut state = start.copied().unwrap_or(UNKNOWN);
-        for &byte in text.get(..NEAR).unwrap_or(text) {
+    pub fn may_begin(&self, before: u8, byte: u8) -> bool {
+        let after = self.first_after.get(usize::from(byte)).copied().unwrap_or(u64::MAX);
+        after.wrapping_shr(u32::from(class(&self.after_of, before))) & 1 == 1
+    }
+
+    /// Whether a value may start where a text does, after a byte, as far as its first few tell and is known: `None` for
+    /// most places.
+    #[inline(always)]
+    pub fn begin(&self, before: u8, text: &[u8]) -> Option<Begun> {
+        if !text.first().is_none_or(|&byte| self.may_begin(before, byte)) {
+            return None;
+        }
+        let after = usize::from(class(&self.after_of, before));
+        let mut state = self.start_of.get(after).copied().unwrap_or(UNKNOWN);
+        let first = text.get(..NEAR).unwrap_or(text);
+        for &byte in first {
             if state >= STOP {
                 break;
             }
-            state = next.get(self.at(state, byte)).copied().unwrap_or(UNKNOWN);
+            state = self.next.get(self.at(state, byte)).copied().unwrap_or(UNKNOWN);
         }
-        state != NOWHERE
+        match state {
+            NOWHERE => None,
+            UNKNOWN => Some(Begun::UNKNOWN),
+            state => Some(Begun { state, read: first.len() }),
+        }
     }
 
-    /// The rows of which a value may start where a text does, after a byte.
-    pub fn rows(&mut self, of: &Of<'_>, before: u8, text: &[u8], near: impl FnOnce() -> bool) -> Rows {
-        let after = usize::from(class(&self.after_of, before));
-        let start = match self.start_of.get(after) {
-            Some(&UNKNOWN) | None => self.make_start(of, after),
-            Some(state) => *state,
-        };
+    /// The rows of which a value may start where a text does, after a byte, once it has begun so.
+    pub fn rows(
+        &mut self,
+        of: &Of<'_>,
+        before: u8,
+        text: &[u8],
+        begun: Begun,
+        mut near: impl FnMut() -> bool,
+    ) -> Rows {
+        let Begun { state, read } = if begun.state == UNKNOWN { self.start(of, before) } else { begun };
         let (first, later) = text.get(..FAR).unwrap_or(text).split_at(text.len().min(FIRST));
-        let state = self.walk(of, start, first);
+        let state = self.walk(of, state, first.get(read..).unwrap_or_default());
         if state == NOWHERE {
             return Rows::NONE;
         }
-        let rows = self.rows_of(state);
-        let far = of.rows.asks(&rows) && !near();
-        if far && of.rows.not_asking(&rows).is_empty() {
-            return Rows::NONE;
-        }
+        // Where all ask, what comes next need not be walked if no word stands there.
+        let is_near = match self.asks(state) {
+            Asks::All if !near() => return Rows::NONE,
+            Asks::All => true,
+            Asks::None | Asks::Some => false,
+        };
         let state = self.walk(of, state, later);
         let rows = self.rows_of(state);
-        if far { of.rows.not_asking(&rows) } else { rows }
+        if is_near || self.asks(state) == Asks::None || near() { rows } else { of.rows.not_asking(&rows) }
+    }
+
+    /// Whether the rows of a state ask for words.
+    #[inline(always)]
+    fn asks(&self, state: State) -> Asks {
+        self.asks.get(self.number(state)).copied().unwrap_or(Asks::Some)
+    }
+
+    /// Before any byte was read.
+    #[cold]
+    fn start(&mut self, of: &Of<'_>, before: u8) -> Begun {
+        let after = usize::from(class(&self.after_of, before));
+        let state = match self.start_of.get(after) {
+            Some(&UNKNOWN) | None => self.make_start(of, after),
+            Some(state) => *state,
+        };
+        Begun { state, read: 0 }
     }
 
     /// The state after some bytes.
@@ -154,24 +217,32 @@ impl Prefixes {
     fn run(&self, start: State, text: &[u8]) -> (State, State, usize) {
         let next = self.next.as_slice();
         let (mut state, mut from) = (start, start);
-        for (&byte, gone) in text.iter().zip(1..) {
+        let mut left = text.iter();
+        for &byte in left.by_ref() {
             from = state;
             state = next.get(self.at(state, byte)).copied().unwrap_or(UNKNOWN);
             if state >= STOP {
-                return (state, from, gone);
+                break;
             }
         }
-        (state, from, text.len())
+        (state, from, text.len().saturating_sub(left.len()))
     }
 
     /// Where the state after a byte stands in `next`.
     #[inline(always)]
     fn at(&self, state: State, byte: u8) -> usize {
-        usize::from(state).wrapping_shl(self.shift).wrapping_add(usize::from(class(&self.class_of, byte)))
+        let start = usize::try_from(state).unwrap_or(usize::MAX);
+        start.wrapping_add(usize::from(class(&self.class_of, byte)))
+    }
+
+    /// A state's number.
+    #[inline(always)]
+    fn number(&self, state: State) -> usize {
+        usize::try_from((state & !STOP).wrapping_shr(self.shift)).unwrap_or(usize::MAX)
     }
 
     fn rows_of(&self, state: State) -> Rows {
-        self.rows.get(usize::from(state & !STOP)).copied().unwrap_or_default()
+        self.rows.get(self.number(state)).copied().unwrap_or_default()
     }
 
     #[cold]
@@ -187,7 +258,7 @@ impl Prefixes {
     /// Makes the state after a byte.
     #[cold]
     fn make(&mut self, of: &Of<'_>, state: State, byte: u8) -> State {
-        let from = self.places.get(usize::from(state)).cloned().unwrap_or_else(|| Place::from([]));
+        let from = self.places.get(self.number(state)).cloned().unwrap_or_else(|| Place::from([]));
         let place: Place = from.iter().map(|live| of.step(live, byte)).filter(Live::is_any).collect();
         let made = self.rows.len();
         let next = self.state(of, place);
@@ -207,7 +278,7 @@ impl Prefixes {
         }
         if self.rows.len() >= self.most {
             self.start_of.fill(UNKNOWN);
-            (self.next, self.rows, self.places) = Default::default();
+            (self.next, self.rows, self.asks, self.places) = Default::default();
             self.known.clear();
         }
         if self.rows.is_empty() {
@@ -217,8 +288,14 @@ impl Prefixes {
     }
 
     fn add(&mut self, of: &Of<'_>, place: Place) -> State {
-        let state = State::try_from(self.rows.len()).unwrap_or(0);
-        self.rows.push(of.rows(&place));
+        let state = State::try_from(self.rows.len()).unwrap_or(0).wrapping_shl(self.shift);
+        let rows = of.rows(&place);
+        self.rows.push(rows);
+        self.asks.push(match (of.rows.asks(&rows), of.rows.not_asking(&rows).is_empty()) {
+            (false, _) => Asks::None,
+            (true, false) => Asks::Some,
+            (true, true) => Asks::All,
+        });
         self.next.resize(self.next.len().saturating_add(1usize.wrapping_shl(self.shift)), UNKNOWN);
         let goes_on = place.iter().any(|live| live.walking != 0);
         let state = if goes_on { state } else { state | STOP };
@@ -273,6 +350,29 @@ fn start(groups: &[Enabled], literals: &Literals, before: u8) -> Vec<Live> {
     let own = groups.iter().enumerate().map(|(at, group)| (at, START, startable(group)));
     let all = own.chain([(groups.len(), 0, literal)]);
     all.map(|(group, state, walking)| Live { group, state, walking, over: 0 }).filter(Live::is_any).collect()
+}
+
+/// For each byte, the places where walks start of which a value may begin with it, as bits.
+fn first_after(groups: &[Enabled], literals: &Literals, starts: &[Vec<Live>]) -> Box<[u64; 256]> {
+    if starts.len() > 64 {
+        return Box::new([u64::MAX; 256]);
+    }
+    let mut all = Box::new([0; 256]);
+    for (held, byte) in all.iter_mut().zip(0..=255u8) {
+        let alive = |group: &Enabled| {
+            let (accept, reach) = group.masks(group.step(START, byte));
+            accept | reach
+        };
+        let alive: Vec<u64> = groups.iter().map(alive).collect();
+        let literal = literals.iter().any(|literal| literal.first() == Some(&byte));
+        let begins = |live: &Live| match alive.get(live.group) {
+            Some(alive) => alive & live.walking != 0,
+            None => literal,
+        };
+        let some = starts.iter().zip(0u32..).filter(|(start, _)| start.iter().any(begins));
+        *held = some.fold(0, |all, (_, class)| all | 1u64.wrapping_shl(class));
+    }
+    all
 }
 
 /// The bit of a literal; more than there are bits share them.
@@ -398,10 +498,17 @@ mod tests {
             let mut prefixes = Prefixes { most, ..Prefixes::new(&plan.groups, &plan.literals) };
             for (before, text, near) in texts {
                 let before = if before < 128 { b' ' } else { before & 0x7f };
-                let told = prefixes.rows(&of(&plan), before, &text, || near);
+                let begun = prefixes.begin(before, &text);
+                let told = prefixes.rows(&of(&plan), before, &text, Begun::UNKNOWN, || near);
+                if let Some(begun) = begun {
+                    let same = prefixes.begin(before, &text).map(|begun| (begun.state, begun.read));
+                    if same == Some((begun.state, begun.read)) {
+                        prop_assert_eq!(prefixes.rows(&of(&plan), before, &text, begun, || near), told);
+                    }
+                }
                 let expected = one_by_one(&plan, before, &text, near);
                 prop_assert_eq!(told, expected, "{} after {}", text.escape_ascii(), before);
-                prop_assert!(prefixes.may_start(before, &text) || told.is_empty());
+                prop_assert!(begun.is_some() || told.is_empty());
                 prop_assert!(prefixes.rows.len() <= most);
             }
         }
@@ -415,7 +522,7 @@ mod tests {
             .map(|at| b"0123456789-. ab:@_"[(at.wrapping_mul(2_654_435_761) >> 16) as usize % 18])
             .collect();
         for at in 1..text.len() {
-            prefixes.rows(&of(&plan), text[at - 1], &text[at..], || true);
+            prefixes.rows(&of(&plan), text[at - 1], &text[at..], Begun::UNKNOWN, || true);
         }
         assert!(prefixes.rows.len() < MOST_STATES, "{}", prefixes.rows.len());
     }

@@ -126,11 +126,22 @@ impl Steps<'_> {
         self.next.get(at).copied().unwrap_or(DEAD)
     }
 
+    /// Where the masks of a state are.
+    #[inline(always)]
+    pub fn masks_at(&self, state: u16) -> usize {
+        self.masks_of.get(usize::from(state)).copied().unwrap_or(0).into()
+    }
+
+    /// What they are: the detectors that accept, and those that may accept after it.
+    #[inline(always)]
+    pub fn masks_of(&self, at: usize) -> (u64, u64) {
+        self.masks.get(at).copied().unwrap_or((0, 0))
+    }
+
     /// The detectors that accept in a state, and those that may accept after it.
     #[inline(always)]
     pub fn masks(&self, state: u16) -> (u64, u64) {
-        let at = self.masks_of.get(usize::from(state)).copied().unwrap_or(0);
-        self.masks.get(usize::from(at)).copied().unwrap_or((0, 0))
+        self.masks_of(self.masks_at(state))
     }
 }
 

@@ -28,9 +28,24 @@ pub enum Verdict {
 impl Candidate {
     /// Whether some value that may start here needs more than a short text to be told, so that it need not be walked yet.
     pub fn is_open(&self, plan: &Prepared, before: u8, text: &[u8]) -> bool {
-        let anchored = (0u32..).zip(&plan.groups).filter(|(at, _)| self.anchored.wrapping_shr(*at) & 1 == 1);
-        let mut anchored =
-            anchored.map(|(_, group)| (group, group.startable(group.after(before)) & !group.asking));
+        if self.sure != 0 {
+            return true;
+        }
+        let mut left = self.anchored;
+        while left != 0 {
+            let group = usize::try_from(left.trailing_zeros()).ok().and_then(|at| plan.groups.get(at));
+            left &= left.wrapping_sub(1);
+            let open = |group: &Enabled| {
+                let active = group.startable(group.after(before)) & !group.asking;
+                group.is_open(active, text)
+            };
+            if group.is_some_and(open) {
+                return true;
+            }
+        }
+        if self.rows.is_empty() {
+            return false;
+        }
         let rows = self.rows.iter().filter_map(|row| match plan.rows.get(row)? {
             Row::Detectors(group, bits) => {
                 let group = plan.groups.get(group)?;
@@ -38,8 +53,7 @@ impl Candidate {
             }
             Row::Literal => None,
         });
-        self.anchored != 0 && anchored.any(|(group, active)| group.is_open(active, text))
-            || rows.into_iter().any(|(group, active)| group.is_open(active, text))
+        rows.into_iter().any(|(group, active)| group.is_open(active, text))
     }
 }
 
@@ -246,12 +260,19 @@ impl Walk {
     fn step(&mut self, group: &Enabled, text: &[u8], end: bool, before: &Before<'_>) -> Option<Best> {
         let (mut state, mut len) = (self.state, self.len);
         let (steps, active) = (group.steps(), self.active);
+        // States in a row mostly have the same masks.
+        let mut known = usize::MAX;
+        let (mut accept, mut reach) = (0, 0);
         for &byte in text.get(len..).unwrap_or_default() {
-            let (accept, reach) = steps.masks(state);
-            if accept & active != 0 {
+            let masks = steps.masks_at(state);
+            if masks != known {
+                (accept, reach) = steps.masks_of(masks);
+                (known, accept, reach) = (masks, accept & active, reach & active);
+            }
+            if accept != 0 {
                 self.accept(group, accept & group.before(byte), len);
             }
-            if reach & active == 0 {
+            if reach == 0 {
                 return Some(self.longest(group, text, before));
             }
             if len == LIMIT {

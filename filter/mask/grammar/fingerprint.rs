@@ -115,26 +115,28 @@ pub fn union(a: &NearSets, b: &NearSets) -> NearSets {
     sets
 }
 
-/// Bytes that part words in prose, and that hardly any value begins with: white space, commas, quotes and the like, and
-/// all beyond ASCII.
+/// Bytes that part words, and that hardly any value begins with: white space, quotes and all beyond ASCII. The others are
+/// mild, but for the loud. (Commas and the like would part words too, but a space comes after them anyway.)
 pub fn is_quiet(byte: u8) -> bool {
-    matches!(
-        byte,
-        b'\t' | b'\n' | b'\r' | b' ' | b'!' | b'"' | b'\'' | b'(' | b')' | b',' | b';' | b'?' | 0x80..
-    )
+    matches!(byte, b'\t' | b'\n' | b'\r' | b' ' | b'"' | 0x80..)
 }
 
-/// Letters that a word may have before the byte that tells.
-const LETTERS_AHEAD: usize = 15;
+/// Bytes that few words of prose hold, and nearly all values.
+pub fn is_loud(byte: u8) -> bool {
+    byte.is_ascii_digit() || byte == b'@'
+}
 
-/// Whether every value with such a beginning, read from its start, comes to a byte that is loud (neither a small letter
-/// nor quiet) before a quiet one, and before it has too many letters. `later`: whether that holds after the first four.
-fn is_loud(sets: &NearSets, later: bool) -> bool {
+/// Bytes that hardly any word of prose has, where none of them is quiet.
+pub const LONG: usize = 14;
+
+/// Whether every value with such a beginning, read from its start, comes to a loud byte before a quiet one, or has as
+/// many bytes as a long word of which none is quiet. `later`: whether that holds after the first four.
+fn is_told(sets: &NearSets, later: bool) -> bool {
     for set in sets {
         if (0..=255u8).any(|byte| is_quiet(byte) && holds(set, byte)) {
             return false;
         }
-        if !(b'a'..=b'z').any(|byte| holds(set, byte)) {
+        if !(0..=255u8).any(|byte| !is_loud(byte) && holds(set, byte)) {
             return true;
         }
     }
@@ -142,24 +144,25 @@ fn is_loud(sets: &NearSets, later: bool) -> bool {
 }
 
 /// Whether that holds of a pattern's values after their first four bytes.
-fn is_loud_later(automaton: &Automaton, mask: u64) -> bool {
+fn is_told_later(automaton: &Automaton, mask: u64) -> bool {
     let mut level = vec![START];
-    for depth in 0..=LETTERS_AHEAD {
+    for depth in 0..LONG {
         let over = level.iter().any(|&state| depth > 0 && automaton.accept(state) & mask != 0);
         let edges = || level.iter().flat_map(|&state| automaton.edges(state, mask));
         if depth >= NEAR && (over || edges().any(|(byte, _)| is_quiet(byte))) {
             return false;
         }
-        level = edges().filter(|(byte, _)| byte.is_ascii_lowercase()).map(|(_, target)| target).collect();
+        let mild = edges().filter(|(byte, _)| !is_loud(*byte) && !is_quiet(*byte));
+        level = mild.map(|(_, target)| target).collect();
         level.sort_unstable();
         level.dedup();
     }
-    level.is_empty()
+    true
 }
 
 /// How places are told where values of a pattern may start.
 pub enum Start {
-    /// By beginnings; of each, whether it is loud.
+    /// By beginnings; of each, whether its words tell.
     Beginnings(Vec<(NearSets, bool)>),
     /// By the long word that all of them begin with.
     LongWord(LongWord),
@@ -170,7 +173,7 @@ pub enum Start {
 pub struct LongWord {
     /// The pattern's bit.
     pub pattern: u32,
-    /// Bytes that it has at least, [`DEPTH`] to twice as many; none of them is quiet.
+    /// Bytes that it has at least, [`DEPTH`] to [`LONG`]; none of them is quiet.
     pub length: usize,
     /// What it is made of.
     pub of: Set,
@@ -179,15 +182,15 @@ pub struct LongWord {
 /// How places are told where values of a pattern may start.
 pub fn start(automaton: &Automaton, pattern: usize) -> Start {
     let mask = 1u64.wrapping_shl(u32::try_from(pattern).unwrap_or(0));
-    let later = is_loud_later(automaton, mask);
+    let later = is_told_later(automaton, mask);
     let beginnings = beginnings(automaton, mask);
-    let beginnings: Vec<_> = beginnings.into_iter().map(|sets| (sets, is_loud(&sets, later))).collect();
-    let sets = levels(automaton, pattern, DEPTH.saturating_mul(2));
+    let beginnings: Vec<_> = beginnings.into_iter().map(|sets| (sets, is_told(&sets, later))).collect();
+    let sets = levels(automaton, pattern, LONG);
     let of_words = |set: &Set| set.iter().zip(OF_WORDS).all(|(word, of_words)| word & !of_words == 0);
     let length = sets.iter().take_while(|set| of_words(set)).count();
     let common = sets.iter().take(NEAR).map(share).product::<f64>() > COMMON;
     let long = length == sets.len() || length >= DEPTH && common;
-    if !long || beginnings.iter().all(|(_, loud)| *loud) {
+    if !long || beginnings.iter().all(|(_, told)| *told) {
         return Start::Beginnings(beginnings);
     }
     let mut of = [0; 4];

@@ -21,7 +21,9 @@ mod tables;
 #[allow(unused_imports, reason = "the build script and the filter each use a part")]
 pub use self::{
     automaton::{Automaton, DEAD, START},
-    fingerprint::{DEPTH, LongWord, NEAR, NearSets, Set, Sets, chance, is_quiet, share, union},
+    fingerprint::{
+        DEPTH, LONG, LongWord, NEAR, NearSets, Set, Sets, chance, is_loud, is_quiet, share, union,
+    },
     pattern::{Bytes, byte_set, parse},
     tables::{Anchor, Mark, Tables},
 };

@@ -195,20 +195,13 @@ fn marks(automaton: &Automaton, rows: &[Row]) -> (Vec<Mark>, Vec<LongWord>) {
                 let [a, b, c, d, ..] = sets;
                 marks.push(Mark { pattern, bucket: Some(0), within, sets: [a, b, c, d] });
             }
-            Start::Beginnings(beginnings) => marks.extend(beginnings.into_iter().map(|(sets, loud)| {
-                let told = loud && !(within && in_words(&sets));
-                Mark { pattern, bucket: (!told).then_some(0), within, sets }
+            Start::Beginnings(beginnings) => marks.extend(beginnings.into_iter().map(|(sets, told)| {
+                let bucket = (within || !told).then_some(0);
+                Mark { pattern, bucket, within, sets }
             })),
         }
     }
     (marks, long_words)
-}
-
-/// Whether a value with such a beginning may start with a letter or a digit.
-fn in_words([first, ..]: &NearSets) -> bool {
-    let held =
-        |byte: u8| first.get(usize::from(byte >> 6)).map(|word| word.wrapping_shr(u32::from(byte & 63)) & 1);
-    (0..=255u8).any(|byte| byte.is_ascii_alphanumeric() && held(byte) == Some(1))
 }
 
 type Masks = (Vec<u16>, Vec<(u64, u64)>);

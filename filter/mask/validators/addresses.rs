@@ -38,12 +38,19 @@ const FILES: &[&[u8]] = &[
     b"jar", b"whl", b"tgz", b"gz", b"exe", b"dll", b"so", b"txt", b"csv", b"pdf",
 ];
 
+/// Whether an ending is one of a file's name, in any case. Most are of another length, or begin otherwise.
+fn is_file(last: &[u8]) -> bool {
+    let Some(first) = last.first().map(u8::to_ascii_lowercase) else { return false };
+    let alike = |ending: &&&[u8]| ending.len() == last.len() && ending.first() == Some(&first);
+    FILES.iter().filter(alike).any(|ending| ending.eq_ignore_ascii_case(last))
+}
+
 /// An e-mail address: RFC 5321's lengths, and no file name, nor the `git@` of a repository's address.
 pub fn email(value: &[u8]) -> bool {
     let Some(at) = memchr::memrchr(b'@', value) else { return false };
     let Some((local, domain)) = value.split_at_checked(at) else { return false };
     let last = domain.rsplit(|&b| b == b'.').next().unwrap_or_default();
-    let file = last != b"so" && FILES.iter().any(|ending| ending.eq_ignore_ascii_case(last));
+    let file = last != b"so" && is_file(last);
     !file && !local.eq_ignore_ascii_case(b"git")
 }
 
