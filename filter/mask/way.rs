@@ -18,7 +18,13 @@ pub enum Way {
 }
 
 /// One text.
-#[expect(clippy::large_enum_variant, reason = "nearly every text is an answer's, and is begun without a box")]
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    expect(
+        clippy::large_enum_variant,
+        reason = "nearly every text is an answer's, and is begun without a box"
+    )
+)]
 pub enum WayText {
     /// Of an answer.
     Answer(RestoringText),
