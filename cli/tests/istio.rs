@@ -1,6 +1,11 @@
 //! What `render istio` prints: documents that Kubernetes and Istio take. That its listener and clusters work, the
 //! end-to-end tests show on Envoy.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test may"
+)]
 
 mod support;
 
