@@ -74,10 +74,11 @@ impl Verdict {
         }
     }
 
-    /// Applies a denial in a mode; true: it acts, and nothing more is to be judged.
+    /// Applies a denial in a mode, of several the first; true: it acts.
     fn deny(&mut self, denial: Denial, mode: Mode) -> bool {
         match mode {
-            Mode::Enforce => self.decision = Decision::Deny(denial),
+            Mode::Enforce if self.decision == Decision::Allow => self.decision = Decision::Deny(denial),
+            Mode::Enforce => {}
             Mode::Monitor => {
                 self.would.get_or_insert(denial);
             }

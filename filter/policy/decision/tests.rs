@@ -251,6 +251,13 @@ fn an_approve_that_fails_denies_with_policy_error_whatever_else_holds() {
 }
 
 #[test]
+fn of_several_approvals_that_fail_the_first_is_named() {
+    let verdict = judge(Mode::Enforce, "true", vec![approve("a", FAILS), approve("b", FAILS)]);
+    assert_eq!(refusing(&verdict), (Reason::PolicyError, Some("a")));
+    assert_eq!(verdict.errors.len(), 2);
+}
+
+#[test]
 fn the_head_decides_allow_alone_unless_it_reads_the_body() {
     let policy = Policy::new(Mode::Enforce, condition("\"admins\" in identity.groups"), vec![]);
     assert_eq!(policy.judge_head(&typical()).as_ref().map(refusing), Some((Reason::Forbidden, None)));
