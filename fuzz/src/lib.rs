@@ -1,6 +1,8 @@
 //! What the targets share: how an input is cut into pieces, and the laws that hold for any cut.
 //!
 //! The first bytes of an input choose the cut, the rest is what is masked; so the fuzzer finds both.
+pub mod asked;
+
 use portcullis::mask::text::{Entity, Masks, Sink, TextMask};
 use portcullis::mask::{Catalogue, Entities, Plan};
 use portcullis::protocol::api::APIS;

@@ -1,0 +1,5 @@
+//! Requests to vector stores.
+#![no_main]
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| portcullis_fuzz::asked::of_a_store(input));
