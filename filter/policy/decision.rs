@@ -74,11 +74,10 @@ impl Verdict {
         }
     }
 
-    /// Applies a denial in a mode, of several the first; true: it acts.
+    /// Applies a denial in a mode; true: it acts, and nothing more may deny.
     fn deny(&mut self, denial: Denial, mode: Mode) -> bool {
         match mode {
-            Mode::Enforce if self.decision == Decision::Allow => self.decision = Decision::Deny(denial),
-            Mode::Enforce => {}
+            Mode::Enforce => self.decision = Decision::Deny(denial),
             Mode::Monitor => {
                 self.would.get_or_insert(denial);
             }
@@ -131,7 +130,8 @@ impl Policy {
                 }
                 Some(Err(())) => {
                     let denial = denial(Reason::PolicyError, Some(rule.name()), None);
-                    refused |= verdict.deny(denial, mode);
+                    // The first that acts has answered.
+                    refused = refused || verdict.deny(denial, mode);
                 }
             }
         }
