@@ -249,7 +249,8 @@ def test_a_client_of_pinecone_reads_records_without_their_vectors(vectors_guard:
     vectors_guard.upstream.answer = json_answer(f'{{"vectors":{{"a":{record}}},"namespace":""}}')
     fetched = index.fetch(ids=["a"]).vectors["a"]
     assert (list(fetched.values), fetched.sparse_values, fetched.metadata) == ([0], None, {"n": 1})
-    vectors_guard.upstream.answer = json_answer(f'{{"matches":[{record}],"namespace":""}}')
+    hit = record.removesuffix("}") + ',"score":0.5}'
+    vectors_guard.upstream.answer = json_answer(f'{{"matches":[{hit}],"namespace":""}}')
     (match,) = index.query(vector=[0.5], top_k=1, include_values=True).matches
     assert (list(match.values or []), match.sparse_values, match.id) == ([], None, "a")
 
