@@ -193,10 +193,10 @@ def others(results: dict[str, Any]) -> str:
                 f"{scan:,.0f}",
                 f"{answers[name]['document']:,.0f}",
                 f"{native[name]['scan']:,.0f}",
-                f"{regex:,.0f}",
+                f"{regex:,.3f}",
                 f"{presidio['MB/s']:.3f}",
                 f"{waits['p50']:.1f} / {waits['p99']:.1f}",
-                f"{native[name]['scan'] / regex:,.1f}",
+                f"{native[name]['scan'] / regex:,.0f}",
                 f"{scan / presidio['MB/s']:,.0f}",
             ]
         )
