@@ -5,7 +5,7 @@ bench: wasm cli-debug ## the numbers: beside a bare Envoy, its own filters, and 
 	@python3 tools/parts/install.py base presidio
 	@tools/wasm build benches/copy-filter
 	@cargo build --quiet --release --manifest-path benches/load/Cargo.toml --target-dir target/bench-load
-	@cargo bench --quiet --no-run --bench masker && benches/masker-v8 build
+	@cargo bench --quiet --no-run --bench masker --bench policies && benches/masker-v8 build && benches/masker-v8 build policies
 	@PYTHONPATH=tools:benches $(PYTHON) -m harness --portcullis $(PORTCULLIS)
 
 .PHONY: bench-memory

@@ -139,6 +139,7 @@ def written(results: dict[str, Any], found: dict[str, Any]) -> dict[str, str]:
         "requests": report.requests(results),
         "streams": report.streams(results),
         "startup": report.startup(results),
+        "policies": report.policy(results),
         "others": report.others(results),
         "texts": adversarial_table(results),
         "memory": memory.table(found),

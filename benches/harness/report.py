@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import masker
+from . import masker, policies
 from .baselines import ENTITIES, TAKEN
 from .figures import MIB, added, memory, ratio, spread
 from .requests import LOADS, SECRET
@@ -21,6 +21,7 @@ def write(results: dict[str, Any]) -> str:
         requests(results),
         streams(results),
         startup(results),
+        policy(results),
         others(results),
         _masker(results),
         targets(results),
@@ -174,6 +175,28 @@ def startup(results: dict[str, Any]) -> str:
 From start until Envoy's admin answers `/ready` with LIVE, {len(results["startup"]["1"]["bare"])} rounds; memory at rest, before any request.
 
 {table(head, lines)}"""
+
+
+def policy(results: dict[str, Any]) -> str:
+    """What policy costs alone."""
+    if not results["policies"]:
+        return ""
+    found = policies.tables(results["policies"][policies.place(results)])
+    heads = {
+        "set": ["a set loads", "KB", "parsed, ms", "compiled, ms", "in all, ms", "kept, KB", "at most, KB"],
+        "connection": ["the connection is found", "µs"],
+        "request": ["a request is read", "bytes", "µs", "memory at most, in times of the body, itself included"],
+        "condition": ["a condition is evaluated", "ns"],
+    }
+    written = [
+        table(head, [[name, *(f"{figure:,g}" for figure in row)] for name, row in found[key].items()])
+        for key, head in heads.items()
+    ]
+    return f"""## Policies
+
+Alone, in {policies.place(results)}, one thread, the best of several turns. A set is named by its connections, policies and rules.
+
+{chr(10).join(part + chr(10) for part in written).strip()}"""
 
 
 def others(results: dict[str, Any]) -> str:

@@ -138,6 +138,10 @@ record! {
         "gen_ai.request.choice.count" choices: Option<Count>,
         /// Images in the request.
         "portcullis.llm.images" images: Option<Count>,
+        /// Where the request refers to what the provider keeps: the places in it, never what is referred to.
+        "portcullis.llm.references" references: Texts,
+        /// Whether the provider is asked to keep its answer; absent where the API keeps none.
+        "portcullis.llm.stored" stored: Option<bool>,
         /// Collections of a vector store that are asked.
         "portcullis.vector.collections" collections: Texts,
         /// Parts of them: namespaces, shard keys, tenants, partitions.

@@ -29,6 +29,20 @@ impl Limits {
         Self { references, bounds }
     }
 
+    /// Whether what the provider keeps, or is asked to keep, is written down as not looked into.
+    fn notes_reference(&self, refers: bool, stored: bool) -> bool {
+        // Where references are denied, nothing is stored: the request is made to ask for it no more.
+        refers || (stored && self.references.is_none())
+    }
+
+    /// Whether a request may not pass for it.
+    pub(super) fn refuses_reference(&self, others: &set::Uninspected, refers: bool, stored: bool) -> bool {
+        match self.references {
+            Some(allowed) => refers && !allowed,
+            None => (refers || stored) && !others.allows(Kind::Reference),
+        }
+    }
+
     /// Most tokens of one answer.
     #[cfg(any(test, not(target_arch = "wasm32")))]
     pub(super) fn max_output_tokens(&self) -> Option<u64> {
@@ -65,18 +79,13 @@ impl Exchange {
     }
 
     /// What is asked about what the provider keeps, where the policy does not let it be.
-    pub(super) fn judge_references(&mut self, found: bool, stored: bool) -> Result<(), Refusal> {
-        match self.limits().and_then(|limits| limits.references) {
-            Some(true) => Ok(()),
-            // The request is made to ask for nothing that is kept.
-            Some(false) if !found => Ok(()),
-            Some(false) => {
-                self.inquiry.uninspected.insert(Kind::Reference);
-                self.object(Refusal::uninspected(Kind::Reference))
-            }
-            None if found || stored => self.uninspected(Kind::Reference),
-            None => Ok(()),
+    pub(super) fn judge_references(&mut self, refers: bool, stored: bool) -> Result<(), Refusal> {
+        let Some(policy) = self.policy() else { return Ok(()) };
+        let refuses = policy.limits.refuses_reference(&policy.uninspected, refers, stored);
+        if policy.limits.notes_reference(refers, stored) {
+            self.inquiry.uninspected.insert(Kind::Reference);
         }
+        if refuses { self.object(Refusal::uninspected(Kind::Reference)) } else { Ok(()) }
     }
 
     /// Whether the body is bounded on its way upstream.

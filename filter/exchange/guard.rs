@@ -1,6 +1,6 @@
 //! A policy set, compiled: what all exchanges of a worker share and none changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::bounds::{self, Limits};
@@ -119,10 +119,8 @@ pub struct Policy {
     pub limits: Limits,
     /// Largest request body, in bytes.
     pub max_request_bytes: usize,
-    /// Whether any condition reads `prompt.entities`.
-    pub reads_entities: bool,
-    /// Whether any condition reads `request.headers`.
-    pub reads_headers: bool,
+    /// Every variable that a condition or a template reads.
+    variables: BTreeSet<Variable>,
     /// Whether any condition or limit reads what a request asks for.
     pub reads_view: bool,
     /// Whether a request of which nothing is read may not pass for them.
@@ -134,8 +132,7 @@ pub struct Policy {
 impl Policy {
     /// Whether a condition or a template reads a variable.
     pub fn reads(&self, variable: Variable) -> bool {
-        self.rules.reads(variable)
-            || self.vector.iter().flat_map(StoreLimits::templates).any(|template| template.reads(variable))
+        self.variables.contains(&variable)
     }
 
     /// The entities that are masked in answers.
@@ -315,11 +312,7 @@ fn compile_policy(
     let limits_view = |of: fn(&StoreLimits) -> bool| vector.as_ref().is_some_and(of);
     let reads_view = judges || limits_view(|limits| limits.reads_view);
     let judges_view = judges || limits_view(|limits| limits.judges_view);
-    let reads_headers = rules.reads(Variable::RequestHeaders)
-        || vector
-            .iter()
-            .flat_map(StoreLimits::templates)
-            .any(|template| template.reads(Variable::RequestHeaders));
+    let variables = rules.variables().chain(vector.iter().flat_map(StoreLimits::variables)).collect();
     Some(Policy {
         name: policy.name.value.clone(),
         digest: bundle.policy_digests.get(&policy.name.value).cloned().unwrap_or_default(),
@@ -335,8 +328,7 @@ fn compile_policy(
         limits,
         operations,
         max_request_bytes: usize::try_from(policy.max_request_bytes).unwrap_or(usize::MAX),
-        reads_entities: rules.reads_entities(),
-        reads_headers,
+        variables,
         reads_view,
         judges_view,
         vector,

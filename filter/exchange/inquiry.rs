@@ -179,7 +179,7 @@ impl Exchange {
     /// Prepares what conditions may ask of the head.
     pub(super) fn prepare_head(&mut self, host: &dyn Host) {
         self.inquiry.seconds = i64::try_from(host.now() / 1_000_000_000).unwrap_or(i64::MAX);
-        if !self.policy().is_some_and(|policy| policy.reads_headers) {
+        if !self.policy().is_some_and(|policy| policy.reads(Variable::RequestHeaders)) {
             return;
         }
         let mut headers: Vec<(String, String)> = Vec::new();
@@ -293,7 +293,7 @@ impl Exchange {
             }
         }
         if let Some(view) = &self.inquiry.view
-            && self.policy().is_some_and(|policy| policy.reads_entities)
+            && self.policy().is_some_and(|policy| policy.reads(Variable::PromptEntities))
         {
             let entities = self.worker.guard.everything.find(view.text.as_bytes());
             let names = self.worker.guard.catalogue.names(entities).map(str::to_owned).collect();
@@ -321,7 +321,7 @@ impl Exchange {
 }
 
 /// Adds what is not there yet.
-fn add_each<T: PartialEq>(to: &mut Vec<T>, more: Vec<T>) {
+pub(super) fn add_each<T: PartialEq>(to: &mut Vec<T>, more: Vec<T>) {
     for one in more {
         if !to.contains(&one) {
             to.push(one);

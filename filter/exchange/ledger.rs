@@ -121,6 +121,11 @@ impl Exchange {
             facts.max_output_tokens = view.max_output_tokens.map(Into::into);
             facts.choices = Some(view.n.into());
             facts.images = (view.images > 0).then(|| view.images.into());
+            facts.references = texts(&view.references);
+            facts.stored = view.stored.then_some(true);
+        }
+        if inquiry.operation.is_some_and(|operation| operation.kept) {
+            facts.references.push("url.path");
         }
         if let Some(asked) = &inquiry.asked {
             let (collections, namespaces) = asked.names();

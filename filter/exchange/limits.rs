@@ -10,7 +10,7 @@ use crate::config::Problem;
 use crate::config::set::{self, Connection, Kind, Located, Mode, VectorLimits};
 use crate::host::{Host, Side};
 use crate::identity::query::strip_query;
-use crate::policy::{EvalError, Expression, Facts, Glob, Template};
+use crate::policy::{EvalError, Expression, Facts, Glob, Template, Variable};
 use crate::protocol::api::{Api, Family};
 use crate::protocol::store::{self, Excess, Language, Narrowed, Reach, expression};
 
@@ -77,10 +77,10 @@ impl StoreLimits {
         }
     }
 
-    /// The templates, to know what they read.
-    pub(super) fn templates(&self) -> impl Iterator<Item = &Template> {
+    /// What the templates read, one after the other.
+    pub(super) fn variables(&self) -> impl Iterator<Item = Variable> {
         let filter = self.filter.iter().map(|(_, template)| template);
-        self.collections.iter().chain(&self.namespaces).chain(filter)
+        self.collections.iter().chain(&self.namespaces).chain(filter).flat_map(Template::variables)
     }
 }
 

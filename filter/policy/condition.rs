@@ -148,11 +148,6 @@ impl Condition {
         self.inner.reads.iter().any(|variable| variable.phase() == Phase::Body)
     }
 
-    /// Whether it asks which entities the prompt has, so that the prompt must be searched for them.
-    pub fn reads_entities(&self) -> bool {
-        self.inner.reads.contains(&Variable::PromptEntities)
-    }
-
     /// Decides it for one request. Cost is bounded by [`MAX_TURNS`] and [`MAX_TEXT`].
     ///
     /// # Errors
@@ -245,7 +240,9 @@ impl Inner {
                 EvalError::Other("division by zero")
             }
             ExecutionError::Overflow(..) => EvalError::Other("a number is too large"),
-            ExecutionError::FunctionError { .. } => EvalError::Other("int() of something that is no integer"),
+            ExecutionError::FunctionError { message, .. } => {
+                functions::failure(message).map_or(EvalError::Type, EvalError::Other)
+            }
             _ => EvalError::Type,
         }
     }

@@ -89,38 +89,72 @@ impl Verdict {
 /// The name under which `allow` stands in [`Verdict::errors`].
 pub const ALLOW: &str = "allow";
 
+/// Decides the conditions of a policy, which only orders them. A request is judged by its own facts; a recorded one is by
+/// those that its record tells.
+pub trait Court {
+    /// Decides a condition of a rule, or `allow` where there is none; `None`: nobody can tell, and judging goes on as if
+    /// it did not object.
+    fn decide(&mut self, rule: Option<&Rule>, condition: &Condition) -> Option<Result<bool, EvalError>>;
+    /// What the caller is told by a rule that holds.
+    ///
+    /// # Errors
+    /// A value that cannot be had: the rule fails then.
+    fn said(&mut self, rule: &Rule) -> Result<Option<String>, EvalError>;
+}
+
+/// The facts of a request are all there.
+struct AtHand<'a>(&'a dyn Facts);
+
+impl Court for AtHand<'_> {
+    fn decide(&mut self, _: Option<&Rule>, condition: &Condition) -> Option<Result<bool, EvalError>> {
+        Some(condition.evaluate(self.0))
+    }
+
+    fn said(&mut self, rule: &Rule) -> Result<Option<String>, EvalError> {
+        rule.said(self.0)
+    }
+}
+
 impl Policy {
     /// Judges `allow` alone, before any body; `None`: it reads the body.
     ///
     /// A refusal is final. Otherwise [`Policy::judge`] is still to come, with the body if [`Policy::needs_body`]
     /// says so; it judges `allow` again, over the same facts.
     pub fn judge_head(&self, facts: &dyn Facts) -> Option<Verdict> {
-        (!self.allow().reads_body()).then(|| self.begin(facts).0)
+        self.judge_head_in(&mut AtHand(facts))
     }
 
     /// Judges everything.
     pub fn judge(&self, facts: &dyn Facts) -> Verdict {
-        let (mut verdict, refused) = self.begin(facts);
-        if refused || self.denies(&mut verdict, facts) {
+        self.judge_in(&mut AtHand(facts))
+    }
+
+    /// As [`Policy::judge_head`], where conditions are decided otherwise.
+    pub fn judge_head_in(&self, court: &mut dyn Court) -> Option<Verdict> {
+        (!self.allow().reads_body()).then(|| self.begin(court).0)
+    }
+
+    /// As [`Policy::judge`], where conditions are decided otherwise.
+    pub fn judge_in(&self, court: &mut dyn Court) -> Verdict {
+        let (mut verdict, refused) = self.begin(court);
+        if refused || self.denies(&mut verdict, court) {
             return verdict;
         }
         for rule in self.of(Effect::Flag) {
-            match rule.condition().evaluate(facts) {
-                Ok(true) => verdict.flags.push(rule.name().to_owned()),
-                Ok(false) => {}
-                Err(error) => verdict.errors.push((rule.name().to_owned(), error)),
+            if let Answer::Yes = decide(Some(rule), rule.condition(), court, &mut verdict) {
+                verdict.flags.push(rule.name().to_owned());
             }
         }
-        self.approvals(&mut verdict, facts);
+        self.approvals(&mut verdict, court);
         verdict
     }
 
     /// Judges the approvals: all of them, for a human sees at once what is asked, and one that fails refuses.
-    fn approvals(&self, verdict: &mut Verdict, facts: &dyn Facts) {
+    fn approvals(&self, verdict: &mut Verdict, court: &mut dyn Court) {
         let (mut needed, mut refused) = (Vec::new(), false);
         for rule in self.of(Effect::Approve) {
             let mode = rule.mode(self.mode());
-            match holds(rule, facts, verdict) {
+            match holds(rule, court, verdict) {
                 None => {}
                 Some(Ok(own)) => {
                     let name = rule.name();
@@ -145,7 +179,7 @@ impl Policy {
     }
 
     /// A verdict on `allow`; true: it refuses.
-    fn begin(&self, facts: &dyn Facts) -> (Verdict, bool) {
+    fn begin(&self, court: &mut dyn Court) -> (Verdict, bool) {
         let mut verdict = Verdict {
             decision: Decision::Allow,
             allowed: false,
@@ -154,22 +188,23 @@ impl Policy {
             approvals: Vec::new(),
             errors: Vec::new(),
         };
-        let denial = match decide(self.allow(), ALLOW, facts, &mut verdict) {
-            Some(true) => {
+        let denial = match decide(None, self.allow(), court, &mut verdict) {
+            Answer::Yes => {
                 verdict.allowed = true;
                 return (verdict, false);
             }
-            Some(false) => denial(Reason::Forbidden, None, None),
-            None => denial(Reason::PolicyError, None, None),
+            Answer::Untold => return (verdict, false),
+            Answer::No => denial(Reason::Forbidden, None, None),
+            Answer::Failed => denial(Reason::PolicyError, None, None),
         };
         let refused = verdict.deny(denial, self.mode());
         (verdict, refused)
     }
 
     /// Judges the denies; true: one refuses.
-    fn denies(&self, verdict: &mut Verdict, facts: &dyn Facts) -> bool {
+    fn denies(&self, verdict: &mut Verdict, court: &mut dyn Court) -> bool {
         self.of(Effect::Deny).any(|rule| {
-            let denial = match holds(rule, facts, verdict) {
+            let denial = match holds(rule, court, verdict) {
                 None => return false,
                 Some(Ok(own)) => denial(Reason::Forbidden, Some(rule.name()), own),
                 Some(Err(())) => denial(Reason::PolicyError, Some(rule.name()), None),
@@ -180,23 +215,38 @@ impl Policy {
 }
 
 /// Whether a rule holds, with its own words for it; an error, of its condition or its words, is noted under its name.
-fn holds(rule: &Rule, facts: &dyn Facts, verdict: &mut Verdict) -> Option<Result<Option<String>, ()>> {
-    match decide(rule.condition(), rule.name(), facts, verdict) {
-        Some(false) => None,
-        None => Some(Err(())),
-        Some(true) => Some(rule.said(facts).map_err(|error| {
+fn holds(rule: &Rule, court: &mut dyn Court, verdict: &mut Verdict) -> Option<Result<Option<String>, ()>> {
+    match decide(Some(rule), rule.condition(), court, verdict) {
+        Answer::No | Answer::Untold => None,
+        Answer::Failed => Some(Err(())),
+        Answer::Yes => Some(court.said(rule).map_err(|error| {
             verdict.errors.push((rule.name().to_owned(), error));
         })),
     }
 }
 
-/// Evaluates a condition; an error is noted under the name.
-fn decide(condition: &Condition, name: &str, facts: &dyn Facts, verdict: &mut Verdict) -> Option<bool> {
-    match condition.evaluate(facts) {
-        Ok(holds) => Some(holds),
-        Err(error) => {
-            verdict.errors.push((name.to_owned(), error));
-            None
+/// What a condition comes to.
+enum Answer {
+    Yes,
+    No,
+    Failed,
+    Untold,
+}
+
+/// Has a condition decided; an error is noted under the rule's name.
+fn decide(
+    rule: Option<&Rule>,
+    condition: &Condition,
+    court: &mut dyn Court,
+    verdict: &mut Verdict,
+) -> Answer {
+    match court.decide(rule, condition) {
+        None => Answer::Untold,
+        Some(Ok(true)) => Answer::Yes,
+        Some(Ok(false)) => Answer::No,
+        Some(Err(error)) => {
+            verdict.errors.push((rule.map_or(ALLOW, Rule::name).to_owned(), error));
+            Answer::Failed
         }
     }
 }

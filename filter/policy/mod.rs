@@ -24,7 +24,7 @@ pub mod variables;
 mod testing;
 
 pub use condition::{Condition, ConditionError, EvalError, Expression};
-pub use decision::{Approval, Decision, Denial, Reason, Verdict};
+pub use decision::{Approval, Court, Decision, Denial, Reason, Verdict};
 pub use rules::{Effect, Mode, Policy, Rule};
 pub use template::{Glob, Template};
 pub use variables::{Fact, Facts, Phase, Variable};

@@ -140,14 +140,9 @@ impl Policy {
         self.conditions().any(Condition::reads_body)
     }
 
-    /// Whether a verdict needs to know the entities of the prompt.
-    pub fn reads_entities(&self) -> bool {
-        self.conditions().any(Condition::reads_entities)
-    }
-
-    /// Whether any condition or message reads this variable.
-    pub fn reads(&self, variable: Variable) -> bool {
-        self.conditions().any(|condition| condition.reads().contains(&variable))
+    /// What its conditions and messages read, one after the other.
+    pub fn variables(&self) -> impl Iterator<Item = Variable> {
+        self.conditions().flat_map(Condition::reads).copied()
     }
 
     fn conditions(&self) -> impl Iterator<Item = &Condition> {

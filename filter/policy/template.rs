@@ -41,9 +41,9 @@ impl Template {
         self.parts.iter().map(piece).collect()
     }
 
-    /// Whether an expression reads this variable.
-    pub fn reads(&self, variable: Variable) -> bool {
-        self.conditions().any(|condition| condition.reads().contains(&variable))
+    /// What its expressions read, one after the other.
+    pub fn variables(&self) -> impl Iterator<Item = Variable> {
+        self.conditions().flat_map(Condition::reads).copied()
     }
 
     /// What stands in it, as conditions with names and bounds.

@@ -10,17 +10,21 @@ mod recorded;
 
 use std::collections::BTreeSet;
 
+use recorded::Asking;
 pub use recorded::Recorded;
 
 use super::guard::{Guard, Lane, Policy};
 use super::head::Head;
+use super::inquiry::add_each;
 use super::ledger::decision_of;
 use super::masks::Masking;
 use super::refusal::{Code, Refusal};
 use crate::config::set::{Kind, Match, Mode, PolicySet, Protocol, Unmatched};
 use crate::mask::{Catalogue, Entities, UPSTREAM_CREDENTIAL};
-use crate::policy::variables::TABLE;
-use crate::policy::{Condition, Effect, EvalError, Variable};
+use crate::policy::decision::ALLOW;
+use crate::policy::{
+    Approval, Condition, Court, Denial, Effect, EvalError, Reason, Rule, Variable, Verdict, rules,
+};
 
 /// What a set would have decided.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -78,20 +82,23 @@ pub enum Could {
 
 /// Judges a recorded exchange by a set and its compiled form.
 pub fn replay(set: &PolicySet, guard: &Guard, recorded: &Recorded) -> Replay {
-    let mut judge = Judge { replay: Replay::default(), mode: guard.mode, catalogue: &guard.catalogue };
+    let mut judge = Judge {
+        replay: Replay::default(),
+        mode: guard.mode,
+        catalogue: &guard.catalogue,
+        approvals: Vec::new(),
+    };
     let Some(lane) = lane(guard, recorded) else {
         if guard.unmatched == Unmatched::Deny {
             judge.object(Code::Forbidden, None);
         }
         return judge.replay;
     };
-    let name = &lane.connection.name.value;
-    judge.replay.connection.clone_from(name);
+    judge.replay.connection.clone_from(&lane.connection.name.value);
     let Some(policy) = lane.policy.as_deref() else { return judge.replay };
     judge.replay.policy.clone_from(&policy.name);
     judge.mode = policy.mode;
-    let recorded = recorded.clone().on(name, lane.connection.protocol.name());
-    judge.all(set, lane, policy, &recorded);
+    judge.all(set, lane, policy, recorded);
     judge.replay
 }
 
@@ -120,6 +127,8 @@ struct Judge<'g> {
     replay: Replay,
     mode: Mode,
     catalogue: &'g Catalogue,
+    /// What a human would be asked for.
+    approvals: Vec<Approval>,
 }
 
 /// The operators after which a value is not seen.
@@ -156,25 +165,27 @@ impl Judge<'_> {
         if lane.connection.protocol == Protocol::None {
             return;
         }
+        let asking = &Asking {
+            recorded,
+            connection: &lane.connection.name.value,
+            protocol: lane.connection.protocol.name(),
+            collection: "",
+            namespace: "",
+        };
         let steps: [&mut dyn FnMut(&mut Self) -> Next; 8] = [
             &mut |judge| judge.identity(set, lane, recorded),
-            &mut |judge| judge.allow(policy, recorded),
+            &mut |judge| judge.head(policy, asking),
             &mut |judge| judge.operation(policy, recorded),
             &mut |judge| judge.uninspected(policy, recorded),
-            &mut |judge| judge.refusing(policy, recorded, Effect::Deny, denied),
-            &mut |judge| judge.refusing(policy, recorded, Effect::Approve, undecided),
-            &mut |judge| judge.reach(policy, recorded),
+            &mut |judge| judge.rules(policy, asking),
+            &mut |judge| judge.reach(policy, asking),
             &mut |judge| judge.blocks(policy, recorded),
+            &mut |judge| judge.asks(),
         ];
         for step in steps {
             if step(self) == Next::Stop {
                 return;
             }
-        }
-        self.flags(policy, recorded);
-        // As nobody is asked about what is refused anyway.
-        if self.refusing(policy, recorded, Effect::Approve, asked) == Next::Stop {
-            return;
         }
         self.bounds(policy, recorded);
         self.passes("prompt", policy.prompt.as_ref(), recorded);
@@ -190,34 +201,52 @@ impl Judge<'_> {
         self.object(Code::Unauthenticated, None)
     }
 
-    /// Decides a condition; `None`: it cannot be told.
-    fn decide(
-        &mut self,
-        rule: &str,
-        could: Could,
-        condition: &Condition,
-        facts: &Recorded,
-    ) -> Option<Result<bool, EvalError>> {
-        let outcome = condition.evaluate(facts);
-        let untold = |variable: &&Variable| !facts.tells(**variable);
-        let needs: Vec<&str> =
-            condition.reads().iter().filter(untold).map(|variable| variable.name()).collect();
-        if outcome.is_ok() || needs.is_empty() {
-            return Some(outcome);
+    /// What the policy's conditions come to before any body is read, where they need none.
+    fn head(&mut self, policy: &Policy, asking: &Asking<'_>) -> Next {
+        let mut court = Bench { unsure: &mut self.replay.unsure, policy: policy.rules.mode(), asking };
+        match policy.rules.judge_head_in(&mut court) {
+            Some(verdict) => self.verdict(&verdict),
+            None => Next::Go,
         }
-        let unsure = Unsure { rule: rule.to_owned(), could, needs };
-        if !self.replay.unsure.contains(&unsure) {
-            self.replay.unsure.push(unsure);
-        }
-        None
     }
 
-    fn allow(&mut self, policy: &Policy, recorded: &Recorded) -> Next {
-        match self.decide("allow", could(self.mode), policy.rules.allow(), recorded) {
-            None | Some(Ok(true)) => Next::Go,
-            Some(Ok(false)) => self.object(Code::Forbidden, None),
-            Some(Err(_)) => self.object(Code::PolicyError, None),
+    /// What they come to for each part of a vector store, or for all there is.
+    fn rules(&mut self, policy: &Policy, asking: &Asking<'_>) -> Next {
+        for (collection, namespace) in asking.recorded.parts() {
+            let part = Asking { collection, namespace, ..*asking };
+            let mut court =
+                Bench { unsure: &mut self.replay.unsure, policy: policy.rules.mode(), asking: &part };
+            let verdict = policy.rules.judge_in(&mut court);
+            if self.verdict(&verdict) == Next::Stop {
+                self.approvals.clear();
+                return Next::Stop;
+            }
+            add_each(&mut self.replay.flags, verdict.flags);
+            add_each(&mut self.approvals, verdict.approvals);
         }
+        Next::Go
+    }
+
+    fn verdict(&mut self, verdict: &Verdict) -> Next {
+        if let Some(would) = &verdict.would {
+            self.object_in(Mode::Monitor, code_of(would), would.rule.as_deref());
+        }
+        match verdict.denial() {
+            Some(denial) => self.object_in(Mode::Enforce, code_of(denial), denial.rule.as_deref()),
+            None => Next::Go,
+        }
+    }
+
+    /// Nobody is asked about what is refused anyway.
+    fn asks(&mut self) -> Next {
+        let approvals = std::mem::take(&mut self.approvals);
+        let first = |mode: rules::Mode| approvals.iter().find(|approval| approval.mode == mode);
+        let (mode, approval) = match (first(rules::Mode::Enforce), first(rules::Mode::Monitor)) {
+            (Some(acts), _) => (Mode::Enforce, acts),
+            (None, Some(noted)) => (Mode::Monitor, noted),
+            (None, None) => return Next::Go,
+        };
+        self.object_in(mode, Code::ApprovalPending, Some(&approval.rule))
     }
 
     fn operation(&mut self, policy: &Policy, recorded: &Recorded) -> Next {
@@ -238,10 +267,15 @@ impl Judge<'_> {
         };
         let large = held && size.is_some_and(|size| size > policy.max_request_bytes);
         let kinds = recorded.list("portcullis.uninspected");
-        let named = Kind::ALL.iter().filter(|(kind, name)| *kind != Kind::Size && kinds.contains(name));
+        let apart = |kind| matches!(kind, Kind::Size | Kind::Reference);
+        let named = Kind::ALL.iter().filter(|(kind, name)| !apart(*kind) && kinds.contains(name));
         let mut kinds: Vec<Kind> = named.map(|(kind, _)| *kind).collect();
         kinds.extend(large.then_some(Kind::Size));
-        for kind in kinds.into_iter().filter(|kind| !policy.uninspected.allows(*kind)) {
+        kinds.retain(|kind| !policy.uninspected.allows(*kind));
+        let (refers, stored) = (recorded.refers(), recorded.stored());
+        let refused = policy.limits.refuses_reference(&policy.uninspected, refers, stored);
+        kinds.extend(refused.then_some(Kind::Reference));
+        for kind in kinds {
             if self.object(Refusal::uninspected(kind).code, None) == Next::Stop {
                 return Next::Stop;
             }
@@ -249,50 +283,22 @@ impl Judge<'_> {
         Next::Go
     }
 
-    /// Rules of this effect, and what a request gets for what a condition comes to.
-    fn refusing(&mut self, policy: &Policy, recorded: &Recorded, effect: Effect, code: Answered) -> Next {
-        for (collection, namespace) in recorded.parts() {
-            let part = recorded.asking(&collection, &namespace);
-            for rule in policy.rules.rules().iter().filter(|rule| rule.effect() == effect) {
-                let acts = rule.mode(policy.rules.mode()) == crate::policy::Mode::Enforce;
-                let mode = if acts { Mode::Enforce } else { Mode::Monitor };
-                let outcome = self.decide(rule.name(), could(mode), rule.condition(), &part);
-                let Some(code) = outcome.as_ref().and_then(code) else { continue };
-                if self.object_in(mode, code, Some(rule.name())) == Next::Stop {
-                    return Next::Stop;
-                }
-            }
-        }
-        Next::Go
-    }
-
-    fn flags(&mut self, policy: &Policy, recorded: &Recorded) {
-        for (collection, namespace) in recorded.parts() {
-            let part = recorded.asking(&collection, &namespace);
-            for rule in policy.rules.rules().iter().filter(|rule| rule.effect() == Effect::Flag) {
-                let holds = self.decide(rule.name(), Could::Flag, rule.condition(), &part);
-                if matches!(holds, Some(Ok(true)))
-                    && !self.replay.flags.iter().any(|flag| flag == rule.name())
-                {
-                    self.replay.flags.push(rule.name().to_owned());
-                }
-            }
-        }
-    }
-
     /// Limits on vector stores.
-    fn reach(&mut self, policy: &Policy, recorded: &Recorded) -> Next {
+    fn reach(&mut self, policy: &Policy, asking: &Asking<'_>) -> Next {
+        let recorded = asking.recorded;
         let Some(limits) = &policy.vector else { return Next::Go };
-        let reads = |variable| limits.templates().any(|template| template.reads(variable));
-        let untold = TABLE.iter().filter(|entry| !recorded.tells(entry.variable) && reads(entry.variable));
-        let needs: Vec<&str> = untold.map(|entry| entry.name).collect();
+        let needs = untold(recorded, limits.variables());
         if !needs.is_empty() {
-            self.replay.unsure.push(Unsure { rule: "vector".to_owned(), could: could(self.mode), needs });
+            self.replay.unsure.push(Unsure {
+                rule: "vector".to_owned(),
+                could: could(policy.rules.mode()),
+                needs,
+            });
             return Next::Go;
         }
         let top_k = recorded.count("portcullis.vector.top_k").unwrap_or_default();
         for (collection, namespace) in recorded.parts() {
-            match limits.admits(recorded, &collection, &namespace, top_k) {
+            match limits.admits(asking, collection, namespace, top_k) {
                 Ok(clamped) => {
                     if clamped && !self.replay.bounded.contains(&"top_k") {
                         self.replay.bounded.push("top_k");
@@ -356,28 +362,61 @@ impl Judge<'_> {
     }
 }
 
-/// What a request gets for what a rule's condition comes to.
-type Answered = fn(&Result<bool, EvalError>) -> Option<Code>;
+/// Decides conditions by what a record tells.
+struct Bench<'a> {
+    unsure: &'a mut Vec<Unsure>,
+    policy: rules::Mode,
+    asking: &'a Asking<'a>,
+}
 
-fn denied(outcome: &Result<bool, EvalError>) -> Option<Code> {
-    match outcome {
-        Ok(holds) => holds.then_some(Code::Forbidden),
-        Err(_) => Some(Code::PolicyError),
+impl Bench<'_> {
+    /// What these conditions read that the record does not tell.
+    fn untold<'c>(&self, conditions: impl Iterator<Item = &'c Condition>) -> Vec<&'static str> {
+        untold(self.asking.recorded, conditions.flat_map(Condition::reads).copied())
     }
 }
 
-/// Of an approval: it cannot be decided.
-fn undecided(outcome: &Result<bool, EvalError>) -> Option<Code> {
-    outcome.is_err().then_some(Code::PolicyError)
+/// Which of these the record does not tell.
+fn untold(recorded: &Recorded, read: impl Iterator<Item = Variable>) -> Vec<&'static str> {
+    let unique: BTreeSet<Variable> = read.filter(|variable| !recorded.tells(*variable)).collect();
+    unique.into_iter().map(Variable::name).collect()
 }
 
-/// Of an approval: it is needed.
-fn asked(outcome: &Result<bool, EvalError>) -> Option<Code> {
-    matches!(outcome, Ok(true)).then_some(Code::ApprovalPending)
+impl Court for Bench<'_> {
+    fn decide(&mut self, rule: Option<&Rule>, condition: &Condition) -> Option<Result<bool, EvalError>> {
+        let outcome = condition.evaluate(self.asking);
+        let needs = self.untold(std::iter::once(condition));
+        if outcome.is_ok() || needs.is_empty() {
+            return Some(outcome);
+        }
+        let could = match rule {
+            Some(rule) if rule.effect() == Effect::Flag => Could::Flag,
+            Some(rule) => could(rule.mode(self.policy)),
+            None => could(self.policy),
+        };
+        let unsure = Unsure { rule: rule.map_or(ALLOW, Rule::name).to_owned(), could, needs };
+        add_each(self.unsure, vec![unsure]);
+        None
+    }
+
+    /// Words that hang on what no record tells are taken to have been found.
+    fn said(&mut self, rule: &Rule) -> Result<Option<String>, EvalError> {
+        match rule.said(self.asking) {
+            Err(_) if !self.untold(rule.conditions()).is_empty() => Ok(None),
+            said => said,
+        }
+    }
 }
 
-fn could(mode: Mode) -> Could {
-    if mode == Mode::Enforce { Could::Refuse } else { Could::Note }
+fn code_of(denial: &Denial) -> Code {
+    match denial.reason {
+        Reason::Forbidden => Code::Forbidden,
+        Reason::PolicyError => Code::PolicyError,
+    }
+}
+
+fn could(mode: rules::Mode) -> Could {
+    if mode == rules::Mode::Enforce { Could::Refuse } else { Could::Note }
 }
 
 /// Rules of a set that read something, by policy and rule.

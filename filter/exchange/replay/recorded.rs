@@ -4,15 +4,28 @@ use serde_json::{Map, Value};
 
 use crate::policy::{Fact, Facts, Variable};
 
+const STORED: &str = "portcullis.llm.stored";
+
 /// An exchange that was recorded.
 #[derive(Debug, Clone, Default)]
 pub struct Recorded {
     record: Map<String, Value>,
-    /// The connection on which it is judged.
-    target: (String, &'static str),
     texts: Texts,
-    /// The part of a vector store that is asked, of several.
-    part: (String, String),
+}
+
+/// What is judged of it: the facts that conditions read.
+#[derive(Debug, Clone, Copy)]
+pub struct Asking<'r> {
+    /// The exchange.
+    pub recorded: &'r Recorded,
+    /// The connection on which it is judged.
+    pub connection: &'r str,
+    /// Its protocol.
+    pub protocol: &'static str,
+    /// The collection of a vector store that is asked, of several.
+    pub collection: &'r str,
+    /// The part of it.
+    pub namespace: &'r str,
 }
 
 /// What facts borrow.
@@ -45,22 +58,9 @@ impl Recorded {
             tools: list("portcullis.llm.tools"),
             entities: map("portcullis.prompt.entities").keys().cloned().collect(),
             claims: map("portcullis.claims"),
-            seconds: seconds(text("time")),
+            seconds: began(text("time"), record.get("portcullis.duration").and_then(Value::as_f64)),
         };
-        Self { record, texts, ..Self::default() }
-    }
-
-    /// The same on a connection.
-    #[must_use]
-    pub fn on(mut self, name: &str, protocol: &'static str) -> Self {
-        self.target = (name.to_owned(), protocol);
-        self
-    }
-
-    /// The same, asking one part of a vector store.
-    #[must_use]
-    pub fn asking(&self, collection: &str, namespace: &str) -> Self {
-        Self { part: (collection.to_owned(), namespace.to_owned()), ..self.clone() }
+        Self { record, texts }
     }
 
     /// A text of the record; empty where it has none.
@@ -86,7 +86,7 @@ impl Recorded {
     }
 
     /// Collections and namespaces asked, each with each; one pair of nothing where the record names none.
-    pub fn parts(&self) -> Vec<(String, String)> {
+    pub fn parts(&self) -> Vec<(&str, &str)> {
         let mut namespaces = self.list("portcullis.vector.namespaces");
         let mut collections = self.list("portcullis.vector.collections");
         for names in [&mut namespaces, &mut collections] {
@@ -94,10 +94,22 @@ impl Recorded {
                 names.push("");
             }
         }
-        let pairs = collections.iter().flat_map(|collection| {
-            namespaces.iter().map(|namespace| ((*collection).to_owned(), (*namespace).to_owned()))
-        });
+        let pairs = collections
+            .iter()
+            .flat_map(|collection| namespaces.iter().map(move |namespace| (*collection, *namespace)));
         pairs.collect()
+    }
+
+    /// Whether the provider was asked to keep what it answered.
+    pub fn stored(&self) -> bool {
+        self.record.get(STORED).and_then(Value::as_bool).unwrap_or_default()
+    }
+
+    /// Whether the request refers to what the provider keeps.
+    pub fn refers(&self) -> bool {
+        // What is only stored is noted as not looked into just as what is referred to.
+        let noted = self.list("portcullis.uninspected").contains(&"reference");
+        !self.list("portcullis.llm.references").is_empty() || (noted && !self.stored())
     }
 
     /// Whether what was asked was read, or there was nothing to read.
@@ -152,46 +164,47 @@ impl Recorded {
     }
 }
 
-impl Facts for Recorded {
+impl Facts for Asking<'_> {
     fn fact(&self, variable: Variable) -> Fact<'_> {
-        if !self.tells(variable) {
+        let of = self.recorded;
+        if !of.tells(variable) {
             return Fact::Missing;
         }
         let count =
-            |name: &str| Fact::Int(i64::try_from(self.count(name).unwrap_or_default()).unwrap_or(i64::MAX));
+            |name: &str| Fact::Int(i64::try_from(of.count(name).unwrap_or_default()).unwrap_or(i64::MAX));
         match variable {
-            Variable::IdentityId => Fact::Str(self.text("user.id")),
-            Variable::IdentitySubject => Fact::Str(self.text("portcullis.identity.subject")),
-            Variable::IdentityIssuer => Fact::Str(self.text("portcullis.identity.issuer")),
-            Variable::IdentityGroups => Fact::List(&self.texts.groups),
-            Variable::IdentityClaims => Fact::Json(&self.texts.claims),
-            Variable::SourceAddress => Fact::Str(self.text("client.address")),
-            Variable::SourcePrincipal => Fact::Str(self.text("portcullis.source.principal")),
-            Variable::RequestMethod => Fact::Str(self.text("http.request.method")),
-            Variable::RequestUrlPath => Fact::Str(self.text("url.path")),
-            Variable::RequestHost => Fact::Str(&self.texts.host),
-            Variable::RequestTime => Fact::Int(self.texts.seconds),
+            Variable::IdentityId => Fact::Str(of.text("user.id")),
+            Variable::IdentitySubject => Fact::Str(of.text("portcullis.identity.subject")),
+            Variable::IdentityIssuer => Fact::Str(of.text("portcullis.identity.issuer")),
+            Variable::IdentityGroups => Fact::List(&of.texts.groups),
+            Variable::IdentityClaims => Fact::Json(&of.texts.claims),
+            Variable::SourceAddress => Fact::Str(of.text("client.address")),
+            Variable::SourcePrincipal => Fact::Str(of.text("portcullis.source.principal")),
+            Variable::RequestMethod => Fact::Str(of.text("http.request.method")),
+            Variable::RequestUrlPath => Fact::Str(of.text("url.path")),
+            Variable::RequestHost => Fact::Str(&of.texts.host),
+            Variable::RequestTime => Fact::Int(of.texts.seconds),
             Variable::RequestSize => count("http.request.body.size"),
-            Variable::TargetName => Fact::Str(&self.target.0),
-            Variable::TargetProtocol => Fact::Str(self.target.1),
+            Variable::TargetName => Fact::Str(self.connection),
+            Variable::TargetProtocol => Fact::Str(self.protocol),
             Variable::LlmOperation | Variable::VectorOperation => {
-                Fact::Str(self.text("portcullis.llm.operation"))
+                Fact::Str(of.text("portcullis.llm.operation"))
             }
-            Variable::LlmModel => Fact::Str(self.text("gen_ai.request.model")),
+            Variable::LlmModel => Fact::Str(of.text("gen_ai.request.model")),
             Variable::LlmStream => {
-                let stream = self.record.get("gen_ai.request.stream").and_then(Value::as_bool);
+                let stream = of.record.get("gen_ai.request.stream").and_then(Value::as_bool);
                 Fact::Bool(stream.unwrap_or_default())
             }
             Variable::LlmMaxOutputTokens => count("gen_ai.request.max_tokens"),
             Variable::LlmMessages => count("portcullis.llm.messages"),
             Variable::LlmPromptChars => count("portcullis.llm.prompt_chars"),
             Variable::LlmPromptTokens => count("portcullis.llm.prompt_tokens"),
-            Variable::LlmTools => Fact::List(&self.texts.tools),
+            Variable::LlmTools => Fact::List(&of.texts.tools),
             Variable::LlmImages => count("portcullis.llm.images"),
             Variable::LlmN => count("gen_ai.request.choice.count"),
-            Variable::PromptEntities => Fact::List(&self.texts.entities),
-            Variable::VectorCollection => Fact::Str(&self.part.0),
-            Variable::VectorNamespace => Fact::Str(&self.part.1),
+            Variable::PromptEntities => Fact::List(&of.texts.entities),
+            Variable::VectorCollection => Fact::Str(self.collection),
+            Variable::VectorNamespace => Fact::Str(self.namespace),
             Variable::VectorTopK => count("portcullis.vector.top_k"),
             Variable::RequestHeaders
             | Variable::RequestPath
@@ -201,6 +214,14 @@ impl Facts for Recorded {
             | Variable::VectorFilter => Fact::Missing,
         }
     }
+}
+
+/// When an exchange began that ended at this time after so many seconds: what conditions read is its beginning.
+fn began(ended: &str, lasted: Option<f64>) -> i64 {
+    let fraction = ended.get(19..).and_then(|rest| rest.trim_end_matches('Z').parse::<f64>().ok());
+    let ago = lasted.unwrap_or_default() - fraction.unwrap_or_default();
+    // Of what a record may say, even of 10^300 seconds, this makes a whole number.
+    seconds(ended).saturating_sub(ago.ceil() as i64)
 }
 
 /// Seconds since 1970 of a time as records write it (RFC 3339, UTC); 0 where it is none.
@@ -230,6 +251,20 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_exchange_began_as_long_before_its_end_as_it_lasted() {
+        for (ended, lasted, wanted) in [
+            ("1970-01-01T00:01:00.500000000Z", Some(0.25), 60),
+            ("1970-01-01T00:01:00.500000000Z", Some(0.75), 59),
+            ("1970-01-01T00:01:00.000000000Z", Some(2.0), 58),
+            ("1970-01-01T00:01:00Z", Some(1.25), 58),
+            ("1970-01-01T00:01:00.900000000Z", None, 60),
+        ] {
+            assert_eq!(began(ended, lasted), wanted, "{ended} {lasted:?}");
+        }
+        assert!(began("1970-01-01T00:01:00Z", Some(1e300)) < 0);
+    }
 
     #[test]
     fn times_are_read_as_records_write_them() {

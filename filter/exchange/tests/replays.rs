@@ -41,6 +41,10 @@ fn tellable(set: &mut Value) {
         { "name": "models", "deny": "!(llm.model in [\"\", \"gpt-4o\"])" },
         { "name": "long", "deny": "llm.prompt_chars > 40" },
         { "name": "tools", "deny": "llm.tools.exists(t, t.startsWith(\"db_\"))", "mode": "monitor" },
+        { "name": "short", "approve": "llm.prompt_chars < 4" },
+        { "name": "shortish", "approve": "llm.prompt_chars < 8", "mode": "monitor" },
+        { "name": "ratio", "approve": "100 / (llm.prompt_chars - 10) > 1000000", "mode": "monitor" },
+        { "name": "named", "deny": "llm.max_output_tokens == 7", "message": "${identity.claims.absent}" },
         { "name": "many", "flag": "llm.messages > 1" },
         { "name": "streams", "flag": "llm.stream" },
         { "name": "bounded", "flag": "llm.max_output_tokens > 100" }
@@ -52,7 +56,9 @@ fn requests() -> impl Strategy<Value = Value> {
     let message = ("(user|system)", "[a-z ]{0,30}");
     let messages = proptest::collection::vec(message, 1..3);
     let options = (any::<bool>(), proptest::option::of(1..200_u32), "(db_|web_)[a-z]{1,5}", 0..1500_usize);
-    ("(gpt-4o|gpt-5)", messages, options).prop_map(|(model, messages, (stream, most, tool, padding))| {
+    let kept = (any::<bool>(), any::<bool>());
+    let parts = ("(gpt-4o|gpt-5)", messages, options, kept);
+    parts.prop_map(|(model, messages, (stream, most, tool, padding), (refers, stored))| {
         let messages: Vec<Value> =
             messages.into_iter().map(|(role, content)| json!({ "role": role, "content": content })).collect();
         let tools = json!([{ "type": "function", "function": { "name": tool } }]);
@@ -61,9 +67,19 @@ fn requests() -> impl Strategy<Value = Value> {
             body["max_tokens"] = json!(most);
         }
         body["user"] = json!("x".repeat(padding));
+        if refers {
+            let file = json!([{ "type": "file", "file": { "file_id": "file-1" } }]);
+            body["messages"].as_array_mut().unwrap().push(json!({ "role": "user", "content": file }));
+        }
+        if stored {
+            body["store"] = json!(true);
+        }
         body
     })
 }
+
+/// What a policy may say of references.
+const REFERENCES: [&str; 3] = ["allow", "deny", "unsaid"];
 
 /// A rig with its set, compiled for judging again: dear to make, so all requests of a law share it.
 struct Court {
@@ -73,9 +89,12 @@ struct Court {
 }
 
 impl Court {
-    fn new(monitor: bool) -> Self {
+    fn new(monitor: bool, references: &str) -> Self {
         let change = |set: &mut Value| {
             tellable(set);
+            if references != "unsaid" {
+                set["policies"][0]["llm"] = json!({ "references": references });
+            }
             set["mode"] = json!(if monitor { "monitor" } else { "enforce" });
         };
         let rig = Rig::with(change);
@@ -85,15 +104,23 @@ impl Court {
         Self { rig, bundle, guard }
     }
 
-    fn decides_the_same(&self, body: &Value, group: &str) -> Result<(), TestCaseError> {
+    fn record(&self, body: &Value, group: &str) -> Value {
         self.rig.host.answers.borrow_mut().clear();
         let record = recorded(&self.rig, &[group], &body.to_string());
         // The collector takes the batch, so that the next may come.
         let call = self.rig.host.calls.borrow().last().map(|(id, _)| *id).unwrap();
         let reply = Reply::Answer { status: 200, headers: Vec::new(), body: b"{}".to_vec() };
         self.rig.worker.reply(&self.rig.host, call, &reply);
-        let replay =
-            replay(&self.bundle.set, &self.guard, &Recorded::of(record.as_object().unwrap().clone()));
+        record
+    }
+
+    fn judge(&self, record: &Value) -> Replay {
+        replay(&self.bundle.set, &self.guard, &Recorded::of(record.as_object().unwrap().clone()))
+    }
+
+    fn decides_the_same(&self, body: &Value, group: &str) -> Result<(), TestCaseError> {
+        let record = self.record(body, group);
+        let replay = self.judge(&record);
         let refused = record["portcullis.decision"] != "allow";
         prop_assert_eq!(replay.refused.is_some(), refused, "{:?} {}", replay, record);
         let told = |objection: &Option<Objection>| objection.clone().map(|it| (it.reason, it.rule));
@@ -113,13 +140,61 @@ impl Court {
 
 #[test]
 fn the_same_set_decides_the_same() {
-    let courts = [false, true].map(Court::new);
+    let courts: Vec<Court> =
+        [false, true].iter().flat_map(|monitor| REFERENCES.map(|of| Court::new(*monitor, of))).collect();
     let mut runner = proptest::test_runner::TestRunner::default();
-    let cases = (requests(), any::<bool>(), 0..2_usize);
+    let cases = (requests(), any::<bool>(), 0..courts.len());
     let law = |(body, member, court): (Value, bool, usize)| {
         courts[court].decides_the_same(&body, if member { "rag-users" } else { "others" })
     };
     runner.run(&cases, law).unwrap();
+}
+
+/// Each set judges what another recorded.
+#[test]
+fn what_the_provider_keeps_is_judged_by_the_set_that_judges() {
+    let asks = |store: bool, file: bool| {
+        let mut parts = vec![json!({ "type": "text", "text": "Hello there" })];
+        if file {
+            parts.push(json!({ "type": "file", "file": { "file_id": "f" } }));
+        }
+        json!({ "model": "gpt-4o", "store": store, "messages": [{ "role": "user", "content": parts }] })
+    };
+    let courts = REFERENCES.map(|references| (references, Court::new(false, references)));
+    for (of, court) in &courts {
+        for (store, file) in [(false, false), (false, true), (true, false), (true, true)] {
+            let record = court.record(&asks(store, file), "rag-users");
+            for (by, judge) in &courts {
+                let refused = judge.judge(&record).refused.is_some();
+                let wanted = match *by {
+                    "allow" => false,
+                    "deny" => file,
+                    _ => file || store,
+                };
+                assert_eq!(refused, wanted, "recorded by {of}, judged by {by}: store {store}, file {file}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_approval_that_fails_for_one_part_comes_before_a_denial_of_the_next() {
+    let record = json!({
+        "http.request.method": "POST", "url.path": "/v1/chat", "portcullis.connection": "chat",
+        "portcullis.identity.issuer": ISSUER, "portcullis.identity.groups": ["rag-users"],
+        "portcullis.vector.collections": ["a", "b"], "time": "2026-01-01T00:00:00Z"
+    });
+    let replay = judged(&record, |set| {
+        set["connections"][1]["protocol"] = json!("qdrant");
+        set["policies"][0]["rules"] = json!([
+            { "name": "second", "deny": "vector.collection == \"b\"" },
+            { "name": "first", "approve": "1 / (vector.collection == \"a\" ? 0 : 1) > 5" }
+        ]);
+    });
+    assert_eq!(
+        replay.refused.map(|it| (it.reason, it.rule)),
+        Some(("policy_error".to_owned(), "first".to_owned()))
+    );
 }
 
 #[test]

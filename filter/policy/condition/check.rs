@@ -10,6 +10,7 @@ use cel::common::ast::{ComprehensionExpr, Expr, IdedExpr, LiteralValue, SelectEx
 use regex::Regex;
 
 use super::ConditionError;
+use super::functions::SPACES;
 use super::loops::Loop;
 use super::parse::Places;
 use super::types::Type;
@@ -184,17 +185,11 @@ impl Checker<'_> {
     fn variable(&mut self, expr: &IdedExpr, root: &str, field: &str) -> Result<Variable, ConditionError> {
         let name = format!("{root}.{field}");
         if let Some(known) = Variable::named(&name) {
-            if known.phase() > self.names.level {
-                return Err(self.fault(
-                    expr,
-                    format!("`{name}` is known only with the body, and this is decided before it"),
-                ));
-            }
             if root == "prompt" && !self.names.prompt {
                 let error = self.fault(expr, format!("`{name}` has no place in what a caller is told"));
                 return Err(error.help("a message names the rule, never what was found in a text"));
             }
-            self.reads.insert(known);
+            self.reads(expr, known)?;
             return Ok(known);
         }
         let error = self.fault(expr, format!("unknown name `{name}`"));
@@ -207,6 +202,17 @@ impl Checker<'_> {
             return Err(error.maybe_help(self.near_root(root)));
         }
         Err(error.help(format!("`{root}` has {}", fields.join(", "))))
+    }
+
+    /// Notes that a variable is read, if it is known by then.
+    pub(super) fn reads(&mut self, expr: &IdedExpr, known: Variable) -> Result<(), ConditionError> {
+        if known.phase() > self.names.level {
+            let message =
+                format!("`{}` is known only with the body, and this is decided before it", known.name());
+            return Err(self.fault(expr, message));
+        }
+        self.reads.insert(known);
+        Ok(())
     }
 
     /// A header name with capitals would match no request ever.
@@ -231,7 +237,7 @@ impl Checker<'_> {
                 return Err(self.fault(&of.iter_range, format!("{other} is no list, so it cannot be walked")));
             }
         };
-        if variables::roots().any(|root| root == of.iter_var) {
+        if variables::roots().chain(SPACES.iter().copied()).any(|root| root == of.iter_var) {
             // The place of a loop is its parenthesis; the variable follows.
             let (offset, len) = Places::of(self.source).token(expr);
             let message = format!("the loop variable `{}` hides the name", of.iter_var);

@@ -86,7 +86,11 @@ impl Checker<'_> {
         if (text(&left) && text(&right)) || (number(&left) && number(&right)) {
             return Ok(Type::Bool);
         }
-        Err(self.fault(expr, format!("{left} cannot be compared with {right}")))
+        let error = self.fault(expr, format!("{left} cannot be compared with {right}"));
+        Err(match (&left, &right) {
+            (Type::Version, _) | (_, Type::Version) => error.help("write `version.isLessThan(version)`"),
+            _ => error,
+        })
     }
 
     fn arithmetic(&mut self, expr: &IdedExpr, name: &str, left: &IdedExpr, right: &IdedExpr) -> Outcome {
@@ -151,31 +155,34 @@ impl Checker<'_> {
     }
 
     fn function(&mut self, expr: &IdedExpr, call: &CallExpr) -> Outcome {
-        let Some(function) = functions::named(&call.func_name) else { return Err(self.unknown(expr, call)) };
-        let method = call.target.is_some();
+        let (name, given) = functions::called(call);
+        let Some(function) = functions::named(&name) else { return Err(self.unknown(expr, &name)) };
+        let method = given.len() > call.args.len();
         let style_fits = match function.style {
             Style::Method => method,
             Style::Plain => !method,
             Style::Either => true,
         };
-        let given: Vec<&IdedExpr> = call.target.as_deref().into_iter().chain(&call.args).collect();
         if !style_fits || given.len() != function.takes.len() {
             return Err(self
                 .fault_at_token(expr, format!("`{}` is called wrongly", function.name))
                 .help(format!("write `{}`", function.usage)));
         }
+        let mut before = Type::Dyn;
         for (argument, takes) in given.into_iter().zip(function.takes) {
-            self.argument(function, argument, *takes)?;
+            let one = self.argument(function, argument, *takes)?;
+            if *takes == Takes::Alike && !one.comparable(&before) {
+                return Err(self.fault(expr, format!("nothing of {one} is ever in {before}")));
+            }
+            before = one;
         }
-        Ok(function.gives.clone())
+        if let Some(variable) = function.variable() {
+            self.reads(expr, variable)?;
+        }
+        Ok(function.gives.into())
     }
 
-    fn argument(
-        &mut self,
-        function: &Function,
-        argument: &IdedExpr,
-        takes: Takes,
-    ) -> Result<(), ConditionError> {
+    fn argument(&mut self, function: &Function, argument: &IdedExpr, takes: Takes) -> Outcome {
         let given = self.of(argument)?;
         if !takes.accepts(&given) {
             let message = format!("`{}` needs {} here, and this is {given}", function.name, takes.describe());
@@ -185,21 +192,20 @@ impl Checker<'_> {
                 _ => error,
             });
         }
-        if takes != Takes::Pattern {
-            return Ok(());
+        if let Some(written) = written_text(argument).filter(|written| !takes.reads(written)) {
+            let message = format!("`{}` needs {} and `{written}` is none", function.name, takes.describe());
+            return Err(self.fault(argument, message));
         }
-        let Some(pattern) = written_text(argument) else {
-            return Err(self
-                .fault(argument, "the pattern must be written out as a string, so that it is compiled once")
-                .help("to look for text that varies, write `text.contains(part)`"));
-        };
+        if takes != Takes::Pattern {
+            return Ok(given);
+        }
+        let Some(pattern) = written_text(argument) else { return Ok(given) };
         let compiled = compile(pattern).map_err(|error| self.fault(argument, error))?;
         self.patterns.push((argument.id, compiled));
-        Ok(())
+        Ok(given)
     }
 
-    fn unknown(&self, expr: &IdedExpr, call: &CallExpr) -> ConditionError {
-        let name = call.func_name.as_str();
+    fn unknown(&self, expr: &IdedExpr, name: &str) -> ConditionError {
         if let Some((_, usage)) = functions::MACROS.iter().find(|(of, _)| *of == name) {
             return self
                 .fault_at_token(expr, format!("`{name}` is called wrongly"))
@@ -208,7 +214,11 @@ impl Checker<'_> {
         let names =
             functions::FUNCTIONS.iter().map(|of| of.name).chain(functions::MACROS.iter().map(|(of, _)| *of));
         let near = match name.to_ascii_lowercase().as_str() {
-            "lower" | "tolower" | "lowercase" | "tolowercase" | "upper" | "upperascii" => Some("lowerAscii"),
+            "tolower" | "lowercase" | "tolowercase" => Some("lower"),
+            "upper" | "toupper" | "uppercase" => Some("upperAscii"),
+            "strip" => Some("trim"),
+            "intersects" | "intersection" => Some("sets.intersects"),
+            "incidr" | "iprange" | "ip" => Some("cidr"),
             "includes" | "has_substring" => Some("contains"),
             "length" | "len" | "count" => Some("size"),
             _ => nearest(name, names),
@@ -219,7 +229,7 @@ impl Checker<'_> {
 }
 
 /// The text of a string that stands in the condition as such.
-fn written_text(expr: &IdedExpr) -> Option<&str> {
+pub(super) fn written_text(expr: &IdedExpr) -> Option<&str> {
     match &expr.expr {
         Expr::Literal(LiteralValue::String(text)) => Some(text.inner()),
         _ => None,

@@ -7,6 +7,8 @@
 //! | `identity.claims.tenant` | `@v1["tenant"]` |
 //! | `["a", "b"]` | `@k0`, built once |
 //! | `text.matches("…")` | `matches(text, @p0)`, compiled once |
+//! | `cidr("…")`, `semver("…")` | `@k1`, likewise |
+//! | `now()` | `@v2`, which is `request.time` |
 //! | `a + b` | `@add(a, b)`, which pays for what it copies |
 //! | a loop | the same, with `@tick` evaluated before each turn |
 //!
@@ -19,6 +21,7 @@ use regex::Regex;
 
 use super::check::variable_of;
 use super::functions::{self, Pattern};
+use super::operators::written_text;
 use crate::policy::variables::{Shape, Variable};
 
 /// The name that takes a turn of a loop.
@@ -62,6 +65,10 @@ impl Rewriter {
             expr.expr = self.slot(variable, Use::Whole);
             return;
         }
+        if let Some(done) = self.known_call(expr) {
+            expr.expr = done;
+            return;
+        }
         match &mut expr.expr {
             Expr::Call(call) => self.call(call),
             Expr::Comprehension(of) => self.comprehension(of),
@@ -95,11 +102,27 @@ impl Rewriter {
         Expr::Ident(format!("@k{}", self.parts.constants.len().saturating_sub(1)))
     }
 
+    /// What stands for a call whose value is another name's, or was made when the set loaded.
+    fn known_call(&mut self, expr: &IdedExpr) -> Option<Expr> {
+        let Expr::Call(call) = &expr.expr else { return None };
+        let (name, given) = functions::called(call);
+        let function = functions::named(&name)?;
+        if let Some(variable) = function.variable() {
+            return Some(self.slot(variable, Use::Whole));
+        }
+        let made = function.made(written_text(given.first()?)?)?;
+        Some(self.constant(made))
+    }
+
     fn call(&mut self, call: &mut CallExpr) {
+        let name = functions::called(call).0.into_owned();
         // Methods become plain calls, receiver first.
-        if let Some(target) = call.target.take() {
+        if let Some(target) = call.target.take()
+            && name == call.func_name
+        {
             call.args.insert(0, *target);
         }
+        call.func_name = name;
         match (call.func_name.as_str(), call.args.as_mut_slice()) {
             (operators::IN, [element, container]) => {
                 self.expr(element);
@@ -113,6 +136,8 @@ impl Rewriter {
                 if let Some((_, compiled)) = self.compiled.iter().find(|(id, _)| *id == pattern.id) {
                     self.parts.patterns.push(Pattern(compiled.clone()));
                     pattern.expr = Expr::Ident(format!("@p{}", self.parts.patterns.len().saturating_sub(1)));
+                } else {
+                    self.expr(pattern);
                 }
             }
             (operators::ADD, [left, right]) => {

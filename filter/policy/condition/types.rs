@@ -13,6 +13,10 @@ pub(super) enum Type {
     Text,
     Null,
     Dyn,
+    /// What `cidr` gives.
+    Network,
+    /// What `semver` gives.
+    Version,
     List(Box<Type>),
     /// Keys are always text.
     Map(Box<Type>),
@@ -68,6 +72,8 @@ impl fmt::Display for Type {
             Type::Text => f.write_str("string"),
             Type::Null => f.write_str("null"),
             Type::Dyn => f.write_str("dyn"),
+            Type::Network => f.write_str("network"),
+            Type::Version => f.write_str("version"),
             Type::List(of) => write!(f, "list({of})"),
             Type::Map(of) => write!(f, "map(string, {of})"),
         }
