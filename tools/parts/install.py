@@ -20,7 +20,7 @@ PARTS = ROOT / "target" / "parts"
 VENV = PARTS / "venv"
 NODE = PARTS / "node"
 PYTHON_GROUPS = sorted(path.stem for path in (HERE / "versions").glob("*.txt"))
-DEFAULT = ("base", "node")
+DEFAULT = ("base", "node", "stores")
 
 
 class Failed(Exception):
