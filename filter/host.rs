@@ -165,6 +165,8 @@ pub trait Host {
     /// Breaks the exchange off: the caller sees a truncated answer, never a wrong one.
     fn reset(&self);
 
+    /// Asks for the worker's next turn at once, for what only it can do.
+    fn hasten(&self);
     /// Calls a service; the reply comes as an event with the same id.
     fn call(&self, call: &Call) -> Result<CallId, CallError>;
     /// Verifies by the proxy's own cryptography. `key` is a DER SubjectPublicKeyInfo, ECDSA signatures are DER.

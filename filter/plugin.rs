@@ -116,6 +116,7 @@ impl RootContext for Root {
 
     fn on_tick(&mut self) {
         let Some(worker) = &self.worker else { return };
+        self.host.relax();
         let ready = worker.tick(&*self.host);
         if self.leaving && worker.leave(&*self.host) {
             self.leaving = false;

@@ -34,7 +34,14 @@ def _judged(target: str, measured: str, spread: Spread, holds: Callable[[float],
 def rows(results: dict[str, Any]) -> list[Row]:
     if "guard" not in results["variants"]:
         return []
-    return [*_requests(results), *_streams(results), *_masker(results), *_policies(results), *_sizes(results), *_unjudged()]
+    return [
+        *_requests(results),
+        *_streams(results),
+        *_masker(results),
+        *_policies(results),
+        *_sizes(results),
+        *_unjudged(),
+    ]
 
 
 def _requests(results: dict[str, Any]) -> list[Row]:
@@ -131,9 +138,13 @@ def _policies(results: dict[str, Any]) -> list[Row]:
             f"{views[worst][1] / 1000:.2f} ms on the slowest, {worst}",
             views[worst][1] < 1000,
         ),
-        _row("reading takes at most 3 times the body", f"{views[hungry][2]:.1f} times, {hungry}", views[hungry][2] <= 3),
+        _row(
+            "reading takes at most 3 times the body", f"{views[hungry][2]:.1f} times, {hungry}", views[hungry][2] <= 3
+        ),
         _row(f"200 connections in {where}: chosen in under 5 µs", f"{chosen:.2f} µs for the last", chosen < 5),
-        _row(f"200 connections, 50 policies, 1,000 rules load in {where}: under 300 ms", f"{loads:.0f} ms", loads < 300),
+        _row(
+            f"200 connections, 50 policies, 1,000 rules load in {where}: under 300 ms", f"{loads:.0f} ms", loads < 300
+        ),
     ]
 
 

@@ -38,7 +38,7 @@ mod queue_laws;
 #[cfg(test)]
 mod samples;
 
-pub use queue::{Batch, Limits, Recorded, Recorder, Stats, Ticket};
+pub use queue::{Batch, Fate, Limits, Recorded, Recorder, Stats, Ticket};
 pub use record::{Decision, EndRecord, Facts, Outcome, Record, StartRecord};
 pub use retry::Answer;
 pub use trace::TraceParent;

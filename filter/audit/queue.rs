@@ -94,6 +94,17 @@ pub enum Recorded {
     Summed,
 }
 
+/// What became of the records of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// The collector has them all, up to that of this number.
+    Taken(u64),
+    /// They wait for another try, or are lost: nobody may count on them.
+    Failed,
+    /// It was settled before.
+    Settled,
+}
+
 /// Numbers for metrics.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -176,6 +187,8 @@ pub struct Recorder {
     /// Since when something is to be anchored.
     unanchored: Option<u64>,
     closing: bool,
+    /// Somebody waits for what is in the queue.
+    hurried: bool,
     backoff: Backoff,
     tickets: u64,
     stats: Stats,
@@ -198,6 +211,7 @@ impl Recorder {
             sum: None,
             unanchored: None,
             closing: false,
+            hurried: false,
             tickets: 0,
             stats: Stats::default(),
         }
@@ -348,7 +362,7 @@ impl Recorder {
 
     fn batch_is_due(&self, now: u64) -> bool {
         let Some(oldest) = self.queue.front() else { return false };
-        self.closing || self.has_full_batch() || is_due(now, oldest.at, self.limits.batch_age)
+        self.closing || self.hurried || self.has_full_batch() || is_due(now, oldest.at, self.limits.batch_age)
     }
 
     fn has_full_batch(&self) -> bool {
@@ -368,7 +382,13 @@ impl Recorder {
             }
             entries.push(entry);
         }
+        self.hurried &= !self.queue.is_empty();
         entries
+    }
+
+    /// Somebody waits until what is in the queue has been taken: it waits for no other records.
+    pub fn hurry(&mut self) {
+        self.hurried = !self.queue.is_empty();
     }
 
     fn send(&mut self, now: u64) -> Option<Batch> {
@@ -381,14 +401,14 @@ impl Recorder {
     }
 
     /// Tells how a batch fared. An answer to a try that is over is ignored.
-    pub fn delivered(&mut self, ticket: Ticket, now: u64, answer: &Answer<'_>) {
+    pub fn delivered(&mut self, ticket: Ticket, now: u64, answer: &Answer<'_>) -> Fate {
         let current =
             |flight: &Flight| matches!(flight.phase, Phase::Sent { ticket: sent, .. } if sent == ticket);
         if !self.flight.as_ref().is_some_and(current) {
-            return;
+            return Fate::Settled;
         }
         match answer.verdict() {
-            Verdict::Accepted => self.accept(),
+            Verdict::Accepted => return self.accept(),
             Verdict::Rejected => self.reject(now),
             Verdict::Retry(wait) => self.retry(now, wait),
             Verdict::RetryFew => {
@@ -396,13 +416,17 @@ impl Recorder {
                 if tried >= self.limits.tries { self.reject(now) } else { self.retry(now, Duration::ZERO) }
             }
         }
+        Fate::Failed
     }
 
-    fn accept(&mut self) {
+    fn accept(&mut self) -> Fate {
+        let mut last = 0;
         for entry in self.land() {
             self.release(&entry);
+            last = entry.seq;
             self.stats.delivered_total = self.stats.delivered_total.saturating_add(1);
         }
+        Fate::Taken(last)
     }
 
     fn reject(&mut self, now: u64) {
@@ -458,7 +482,7 @@ impl Recorder {
             Some(Flight { phase: Phase::Waiting { since, wait }, .. }) => {
                 Some(since.saturating_add(nanos(*wait)))
             }
-            None if self.has_full_batch() => self.queue.front().map(|entry| entry.at),
+            None if self.hurried || self.has_full_batch() => self.queue.front().map(|entry| entry.at),
             None => self.queue.front().map(|entry| after(entry.at, self.limits.batch_age)),
         };
         let summary = self.sum.as_ref().filter(|_| !self.waits(Lane::Summary));

@@ -4,6 +4,10 @@ use super::node::Node;
 use super::read;
 use super::set::{Audit, Capture, Delivery};
 
+const DELIVERIES: &[(&str, Delivery)] =
+    &[("async", Delivery::Async), ("before_forward", Delivery::BeforeForward)];
+
 pub(super) fn read(node: &Node) -> Option<Audit> {
-    Some(Audit { cluster: read::cluster(node)?, capture: Capture::None, delivery: Delivery::Async })
+    let delivery = read::choice(node, "delivery", DELIVERIES).unwrap_or_default();
+    Some(Audit { cluster: read::cluster(node)?, capture: Capture::None, delivery })
 }

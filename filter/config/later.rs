@@ -21,7 +21,6 @@ pub(super) const LATER: &[Later] = &[
     later("audit.capture = masked", "prompts and answers in records, masked"),
     later("audit.capture = full", "prompts and answers in records"),
     later("audit.mask", "what is masked in records"),
-    later("audit.delivery = before_forward", "records that are acknowledged before a request goes upstream"),
 ];
 
 /// What a key at this path would be.

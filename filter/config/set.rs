@@ -601,6 +601,8 @@ pub enum Delivery {
     /// Batched, retried, bounded.
     #[default]
     Async,
+    /// The same, and nothing goes upstream before the collector has the record of its start.
+    BeforeForward,
 }
 
 /// How much of prompt and answer a record holds.

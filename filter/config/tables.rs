@@ -655,6 +655,11 @@ pub(super) const AUDIT: Section = Section {
         CLUSTER_TIMEOUT,
         CLUSTER_HEADERS,
         may("capture", Kind::Choice(&["none"]), "`none`", "How much of prompt and answer a record holds."),
-        may("delivery", Kind::Choice(&["async"]), "`async`", "`async`: batched, retried, bounded."),
+        may(
+            "delivery",
+            Kind::Choice(&["before_forward", "async"]),
+            "`async`",
+            "`async`: batched, retried, bounded. `before_forward`: the same, and nothing goes upstream before the collector has taken the record of its start.",
+        ),
     ],
 };

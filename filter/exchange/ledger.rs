@@ -10,7 +10,8 @@ use super::refusal::{Code, Refusal};
 use super::{Exchange, Stage, metrics};
 use crate::audit::record::{Answered, Facts};
 use crate::audit::{
-    Claims, Decision, EndRecord, Outcome, Path, Record, Seconds, StartRecord, Text, Texts, TraceParent,
+    Claims, Decision, EndRecord, Outcome, Path, Record, Recorded, Seconds, StartRecord, Text, Texts,
+    TraceParent,
 };
 use crate::config::set::Mode;
 use crate::host::Host;
@@ -19,14 +20,14 @@ use crate::policy::{Variable, rules};
 
 impl Exchange {
     /// Records that the exchange goes upstream; once.
-    pub(super) fn record_start(&mut self, host: &dyn Host) {
+    pub(super) fn record_start(&mut self, host: &dyn Host) -> Option<Recorded> {
         if self.start_recorded {
-            return;
+            return None;
         }
         self.start_recorded = true;
         self.note_state(host, "allow");
         let start = StartRecord { facts: self.record_facts() };
-        self.worker.record(host, &Record::Start(Box::new(start)));
+        self.worker.record(host, &Record::Start(Box::new(start)))
     }
 
     /// Records how the exchange ended; once.
@@ -175,7 +176,7 @@ impl Exchange {
             outcome: Some(self.outcome(host)),
             status: self.status().map(|status| u64::from(status).into()),
             upstream_status: (answer.status > 0).then(|| u64::from(answer.status).into()),
-            response_bytes: self.start_recorded.then(|| answer.sent.into()),
+            response_bytes: self.forwarded.then(|| answer.sent.into()),
             duration: Some(since(now)),
             first_byte: (answer.first_byte > 0).then(|| since(answer.first_byte)),
             response_restored: self
@@ -253,7 +254,7 @@ impl Exchange {
 
     fn outcome(&self, host: &dyn Host) -> Outcome {
         if self.refusal.is_some() {
-            return if self.start_recorded { Outcome::BrokenOff } else { Outcome::Refused };
+            return if self.forwarded { Outcome::BrokenOff } else { Outcome::Refused };
         }
         if self.answer.cut.is_some() {
             return Outcome::BrokenOff;

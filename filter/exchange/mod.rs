@@ -27,6 +27,7 @@ mod approval;
 mod asked;
 mod blocked;
 mod bounds;
+mod collector;
 mod detectors;
 pub mod guard;
 pub mod head;
@@ -75,6 +76,8 @@ enum Stage {
     AwaitKeys,
     /// Held until the body is whole.
     AwaitBody,
+    /// Held until the collector has the record of its start.
+    AwaitRecord,
     /// Went upstream.
     Forwarded,
     /// Answered by us.
@@ -109,6 +112,10 @@ pub struct Exchange {
     found: Found,
     start_recorded: bool,
     end_recorded: bool,
+    /// The record that the collector must have first.
+    record: u64,
+    /// Whether anything went upstream.
+    forwarded: bool,
 }
 
 impl Exchange {
@@ -131,6 +138,8 @@ impl Exchange {
             found: Found::default(),
             start_recorded: false,
             end_recorded: false,
+            record: 0,
+            forwarded: false,
         }
     }
 

@@ -11,6 +11,7 @@ use super::inquiry::Inquiry;
 use super::refusal::{Code, Refusal};
 use super::worker::Refusal as IdentityRefusal;
 use super::{Exchange, Stage, answer, metrics, path};
+use crate::audit::Recorded;
 use crate::config::set::{Kind, Mode, Protocol, Unmatched};
 use crate::host::{Flow, Host, Side};
 use crate::identity::bearer::{self, BearerError};
@@ -48,6 +49,13 @@ impl Exchange {
                 let outcome = self.buffered(host, size, end);
                 self.settle(host, outcome)
             }
+            Stage::AwaitRecord => {
+                // All that is buffered is shown each time.
+                self.inquiry.size = 0;
+                self.inquiry.body.clear();
+                self.observe(host, size, end);
+                Flow::Pause
+            }
             Stage::Forwarded => {
                 self.observe(host, size, end);
                 Flow::Continue
@@ -64,6 +72,10 @@ impl Exchange {
             Stage::AwaitKeys | Stage::AwaitBody => {
                 let outcome = self.buffered(host, self.inquiry.size, true);
                 self.settle(host, outcome)
+            }
+            Stage::AwaitRecord => {
+                self.observe(host, 0, true);
+                Flow::Pause
             }
             Stage::Forwarded => {
                 self.observe(host, 0, true);
@@ -88,6 +100,7 @@ impl Exchange {
         let outcome = match self.stage {
             Stage::AwaitKeys => self.keys_came(host),
             Stage::AwaitBody if !self.inquiry.complete && self.inquiry.size == 0 => self.without_a_body(host),
+            Stage::AwaitRecord => self.recorded(host),
             _ => return,
         };
         match outcome {
@@ -183,6 +196,7 @@ impl Exchange {
         }
         strip_own(host, &self.inquiry.head);
         self.stage = Stage::Forwarded;
+        self.forwarded = true;
         self.record_start(host);
         Ok(Flow::Continue)
     }
@@ -345,6 +359,31 @@ impl Exchange {
             self.edit_request(host, true)?;
         }
         self.ask_approval()?;
+        if self.mode() == Mode::Enforce && self.worker.records_first() {
+            return self.await_record(host);
+        }
+        self.forward(host);
+        Ok(Flow::Continue)
+    }
+
+    /// Holds the request until the collector has the record of its start.
+    fn await_record(&mut self, host: &dyn Host) -> Result<Flow, Refusal> {
+        if self.inquiry.tunnel {
+            return Err(unrecorded("what cannot be held cannot wait until it is recorded"));
+        }
+        let Some(Recorded::Queued(seq)) = self.record_start(host) else {
+            return Err(unrecorded(NOT_RECORDED));
+        };
+        self.record = seq;
+        self.stage = Stage::AwaitRecord;
+        self.worker.await_record(host, self.context, seq);
+        Ok(Flow::Pause)
+    }
+
+    fn recorded(&mut self, host: &dyn Host) -> Result<Flow, Refusal> {
+        if !self.worker.has_recorded(self.record) {
+            return Err(unrecorded(NOT_RECORDED));
+        }
         self.forward(host);
         Ok(Flow::Continue)
     }
@@ -388,6 +427,7 @@ impl Exchange {
     /// Sends the request on: without what was the caller's, with what is the connection's.
     fn forward(&mut self, host: &dyn Host) {
         self.stage = Stage::Forwarded;
+        self.forwarded = true;
         let Some(lane) = self.lane.clone() else { return };
         for name in bearer::stripped(&self.inquiry.head.headers, &lane.token_headers) {
             host.remove_header(Side::Request, name);
@@ -440,6 +480,12 @@ fn unauthenticated(message: String, reason: &str, described: Option<&str>) -> Re
 /// The kind of `uninspected` that an operation is.
 fn kind_named(name: &str) -> Kind {
     Kind::ALL.iter().find(|(_, known)| *known == name).map_or(Kind::Path, |(kind, _)| *kind)
+}
+
+const NOT_RECORDED: &str = "the audit collector has not taken the record of this call";
+
+fn unrecorded(message: &str) -> Refusal {
+    Refusal::new(Code::GuardUnavailable, message).because("not_recorded")
 }
 
 fn keys_unavailable(reason: &str) -> Refusal {

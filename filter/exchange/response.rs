@@ -116,7 +116,7 @@ impl Exchange {
             return Flow::Continue;
         }
         let refusal = match self.stage {
-            Stage::AwaitKeys | Stage::AwaitBody => {
+            Stage::AwaitKeys | Stage::AwaitBody | Stage::AwaitRecord => {
                 self.inquiry.uninspected.insert(Kind::Size);
                 Some(Refusal::uninspected(Kind::Size))
             }

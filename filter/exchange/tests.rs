@@ -7,6 +7,7 @@ mod callers;
 mod masks;
 mod protocols;
 mod recognised;
+mod recorded_first;
 mod records;
 mod replays;
 mod vectors;

@@ -6,15 +6,15 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use super::guard::{Env, Guard};
-use super::keys::{self, Keys};
+use super::collector::{self, Collector};
+use super::guard::Guard;
+use super::keys::Keys;
 use super::later::Later;
 use super::metrics;
-use crate::audit::otlp::Resource;
-use crate::audit::{self, Answer, Limits, Record, Recorded, Recorder, Text};
+use crate::audit::Recorder;
 use crate::config::Problem;
 use crate::config::set::{self, Bundle, Place};
-use crate::host::{Call, CallId, Host, Level, Reply};
+use crate::host::{CallId, Host, Level, Reply};
 use crate::identity::provider::FetchError;
 use crate::identity::signature::Native;
 use crate::identity::{self, Cache, Identity, TokenError, Verifier, cache};
@@ -38,9 +38,19 @@ pub enum Refusal {
 
 struct Wait {
     context: u32,
-    /// The issuer whose keys are awaited; `None`: a body.
-    issuer: Option<usize>,
+    what: Awaited,
     deadline: u64,
+}
+
+/// What an exchange waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Awaited {
+    /// The keys of an issuer.
+    Keys(usize),
+    /// The body, of a proxy that has not shown yet that it gives any.
+    Body,
+    /// That the collector has taken the record of this number.
+    Record(u64),
 }
 
 /// One worker of one configuration.
@@ -50,24 +60,13 @@ pub struct Worker {
     verifier: Verifier,
     keys: RefCell<Keys>,
     cache: RefCell<Cache>,
-    recorder: RefCell<Recorder>,
-    collector: Option<Collector>,
+    pub(super) recorder: RefCell<Recorder>,
+    pub(super) collector: Option<Collector>,
     waits: RefCell<Vec<Wait>>,
     bodies_come: Cell<bool>,
     pub(super) later: RefCell<Later>,
     leaving_since: Cell<Option<u64>>,
-    queued: Cell<i64>,
-    collector_down: Cell<bool>,
-}
-
-struct Collector {
-    cluster: String,
-    authority: String,
-    path: String,
-    timeout: Duration,
-    headers: Vec<(String, String)>,
-    /// The batch under way.
-    flight: Cell<Option<(CallId, audit::Ticket)>>,
+    pub(super) queued: Cell<i64>,
 }
 
 impl Worker {
@@ -92,7 +91,8 @@ impl Worker {
         let guard = Guard::compile(bundle, Some(&env))?;
         let keys = Keys::new(&bundle.set.issuers, host, &env)?;
         let mut problems = Vec::new();
-        let collector = bundle.set.audit.as_ref().and_then(|audit| collector(audit, &env, &mut problems));
+        let collector = bundle.set.audit.as_ref().and_then(|audit| Collector::of(audit, &env, &mut problems));
+        let delivery = bundle.set.audit.as_ref().map(|audit| audit.delivery).unwrap_or_default();
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -118,14 +118,13 @@ impl Worker {
             verifier: Verifier::new(bundle.set.issuers.iter().map(issuer).collect()),
             keys: RefCell::new(keys),
             cache: RefCell::new(Cache::new(seed, cache::DEFAULT_ENTRIES)),
-            recorder: RefCell::new(recorder(chain, host)),
+            recorder: RefCell::new(collector::recorder(chain, host, delivery)),
             collector,
             waits: RefCell::default(),
             bodies_come: Cell::new(false),
             later: RefCell::default(),
             leaving_since: Cell::new(None),
             queued: Cell::new(0),
-            collector_down: Cell::new(false),
         })
     }
 
@@ -172,20 +171,23 @@ impl Worker {
 
     /// An exchange waits for the keys of an issuer.
     pub(super) fn await_keys(&self, host: &dyn Host, context: u32, issuer: usize) {
-        self.wait(host, context, Some(issuer), ROUND_WAIT);
+        self.wait(host, context, Awaited::Keys(issuer), ROUND_WAIT);
     }
 
     /// An exchange waits for its body; it is woken if this proxy may be one that gives none.
     pub(super) fn await_body(&self, host: &dyn Host, context: u32) {
         if !self.bodies_come.get() {
-            self.wait(host, context, None, BODY_WAIT);
+            self.wait(host, context, Awaited::Body, BODY_WAIT);
         }
     }
 
-    fn wait(&self, host: &dyn Host, context: u32, issuer: Option<usize>, long: Duration) {
+    pub(super) fn wait(&self, host: &dyn Host, context: u32, what: Awaited, long: Duration) {
         let long = u64::try_from(long.as_nanos()).unwrap_or(u64::MAX);
         let deadline = host.now().saturating_add(long);
-        self.waits.borrow_mut().push(Wait { context, issuer, deadline });
+        let mut waits = self.waits.borrow_mut();
+        // For one thing at a time: what was awaited before must not wake it.
+        waits.retain(|wait| wait.context != context);
+        waits.push(Wait { context, what, deadline });
     }
 
     /// A body came while headers were held: the proxy keeps its promise.
@@ -201,15 +203,17 @@ impl Worker {
     pub fn tick(&self, host: &dyn Host) -> Vec<u32> {
         self.keys.borrow_mut().fetch(host);
         self.ask_later(host);
-        self.send(host);
+        let mut woken = self.send(host);
         let now = host.now();
         let keys = self.keys.borrow();
-        self.wake(|wait| {
-            let keys_settled = wait.issuer.is_some_and(|issuer| {
+        let settled = |what| match what {
+            Awaited::Keys(issuer) => {
                 matches!(keys.state(issuer, now), identity::provider::State::Unavailable { .. })
-            });
-            keys_settled || now >= wait.deadline
-        })
+            }
+            Awaited::Body | Awaited::Record(_) => false,
+        };
+        woken.extend(self.woken(|what, deadline| settled(what) || now >= deadline));
+        woken
     }
 
     /// Takes the reply to a call; gives the exchanges to wake.
@@ -218,104 +222,10 @@ impl Worker {
         if let Some(arrival) = arrival {
             // A round that failed leaves those waiting who have no keys at all: the next round may come in time.
             let over = arrival.round_over && arrival.ready;
-            return self.wake(|wait| over && wait.issuer == Some(arrival.issuer));
+            return self.woken(|what, _| over && what == Awaited::Keys(arrival.issuer));
         }
         self.answered_later(host, call, reply);
-        self.delivered(host, call, reply);
-        Vec::new()
-    }
-
-    /// Takes a record for the collector.
-    pub(super) fn record(&self, host: &dyn Host, record: &Record) {
-        if self.collector.is_none() {
-            return;
-        }
-        let recorded = self.recorder.borrow_mut().record(host.now(), record);
-        if let Recorded::Lost(seq) = recorded {
-            host.count(&metrics::records("dropped"), 1);
-            host.log(Level::Debug, &format!("the queue of records is full: record {seq} is lost"));
-        }
-    }
-
-    /// Sends the next batch, if its time has come. Only from the root.
-    fn send(&self, host: &dyn Host) {
-        let Some(collector) = &self.collector else { return };
-        let Some(batch) = self.recorder.borrow_mut().next_batch(host.now()) else {
-            self.show_queue(host);
-            return;
-        };
-        let mut headers = vec![
-            (":method".to_owned(), "POST".to_owned()),
-            (":scheme".to_owned(), "http".to_owned()),
-            (":authority".to_owned(), collector.authority.clone()),
-            (":path".to_owned(), collector.path.clone()),
-            ("content-type".to_owned(), "application/json".to_owned()),
-        ];
-        headers.extend(collector.headers.iter().cloned());
-        let call = Call {
-            cluster: collector.cluster.clone(),
-            headers,
-            body: batch.body,
-            timeout: collector.timeout,
-        };
-        match host.call(&call) {
-            Ok(id) => collector.flight.set(Some((id, batch.ticket))),
-            Err(error) => {
-                self.settle(host, batch.ticket, &Answer::Broken, &error.to_string());
-            }
-        }
-        self.show_queue(host);
-    }
-
-    /// Takes the collector's answer to a batch.
-    fn delivered(&self, host: &dyn Host, call: CallId, reply: &Reply) {
-        let Some(collector) = &self.collector else { return };
-        let Some((flight, ticket)) = collector.flight.get() else { return };
-        if flight != call {
-            return;
-        }
-        collector.flight.set(None);
-        match reply {
-            Reply::Broken => self.settle(host, ticket, &Answer::Broken, "its answer broke off"),
-            Reply::Answer { status, headers, body } => {
-                let retry_after = headers.iter().find(|(name, _)| name == b"retry-after");
-                let retry_after = retry_after.map(|(_, value)| value.as_slice());
-                let answer = Answer::Status { status: *status, retry_after, body };
-                self.settle(host, ticket, &answer, &format!("it answered with status {status}"));
-            }
-        }
-        self.show_queue(host);
-    }
-
-    fn settle(&self, host: &dyn Host, ticket: audit::Ticket, answer: &Answer<'_>, why: &str) {
-        let mut recorder = self.recorder.borrow_mut();
-        let before = recorder.stats();
-        recorder.delivered(ticket, host.now(), answer);
-        let after = recorder.stats();
-        host.count(
-            &metrics::records("delivered"),
-            after.delivered_total.saturating_sub(before.delivered_total),
-        );
-        host.count(&metrics::records("dropped"), after.dropped_total.saturating_sub(before.dropped_total));
-        let failed = after.failed_batches > before.failed_batches;
-        if failed {
-            host.count(&metrics::records("failed_batch"), 1);
-        }
-        // One line when it goes wrong, one when it is well again.
-        if failed != self.collector_down.replace(failed) {
-            let line = if failed {
-                format!("the collector takes no records: {why}")
-            } else {
-                "the collector takes records again".to_owned()
-            };
-            host.log(if failed { Level::Warn } else { Level::Info }, &line);
-        }
-    }
-
-    fn show_queue(&self, host: &dyn Host) {
-        let queued = i64::try_from(self.recorder.borrow().stats().queued).unwrap_or(i64::MAX);
-        let before = self.queued.replace(queued);
-        host.shift(&metrics::queue(), queued.saturating_sub(before));
+        self.delivered(host, call, reply)
     }
 
     /// The configuration was replaced: sends what is left. True when there is nothing more to wait for.
@@ -327,7 +237,10 @@ impl Worker {
                 self.leaving_since.set(Some(now));
                 self.record_now(host);
                 self.recorder.borrow_mut().close(now);
-                self.send(host);
+                // The next turn wakes them.
+                for context in self.send(host) {
+                    self.wait(host, context, Awaited::Record(u64::MAX), Duration::ZERO);
+                }
                 now
             }
         };
@@ -343,10 +256,11 @@ impl Worker {
         self.leaving_since.get().is_some()
     }
 
-    fn wake(&self, ready: impl Fn(&Wait) -> bool) -> Vec<u32> {
+    /// The exchanges whose wait, for what and until when, is over.
+    pub(super) fn woken(&self, ready: impl Fn(Awaited, u64) -> bool) -> Vec<u32> {
         let mut woken = Vec::new();
         self.waits.borrow_mut().retain(|wait| {
-            let ready = ready(wait);
+            let ready = ready(wait.what, wait.deadline);
             if ready {
                 woken.push(wait.context);
             }
@@ -377,26 +291,4 @@ fn issuer(issuer: &set::Issuer) -> identity::Issuer {
         groups_claim: issuer.groups_claim.clone(),
         leeway: issuer.leeway,
     }
-}
-
-fn collector(audit: &set::Audit, env: &Env<'_>, problems: &mut Vec<Problem>) -> Option<Collector> {
-    let service = &audit.cluster;
-    Some(Collector {
-        headers: keys::headers(service, env, problems)?,
-        cluster: service.cluster.value.clone(),
-        authority: service.authority.clone().unwrap_or_else(|| service.cluster.value.clone()),
-        path: service.path.clone().unwrap_or_else(|| "/v1/logs".to_owned()),
-        timeout: service.timeout,
-        flight: Cell::new(None),
-    })
-}
-
-fn recorder(chain: [u8; 16], host: &dyn Host) -> Recorder {
-    let node = host.property(&["xds", "node", "id"]).filter(|id| !id.is_empty());
-    let resource = Resource {
-        version: Text::from(env!("CARGO_PKG_VERSION")),
-        instance: node.map(|id| Text::lossy(&id)),
-        host: None,
-    };
-    Recorder::new(chain, &resource, Limits::default())
 }

@@ -36,6 +36,8 @@ pub struct Memory {
     pub calls: RefCell<Vec<(CallId, Call)>>,
     /// Why no call can be made.
     pub refuse_calls: Cell<Option<CallError>>,
+    /// Whether the worker's next turn was asked for.
+    pub hastened: Cell<bool>,
     /// Metrics by their written names.
     pub counts: RefCell<BTreeMap<String, u64>>,
     /// Filter state.
@@ -156,6 +158,10 @@ impl Host for Memory {
 
     fn reset(&self) {
         self.resets.set(self.resets.get().saturating_add(1));
+    }
+
+    fn hasten(&self) {
+        self.hastened.set(true);
     }
 
     fn call(&self, call: &Call) -> Result<CallId, CallError> {

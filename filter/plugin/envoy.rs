@@ -1,8 +1,9 @@
 //! [`Host`] on Envoy.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
+use super::TICK_MILLISECONDS;
 use super::abi::{self, Buffer, Map, MetricKind, Stream};
 use crate::host::{Call, CallError, CallId, Digest, Header, Host, Level, LocalAnswer, Metric, Side};
 
@@ -11,9 +12,18 @@ use crate::host::{Call, CallError, CallId, Digest, Header, Host, Level, LocalAns
 pub(super) struct Envoy {
     /// Metrics are defined once: the proxy never forgets one. `None`: it refused.
     metrics: RefCell<HashMap<Metric, Option<u32>>>,
+    /// Whether the next turn was asked for.
+    hastened: Cell<bool>,
 }
 
 impl Envoy {
+    /// Goes back to turns at their usual times.
+    pub(super) fn relax(&self) {
+        if self.hastened.replace(false) {
+            abi::set_tick_period(TICK_MILLISECONDS);
+        }
+    }
+
     fn metric(&self, metric: &Metric, kind: MetricKind) -> Option<u32> {
         if let Some(id) = self.metrics.borrow().get(metric) {
             return *id;
@@ -145,6 +155,14 @@ impl Host for Envoy {
 
     fn reset(&self) {
         abi::close(Stream::Response);
+    }
+
+    fn hasten(&self) {
+        if !self.hastened.replace(true) {
+            // A period that runs is not shortened; one that was none begins at once.
+            abi::set_tick_period(0);
+            abi::set_tick_period(1);
+        }
     }
 
     fn call(&self, call: &Call) -> Result<CallId, CallError> {

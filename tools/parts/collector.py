@@ -53,7 +53,8 @@ class Export:
 class Sink:
     """Takes OTLP/HTTP logs, JSON or protobuf, and keeps them, in memory and as JSON lines in `folder/records.jsonl`.
 
-    `fail` is a status to answer instead of taking records, `stall` makes it hold its answers for so many seconds.
+    `fail` is a status to answer instead of taking records, `stall` makes it hold its answers for so many seconds, and
+    `reject` is how many records of each export it says that it did not take.
     """
 
     def __init__(self, folder: Path, port: int | None = None):
@@ -61,6 +62,7 @@ class Sink:
         self.file = folder / f"records-{self.port}.jsonl"
         self.fail: int | None = None
         self.stall = 0.0
+        self.reject = 0
         self.records: list[Record] = []
         self.exports: list[Export] = []
         self._server: http.server.ThreadingHTTPServer | None = None
@@ -88,7 +90,7 @@ class Sink:
             self._server = None
 
     def reset(self) -> None:
-        self.fail, self.stall = None, 0.0
+        self.fail, self.stall, self.reject = None, 0.0, 0
         self.records.clear()
         self.exports.clear()
 
@@ -162,7 +164,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             except ValueError as bad:
                 status = 400
                 print(f"sink: refused an export: {bad}", flush=True)
-        reply = b"{}" if "json" in content_type else b""
+        partly = {"partialSuccess": {"rejectedLogRecords": str(self.owner.reject)}} if self.owner.reject else {}
+        reply = json.dumps(partly).encode() if "json" in content_type else b""
         self.send_response(status)
         self.send_header("content-type", content_type)
         self.send_header("content-length", str(len(reply)))

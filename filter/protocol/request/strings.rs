@@ -41,15 +41,21 @@ impl<'b> Raw<'b> {
             return text.push_str(self.text);
         }
         let mut rest = self.text;
-        while let Some((plain, escape)) =
-            memchr(b'\\', rest.as_bytes()).and_then(|slash| rest.split_at_checked(slash))
-        {
+        loop {
+            // Text in another script is one escape behind the other: nothing need be searched for then.
+            while rest.as_bytes().first() == Some(&b'\\') {
+                let (char, len) = meaning(rest.as_bytes());
+                text.push(char);
+                rest = rest.get(len..).unwrap_or_default();
+            }
+            let slash = memchr(b'\\', rest.as_bytes()).unwrap_or(rest.len());
+            let (plain, escapes) = rest.split_at_checked(slash).unwrap_or((rest, ""));
             text.push_str(plain);
-            let (char, len) = meaning(escape.as_bytes());
-            text.push(char);
-            rest = escape.get(len..).unwrap_or_default();
+            if escapes.is_empty() {
+                return;
+            }
+            rest = escapes;
         }
-        text.push_str(rest);
     }
 
     /// Compares what two mean.
@@ -90,12 +96,33 @@ fn code_point(bytes: &[u8]) -> (char, usize) {
 
 /// The four hex digits at `at`.
 fn hex(bytes: &[u8], at: usize) -> Option<u16> {
-    let digits = bytes.get(at..at.checked_add(4)?)?;
-    digits.iter().try_fold(0u16, |value, digit| {
-        let digit = char::from(*digit).to_digit(16).and_then(|digit| u16::try_from(digit).ok())?;
-        Some(value.wrapping_shl(4) | digit)
-    })
+    let digits: &[u8; 4] = bytes.get(at..)?.first_chunk()?;
+    let [a, b, c, d] = digits.map(|digit| NIBBLES.get(usize::from(digit)).copied().unwrap_or(NO_DIGIT));
+    let value = a.wrapping_shl(12) | b.wrapping_shl(8) | c.wrapping_shl(4) | d;
+    // What is no digit has the one bit that no digit has.
+    ((a | b | c | d) < NO_DIGIT).then_some(value)
 }
+
+const NO_DIGIT: u16 = 0x10;
+
+/// The value of each byte as a hex digit.
+static NIBBLES: [u16; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut value = 0_u16;
+    while value < 16 {
+        let digits = b"0123456789abcdef";
+        // Within a const the index is checked when this is compiled.
+        #[allow(clippy::indexing_slicing)]
+        let digit = digits[value as usize];
+        #[allow(clippy::indexing_slicing)]
+        {
+            values[digit as usize] = value;
+            values[digit.to_ascii_uppercase() as usize] = value;
+        }
+        value = value.wrapping_add(1);
+    }
+    values
+};
 
 /// Where something is wrong, and what.
 type Fault = (usize, &'static str);
@@ -107,7 +134,9 @@ type Fault = (usize, &'static str);
 pub(in crate::protocol) fn end(bytes: &[u8], from: usize) -> Result<(usize, bool), Fault> {
     let (mut at, mut escaped) = (from, false);
     loop {
-        at = at.saturating_add(plain_len(bytes.get(at..).unwrap_or_default()));
+        if bytes.get(at) != Some(&b'\\') {
+            at = at.saturating_add(plain_len(bytes.get(at..).unwrap_or_default()));
+        }
         match bytes.get(at) {
             Some(b'"') => return Ok((at, escaped)),
             Some(b'\\') => {

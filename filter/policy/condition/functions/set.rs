@@ -38,8 +38,8 @@ fn afford(left: List<'_, '_>, right: List<'_, '_>) -> Result<(), cel::ExecutionE
     elements(left.len().saturating_mul(right.len()))?;
     let text = |list: List<'_, '_>| {
         let length =
-            |one: &Box<dyn Val + '_>| one.downcast_ref::<CelString>().map_or(0, |text| text.inner().len());
-        list.iter().map(length).fold(0, usize::saturating_add)
+            |one: &(dyn Val + '_)| one.downcast_ref::<CelString>().map_or(0, |text| text.inner().len());
+        list.iter().map(|one| length(one.as_ref())).fold(0, usize::saturating_add)
     };
     pay(text(left).saturating_mul(right.len()))?;
     pay(text(right).saturating_mul(left.len()))
