@@ -1,4 +1,4 @@
-"""The measured parts of docs/numbers.md and its plots, from the last runs: `make bench-plot`.
+"""The measured parts of docs/numbers.md and its plots, from the last runs: `make bench-plot`. What no run measured stays.
 
 What stands between `<!-- measured: NAME -->` and `<!-- end -->` is written anew; the words around it are people's.
 """
@@ -111,13 +111,17 @@ def memory_plot(found: dict[str, Any]) -> str:
     )
 
 
-def facts(results: dict[str, Any], found: dict[str, Any]) -> str:
+def facts(results: dict[str, Any]) -> str:
     lines = [f"- {name}: {value}" for name, value in results["machine"].items()]
-    lines.append(f"- taken: {results['taken']}, in {results['seconds']:.0f} s; memory: {found['taken']}")
-    quick = [name for name, run in {"`make bench`": results, "`make bench-memory`": found}.items() if run.get("quick")]
-    if quick:
-        lines.append(f"- **a quick run of {' and of '.join(quick)}: these figures say little**")
+    lines.append(f"- taken: {results['taken']}, in {results['seconds']:.0f} s")
+    if results.get("quick"):
+        lines.append("- **a quick run: these figures say little**")
     return "\n".join(lines)
+
+
+def memory_table(found: dict[str, Any]) -> str:
+    quick = " **A quick run: these figures say little.**" if found.get("quick") else ""
+    return f"Taken: {found['taken']}.{quick}\n\n{memory.table(found)}"
 
 
 def adversarial_table(results: dict[str, Any]) -> str:
@@ -131,10 +135,10 @@ def adversarial_table(results: dict[str, Any]) -> str:
     return report.table(head, lines)
 
 
-def written(results: dict[str, Any], found: dict[str, Any]) -> dict[str, str]:
-    """The measured parts by name."""
+def written(results: dict[str, Any]) -> dict[str, str]:
+    """The parts that `make bench` measures, by name."""
     parts = {
-        "facts": facts(results, found),
+        "facts": facts(results),
         "targets": report.targets(results),
         "requests": report.requests(results),
         "streams": report.streams(results),
@@ -142,7 +146,6 @@ def written(results: dict[str, Any], found: dict[str, Any]) -> dict[str, str]:
         "policies": report.policy(results),
         "others": report.others(results),
         "texts": adversarial_table(results),
-        "memory": memory.table(found),
     }
     # The page has headings of its own.
     return {name: text.partition("\n\n")[2] if text.startswith("#") else text for name, text in parts.items()}
@@ -160,21 +163,25 @@ def fill(page: str, parts: dict[str, str]) -> str:
 
 
 def main() -> int:
-    missing = [name for name in ("results.json", "memory.json") if not (OUT / name).exists()]
-    if missing:
-        print(f"page: no {' and no '.join(missing)}: run make bench and make bench-memory", file=sys.stderr)
+    runs = {name: OUT / f"{name}.json" for name in ("results", "memory")}
+    results, found = (json.loads(path.read_text()) if path.exists() else None for path in runs.values())
+    if not results and not found:
+        print("page: nothing was measured: run make bench or make bench-memory", file=sys.stderr)
         return 1
-    results, found = (json.loads((OUT / name).read_text()) for name in ("results.json", "memory.json"))
-    if "V8" not in results["masker"]:
+    if results and "V8" not in results["masker"]:
         print("page: the masker was not measured in V8: make bench needs Node", file=sys.stderr)
         return 1
+    parts, plots = {}, {}
+    if results:
+        parts |= written(results)
+        plots |= {"masking": masking(results), "adversarial": adversarial(results), "streams": streams(results)}
+    if found:
+        parts["memory"], plots["memory"] = memory_table(found), memory_plot(found)
     PLOTS.mkdir(exist_ok=True)
-    plots = {"masking": masking, "adversarial": adversarial, "streams": streams}
     for name, plot in plots.items():
-        (PLOTS / f"{name}.svg").write_text(plot(results))
-    (PLOTS / "memory.svg").write_text(memory_plot(found))
-    PAGE.write_text(fill(PAGE.read_text(), written(results, found)))
-    print(f"page: wrote {PAGE.relative_to(process.ROOT)} and {len(plots) + 1} plots")
+        (PLOTS / f"{name}.svg").write_text(plot)
+    PAGE.write_text(fill(PAGE.read_text(), parts))
+    print(f"page: wrote {len(parts)} parts of {PAGE.relative_to(process.ROOT)} and {len(plots)} plots")
     return 0
 
 
