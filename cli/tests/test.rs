@@ -123,6 +123,17 @@ fn a_refused_call_is_seen_as_its_caller_sees_it() {
 }
 
 #[test]
+fn where_the_record_comes_first_the_collector_takes_it_unless_a_case_says_otherwise() {
+    let set = format!("{SET}audit: {{ cluster: records, delivery: before_forward }}\n");
+    let expect = |text: &str| format!("{HEAD}    {text}\n");
+    let (told, fine) = tried(&set, &expect("expect: { decision: allow, request: { unchanged: true } }"), &[]);
+    assert!(fine, "{told}");
+    let down = "services: { records: { status: 503 } }\n    expect: { decision: error, reason: guard_unavailable, forwarded: false, answer: { status: 503 } }";
+    let (told, fine) = tried(&set, &expect(down), &[]);
+    assert!(fine, "{told}");
+}
+
+#[test]
 fn callers_have_tokens_that_are_verified() {
     for (identity, expected) in [
         ("{ groups: [users] }", "{ decision: allow, record: { user.id: 'https://i.example#alice' } }"),

@@ -46,7 +46,7 @@ pub const CASE: Section = Section {
         ),
         (
             "services",
-            "What services (such as a recogniser) answer, by cluster, each written as an answer. Others are down.",
+            "What services (such as a recogniser) answer, by cluster, each written as an answer. Others are down, but for the collector of records, which takes them.",
         ),
     ],
 };
