@@ -44,7 +44,7 @@ struct Root {
 
 impl Root {
     fn new(id: u32) -> Self {
-        Self { id, host: Rc::default(), worker: None, streams: Rc::default(), leaving: false }
+        Self { id, host: Rc::new(Envoy::new(id)), worker: None, streams: Rc::default(), leaving: false }
     }
 
     /// Lets exchanges go on whose wait is over.
@@ -52,20 +52,21 @@ impl Root {
         for id in ids {
             let exchange = self.streams.borrow().get(id).and_then(Weak::upgrade);
             let Some(exchange) = exchange else { continue };
-            if abi::set_effective_context(*id)
+            if self.host.act_as(*id)
                 && let Ok(mut exchange) = exchange.try_borrow_mut()
             {
                 exchange.wake(&*self.host);
             }
         }
         if !ids.is_empty() {
-            abi::set_effective_context(self.id);
+            self.host.act_as(self.id);
         }
     }
 }
 
 impl Context for Root {
     fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, _trailers: usize) {
+        self.host.enter(self.id);
         let Some(worker) = &self.worker else { return };
         let reply = reply(headers, body);
         let ready = worker.reply(&*self.host, token, &reply);
@@ -73,6 +74,7 @@ impl Context for Root {
     }
 
     fn on_done(&mut self) -> bool {
+        self.host.enter(self.id);
         let Some(worker) = &self.worker else { return true };
         self.leaving = true;
         // Not done while records wait for the collector: the tick says when.
@@ -115,6 +117,7 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
+        self.host.enter(self.id);
         let Some(worker) = &self.worker else { return };
         self.host.relax();
         let ready = worker.tick(&*self.host);
@@ -159,6 +162,7 @@ impl Call {
             return Action::Pause;
         };
         let Ok(mut exchange) = exchange.try_borrow_mut() else { return Action::Pause };
+        self.host.enter(self.id);
         match step(&mut exchange, &self.host) {
             Flow::Continue => Action::Continue,
             Flow::Pause => Action::Pause,
@@ -168,6 +172,7 @@ impl Call {
 
 impl Context for Call {
     fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, _trailers: usize) {
+        self.host.enter(self.id);
         let reply = reply(headers, body);
         if let Some(exchange) = &self.exchange
             && let Ok(mut exchange) = exchange.try_borrow_mut()
@@ -203,6 +208,7 @@ impl HttpContext for Call {
     }
 
     fn on_log(&mut self) {
+        self.host.enter(self.id);
         if let Some(exchange) = &self.exchange
             && let Ok(mut exchange) = exchange.try_borrow_mut()
         {

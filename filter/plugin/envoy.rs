@@ -8,8 +8,11 @@ use super::abi::{self, Buffer, Map, MetricKind, Stream};
 use crate::host::{Call, CallError, CallId, Digest, Header, Host, Level, LocalAnswer, Metric, Side};
 
 /// Envoy, as the context that is effective at the time of a call.
-#[derive(Default)]
 pub(super) struct Envoy {
+    /// The root's context.
+    root: u32,
+    /// The effective context.
+    effective: Cell<u32>,
     /// Metrics are defined once: the proxy never forgets one. `None`: it refused.
     metrics: RefCell<HashMap<Metric, Option<u32>>>,
     /// Whether the next turn was asked for.
@@ -17,6 +20,25 @@ pub(super) struct Envoy {
 }
 
 impl Envoy {
+    /// Envoy as a root context sees it.
+    pub(super) fn new(root: u32) -> Self {
+        Self { root, effective: Cell::new(root), metrics: RefCell::default(), hastened: Cell::new(false) }
+    }
+
+    /// Notes which context's callback this is.
+    pub(super) fn enter(&self, id: u32) {
+        self.effective.set(id);
+    }
+
+    /// Makes the following calls act on another context; false when it is gone: then call nothing on its behalf.
+    pub(super) fn act_as(&self, id: u32) -> bool {
+        let there = abi::set_effective_context(id);
+        if there {
+            self.effective.set(id);
+        }
+        there
+    }
+
     /// Goes back to turns at their usual times.
     pub(super) fn relax(&self) {
         if self.hastened.replace(false) {
@@ -158,11 +180,13 @@ impl Host for Envoy {
     }
 
     fn hasten(&self) {
-        if !self.hastened.replace(true) {
-            // A period that runs is not shortened; one that was none begins at once.
-            abi::set_tick_period(0);
-            abi::set_tick_period(1);
+        if self.hastened.replace(true) {
+            return;
         }
+        // A stream's own turns are nobody's: they must be the root's.
+        abi::set_effective_context(self.root);
+        abi::set_tick_period(1);
+        abi::set_effective_context(self.effective.get());
     }
 
     fn call(&self, call: &Call) -> Result<CallId, CallError> {

@@ -63,16 +63,6 @@ def test_the_record_is_there_before_the_upstream_sees_a_byte(guard: Guard, token
     assert end_of(guard.sink, reply.headers["x-portcullis-exchange"])["portcullis.outcome"] == "complete"
 
 
-def test_a_call_waits_for_its_record_alone_and_not_for_a_batch(guard: Guard, token: str) -> None:
-    for _ in range(5):
-        guard.chat(token)
-    started = time.monotonic()
-    for _ in range(20):
-        assert guard.chat(token).status_code == 200
-    # A batch's age of 200 ms, or a turn of 50, would make more of it.
-    assert (time.monotonic() - started) / 20 < 0.045
-
-
 @pytest.mark.parametrize("status", [400, 401, 429, 500, 503])
 def test_a_collector_that_refuses_lets_nothing_through(status: int, guard: Guard, token: str) -> None:
     guard.sink.fail = status
