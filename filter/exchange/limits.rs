@@ -104,16 +104,6 @@ pub(super) fn check(
             "give the connection a policy of its own",
         );
     }
-    if !api.has_views() {
-        if judges_view(limits) || limits.operations.is_empty() && !limits.drop_vectors {
-            told(
-                &written.place,
-                "limits more than `operations` and `vectors`, which is not yet supported",
-                "leave these alone, or write conditions on `vector.operation` and `request.url_path`",
-            );
-        }
-        return;
-    }
     let has = |of: &dyn Fn(&store::Query) -> bool| {
         api.operations.iter().filter_map(|operation| operation.asks).any(|asks| of(asks.query))
     };

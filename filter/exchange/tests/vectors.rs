@@ -239,13 +239,7 @@ fn limits_that_mean_nothing_on_a_connection_are_refused_at_load() {
     let cases = [
         ("openai", json!({ "max_top_k": 3 }), "limits a vector store, which is not on the connection `chat`"),
         ("http", json!({ "operations": ["query"] }), "limits a vector store"),
-        (
-            "weaviate",
-            json!({ "collections": ["a"] }),
-            "not yet supported on the connection `chat` (`protocol: weaviate`)",
-        ),
         ("pinecone", json!({ "collections": ["a"] }), "names collections, which no request does"),
-        ("weaviate", json!({ "vectors": "drop", "max_top_k": 3 }), "not yet supported"),
         ("opensearch", json!({ "namespaces": ["a"] }), "names namespaces, of which the store has none"),
         ("milvus", json!({ "filter": { "a.b": "x" } }), "names a field in another"),
         ("qdrant", json!({ "filter": { "$or": "x" } }), "is no name of a field"),
@@ -265,7 +259,11 @@ fn limits_that_mean_nothing_on_a_connection_are_refused_at_load() {
     }
     let good = [
         ("weaviate", json!({ "operations": ["query"] })),
-        ("weaviate", json!({ "vectors": "drop" })),
+        (
+            "weaviate",
+            json!({ "vectors": "drop", "max_top_k": 3, "namespaces": ["a"], "filter": { "a": "x" } }),
+        ),
+        ("weaviate", json!({ "collections": ["Doc"], "max_top_k": 3, "on_excess": "deny" })),
         ("milvus", json!({ "vectors": "drop" })),
         ("opensearch", json!({ "operations": ["query"], "vectors": "drop" })),
         (
@@ -324,7 +322,15 @@ fn answers_come_without_vectors_and_otherwise_as_they_are() {
     assert_eq!(seen, HIT.replace("[0.10]", "null").replace("jane@example.com", "<EMAIL_ADDRESS>"));
     let graph = vectorless("weaviate", |_| {});
     let answer = r#"{"data":{"Get":{"Doc":[{"_additional":{"vector":[1]}}]}}}"#;
-    let seen = answered(&graph, "POST", "/v1/graphql", r#"{"query":"{}"}"#, JSON, answer).unwrap();
+    let seen = answered(
+        &graph,
+        "POST",
+        "/v1/graphql",
+        r#"{"query":"{Get{Doc{_additional{vector}}}}"}"#,
+        JSON,
+        answer,
+    )
+    .unwrap();
     assert_eq!(seen, answer.replace("[1]", "null"));
 }
 

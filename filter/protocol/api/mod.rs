@@ -45,6 +45,7 @@ use std::cmp::Ordering;
 
 use super::json::table::Table;
 use super::request::Request;
+use super::store::weaviate::class_name;
 use super::store::{Asks, Documents, Where};
 
 /// What kind of service an API is of: which of a condition's names mean something on it.
@@ -223,7 +224,8 @@ impl Api {
         for (name, part) in pattern::parts(operation.path, path) {
             let part = percent_encoding::percent_decode_str(part).decode_utf8().ok()?;
             match name {
-                "collection" | "class" => named.collections.push(part.into_owned()),
+                "collection" => named.collections.push(part.into_owned()),
+                "class" => named.collections.push(class_name(&part)),
                 "index" => named.collections.extend(part.split(',').map(str::to_owned)),
                 "namespace" | "tenant" => named.namespaces.push(part.into_owned()),
                 _ => {}

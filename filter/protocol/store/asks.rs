@@ -71,6 +71,10 @@ pub enum Language {
     Expression,
     /// That of OpenSearch and Elasticsearch: `bool`, `term`.
     Clause,
+    /// Weaviate's: `operator` with `operands`, or with `path` and a value.
+    Where,
+    /// The same as a value of GraphQL.
+    Graph,
 }
 
 /// A bound on hits.
@@ -104,6 +108,10 @@ pub enum Vectors {
     Flag,
     /// Where the key's list of columns names them so.
     Column(&'static str),
+    /// Where the parameter names one of these, with commas between.
+    Listed(&'static [&'static str]),
+    /// Where fields of the query ask for them.
+    Cut,
     /// They do, and nothing can be said against it: the answer is left without.
     Always,
     /// A vector is a field like any other, and nobody can tell which.
@@ -159,6 +167,15 @@ pub static EXPRESSION: Place = Place { string: OnString::Read(Fact::Expression),
 pub static TOP_K: Place = Place { number: OnNumber::Read(Fact::TopK), ..NOTHING };
 /// A collection's name.
 pub static COLLECTION: Place = Place { string: OnString::Read(Fact::Collection), ..NOTHING };
+/// The name of a class: a collection's, whose first letter the store takes for a large one.
+pub static CLASS: Place = Place { string: OnString::Read(Fact::Class), ..NOTHING };
+/// The address of an object: it names its class.
+pub static BEACON: Place = Place { string: OnString::Read(Fact::Beacon), ..NOTHING };
+/// Steps from property to class to property.
+pub static STEPS: Place = Place { items: Some(&STEP), mark: Some(Mark::Steps), ..NOTHING };
+static STEP: Place = Place { string: OnString::Read(Fact::Step), ..NOTHING };
+/// A document in GraphQL.
+pub static GRAPH: Place = Place { string: OnString::Read(Fact::Graph), ..NOTHING };
 /// A database's name.
 pub static DATABASE: Place = Place { string: OnString::Read(Fact::Database), ..NOTHING };
 /// A namespace's name.

@@ -9,11 +9,14 @@
 //! | [`narrow`] | a request changed so that it reads no more than a policy lets it |
 //! | [`language`] | the filter languages of the stores: a caller's filter and the policy's, both of which must hold |
 //! | [`expression`] | Milvus's filters, which are text |
+//! | [`graphql`], [`graph`] | GraphQL's tokens, and Weaviate's documents of them |
 //! | `pinecone`, `qdrant`, … | the tables |
 
 pub mod asks;
 pub mod chroma;
 pub mod expression;
+pub mod graph;
+pub mod graphql;
 pub mod language;
 pub mod milvus;
 pub mod narrow;
@@ -24,6 +27,7 @@ pub mod qdrant;
 #[cfg(test)]
 mod tests;
 pub mod view;
+pub mod weaviate;
 
 pub use asks::{Asks, Documents, Language, Query, Reach, TopK, Vectors, Written};
 pub use narrow::{Excess, Limits, Narrowed, narrow};

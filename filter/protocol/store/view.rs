@@ -8,7 +8,10 @@ use crate::protocol::request::reader::{Event, Visit, read_place};
 use crate::protocol::request::table::{Fact, Mark, OnNumber, OnString, Place};
 
 use super::asks::{Asks, Documents, Query, Written};
+use super::graph::{self, Made, Room};
+use super::graphql::Source;
 use super::params::{self, Param};
+use super::weaviate::{self, class_name, class_of};
 
 /// Most queries of one request.
 const MOST: usize = 1024;
@@ -82,9 +85,15 @@ pub struct Item {
     pub unnarrowed: Option<String>,
     /// Its object, where it has one.
     pub object: Option<Range<usize>>,
+    /// Where its arguments go, where it is one of GraphQL.
+    pub arguments: Option<Room>,
+    /// Vectors that its document asks for, with what stands in their place where they are not asked for.
+    pub cuts: Vec<(Range<usize>, &'static str)>,
     /// The query around it.
     pub outer: Option<usize>,
     database: Option<String>,
+    /// Whether it says its collection where the path may have said it.
+    classed: bool,
 }
 
 /// What rules are asked about: a query, of one collection and one part of it.
@@ -147,6 +156,10 @@ struct Viewer<'b> {
     /// What came twice, under two names.
     twice: Option<&'static str>,
     many: bool,
+    /// What else is wrong.
+    fault: Option<RequestError>,
+    /// Whether the next of the steps under way is to a collection.
+    step: bool,
 }
 
 impl Viewer<'_> {
@@ -156,7 +169,16 @@ impl Viewer<'_> {
         if !at.namespaces.is_empty() {
             around.namespaces = Slot::Given(at.namespaces, Spot::Elsewhere);
         }
-        Self { items: vec![around], open: vec![0], body: &[], base: 0, twice: None, many: false }
+        Self {
+            items: vec![around],
+            open: vec![0],
+            body: &[],
+            base: 0,
+            twice: None,
+            many: false,
+            fault: None,
+            step: false,
+        }
     }
 
     fn params(&mut self, query: &str, table: &'static [(&'static str, Param)]) -> Result<(), RequestError> {
@@ -174,6 +196,7 @@ impl Viewer<'_> {
                 }
                 Param::Namespace => item.namespaces = Slot::Given(vec![given.value.into_owned()], spot),
                 Param::Collection => item.collections = vec![given.value.into_owned()],
+                Param::Class => item.collections = vec![class_name(&given.value)],
                 Param::Vectors => item.vectors = Slot::Given(given.value.into_owned(), spot),
                 Param::Unnarrowed => item.unnarrowed = Some(format!("the parameter {}", given.name)),
             }
@@ -216,6 +239,9 @@ impl<'b> Viewer<'b> {
 impl Viewer<'_> {
     /// The queries, each with what it has from around it.
     fn settle(self) -> Result<Vec<Item>, RequestError> {
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
         if let Some(name) = self.twice {
             return Err(RequestError::Duplicate { path: name.to_owned() });
         }
@@ -320,6 +346,23 @@ impl Viewer<'_> {
         match fact {
             Fact::Collection => self.collection(&text),
             Fact::Collections => text.split(',').for_each(|name| self.collection(name)),
+            Fact::Class => {
+                self.collection(&class_name(&text));
+                if let Some(item) = self.item() {
+                    item.classed = true;
+                }
+            }
+            Fact::Beacon => match class_of(&text) {
+                Some(class) => self.collection(&class),
+                None => self.refuse("the address of an object", "it names no class"),
+            },
+            Fact::Step => {
+                if self.step {
+                    self.refer(class_name(&text));
+                }
+                self.step = !self.step;
+            }
+            Fact::Graph => self.graph(&at),
             Fact::Database => {
                 if let Some(item) = self.item() {
                     item.database = Some(text);
@@ -345,6 +388,41 @@ impl Viewer<'_> {
         }
     }
 
+    /// Objects that others refer to.
+    fn refer(&mut self, collection: String) {
+        if self.items.len() > MOST {
+            self.many = true;
+            return;
+        }
+        let item = Item::new(&weaviate::REFERRED, self.open.last().copied());
+        self.items.push(Item { collections: vec![collection], ..item });
+    }
+
+    /// A document in GraphQL, which stands here.
+    fn graph(&mut self, at: &Range<usize>) {
+        let text = self.text(at);
+        let document = match graph::read(&Source::new(&text, at.start)) {
+            Ok(document) => document,
+            Err(reason) => return self.refuse("the document in `query`", reason),
+        };
+        let outer = self.open.last().copied();
+        let from = self.items.len();
+        for made in document.made {
+            if self.items.len() > MOST {
+                self.many = true;
+                return;
+            }
+            self.items.push(Item::made(made, outer));
+        }
+        if let Some(item) = self.items.get_mut(from) {
+            item.cuts = document.cuts;
+        }
+    }
+
+    fn refuse(&mut self, path: &str, reason: &'static str) {
+        self.fault.get_or_insert(RequestError::Schema { path: path.to_owned(), reason });
+    }
+
     fn null(&mut self, place: &'static Place, at: Range<usize>) {
         if place.number == OnNumber::Read(Fact::TopK) {
             self.fill("limit", |item| &mut item.top_k, Slot::Null(at));
@@ -363,6 +441,7 @@ impl Visit for Viewer<'_> {
         let at = self.spot(&at);
         match event {
             Event::Marked(Mark::Query(query)) => self.begin(query),
+            Event::Marked(Mark::Steps) => self.step = false,
             Event::Span(mark) => self.over(mark, at),
             Event::Said(fact, text) => self.said(fact, text.into_owned(), at),
             Event::Counted(Fact::TopK, _, Some(number)) => {
@@ -391,9 +470,24 @@ impl Item {
             columns: Vec::new(),
             unnarrowed: None,
             object: None,
+            arguments: None,
+            cuts: Vec::new(),
             outer,
             database: None,
+            classed: false,
         }
+    }
+
+    /// A query of a document in GraphQL.
+    fn made(made: Made, outer: Option<usize>) -> Self {
+        let mut item = Self::new(made.query, outer);
+        item.collections.extend(Some(made.class).filter(|class| !class.is_empty()));
+        let body = |at| Spot::Body(at);
+        item.namespaces = made.tenant.map_or(Slot::Absent, |(name, at)| Slot::Given(vec![name], body(at)));
+        item.top_k = made.limit.map_or(Slot::Absent, |(limit, at)| Slot::Given(limit, body(at)));
+        item.filter = made.filter.map_or(Slot::Absent, |(text, at)| Slot::Given(text, body(at)));
+        item.arguments = made.room;
+        item
     }
 
     /// What holds here because it is said around.
@@ -401,6 +495,9 @@ impl Item {
         if self.collections.is_empty() {
             self.collections.clone_from(&outer.collections);
             self.database = self.database.take().or_else(|| outer.database.clone());
+        }
+        if self.classed && !outer.collections.is_empty() && outer.collections != self.collections {
+            return Err(RequestError::Duplicate { path: "the class".to_owned() });
         }
         let around = outer.outer.is_none();
         if self.namespaces.is_absent() {
