@@ -13,9 +13,13 @@ impl Exchange {
     pub(super) fn read_asked(&mut self, asks: &'static Asks, body: Vec<u8>) -> Result<(), Refusal> {
         match self.asked(asks, &body) {
             Ok(asked) => {
+                let refers = asked.reference.is_some();
                 self.inquiry.asked = Some(asked);
                 self.inquiry.body = body;
-                Ok(())
+                match refers && self.policy().is_some_and(|policy| policy.reads_view) {
+                    true => self.uninspected(Kind::Reference),
+                    false => Ok(()),
+                }
             }
             Err(error) => {
                 self.inquiry.unreadable = true;

@@ -2,6 +2,7 @@
 //! the request.
 
 use super::Exchange;
+use super::guard::Policy;
 use super::path;
 use super::prompt::GROWTH;
 use super::refusal::{Code, Refusal};
@@ -196,7 +197,12 @@ impl Exchange {
 
     fn narrowed(&self, limits: &StoreLimits) -> Result<Narrowed, Refusal> {
         let (Some(asked), Some(operation)) = (&self.inquiry.asked, self.inquiry.operation) else {
-            // What may pass unread may not pass unlimited.
+            let allows = |policy: &Policy| policy.uninspected.allows(Kind::Reference);
+            let kept = self.inquiry.operation.is_some_and(|operation| operation.kept);
+            if kept && self.policy().is_some_and(allows) {
+                return Ok(Narrowed::default());
+            }
+            // What else may pass unread may not pass unlimited.
             let message =
                 "the policy limits what is read of the store, and this request cannot be looked into";
             return Err(Refusal { message: message.to_owned(), ..Refusal::uninspected(Kind::Schema) });

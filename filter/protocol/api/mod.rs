@@ -94,8 +94,11 @@ pub struct Operation {
     pub body: Body,
     /// The kind of `uninspected` that it is; `None`: it is inspected.
     pub uninspected: Option<&'static str>,
-    /// Whether it is about what the provider keeps: files, batches, conversations, earlier answers.
+    /// Whether it is about what the provider keeps: files, batches, conversations, earlier answers; of a store, what it
+    /// keeps of an earlier request.
     pub kept: bool,
+    /// Another operation that parts of its request may be.
+    pub also: Option<&'static str>,
     /// How its request is read; `None`: it is not.
     pub view: Option<&'static Request>,
     /// How its request to a vector store is read; `None`: it is not.
@@ -133,6 +136,7 @@ pub static UNKNOWN: Operation = Operation {
     body: Body::Any,
     uninspected: Some("path"),
     kept: false,
+    also: None,
     view: None,
     asks: None,
     answers: None,
@@ -307,6 +311,7 @@ const fn row(
         body,
         uninspected: None,
         kept: false,
+        also: None,
         view: None,
         asks: None,
         answers: None,
@@ -323,7 +328,7 @@ const fn asks(
     let body = match asks.body {
         Documents::None => Body::None,
         Documents::One(_) | Documents::Optional(_) => Body::Json,
-        Documents::Lines(_) | Documents::Pairs(..) => Body::Lines,
+        Documents::Lines(_) | Documents::Pairs(..) | Documents::Actions(..) => Body::Lines,
     };
     Operation { asks: Some(asks), ..row(name, methods, path, body) }
 }

@@ -30,6 +30,8 @@ pub enum Documents {
     Lines(&'static Place),
     /// Documents in lines, by turns of these two.
     Pairs(&'static Place, &'static Place),
+    /// Documents in lines: one that makes a query, then one that says more of it, but for one query that stands alone.
+    Actions(&'static Place, &'static Place, &'static Query),
 }
 
 /// A query, of which a request may make several: what it reads, and at which of its keys it is narrowed.
@@ -43,6 +45,8 @@ pub struct Query {
     pub namespace: Option<Written>,
     /// Whether vectors come with what it reads.
     pub vectors: Vectors,
+    /// The operation that it is, where it may be another than its request's; else empty.
+    pub operation: &'static str,
 }
 
 /// What a query reads or writes.
@@ -120,7 +124,7 @@ pub enum Vectors {
 
 /// What queries are built from: rows, read without a filter.
 pub const UNFILTERED: Query =
-    Query { reach: Reach::Unfiltered, top_k: None, namespace: None, vectors: Vectors::Never };
+    Query { reach: Reach::Unfiltered, top_k: None, namespace: None, vectors: Vectors::Never, operation: "" };
 
 /// Nothing of any collection.
 pub const SERVICE: Query = Query { reach: Reach::Service, ..UNFILTERED };

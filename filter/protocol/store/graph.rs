@@ -22,6 +22,7 @@ static HITS: Query = Query {
     top_k: Some(TopK { at: Written::Key("limit"), default: u64::MAX }),
     namespace: Some(Written::Key("tenant")),
     vectors: Vectors::Cut,
+    operation: "",
 };
 /// Hits of a class, summed up.
 static SUMS: Query = Query { top_k: None, vectors: Vectors::Never, ..HITS };

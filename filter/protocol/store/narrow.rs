@@ -207,7 +207,7 @@ impl Writer<'_> {
         }
         let own = item.filter.value().map(String::as_str);
         let narrowed = both(language, own, fields).map_err(Excess::Filter)?;
-        if self.deletes && matches!(narrowed, Both::Alone(_)) {
+        if (self.deletes || item.query.operation == "delete") && matches!(narrowed, Both::Alone(_)) {
             return Err(Excess::Deletion);
         }
         let is_text = language == Language::Expression;

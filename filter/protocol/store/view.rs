@@ -92,6 +92,8 @@ pub struct Item {
     /// The query around it.
     pub outer: Option<usize>,
     database: Option<String>,
+    /// Whether it is of what the store keeps, of a collection that only the store knows.
+    kept: bool,
     /// Whether it says its collection where the path may have said it.
     classed: bool,
 }
@@ -99,6 +101,8 @@ pub struct Item {
 /// What rules are asked about: a query, of one collection and one part of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Part {
+    /// The operation, where it may be another than the request's; else empty.
+    pub operation: &'static str,
     /// The collection; empty where none is named.
     pub collection: String,
     /// The part of it; empty where none is named.
@@ -116,6 +120,8 @@ pub struct StoreView {
     pub items: Vec<Item>,
     /// The same as rules judge them, each once.
     pub parts: Vec<Part>,
+    /// Path of something that the store keeps of an earlier request and that is read on.
+    pub reference: Option<String>,
 }
 
 impl StoreView {
@@ -127,9 +133,10 @@ impl StoreView {
         let mut viewer = Viewer::new(asks, at);
         viewer.params(query, asks.params)?;
         viewer.body(&asks.body, body)?;
+        let reference = viewer.reference.take();
         let items = viewer.settle()?;
         let parts = parts(&items)?;
-        Ok(Self { items, parts })
+        Ok(Self { items, parts, reference })
     }
 }
 
@@ -156,6 +163,8 @@ struct Viewer<'b> {
     /// What came twice, under two names.
     twice: Option<&'static str>,
     many: bool,
+    /// Path of what the store keeps of an earlier request.
+    reference: Option<String>,
     /// What else is wrong.
     fault: Option<RequestError>,
     /// Whether the next of the steps under way is to a collection.
@@ -176,6 +185,7 @@ impl Viewer<'_> {
             base: 0,
             twice: None,
             many: false,
+            reference: None,
             fault: None,
             step: false,
         }
@@ -223,6 +233,7 @@ impl<'b> Viewer<'b> {
                 }
                 Ok(())
             }
+            Documents::Actions(action, more, alone) => self.actions(action, more, alone, body),
             Documents::Lines(place) => {
                 for line in body.split_inclusive(|byte| *byte == b'\n') {
                     if !line.trim_ascii().is_empty() {
@@ -232,6 +243,53 @@ impl<'b> Viewer<'b> {
                 }
                 Ok(())
             }
+        }
+    }
+}
+
+impl<'b> Viewer<'b> {
+    /// Lines that make a query each, with a line behind, but for queries that stand alone. A blank line might be one of
+    /// either.
+    fn actions(
+        &mut self,
+        action: &'static Place,
+        more: &'static Place,
+        alone: &'static Query,
+        body: &'b [u8],
+    ) -> Result<(), RequestError> {
+        let mut lines = body.split_inclusive(|byte| *byte == b'\n');
+        while let Some(line) = lines.next() {
+            let before = self.items.len();
+            read_place(action, "", line, self)?;
+            self.base = self.base.saturating_add(line.len());
+            let is_alone = match self.items.get(before..) {
+                Some([one]) => std::ptr::eq(one.query, alone),
+                _ if self.many => return Ok(()),
+                _ => {
+                    let reason = "expected one of index, create, update and delete";
+                    return Err(RequestError::Schema { path: "a line of the body".to_owned(), reason });
+                }
+            };
+            self.merge(before);
+            if !is_alone {
+                let line = lines.next().unwrap_or_default();
+                read_place(more, "", line, self)?;
+                self.base = self.base.saturating_add(line.len());
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets the last query where there is another like it, for nothing is written into it.
+    fn merge(&mut self, last: usize) {
+        let Some((known, [one])) = self.items.split_at_checked(last) else { return };
+        let alike = |other: &&Item| {
+            std::ptr::eq(other.query, one.query)
+                && other.collections == one.collections
+                && other.outer == one.outer
+        };
+        if known.iter().find(alike).is_some() {
+            self.items.truncate(last);
         }
     }
 }
@@ -260,6 +318,9 @@ impl Viewer<'_> {
             while let Some(other) = outer.and_then(|at| around.get(at)) {
                 item.inherit(other)?;
                 outer = other.outer;
+            }
+            if item.kept {
+                item.collections.clear();
             }
             if let Some(database) = item.database.take().filter(|name| !matches!(&**name, "" | "default")) {
                 item.collections.iter_mut().for_each(|name| *name = format!("{database}/{name}"));
@@ -447,6 +508,12 @@ impl Visit for Viewer<'_> {
             Event::Counted(Fact::TopK, _, Some(number)) => {
                 self.fill("limit", |item| &mut item.top_k, Slot::Given(number, Spot::Body(at)));
             }
+            Event::Reference(path) => {
+                if let Some(item) = self.item() {
+                    item.kept = true;
+                }
+                self.reference.get_or_insert(path);
+            }
             Event::Unnarrowed(path) => {
                 if let Some(item) = self.item() {
                     item.unnarrowed.get_or_insert(path);
@@ -474,6 +541,7 @@ impl Item {
             cuts: Vec::new(),
             outer,
             database: None,
+            kept: false,
             classed: false,
         }
     }
@@ -544,6 +612,7 @@ fn parts(items: &[Item]) -> Result<Vec<Part>, RequestError> {
         for collection in collections {
             for namespace in names {
                 parts.insert(Part {
+                    operation: item.query.operation,
                     collection: collection.clone(),
                     namespace: namespace.clone(),
                     top_k: item.hits().unwrap_or_default(),
