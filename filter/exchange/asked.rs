@@ -38,8 +38,8 @@ impl Exchange {
             return Err(fault("the request", "of no connection"));
         };
         let Some(api) = lane.api else { return Err(fault("the request", "of no API")) };
-        let asking = |name: &&&str| self.inquiry.head.values(name).next().is_some();
-        if api.asking_headers().iter().find(asking).is_some() {
+        let mut names = self.inquiry.head.headers.iter().map(|(name, _)| name);
+        if names.any(|name| std::str::from_utf8(name).is_ok_and(|name| api.asks_by(name))) {
             return Err(fault("the headers", "one of them asks for what the body must say"));
         }
         let prefixes = lane.connection.matches.iter().filter_map(|one| one.path_prefix.as_deref());

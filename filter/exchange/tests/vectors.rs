@@ -435,5 +435,10 @@ fn a_document_in_graphql_goes_upstream_narrowed() {
     assert!(sent.ends_with(r#"},limit: 5) { a } } }"}"#), "{sent}");
     let hidden = r#"{"query":"query Q($w: W) { Get { Doc(where: $w) { a } } }","variables":{"w":{}}}"#;
     assert_eq!(status(&send(&rig, "POST", "/v1/graphql", hidden)), 415);
+    for name in ["x-openai-baseurl", "x-any-baseurl", "x-aws-endpoint", "x-azure-resource-name"] {
+        let elsewhere = send_with(&rig, "POST", "/v1/graphql", body, &[(name, "https://mallory.example")]);
+        assert_eq!(status(&elsewhere), 415, "{name}: hits would go past the mask");
+    }
+    assert_eq!(status(&send_with(&rig, "POST", "/v1/graphql", body, &[("x-openai-api-key", "k")])), 200);
     assert_eq!(status(&send(&rig, "GET", "/v1/graphql?query=%7BGet%7BDoc%7Ba%7D%7D%7D", "")), 415);
 }

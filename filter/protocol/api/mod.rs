@@ -122,6 +122,8 @@ pub struct Api {
     pub token_headers: &'static [(&'static str, &'static str)],
     /// What it does.
     pub operations: &'static [Operation],
+    /// Headers by which a request asks for what its path and body do not say; `*` stands for anything.
+    pub asking_headers: &'static [&'static str],
     /// The shape of refusals.
     pub refusals: Shape,
     /// The table that reads its answers, those of unknown operations too.
@@ -254,10 +256,12 @@ impl Api {
         best.1.unwrap_or(&UNKNOWN)
     }
 
-    /// Headers that say what a path or a body should: a request with one of them is not what it seems.
-    pub fn asking_headers(&self) -> &'static [&'static str] {
-        // The database, where the body names none: `internal/distributed/proxy/httpserver/handler_v2.go` of Milvus.
-        if self.name == MILVUS.name { &["db-name"] } else { &[] }
+    /// Whether a header says what a path or a body should: a request that has it is not what it seems.
+    pub fn asks_by(&self, header: &str) -> bool {
+        self.asking_headers.iter().any(|name| match name.split_once('*') {
+            Some((start, end)) => header.strip_prefix(start).is_some_and(|rest| rest.ends_with(end)),
+            None => *name == header,
+        })
     }
 
     /// Whether requests are read, so that conditions can ask what they say.

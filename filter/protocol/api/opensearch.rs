@@ -21,6 +21,7 @@ pub static OPENSEARCH: Api = Api {
     root: Root::Host,
     token_headers: &[("authorization", "Bearer "), ("authorization", "ApiKey ")],
     operations: OPERATIONS,
+    asking_headers: &[],
     refusals: Shape {
         content_type: JSON,
         body,

@@ -15,6 +15,11 @@ use crate::protocol::json::table::{
 };
 use crate::protocol::store::weaviate;
 
+/// Where the models are that the store gives texts to, and its own key: whoever answers there reads them unmasked. Source:
+/// the modules of Weaviate, which look for these among the request's headers.
+const ASKING: &[&str] =
+    &["x-*-baseurl", "x-*-endpoint", "x-*-apiendpoint", "x-azure-resource-name", "x-azure-deployment-id"];
+
 /// Weaviate's API.
 pub static WEAVIATE: Api = Api {
     name: "weaviate",
@@ -23,6 +28,7 @@ pub static WEAVIATE: Api = Api {
     root: Root::Host,
     token_headers: &[("authorization", "Bearer ")],
     operations: OPERATIONS,
+    asking_headers: ASKING,
     refusals: Shape {
         content_type: JSON,
         body,

@@ -129,6 +129,8 @@ enum More {
     Vector,
     /// Hits of a group.
     Group,
+    /// What a model makes of the hits.
+    Generated,
 }
 
 static ADDITIONAL: &[(&str, More)] = &[
@@ -148,13 +150,16 @@ static ADDITIONAL: &[(&str, More)] = &[
     ("interpretation", More::Plain),
     ("nearestNeighbors", More::Plain),
     ("semanticPath", More::Plain),
-    ("generate", More::Plain),
+    ("generate", More::Generated),
     ("rerank", More::Plain),
     ("answer", More::Plain),
     ("summary", More::Plain),
     ("tokens", More::Plain),
     ("__typename", More::Plain),
 ];
+
+/// What a model may be told. Which model, at which address: that would take the hits past whoever masks the answer.
+static TOLD: &[&str] = &["singleResult", "groupedResult", "prompt", "task", "properties", "debug"];
 
 /// Where arguments that a query lacks can be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -208,6 +213,7 @@ pub fn read(source: &Source<'_>) -> Result<Document, Fault> {
         tokens,
         document: Document::default(),
         depth: 0,
+        only: &[],
         fragments: Vec::new(),
         spreads: Vec::new(),
         referred: Vec::new(),
@@ -222,6 +228,8 @@ struct Reader<'s> {
     tokens: Tokens<'s>,
     document: Document,
     depth: usize,
+    /// The only names that may stand here; none: any.
+    only: &'static [&'static str],
     /// Fragments, each with its class.
     fragments: Vec<(&'s str, &'s str)>,
     /// Where they are used: the class there, and which one.
@@ -384,6 +392,9 @@ impl<'s> Reader<'s> {
     /// A key with its colon, which has not come before.
     fn key(&mut self, seen: &mut Vec<&'s str>) -> Result<&'s str, Fault> {
         let name = self.tokens.name()?;
+        if !self.only.is_empty() && !self.only.contains(&name) {
+            return Err("a name that is not known of this API");
+        }
         if seen.contains(&name) {
             return Err("a name that comes twice");
         }
@@ -547,6 +558,12 @@ impl<'s> Reader<'s> {
             let more = ADDITIONAL.iter().find(|(known, _)| *known == name).map(|(_, more)| *more);
             match more.ok_or("something of an object that is not known of this API")? {
                 More::Group => reader.group(class)?,
+                More::Generated => {
+                    reader.only = TOLD;
+                    let told = reader.told();
+                    reader.only = &[];
+                    told.and_then(|()| reader.below())?;
+                }
                 _ => reader.rest()?,
             }
             if more == Some(More::Vector) {
@@ -579,6 +596,12 @@ impl<'s> Reader<'s> {
 
     /// What stands behind such a field's name.
     fn rest(&mut self) -> Result<(), Fault> {
+        self.told()?;
+        self.below()
+    }
+
+    /// Arguments of such a field, where it has some.
+    fn told(&mut self) -> Result<(), Fault> {
         if self.tokens.eat(b'(')? {
             let mut seen = Vec::new();
             while seen.is_empty() || *self.tokens.peek() != Token::Sign(b')') {
@@ -587,6 +610,11 @@ impl<'s> Reader<'s> {
             }
             self.tokens.expect(b')', "expected a bracket")?;
         }
+        Ok(())
+    }
+
+    /// Fields of such a field, where it has some.
+    fn below(&mut self) -> Result<(), Fault> {
         if *self.tokens.peek() == Token::Sign(b'{') { self.plain() } else { Ok(()) }
     }
 

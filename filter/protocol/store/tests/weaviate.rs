@@ -49,6 +49,8 @@ fn every_class_of_a_document_is_a_query() {
         ]
     );
     assert_eq!(seen("{Explore(nearText:{concepts:[\"x\"]},limit:4){beacon className}}"), ["||4|"]);
+    let told = "{Get{Doc(limit:1){_additional{generate(groupedResult:{task:\"t\",properties:[\"a\"]}){error} rerank(query:\"q\"){score} summary(properties:[\"a\"]){result}}}}}";
+    assert_eq!(seen(told), ["Doc||1|"]);
     assert_eq!(seen("{ __typename }"), ["||0|"]);
 }
 
@@ -134,6 +136,11 @@ fn what_cannot_be_told_from_a_document_is_refused() {
         ("{ Get { Doc { _additional { raw } } } }", "not known of this API"),
         ("{ Get { Doc { _additional { ...f } } } } fragment f on X { vector }", "a fragment here"),
         ("{ Get { Doc } }", "expected what is asked"),
+        (
+            "{ Get { Doc { _additional { generate(singleResult: {prompt: \"{a}\", openai: {baseURL: \"https://x\"}}) { singleResult } } } } }",
+            "a name that is not known",
+        ),
+        ("{ Get { Doc { _additional { generate(openai: {}) { error } } } } }", "a name that is not known"),
         ("{ Get { Doc(tenant: \"\"\"acme\"\"\") { a } } }", "a block string"),
         ("{ Get { Doc(tenant: \"\\ud800\") { a } } }", "half a surrogate"),
         ("{ Get { Doc { a } }", "expected a field"),
