@@ -17,7 +17,7 @@ fn messages_of_a_thread_are_read_with_who_says_them() {
     asked.says(&message, &[(Role::User, "u"), (Role::User, "team"), (Role::User, "red")]);
     let view = asked.view(&message);
     assert_eq!((view.messages, view.images), (1, 2));
-    assert_eq!(view.references, ["content[1].image_file.file_id", "attachments[0].file_id"]);
+    assert_eq!(view.references, ["attachments[0].file_id", "content[1].image_file.file_id"]);
     asked.says(&json!({"role": "assistant", "content": "a"}), &[(Role::Assistant, "a")]);
     let thread = json!({"messages": [{"role": "user", "content": "u"}], "tool_resources": {
         "code_interpreter": {"file_ids": ["file-1"]},
