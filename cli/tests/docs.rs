@@ -31,6 +31,21 @@ fn block<'a>(page: &'a str, after: &str, language: &str) -> &'a str {
 }
 
 #[test]
+fn every_set_to_copy_is_on_the_page_and_passes_its_own_tests_which_cover_its_rules() {
+    let page = std::fs::read_to_string(root().join("docs/examples.md")).unwrap();
+    let mut sets = 0usize;
+    for entry in std::fs::read_dir(root().join("policies")).unwrap() {
+        let set = entry.unwrap().path();
+        let name = set.file_name().unwrap().to_str().unwrap();
+        assert!(page.contains(&format!("\n| `{name}` |")), "{name}");
+        printed(&set, &["check"]);
+        printed(&set, &["test", "--cover"]);
+        sets += 1;
+    }
+    assert_eq!(page.matches("\n| `").count(), sets, "a set that is not there");
+}
+
+#[test]
 fn the_policy_of_the_readme_is_good() {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
     let directory = tempfile::tempdir().unwrap();

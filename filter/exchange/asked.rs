@@ -13,9 +13,13 @@ impl Exchange {
     pub(super) fn read_asked(&mut self, asks: &'static Asks, body: Vec<u8>) -> Result<(), Refusal> {
         match self.asked(asks, &body) {
             Ok(asked) => {
+                let refers = asked.reference.is_some();
                 self.inquiry.asked = Some(asked);
                 self.inquiry.body = body;
-                Ok(())
+                match refers && self.policy().is_some_and(|policy| policy.reads_view) {
+                    true => self.uninspected(Kind::Reference),
+                    false => Ok(()),
+                }
             }
             Err(error) => {
                 self.inquiry.unreadable = true;
@@ -34,8 +38,8 @@ impl Exchange {
             return Err(fault("the request", "of no connection"));
         };
         let Some(api) = lane.api else { return Err(fault("the request", "of no API")) };
-        let asking = |name: &&&str| self.inquiry.head.values(name).next().is_some();
-        if api.asking_headers().iter().find(asking).is_some() {
+        let mut names = self.inquiry.head.headers.iter().map(|(name, _)| name);
+        if names.any(|name| std::str::from_utf8(name).is_ok_and(|name| api.asks_by(name))) {
             return Err(fault("the headers", "one of them asks for what the body must say"));
         }
         let prefixes = lane.connection.matches.iter().filter_map(|one| one.path_prefix.as_deref());

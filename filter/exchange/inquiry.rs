@@ -53,6 +53,8 @@ pub(super) struct Inquiry {
     pub asked: Option<StoreView>,
     /// The part of it that conditions are asked about.
     pub part: usize,
+    /// The operation that conditions are asked about, where a request that is not read may be several.
+    pub acting: Option<&'static str>,
     /// Entities of the prompt, where a condition asks.
     pub entities: Vec<String>,
     /// What the policy's mask found in the prompt.
@@ -128,7 +130,11 @@ impl Facts for RequestFacts<'_> {
             Variable::LlmN => count(view.map_or(0, |view| view.n)),
             Variable::PromptText => Fact::Str(view.map_or("", |view| &view.text)),
             Variable::PromptEntities => Fact::List(&inquiry.entities),
-            Variable::VectorOperation => Fact::Str(inquiry.operation.map_or("", |operation| operation.name)),
+            Variable::VectorOperation => match (part.map(|part| part.operation), inquiry.operation) {
+                (Some(own), _) if !own.is_empty() => Fact::Str(own),
+                (_, Some(operation)) => Fact::Str(inquiry.acting.unwrap_or(operation.name)),
+                (_, None) => Fact::Str(""),
+            },
             Variable::VectorCollection => Fact::Str(part.map_or("", |part| &part.collection)),
             Variable::VectorNamespace => Fact::Str(part.map_or("", |part| &part.namespace)),
             Variable::VectorTopK => count(part.map_or(0, |part| part.top_k)),
@@ -217,14 +223,24 @@ impl Exchange {
     /// of several queries is judged query by query: it goes on where all of them may.
     pub(super) fn judge(&mut self, last: bool) -> Result<(), Refusal> {
         let Some(policy) = self.lane.as_ref().and_then(|lane| lane.policy.clone()) else { return Ok(()) };
-        let parts = self.inquiry.asked.as_ref().map_or(1, |asked| asked.parts.len().max(1));
-        let parts = if policy.reads_view { parts } else { 1 };
+        self.judge_also()?;
+        let also = self.inquiry.operation.and_then(|operation| operation.also);
+        let asked = self.inquiry.asked.as_ref();
+        // Of a request that is not read, each thing is judged that it may be.
+        let unread = also.is_some() && asked.is_none();
+        let acting = [None, also];
+        let parts = match asked {
+            None if unread => acting.len(),
+            Some(asked) if policy.reads_view || also.is_some() => asked.parts.len().max(1),
+            _ => 1,
+        };
         let mut all = self.inquiry.identity.is_some();
         let (mut flags, mut errors, mut approvals) = (Vec::new(), Vec::new(), Vec::new());
         let mut would = None;
         let mut refusal = None;
         for part in 0..parts {
             self.inquiry.part = part;
+            self.inquiry.acting = acting.get(part).copied().flatten().filter(|_| unread);
             let verdict = policy.rules.judge(&self.facts());
             all &= verdict.allowed;
             refusal = verdict.denial().map(refusal_of);

@@ -2,6 +2,7 @@
 //! the request.
 
 use super::Exchange;
+use super::guard::Policy;
 use super::path;
 use super::prompt::GROWTH;
 use super::refusal::{Code, Refusal};
@@ -104,16 +105,6 @@ pub(super) fn check(
             "give the connection a policy of its own",
         );
     }
-    if !api.has_views() {
-        if judges_view(limits) || limits.operations.is_empty() && !limits.drop_vectors {
-            told(
-                &written.place,
-                "limits more than `operations` and `vectors`, which is not yet supported",
-                "leave these alone, or write conditions on `vector.operation` and `request.url_path`",
-            );
-        }
-        return;
-    }
     let has = |of: &dyn Fn(&store::Query) -> bool| {
         api.operations.iter().filter_map(|operation| operation.asks).any(|asks| of(asks.query))
     };
@@ -206,7 +197,12 @@ impl Exchange {
 
     fn narrowed(&self, limits: &StoreLimits) -> Result<Narrowed, Refusal> {
         let (Some(asked), Some(operation)) = (&self.inquiry.asked, self.inquiry.operation) else {
-            // What may pass unread may not pass unlimited.
+            let allows = |policy: &Policy| policy.uninspected.allows(Kind::Reference);
+            let kept = self.inquiry.operation.is_some_and(|operation| operation.kept);
+            if kept && self.policy().is_some_and(allows) {
+                return Ok(Narrowed::default());
+            }
+            // What else may pass unread may not pass unlimited.
             let message =
                 "the policy limits what is read of the store, and this request cannot be looked into";
             return Err(Refusal { message: message.to_owned(), ..Refusal::uninspected(Kind::Schema) });

@@ -43,9 +43,23 @@ impl Exchange {
         if allowed.iter().any(|name| name == operation.name) {
             return Ok(());
         }
-        let message = match operation.name == api::UNKNOWN.name {
+        self.closed(operation.name)
+    }
+
+    /// Judges the other operation that parts of a request may be: where they are, and where nobody has read whether.
+    pub(super) fn judge_also(&mut self) -> Result<(), Refusal> {
+        let Some(also) = self.inquiry.operation.and_then(|operation| operation.also) else { return Ok(()) };
+        let allowed = self.policy().and_then(|policy| policy.operations.as_ref());
+        let closed = allowed.is_some_and(|allowed| !allowed.iter().any(|name| name == also));
+        let asked = self.inquiry.asked.as_ref();
+        let does = asked.is_none_or(|asked| asked.parts.iter().any(|part| part.operation == also));
+        if closed && does { self.closed(also) } else { Ok(()) }
+    }
+
+    fn closed(&mut self, operation: &str) -> Result<(), Refusal> {
+        let message = match operation == api::UNKNOWN.name {
             true => "the policy lets known operations through alone, and this is none".to_owned(),
-            false => format!("the policy does not let the operation `{}` through", operation.name),
+            false => format!("the policy does not let the operation `{operation}` through"),
         };
         self.object(Refusal::new(Code::Forbidden, message).because("operation"))
     }

@@ -274,7 +274,8 @@ impl Exchange {
         }
         let operation = self.find_operation();
         self.judge_operation()?;
-        if operation.kept {
+        let family = self.lane.as_ref().and_then(|lane| lane.api).map(|api| api.family);
+        if operation.kept && family == Some(Family::Model) {
             self.inquiry.uninspected.insert(Kind::Reference);
             self.judge_references(true, false)?;
         }
@@ -287,7 +288,7 @@ impl Exchange {
             }
         }
         // A condition would judge a request of which nothing is read.
-        let blind = match self.lane.as_ref().and_then(|lane| lane.api).map(|api| api.family) {
+        let blind = match family {
             Some(Family::Store) => operation.asks.is_none(),
             _ => operation.has_body() && operation.view.is_none(),
         };
@@ -295,7 +296,7 @@ impl Exchange {
         let needs = |policy: &Policy| if read { policy.reads_view } else { policy.judges_view };
         if blind && self.policy().is_some_and(needs) {
             self.inquiry.unreadable = true;
-            return self.uninspected(Kind::Path);
+            return self.uninspected(if operation.kept { Kind::Reference } else { Kind::Path });
         }
         if self.needs_body() && self.inquiry.head.content_length().is_some_and(|size| self.over_limit(size)) {
             self.inquiry.unreadable = true;

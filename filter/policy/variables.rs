@@ -130,7 +130,7 @@ variables! {
     PromptEntities "prompt.entities" TextList Body "Names of the entities found in the prompt."
     VectorOperation "vector.operation" Text Head "`query`, `fetch`, `upsert`, `delete`, `admin`, or `unknown`."
     VectorCollection "vector.collection" Text Body "The collection, index or class that a query is of, in the path or in the body; empty where it names none. A request of several queries is judged query by query."
-    VectorNamespace "vector.namespace" Text Body "The part of the collection that a query is of: namespace (Pinecone), shard key (Qdrant), tenant (Chroma), partition (Milvus); empty where it names none."
+    VectorNamespace "vector.namespace" Text Body "The part of the collection that a query is of: namespace (Pinecone), shard key (Qdrant), tenant (Weaviate, Chroma), partition (Milvus); empty where it names none."
     VectorTopK "vector.top_k" Int Body "How many hits a query asks for, or the store's own default where it says nothing; 9223372036854775807 where all would come, 0 where the operation has no such bound."
     VectorFilter "vector.filter" Text Body "The caller's filter, as it came; empty where there is none."
 }

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
-import shutil
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import httpx
+import opensearchpy
 import pinecone
 import pytest
 from pinecone.exceptions import ForbiddenException
 
 import policies as sets
 from conftest import StartGuard
-from guard import Guard, cli
+from guard import Guard
 from parts.idp import Idp
 from parts.upstream import Answer, json_answer
 
-POLICIES = Path(__file__).parents[2] / "policies"
 TENANT = 'acme" or tenant != "'
 """A claim that means something in a filter, and must not."""
 
@@ -31,7 +29,25 @@ LIMITS = {
         "max_top_k": 20,
     },
     "namespaces": {"namespaces": ["${identity.claims.tenant}"], "max_top_k": 20, "vectors": "drop"},
+    "objects": {
+        "operations": ["query", "fetch", "delete"],
+        "collections": ["Doc"],
+        "filter": {"tenant": "${identity.claims.tenant}"},
+        "max_top_k": 20,
+        "vectors": "drop",
+    },
+    "documents": {"operations": ["query", "upsert"], "collections": ["docs"]},
 }
+GUARDED = {
+    "qdrant": "rows",
+    "chroma": "rows",
+    "milvus": "rows",
+    "pinecone": "namespaces",
+    "weaviate": "objects",
+    "opensearch": "documents",
+}
+"""Stores, each with its policy."""
+
 QDRANT = "/qdrant/collections/docs/points"
 CHROMA = "/chroma/api/v2/tenants/t/databases/d/collections/docs"
 MILVUS = "/milvus/v2/vectordb/entities"
@@ -44,7 +60,7 @@ def policy_set(issuer: str, **policy: Any) -> sets.Set:
     made["policies"] = [usual | {"name": name, "vector": limits} for name, limits in LIMITS.items()]
     made["connections"] = [
         deepcopy(chat) | {"name": name, "protocol": name, "match": {"path_prefix": f"/{name}"}, "policy": policy}
-        for name, policy in {"qdrant": "rows", "chroma": "rows", "milvus": "rows", "pinecone": "namespaces"}.items()
+        for name, policy in GUARDED.items()
     ]
     return made
 
@@ -192,8 +208,6 @@ def vectorless(issuer: str, **policy: Any) -> sets.Set:
     for one in made["policies"]:
         one.pop("mask")
         one["vector"] = {"vectors": "drop"}
-    made["connections"].append(made["connections"][0] | {"name": "weaviate", "protocol": "weaviate"})
-    made["connections"].append(made["connections"][0] | {"name": "opensearch", "protocol": "opensearch"})
     for one in made["connections"]:
         one.pop("credential")
         one["match"] = {"path_prefix": f"/{one['name']}"}
@@ -231,7 +245,11 @@ VECTORS = {
         '{"data":{"Get":{"Doc":[{"n":1,"_additional":{"id":"a","vector":null,"renamed":[null]}}]}}}',
     ),
 }
-ASKED = {"milvus": {"collectionName": "docs"}, "weaviate": {"query": "{}"}, "opensearch": {"query": {"match_all": {}}}}
+ASKED = {
+    "milvus": {"collectionName": "docs"},
+    "weaviate": {"query": "{Get{Doc{n}}}"},
+    "opensearch": {"query": {"match_all": {}}},
+}
 
 
 @pytest.mark.parametrize("store", VECTORS)
@@ -262,8 +280,153 @@ def test_an_answer_that_cannot_be_read_is_refused_where_it_may_hold_vectors(star
         assert client.post(f"{QDRANT}/query", json={"query": [1]}).status_code == 502
 
 
-def test_the_example_is_a_set_without_faults(folder: Path) -> None:
-    copy = folder / "store-tenants"
-    shutil.copytree(POLICIES / "store-tenants", copy)
-    checked = cli("check", copy)
-    assert checked.returncode == 0 and "error" not in checked.stdout + checked.stderr
+WEAVIATE = "/weaviate/v1/graphql"
+MINE = f'{{path:["tenant"],operator:Equal,valueText:{json.dumps(TENANT)}}}'
+"""GraphQL's strings are JSON's."""
+
+
+def documents(body: bytes) -> Any:
+    """The document of a request to Weaviate, or those of a batch."""
+    asked = json.loads(body)
+    return [one["query"] for one in asked] if isinstance(asked, list) else asked["query"]
+
+
+def test_each_class_of_a_document_reaches_weaviate_narrowed(guard: Guard, caller: httpx.Client) -> None:
+    guard.reset()
+    asked = """query A($q: String) {
+        Get {  # { a comment }
+            a: Doc(limit: 500, bm25: {query: $q}) { text _additional { id v: vector } }
+            b: Doc(where: {path: ["n"], operator: Equal, valueText: "]}) {\\u0022"}) { ...f }
+        }
+        Aggregate { Doc { meta { count } } }
+    } fragment f on Doc { text _additional { vectors { title } } }"""
+    answer = caller.post(WEAVIATE, json={"query": asked, "variables": {"q": "}"}, "operationName": "A"})
+    assert answer.status_code == 200, answer.text
+    path, body = sent(guard)
+    assert (path, json.loads(body)["variables"]) == (WEAVIATE, {"q": "}"})
+    expected = asked.replace("(limit: 500, bm25", f"(where:{MINE},limit: 20, bm25").replace("id v: vector", "id ")
+    own = '{path: ["n"], operator: Equal, valueText: "]}) {\\u0022"}'
+    expected = expected.replace(f"(where: {own}", f"(limit:20,where: {{operator:And,operands:[{own},{MINE}]}}")
+    expected = expected.replace("Doc { meta", f"Doc(where:{MINE}) {{ meta").replace("vectors { title }", "id")
+    assert documents(body) == expected
+    guard.reset()
+    batch = [{"query": "{Get{Doc{a}}}"}, {"query": "{Get{Doc(limit:3){b}}}"}]
+    assert caller.post(f"{WEAVIATE}/batch", json=batch).status_code == 200
+    assert documents(sent(guard)[1]) == [
+        f"{{Get{{Doc(limit:20,where:{MINE}){{a}}}}}}",
+        f"{{Get{{Doc(where:{MINE},limit:3){{b}}}}}}",
+    ]
+
+
+HIDDEN = {
+    "another class": ({"query": "{Get{Doc{a}Secret{a}}}"}, 403),
+    "another class under another operation": (
+        {"query": "query A{Get{Doc{a}}}query B{Get{Secret{a}}}", "operationName": "A"},
+        403,
+    ),
+    "a class under an alias": ({"query": "{Get{Doc:Secret{a}}}"}, 403),
+    "what a hit refers to": ({"query": "{Get{Doc{of{...on Secret{a}}}}}"}, 403),
+    "what a fragment refers to": ({"query": "{Get{Doc{...f}}}fragment f on Doc{of{...on Doc{a}}}"}, 403),
+    "every class": ({"query": '{Explore(nearText:{concepts:["x"]}){beacon}}'}, 403),
+    "a filter in a variable": ({"query": "query Q($w:W){Get{Doc(where:$w){a}}}", "variables": {"w": {}}}, 415),
+    "a block string": ({"query": '{Get{Doc(tenant:"""x"""){a}}}'}, 415),
+    "a directive": ({"query": "{Get{Doc{a @skip(if:true)}}}"}, 415),
+    "a mutation": ({"query": "mutation{Get{Doc{a}}}"}, 415),
+    "introspection": ({"query": "{__schema{types{name}}}"}, 415),
+    "an argument twice": ({"query": "{Get{Doc(limit:1,limit:900){a}}}"}, 415),
+    "a batch in the wrong place": ([{"query": "{Get{Doc{a}}}"}], 415),
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_what_a_document_hides_never_reaches_weaviate(guard: Guard, caller: httpx.Client, name: str) -> None:
+    guard.reset()
+    body, status = HIDDEN[name]
+    answer = caller.post(WEAVIATE, json=body)
+    assert answer.status_code == status, answer.text
+    assert guard.upstream.requests == []
+
+
+def test_documents_that_two_readers_read_differently_are_refused(guard: Guard, caller: httpx.Client) -> None:
+    guard.reset()
+    json_type = {"content-type": "application/json"}
+    for body in [
+        b'{"query":"{Get{Doc{a}}}","query":"{Get{Secret{a}}}"}',
+        b'{"query":"{Get{Doc{a}}}","Query":"{Get{Secret{a}}}"}',
+        b'{"query":"{Get{Doc{a}}}","\\u0071uery":"{Get{Secret{a}}}"}',
+        b'{"query":"{Get{Doc{a}}}"}{"query":"{Get{Secret{a}}}"}',
+    ]:
+        assert caller.post(WEAVIATE, content=body, headers=json_type).status_code in (400, 415), body
+    assert caller.get(f"{WEAVIATE}?query=%7BGet%7BDoc%7Ba%7D%7D%7D").status_code in (403, 415)
+    assert guard.upstream.requests == []
+
+
+def test_objects_of_weaviate_over_rest(guard: Guard, caller: httpx.Client) -> None:
+    guard.reset()
+    match = {"class": "doc", "where": {"path": ["n"], "operator": "Equal", "valueInt": 1}}
+    assert caller.request("DELETE", "/weaviate/v1/batch/objects", json={"match": match}).status_code == 200
+    own = {"path": ["tenant"], "operator": "Equal", "valueText": TENANT}
+    narrowed = json.loads(sent(guard)[1])["match"]
+    assert narrowed == {"class": "doc", "where": {"operator": "And", "operands": [match["where"], own]}}
+    guard.reset()
+    everything = {"match": {"class": "Doc"}}
+    assert caller.request("DELETE", "/weaviate/v1/batch/objects", json=everything).status_code == 403
+    assert caller.get("/weaviate/v1/objects/Doc/1").status_code == 403
+    assert caller.get("/weaviate/v1/objects/secret/1").status_code == 403
+    assert caller.post("/weaviate/v1/objects", json={"class": "Doc"}).status_code == 403
+    assert guard.upstream.requests == []
+    assert caller.get("/weaviate/v1/meta").status_code == 200
+
+
+def searcher(guard: Guard) -> opensearchpy.OpenSearch:
+    key = guard.token(claims={"tenant": "acme"})
+    return opensearchpy.OpenSearch(f"{guard.url}/opensearch", headers={"authorization": f"Bearer {key}"}, max_retries=0)
+
+
+def test_a_client_of_opensearch_writes_where_it_may_and_deletes_nothing(guard: Guard) -> None:
+    guard.reset()
+    guard.upstream.answer = json_answer(
+        '{"took":1,"errors":false,"items":[{"index":{"_index":"docs","_id":"1","status":201}}]}'
+    )
+    client = searcher(guard)
+    written = [{"index": {"_index": "docs", "_id": "1"}}, {"text": "a"}, {"create": {"_id": "2"}}, {"text": "b"}]
+    assert client.bulk(body=written, index="docs")["errors"] is False
+    path, body = sent(guard)
+    assert path == "/opensearch/docs/_bulk" and len(body.splitlines()) == 4
+    guard.reset()
+    with pytest.raises(opensearchpy.AuthorizationException):
+        client.bulk(body=[*written, {"delete": {"_id": "1"}}], index="docs")
+    with pytest.raises(opensearchpy.AuthorizationException):
+        client.bulk(body=[{"index": {"_index": "secret"}}, {"text": "a"}], index="docs")
+    assert guard.upstream.requests == []
+
+
+def test_a_client_of_opensearch_opens_a_scroll_and_reads_on_where_references_may_pass(
+    guard: Guard, start_guard: StartGuard, idp: Idp
+) -> None:
+    page = '{"_scroll_id":"s1","took":1,"hits":{"total":{"value":1,"relation":"eq"},"hits":[]}}'
+    pit = {"pit": {"id": "p1", "keep_alive": "1m"}, "query": {"match_all": {}}}
+    guard.reset()
+    guard.upstream.answer = json_answer(page)
+    client = searcher(guard)
+    assert client.search(index="docs", body={}, scroll="1m")["_scroll_id"] == "s1"
+    sent(guard)
+    guard.reset()
+    for read_on in (lambda: client.scroll(scroll_id="s1"), lambda: client.search(body=pit)):
+        with pytest.raises(opensearchpy.TransportError) as refused:
+            read_on()
+        assert refused.value.status_code == 415
+    assert guard.upstream.requests == []
+    made = policy_set(idp.issuer, uninspected={"allow": ["reference"]})
+    for one in made["policies"]:
+        if one["name"] == "documents":
+            one["vector"] = {"operations": ["query"], "filter": {"tenant": "${identity.claims.tenant}"}}
+    other = start_guard(made)
+    other.upstream.answer = json_answer(page)
+    client = searcher(other)
+    assert client.scroll(scroll_id="s1")["_scroll_id"] == "s1"
+    sent(other)
+    other.reset()
+    client.search(body=pit)
+    narrowed = json.loads(sent(other)[1])["query"]["bool"]["filter"]
+    assert narrowed == [{"term": {"tenant": {"value": "acme"}}}]

@@ -185,8 +185,15 @@ const KEPT: &[(&str, &str, &str)] = &[
     ("GET", "/v1/assistants/a", "assistants"),
     ("GET", "/v1/threads/t/messages", "threads"),
     ("DELETE", "/v1/threads/t", "threads"),
+    ("GET", "/v1/threads/t", "threads"),
+    ("DELETE", "/v1/threads/t/messages/m", "threads"),
+    ("GET", "/v1/threads/t/runs", "threads"),
+    ("GET", "/v1/threads/t/runs/r", "threads"),
+    ("GET", "/v1/threads/t/runs/r/steps", "threads"),
     ("GET", "/v1/vector_stores/v/files", "vector_stores"),
     ("GET", "/v1/conversations/c/items", "conversations"),
+    ("DELETE", "/v1/conversations/c/items/i", "conversations"),
+    ("DELETE", "/v1/conversations/c", "conversations"),
     ("GET", "/v1/responses/resp_1", "stored"),
     ("GET", "/v1/responses/resp_1/input_items", "stored"),
     ("GET", "/v1/chat/completions", "stored"),
@@ -223,9 +230,9 @@ fn what_the_provider_is_to_keep_is_a_kind_of_its_own_beside_the_reference() {
         ("/v1/files", "multipart/form-data; boundary=x", "multipart"),
         ("/v1/uploads/u/parts", "multipart/form-data; boundary=x", "multipart"),
         ("/v1/batches", "application/json", "batch_file"),
-        ("/v1/threads/t/messages", "application/json", "path"),
-        ("/v1/assistants", "application/json", "path"),
-        ("/v1/conversations", "application/json", "path"),
+        ("/v1/vector_stores", "application/json", "path"),
+        ("/v1/vector_stores/v/files", "application/json", "path"),
+        ("/v1/threads/t/no/such/thing", "application/json", "path"),
     ];
     for (path, kind, needed) in cases {
         let rig = |references: &str, uninspected: Value| {
@@ -238,6 +245,50 @@ fn what_the_provider_is_to_keep_is_a_kind_of_its_own_beside_the_reference() {
         assert_eq!(post(&rig("allow", json!("deny"))), 415, "{path}: references alone");
         assert_eq!(post(&rig("deny", json!("allow"))), 415, "{path}: the kind alone");
         assert_eq!(post(&rig("allow", json!({ "allow": [needed] }))), 200, "{path}");
+    }
+}
+
+#[test]
+fn what_is_said_in_what_the_provider_keeps_is_judged_masked_and_bounded() {
+    let rig = |references: &str| {
+        Rig::with(|set| {
+            set["policies"][0]["llm"] = json!({ "references": references });
+            set["policies"][0]["limits"] = json!({ "max_output_tokens": 9 });
+            set["policies"][0]["mask"]["prompt"] = json!({ "entities": ["PII"] });
+            set["policies"][0]["rules"] =
+                json!([{ "name": "word", "deny": "prompt.text.contains(\"forbidden\")" }]);
+        })
+    };
+    let said = |text: &str| {
+        [
+            ("/v1/threads", json!({"messages": [{"role": "user", "content": text}]})),
+            ("/v1/threads/t/messages", json!({"role": "user", "content": [{"type": "text", "text": text}]})),
+            ("/v1/threads/t/runs", json!({"assistant_id": "a", "additional_instructions": text})),
+            (
+                "/v1/threads/runs",
+                json!({"assistant_id": "a", "thread": {"messages": [{"role": "user", "content": text}]}}),
+            ),
+            (
+                "/v1/threads/t/runs/r/submit_tool_outputs",
+                json!({"tool_outputs": [{"tool_call_id": "c", "output": text}]}),
+            ),
+            ("/v1/assistants", json!({"model": "gpt-4o", "instructions": text})),
+            ("/v1/conversations/c/items", json!({"items": [{"role": "user", "content": text}]})),
+        ]
+    };
+    let (open, closed) = (rig("allow"), rig("deny"));
+    for (path, body) in said("to jane@example.com") {
+        let (flow, goes) = sent(&open, path, &body.to_string());
+        assert_eq!(flow, Flow::Continue, "{path}");
+        assert!(goes.contains("to <EMAIL_ADDRESS>") && !goes.contains("jane"), "{path}: {goes}");
+        let bounded = path.ends_with("runs");
+        assert_eq!(goes.contains(r#""max_completion_tokens":9"#), bounded, "{path}: {goes}");
+        assert_eq!(sent(&closed, path, &body.to_string()).0, Flow::Pause, "{path}");
+        assert_eq!(closed.refusal().status, 415, "{path}");
+    }
+    for (path, body) in said("a forbidden word") {
+        assert_eq!(sent(&open, path, &body.to_string()).0, Flow::Pause, "{path}");
+        assert_eq!(open.refusal().status, 403, "{path}");
     }
 }
 

@@ -239,13 +239,7 @@ fn limits_that_mean_nothing_on_a_connection_are_refused_at_load() {
     let cases = [
         ("openai", json!({ "max_top_k": 3 }), "limits a vector store, which is not on the connection `chat`"),
         ("http", json!({ "operations": ["query"] }), "limits a vector store"),
-        (
-            "weaviate",
-            json!({ "collections": ["a"] }),
-            "not yet supported on the connection `chat` (`protocol: weaviate`)",
-        ),
         ("pinecone", json!({ "collections": ["a"] }), "names collections, which no request does"),
-        ("weaviate", json!({ "vectors": "drop", "max_top_k": 3 }), "not yet supported"),
         ("opensearch", json!({ "namespaces": ["a"] }), "names namespaces, of which the store has none"),
         ("milvus", json!({ "filter": { "a.b": "x" } }), "names a field in another"),
         ("qdrant", json!({ "filter": { "$or": "x" } }), "is no name of a field"),
@@ -265,7 +259,11 @@ fn limits_that_mean_nothing_on_a_connection_are_refused_at_load() {
     }
     let good = [
         ("weaviate", json!({ "operations": ["query"] })),
-        ("weaviate", json!({ "vectors": "drop" })),
+        (
+            "weaviate",
+            json!({ "vectors": "drop", "max_top_k": 3, "namespaces": ["a"], "filter": { "a": "x" } }),
+        ),
+        ("weaviate", json!({ "collections": ["Doc"], "max_top_k": 3, "on_excess": "deny" })),
         ("milvus", json!({ "vectors": "drop" })),
         ("opensearch", json!({ "operations": ["query"], "vectors": "drop" })),
         (
@@ -324,7 +322,15 @@ fn answers_come_without_vectors_and_otherwise_as_they_are() {
     assert_eq!(seen, HIT.replace("[0.10]", "null").replace("jane@example.com", "<EMAIL_ADDRESS>"));
     let graph = vectorless("weaviate", |_| {});
     let answer = r#"{"data":{"Get":{"Doc":[{"_additional":{"vector":[1]}}]}}}"#;
-    let seen = answered(&graph, "POST", "/v1/graphql", r#"{"query":"{}"}"#, JSON, answer).unwrap();
+    let seen = answered(
+        &graph,
+        "POST",
+        "/v1/graphql",
+        r#"{"query":"{Get{Doc{_additional{vector}}}}"}"#,
+        JSON,
+        answer,
+    )
+    .unwrap();
     assert_eq!(seen, answer.replace("[1]", "null"));
 }
 
@@ -341,4 +347,98 @@ fn in_monitor_vectors_stay() {
     let rig = vectorless("qdrant", |set| set["mode"] = json!("monitor"));
     let seen = answered(&rig, "POST", SEARCH, r#"{"query":[1],"with_vector":true}"#, JSON, HIT).unwrap();
     assert_eq!(seen, HIT);
+}
+
+const BULK: &str = "{\"index\":{\"_index\":\"docs\"}}\n{\"a\":1}\n";
+const BULK_DELETE: &str = "{\"index\":{}}\n{\"a\":1}\n{\"delete\":{\"_id\":1}}\n";
+
+fn bulk(rig: &Rig, body: &str) -> u16 {
+    status(&send(rig, "POST", "/docs/_bulk", body))
+}
+
+#[test]
+fn a_deletion_within_a_bulk_is_a_deletion() {
+    let read = limited("opensearch", json!({ "operations": ["upsert"], "collections": ["docs"] }));
+    assert_eq!((bulk(&read, BULK), bulk(&read, BULK_DELETE)), (200, 403));
+    let other = BULK.replace("\"docs\"", "\"other\"");
+    assert_eq!(bulk(&read, &other), 403);
+    let both = limited("opensearch", json!({ "operations": ["upsert", "delete"], "collections": ["docs"] }));
+    assert_eq!((bulk(&both, BULK), bulk(&both, BULK_DELETE)), (200, 200));
+    // What is in it nobody reads.
+    let blind = limited("opensearch", json!({ "operations": ["upsert"] }));
+    assert_eq!((bulk(&blind, BULK), bulk(&blind, BULK_DELETE)), (403, 403));
+    let open = limited("opensearch", json!({ "operations": ["upsert", "delete"] }));
+    assert_eq!(bulk(&open, BULK_DELETE), 200);
+    let unread = rig("opensearch", |set| {
+        set["policies"][0]["vector"] = json!({ "operations": ["upsert"] });
+        set["policies"][0]["rules"] = json!([{ "name": "r", "deny": "vector.collection == \"x\"" }]);
+        set["policies"][0]["uninspected"] = json!("allow");
+    });
+    assert_eq!((bulk(&unread, BULK), bulk(&unread, BULK_DELETE)), (200, 403));
+    assert_eq!(bulk(&unread, "{\"reindex\":{}}\n{}\n"), 403, "it may delete, for all that was read");
+}
+
+#[test]
+fn a_rule_on_deletions_holds_for_a_bulk() {
+    let rule = |rule: &str| {
+        rig("opensearch", |set| set["policies"][0]["rules"] = json!([{ "name": "r", "deny": rule }]))
+    };
+    // The operation alone is known from the head: such a request may be either.
+    let head = rule("vector.operation == \"delete\"");
+    assert_eq!((bulk(&head, BULK), bulk(&head, BULK_DELETE)), (403, 403));
+    let read = rule("vector.operation == \"delete\" && vector.collection == \"docs\"");
+    assert_eq!((bulk(&read, BULK), bulk(&read, BULK_DELETE)), (200, 403));
+    let written = rule("vector.operation == \"upsert\" && vector.collection == \"docs\"");
+    assert_eq!((bulk(&written, BULK), bulk(&written, "{\"delete\":{\"_id\":1}}\n")), (403, 200));
+}
+
+#[test]
+fn what_a_store_keeps_of_a_search_is_read_on_where_references_may_pass() {
+    let scroll = r#"{"scroll":"1m","scroll_id":"x"}"#;
+    let pit = r#"{"pit":{"id":"x"},"size":900}"#;
+    let requests = [("/_search/scroll", scroll), ("/_search", pit)];
+    let with = |limits: Value, uninspected: Value| {
+        rig("opensearch", |set| {
+            set["policies"][0]["vector"] = limits;
+            set["policies"][0]["uninspected"] = uninspected;
+        })
+    };
+    let filter = json!({ "filter": { "tenant": "acme" }, "max_top_k": 20 });
+    for (path, body) in requests {
+        let closed = with(filter.clone(), json!({ "default": "deny", "allow": ["path", "schema"] }));
+        let refused = send(&closed, "POST", path, body).unwrap_err();
+        assert_eq!(refused.0, 415, "{path}");
+        let open = with(filter.clone(), json!({ "default": "deny", "allow": ["reference"] }));
+        let sent = send(&open, "POST", path, body).unwrap().1;
+        assert_eq!(sent.contains(r#""tenant":{"value":"acme"}"#), path == "/_search", "{sent}");
+        assert_eq!(
+            status(&send(&with(json!({ "operations": ["query"] }), json!("deny")), "POST", path, body)),
+            200
+        );
+    }
+    // Of which index it is only the store knows.
+    let named =
+        with(json!({ "collections": ["docs"] }), json!({ "default": "deny", "allow": ["reference"] }));
+    assert_eq!(status(&send(&named, "POST", "/docs/_search", pit)), 403);
+    assert_eq!(status(&send(&named, "POST", "/docs/_search?scroll=1m", "{}")), 200);
+    assert_eq!(status(&send(&named, "POST", "/docs/_pit?keep_alive=1m", "")), 200);
+    assert_eq!(status(&send(&named, "POST", "/other/_pit?keep_alive=1m", "")), 403);
+}
+
+#[test]
+fn a_document_in_graphql_goes_upstream_narrowed() {
+    let rig = limited("weaviate", json!({ "filter": { "tenant": "${identity.subject}" }, "max_top_k": 5 }));
+    let body = r#"{"query":"{ Get { Doc(limit: 9) { a } } }"}"#;
+    let (path, sent) = send(&rig, "POST", "/v1/graphql", body).unwrap();
+    assert_eq!(path, "/v1/graphql");
+    assert!(sent.contains(r#"Doc(where:{path:[\"tenant\"],operator:Equal,valueText:\""#), "{sent}");
+    assert!(sent.ends_with(r#"},limit: 5) { a } } }"}"#), "{sent}");
+    let hidden = r#"{"query":"query Q($w: W) { Get { Doc(where: $w) { a } } }","variables":{"w":{}}}"#;
+    assert_eq!(status(&send(&rig, "POST", "/v1/graphql", hidden)), 415);
+    for name in ["x-openai-baseurl", "x-any-baseurl", "x-aws-endpoint", "x-azure-resource-name"] {
+        let elsewhere = send_with(&rig, "POST", "/v1/graphql", body, &[(name, "https://mallory.example")]);
+        assert_eq!(status(&elsewhere), 415, "{name}: hits would go past the mask");
+    }
+    assert_eq!(status(&send_with(&rig, "POST", "/v1/graphql", body, &[("x-openai-api-key", "k")])), 200);
+    assert_eq!(status(&send(&rig, "GET", "/v1/graphql?query=%7BGet%7BDoc%7Ba%7D%7D%7D", "")), 415);
 }

@@ -23,6 +23,7 @@ pub static ANTHROPIC: Api = Api {
         row("models", GET, "v1/models", Body::None),
         row("models", GET, "v1/models/{model}", Body::None),
     ],
+    asking_headers: &[],
     refusals: Shape {
         content_type: JSON,
         body,

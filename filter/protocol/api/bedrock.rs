@@ -26,6 +26,7 @@ pub static BEDROCK: Api = Api {
         row("models", GET, "foundation-models", Body::None),
         row("models", GET, "foundation-models/{model}", Body::None),
     ],
+    asking_headers: &[],
     refusals: Shape {
         content_type: JSON,
         body,

@@ -18,6 +18,7 @@ pub static CHROMA: Api = Api {
     root: Root::Host,
     token_headers: &[("x-chroma-token", ""), ("authorization", "Bearer ")],
     operations: OPERATIONS,
+    asking_headers: &[],
     refusals: Shape {
         content_type: JSON,
         body,

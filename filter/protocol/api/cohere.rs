@@ -23,6 +23,7 @@ pub static COHERE: Api = Api {
         row("models", GET, "v1/models/{model}", Body::None),
         read("count_tokens", POST, "v1/tokenize", &request::TOKENIZE),
     ],
+    asking_headers: &[],
     refusals: Shape {
         content_type: JSON,
         body,

@@ -18,6 +18,7 @@ pub static GEMINI: Api = Api {
     root: Root::Version,
     token_headers: &[("x-goog-api-key", ""), ("authorization", "Bearer ")],
     operations: OPERATIONS,
+    asking_headers: &[],
     refusals: Shape {
         content_type: JSON,
         body,

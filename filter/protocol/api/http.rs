@@ -11,6 +11,7 @@ pub static HTTP: Api = Api {
     root: Root::Host,
     token_headers: &[("authorization", "Bearer ")],
     operations: &[row("call", ANY, "**", Body::Any), row("call", ANY, "", Body::Any)],
+    asking_headers: &[],
     refusals: Shape {
         content_type: problem::CONTENT_TYPE,
         body: |told| problem::body(told.status, told.code, told.message),

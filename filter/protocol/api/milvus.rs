@@ -10,6 +10,9 @@ use crate::protocol::answers::documents;
 use crate::protocol::json::table::{self, COUNTS, FIELDS, LABEL, LABELS, MASKED, Place, Table, VECTOR};
 use crate::protocol::store::milvus;
 
+/// The database, where the body names none: `internal/distributed/proxy/httpserver/handler_v2.go` of Milvus.
+const ASKING: &[&str] = &["db-name"];
+
 /// Milvus's API.
 pub static MILVUS: Api = Api {
     name: "milvus",
@@ -18,6 +21,7 @@ pub static MILVUS: Api = Api {
     root: Root::Host,
     token_headers: &[("authorization", "Bearer ")],
     operations: OPERATIONS,
+    asking_headers: ASKING,
     refusals: Shape {
         content_type: JSON,
         body,

@@ -45,6 +45,7 @@ use std::cmp::Ordering;
 
 use super::json::table::Table;
 use super::request::Request;
+use super::store::weaviate::class_name;
 use super::store::{Asks, Documents, Where};
 
 /// What kind of service an API is of: which of a condition's names mean something on it.
@@ -93,8 +94,11 @@ pub struct Operation {
     pub body: Body,
     /// The kind of `uninspected` that it is; `None`: it is inspected.
     pub uninspected: Option<&'static str>,
-    /// Whether it is about what the provider keeps: files, batches, conversations, earlier answers.
+    /// Whether it is about what the provider keeps: files, batches, conversations, earlier answers; of a store, what it
+    /// keeps of an earlier request.
     pub kept: bool,
+    /// Another operation that parts of its request may be.
+    pub also: Option<&'static str>,
     /// How its request is read; `None`: it is not.
     pub view: Option<&'static Request>,
     /// How its request to a vector store is read; `None`: it is not.
@@ -118,6 +122,8 @@ pub struct Api {
     pub token_headers: &'static [(&'static str, &'static str)],
     /// What it does.
     pub operations: &'static [Operation],
+    /// Headers by which a request asks for what its path and body do not say; `*` stands for anything.
+    pub asking_headers: &'static [&'static str],
     /// The shape of refusals.
     pub refusals: Shape,
     /// The table that reads its answers, those of unknown operations too.
@@ -132,6 +138,7 @@ pub static UNKNOWN: Operation = Operation {
     body: Body::Any,
     uninspected: Some("path"),
     kept: false,
+    also: None,
     view: None,
     asks: None,
     answers: None,
@@ -223,7 +230,8 @@ impl Api {
         for (name, part) in pattern::parts(operation.path, path) {
             let part = percent_encoding::percent_decode_str(part).decode_utf8().ok()?;
             match name {
-                "collection" | "class" => named.collections.push(part.into_owned()),
+                "collection" => named.collections.push(part.into_owned()),
+                "class" => named.collections.push(class_name(&part)),
                 "index" => named.collections.extend(part.split(',').map(str::to_owned)),
                 "namespace" | "tenant" => named.namespaces.push(part.into_owned()),
                 _ => {}
@@ -248,10 +256,12 @@ impl Api {
         best.1.unwrap_or(&UNKNOWN)
     }
 
-    /// Headers that say what a path or a body should: a request with one of them is not what it seems.
-    pub fn asking_headers(&self) -> &'static [&'static str] {
-        // The database, where the body names none: `internal/distributed/proxy/httpserver/handler_v2.go` of Milvus.
-        if self.name == MILVUS.name { &["db-name"] } else { &[] }
+    /// Whether a header says what a path or a body should: a request that has it is not what it seems.
+    pub fn asks_by(&self, header: &str) -> bool {
+        self.asking_headers.iter().any(|name| match name.split_once('*') {
+            Some((start, end)) => header.strip_prefix(start).is_some_and(|rest| rest.ends_with(end)),
+            None => *name == header,
+        })
     }
 
     /// Whether requests are read, so that conditions can ask what they say.
@@ -305,6 +315,7 @@ const fn row(
         body,
         uninspected: None,
         kept: false,
+        also: None,
         view: None,
         asks: None,
         answers: None,
@@ -321,7 +332,7 @@ const fn asks(
     let body = match asks.body {
         Documents::None => Body::None,
         Documents::One(_) | Documents::Optional(_) => Body::Json,
-        Documents::Lines(_) | Documents::Pairs(..) => Body::Lines,
+        Documents::Lines(_) | Documents::Pairs(..) | Documents::Actions(..) => Body::Lines,
     };
     Operation { asks: Some(asks), ..row(name, methods, path, body) }
 }

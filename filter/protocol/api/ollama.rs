@@ -25,6 +25,7 @@ pub static OLLAMA: Api = Api {
         row("models", GET, "api/version", Body::None),
         read("models", POST, "api/show", &request::SHOW),
     ],
+    asking_headers: &[],
     refusals: Shape {
         content_type: JSON,
         body,

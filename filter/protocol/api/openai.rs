@@ -3,7 +3,7 @@
 use super::refusal::events;
 use super::{Api, Body, Family, GET, Operation, POST, Root, Shape, read, row};
 use crate::protocol::openai;
-use crate::protocol::openai::request::{self, media, responses};
+use crate::protocol::openai::request::{self, media, responses, threads};
 use crate::protocol::request::Request;
 
 /// OpenAI's API, and the many that copy it.
@@ -14,6 +14,7 @@ pub static OPENAI: Api = Api {
     root: Root::Version,
     token_headers: &[("authorization", "Bearer "), ("api-key", "")],
     operations: OPERATIONS,
+    asking_headers: &[],
     refusals: Shape {
         content_type: openai::CONTENT_TYPE,
         body: |told| openai::error_body(told.code, told.message),
@@ -36,6 +37,11 @@ const fn half(path: &'static str, view: &'static Request, name: &'static str) ->
 /// What the provider keeps is read or taken away: nothing is said in the request.
 const fn kept(name: &'static str, methods: &'static [&'static str], path: &'static str) -> Operation {
     Operation { kept: true, ..row(name, methods, path, Body::None) }
+}
+
+/// What the provider is to keep is said, and read.
+const fn said(name: &'static str, path: &'static str, view: &'static Request) -> Operation {
+    Operation { kept: true, ..read(name, POST, path, view) }
 }
 
 /// What the provider is to keep is said, and nobody reads it here: a kind of `uninspected` too.
@@ -73,17 +79,34 @@ const OPERATIONS: &[Operation] = &[
     kept("batches", GET, "batches/{batch}"),
     keeps("batches", "batches/{batch}/cancel", "path"),
     kept("assistants", GET, "assistants"),
-    keeps("assistants", "assistants", "path"),
+    said("assistants", "assistants", &threads::ASSISTANT),
     kept("assistants", TAKE, "assistants/{assistant}"),
-    keeps("assistants", "assistants/{assistant}", "path"),
-    keeps("threads", "threads", "path"),
+    said("assistants", "assistants/{assistant}", &threads::ASSISTANT),
+    said("threads", "threads", &threads::THREAD),
+    said("threads", "threads/runs", &threads::THREAD_RUN),
+    said("threads", "threads/{thread}", &threads::CHANGE),
+    kept("threads", TAKE, "threads/{thread}"),
+    said("threads", "threads/{thread}/messages", &threads::MESSAGE),
+    kept("threads", GET, "threads/{thread}/messages"),
+    said("threads", "threads/{thread}/messages/{message}", &threads::CHANGE),
+    kept("threads", TAKE, "threads/{thread}/messages/{message}"),
+    said("threads", "threads/{thread}/runs", &threads::RUN),
+    kept("threads", GET, "threads/{thread}/runs"),
+    said("threads", "threads/{thread}/runs/{run}", &threads::CHANGE),
+    kept("threads", GET, "threads/{thread}/runs/{run}"),
+    said("threads", "threads/{thread}/runs/{run}/submit_tool_outputs", &threads::OUTPUTS),
+    kept("threads", POST, "threads/{thread}/runs/{run}/cancel"),
     kept("threads", TAKE, "threads/**"),
     keeps("threads", "threads/**", "path"),
     kept("vector_stores", TAKE, "vector_stores"),
     keeps("vector_stores", "vector_stores", "path"),
     kept("vector_stores", TAKE, "vector_stores/**"),
     keeps("vector_stores", "vector_stores/**", "path"),
-    keeps("conversations", "conversations", "path"),
+    said("conversations", "conversations", &threads::CONVERSATION),
+    said("conversations", "conversations/{conversation}", &threads::CHANGE),
+    kept("conversations", TAKE, "conversations/{conversation}"),
+    said("conversations", "conversations/{conversation}/items", &threads::CONVERSATION),
+    kept("conversations", GET, "conversations/{conversation}/items"),
     kept("conversations", TAKE, "conversations/**"),
     keeps("conversations", "conversations/**", "path"),
     kept("stored", TAKE, "responses/{response}"),

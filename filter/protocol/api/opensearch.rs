@@ -21,6 +21,7 @@ pub static OPENSEARCH: Api = Api {
     root: Root::Host,
     token_headers: &[("authorization", "Bearer "), ("authorization", "ApiKey ")],
     operations: OPERATIONS,
+    asking_headers: &[],
     refusals: Shape {
         content_type: JSON,
         body,
@@ -41,18 +42,18 @@ const OPERATIONS: &[Operation] = &[
     asks("query", ASK, "<index>/_msearch", &opensearch::MANY),
     row("query", ASK, "_search/template", Body::Json),
     row("query", ASK, "<index>/_search/template", Body::Json),
-    row("query", ASK, "_search/scroll", Body::Json),
-    row("query", DELETE, "_search/scroll", Body::Json),
+    kept(ASK, "_search/scroll"),
+    kept(DELETE, "_search/scroll"),
     asks("query", ASK, "_count", &opensearch::BY_QUERY),
     asks("query", ASK, "<index>/_count", &opensearch::BY_QUERY),
     row("query", ASK, "<index>/_explain/{id}", Body::Json),
     row("query", ASK, "<index>/_knn_search", Body::Json),
     row("query", ASK, "<index>/_validate/query", Body::Json),
     row("query", ASK, "<index>/_terms_enum", Body::Json),
-    row("query", POST, "<index>/_search/point_in_time", Body::None),
-    row("query", DELETE, "_search/point_in_time", Body::Json),
-    row("query", POST, "<index>/_pit", Body::None),
-    row("query", DELETE, "_pit", Body::Json),
+    asks("query", POST, "<index>/_search/point_in_time", &opensearch::OPEN),
+    kept(DELETE, "_search/point_in_time"),
+    asks("query", POST, "<index>/_pit", &opensearch::OPEN),
+    kept(DELETE, "_pit"),
     asks("fetch", READ, "<index>/_doc/{id}", &opensearch::DOCUMENT),
     source("<index>/_source/{id}"),
     asks("fetch", ASK, "_mget", &opensearch::DOCUMENTS),
@@ -63,8 +64,8 @@ const OPERATIONS: &[Operation] = &[
     asks("fetch", GET, "<index>/_mapping", &opensearch::NAMES),
     asks("fetch", GET, "<index>/_settings", &opensearch::NAMES),
     row("fetch", ASK, "<index>/_field_caps", Body::Json),
-    row("upsert", WRITE, "_bulk", Body::Lines),
-    row("upsert", WRITE, "<index>/_bulk", Body::Lines),
+    bulk("_bulk"),
+    bulk("<index>/_bulk"),
     asks("upsert", POST, "<index>/_doc", &opensearch::WRITE),
     asks("upsert", WRITE, "<index>/_doc/{id}", &opensearch::WRITE),
     asks("upsert", WRITE, "<index>/_create/{id}", &opensearch::WRITE),
@@ -90,6 +91,16 @@ const OPERATIONS: &[Operation] = &[
     row("admin", ANY, "_cluster/**", Body::Any),
     row("admin", ANY, "_nodes/**", Body::Any),
 ];
+
+/// Several documents written, or deleted.
+const fn bulk(path: &'static str) -> Operation {
+    Operation { also: Some("delete"), ..asks("upsert", WRITE, path, &opensearch::BULK) }
+}
+
+/// What the store keeps of a search is read on, or no longer kept: whose it was nothing tells.
+const fn kept(methods: &'static [&'static str], path: &'static str) -> Operation {
+    Operation { kept: true, ..row("query", methods, path, Body::Json) }
+}
 
 /// The document itself is the answer: no word of it is the API's.
 const fn source(path: &'static str) -> Operation {

@@ -17,6 +17,7 @@ pub static PINECONE: Api = Api {
     root: Root::Host,
     token_headers: &[("api-key", ""), ("authorization", "Bearer ")],
     operations: OPERATIONS,
+    asking_headers: &[],
     refusals: Shape {
         content_type: JSON,
         body,

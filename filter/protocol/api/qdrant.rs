@@ -20,6 +20,7 @@ pub static QDRANT: Api = Api {
     root: Root::Host,
     token_headers: &[("api-key", ""), ("authorization", "Bearer ")],
     operations: OPERATIONS,
+    asking_headers: &[],
     refusals: Shape {
         content_type: JSON,
         body,

@@ -6,11 +6,19 @@
 use serde_json::Value;
 
 use super::refusal::{JSON, bytes, object};
-use super::{ANY, Api, Body, DELETE, Family, GET, Operation, PATCH, POST, PUT, READ, Root, Shape, Told, row};
+use super::{
+    ANY, Api, Body, DELETE, Family, GET, Operation, PATCH, POST, PUT, READ, Root, Shape, Told, asks, row,
+};
 use crate::protocol::answers::documents;
 use crate::protocol::json::table::{
     self, COUNTS, FIELDS, LABEL, MASKED, Place, Table, VECTOR, Vector, array,
 };
+use crate::protocol::store::weaviate;
+
+/// Where the models are that the store gives texts to, and its own key: whoever answers there reads them unmasked. Source:
+/// the modules of Weaviate, which look for these among the request's headers.
+const ASKING: &[&str] =
+    &["x-*-baseurl", "x-*-endpoint", "x-*-apiendpoint", "x-azure-resource-name", "x-azure-deployment-id"];
 
 /// Weaviate's API.
 pub static WEAVIATE: Api = Api {
@@ -20,6 +28,7 @@ pub static WEAVIATE: Api = Api {
     root: Root::Host,
     token_headers: &[("authorization", "Bearer ")],
     operations: OPERATIONS,
+    asking_headers: ASKING,
     refusals: Shape {
         content_type: JSON,
         body,
@@ -30,38 +39,40 @@ pub static WEAVIATE: Api = Api {
     answers: &ANSWERS,
 };
 
+const CHANGE: &[&str] = &["POST", "PUT", "DELETE"];
+
 const OPERATIONS: &[Operation] = &[
-    row("query", POST, "v1/graphql", Body::Json),
-    row("query", POST, "v1/graphql/batch", Body::Json),
-    row("fetch", GET, "v1/objects", Body::None),
-    row("fetch", READ, "v1/objects/{id}", Body::None),
-    row("fetch", READ, "v1/objects/{class}/{id}", Body::None),
-    row("fetch", GET, "v1/schema", Body::None),
-    row("fetch", GET, "v1/schema/{class}", Body::None),
-    row("fetch", GET, "v1/schema/{class}/tenants", Body::None),
-    row("fetch", READ, "v1/schema/{class}/tenants/{tenant}", Body::None),
-    row("fetch", GET, "v1/meta", Body::None),
-    row("fetch", READ, "v1/.well-known/live", Body::None),
-    row("fetch", READ, "v1/.well-known/ready", Body::None),
-    row("fetch", GET, "v1/.well-known/openid-configuration", Body::None),
-    row("upsert", POST, "v1/objects", Body::Json),
-    row("upsert", POST, "v1/objects/validate", Body::Json),
-    row("upsert", PUT, "v1/objects/{id}", Body::Json),
-    row("upsert", PATCH, "v1/objects/{id}", Body::Json),
-    row("upsert", PUT, "v1/objects/{class}/{id}", Body::Json),
-    row("upsert", PATCH, "v1/objects/{class}/{id}", Body::Json),
-    row("upsert", &["POST", "PUT"], "v1/objects/{class}/{id}/references/{property}", Body::Json),
-    row("upsert", POST, "v1/batch/objects", Body::Json),
-    row("upsert", POST, "v1/batch/references", Body::Json),
-    row("delete", DELETE, "v1/objects/{id}", Body::None),
-    row("delete", DELETE, "v1/objects/{class}/{id}", Body::None),
-    row("delete", DELETE, "v1/objects/{class}/{id}/references/{property}", Body::Json),
-    row("delete", DELETE, "v1/batch/objects", Body::Json),
-    row("admin", POST, "v1/schema", Body::Json),
-    row("admin", PUT, "v1/schema/{class}", Body::Json),
-    row("admin", DELETE, "v1/schema/{class}", Body::None),
-    row("admin", POST, "v1/schema/{class}/properties", Body::Json),
-    row("admin", &["POST", "PUT", "DELETE"], "v1/schema/{class}/tenants", Body::Json),
+    asks("query", POST, "v1/graphql", &weaviate::QUERY),
+    asks("query", POST, "v1/graphql/batch", &weaviate::QUERIES),
+    asks("fetch", GET, "v1/objects", &weaviate::OBJECTS),
+    asks("fetch", READ, "v1/objects/{id}", &weaviate::OBJECT),
+    asks("fetch", READ, "v1/objects/{class}/{id}", &weaviate::OBJECT),
+    asks("fetch", GET, "v1/schema", &weaviate::CLASSES),
+    asks("fetch", GET, "v1/schema/{class}", &weaviate::CLASSES),
+    asks("fetch", GET, "v1/schema/{class}/tenants", &weaviate::TENANTS),
+    asks("fetch", READ, "v1/schema/{class}/tenants/{tenant}", &weaviate::ONE_TENANT),
+    asks("fetch", GET, "v1/meta", &weaviate::HEALTH),
+    asks("fetch", READ, "v1/.well-known/live", &weaviate::HEALTH),
+    asks("fetch", READ, "v1/.well-known/ready", &weaviate::HEALTH),
+    asks("fetch", GET, "v1/.well-known/openid-configuration", &weaviate::HEALTH),
+    asks("upsert", POST, "v1/objects", &weaviate::UPSERT),
+    asks("upsert", POST, "v1/objects/validate", &weaviate::UPSERT),
+    asks("upsert", PUT, "v1/objects/{id}", &weaviate::UPSERT),
+    asks("upsert", PATCH, "v1/objects/{id}", &weaviate::UPSERT),
+    asks("upsert", PUT, "v1/objects/{class}/{id}", &weaviate::UPSERT),
+    asks("upsert", PATCH, "v1/objects/{class}/{id}", &weaviate::UPSERT),
+    asks("upsert", &["POST", "PUT"], "v1/objects/{class}/{id}/references/{property}", &weaviate::REFERENCES),
+    asks("upsert", POST, "v1/batch/objects", &weaviate::BATCH),
+    asks("upsert", POST, "v1/batch/references", &weaviate::BATCH_REFERENCES),
+    asks("delete", DELETE, "v1/objects/{id}", &weaviate::DELETE),
+    asks("delete", DELETE, "v1/objects/{class}/{id}", &weaviate::DELETE),
+    asks("delete", DELETE, "v1/objects/{class}/{id}/references/{property}", &weaviate::REFERENCES),
+    asks("delete", DELETE, "v1/batch/objects", &weaviate::BATCH_DELETE),
+    asks("admin", POST, "v1/schema", &weaviate::CLASS_WRITE),
+    asks("admin", PUT, "v1/schema/{class}", &weaviate::CLASS_WRITE),
+    asks("admin", DELETE, "v1/schema/{class}", &weaviate::DROP),
+    asks("admin", POST, "v1/schema/{class}/properties", &weaviate::PROPERTY),
+    asks("admin", CHANGE, "v1/schema/{class}/tenants", &weaviate::TENANTS_WRITE),
     row("admin", GET, "v1/schema/{class}/shards", Body::None),
     row("admin", PUT, "v1/schema/{class}/shards/{shard}", Body::Json),
     row("admin", GET, "v1/nodes", Body::None),

@@ -7,6 +7,7 @@ mod refusal;
 pub mod request;
 mod responses;
 pub(in crate::protocol) mod table;
+mod threads;
 
 pub use refusal::{CONTENT_TYPE, error_body, error_event};
 pub use table::ANSWERS;

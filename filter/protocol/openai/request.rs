@@ -6,6 +6,8 @@
 //! compatible providers add.
 
 #[cfg(test)]
+mod kept;
+#[cfg(test)]
 mod masks;
 pub mod media;
 #[cfg(test)]
@@ -13,6 +15,7 @@ mod more;
 pub mod responses;
 #[cfg(test)]
 mod tests;
+pub mod threads;
 
 use crate::protocol::request::table::{
     ANY, ANYTHING, Bound, CHOICES, DATA, Fact, IMAGE, JSON, Kinds, LABEL, MAX_TOKENS, MODEL, Mark, NOTHING,

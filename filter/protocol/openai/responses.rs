@@ -43,7 +43,7 @@ macro_rules! fields {
 }
 
 /// The kinds of events.
-pub(super) const KINDS: &[(&str, &Place)] = &[
+pub(super) const KINDS: &[(&str, &Place)] = super::threads::kinds![
     ("response.output_text.delta", &OUTPUT_TEXT),
     ("response.function_call_arguments.delta", &FUNCTION_CALL),
     ("response.reasoning_summary_text.delta", &REASONING_SUMMARY),

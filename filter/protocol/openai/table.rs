@@ -230,6 +230,9 @@ static DATUM: Place = Place {
         ("created", &LABEL),
         ("owned_by", &LABEL),
         ("b64_json", &LABEL),
+        ("created_at", &LABEL),
+        ("status", &LABEL),
+        ("role", &LABEL),
     ],
     ..MASKED
 };

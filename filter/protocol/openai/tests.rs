@@ -377,3 +377,76 @@ fn an_annotation_whose_text_never_ends_comes_behind_the_tail() {
     assert_eq!(ended, in_events(&[shown.as_slice(), std::slice::from_ref(&done)].concat()));
     assert_eq!(run(&head), in_events(&shown));
 }
+
+const RUN_CREATED: (&str, &str) = (
+    "thread.run.created",
+    r#"{"id":"run_1","object":"thread.run","created_at":12,"assistant_id":"asst_1","thread_id":"thread_1","status":"queued","model":"gpt-4o","instructions":null,"tools":[],"metadata":{},"usage":null}"#,
+);
+const RUN_COMPLETED: (&str, &str) = (
+    "thread.run.completed",
+    r#"{"id":"run_1","object":"thread.run","created_at":12,"status":"completed","model":"gpt-4o","usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}"#,
+);
+
+#[test]
+fn messages_of_a_thread_obey_the_laws() {
+    Response {
+        head: &[
+            RUN_CREATED,
+            ("thread.run.step.created", r#"{"id":"step_1","object":"thread.run.step","type":"message_creation","status":"in_progress","step_details":{"type":"message_creation","message_creation":{"message_id":"msg_1"}}}"#),
+            ("thread.message.created", r#"{"id":"msg_1","object":"thread.message","created_at":12,"thread_id":"thread_1","status":"in_progress","role":"assistant","content":[]}"#),
+            ("thread.message.delta", r#"{"id":"msg_1","object":"thread.message.delta","delta":{"content":[{"index":0,"type":"text","text":{"value":"Well, ","annotations":[]}}]}}"#),
+            ("thread.message.completed", r#"{"id":"msg_1","object":"thread.message","status":"completed","role":"assistant","content":[{"type":"text","text":{"value":"Well, ","annotations":[]}}]}"#),
+        ],
+        delta: ("thread.message.delta", r#"{"id":"msg_2","object":"thread.message.delta","delta":{"content":[{"index":0,"type":"text","text":{"value":"?"}}]}}"#),
+        tail: &[
+            ("thread.message.completed", r#"{"id":"msg_2","object":"thread.message","status":"completed","role":"assistant","content":[{"type":"text","text":{"value":"?","annotations":[]}}]}"#),
+            ("thread.run.step.completed", r#"{"id":"step_1","object":"thread.run.step","type":"message_creation","status":"completed","step_details":{"type":"message_creation","message_creation":{"message_id":"msg_2"}}}"#),
+            RUN_COMPLETED,
+        ],
+        at: "/delta/content/0/text/value",
+        json: false,
+    }
+    .laws();
+}
+
+#[test]
+fn what_the_steps_of_a_run_do_obeys_the_laws() {
+    Response {
+        head: &[RUN_CREATED],
+        delta: ("thread.run.step.delta", r#"{"id":"step_1","object":"thread.run.step.delta","delta":{"step_details":{"type":"tool_calls","tool_calls":[{"index":1,"type":"function","function":{"arguments":"?"}}]}}}"#),
+        tail: &[
+            ("thread.run.step.completed", r#"{"id":"step_1","object":"thread.run.step","type":"tool_calls","status":"completed","step_details":{"type":"tool_calls","tool_calls":[{"id":"call_1","type":"function","function":{"name":"f","arguments":"?","output":null}}]}}"#),
+            ("thread.run.requires_action", r#"{"id":"run_1","object":"thread.run","status":"requires_action","required_action":{"type":"submit_tool_outputs","submit_tool_outputs":{"tool_calls":[{"id":"call_1","type":"function","function":{"name":"f","arguments":"?"}}]}}}"#),
+        ],
+        at: "/delta/step_details/tool_calls/0/function/arguments",
+        json: true,
+    }
+    .laws();
+    Response {
+        head: &[RUN_CREATED],
+        delta: ("thread.run.step.delta", r#"{"id":"step_1","object":"thread.run.step.delta","delta":{"step_details":{"type":"tool_calls","tool_calls":[{"index":0,"type":"code_interpreter","code_interpreter":{"input":"?"}}]}}}"#),
+        tail: &[
+            ("thread.run.step.completed", r#"{"id":"step_1","object":"thread.run.step","type":"tool_calls","status":"completed","step_details":{"type":"tool_calls","tool_calls":[{"id":"call_1","type":"code_interpreter","code_interpreter":{"input":"?","outputs":[{"type":"logs","logs":"?"}]}}]}}"#),
+            RUN_COMPLETED,
+        ],
+        at: "/delta/step_details/tool_calls/0/code_interpreter/input",
+        json: false,
+    }
+    .laws();
+    Response {
+        head: &[RUN_CREATED],
+        delta: ("thread.run.step.delta", r#"{"id":"step_1","object":"thread.run.step.delta","delta":{"step_details":{"type":"tool_calls","tool_calls":[{"index":0,"code_interpreter":{"outputs":[{"index":2,"type":"logs","logs":"?"}]}}]}}}"#),
+        tail: &[RUN_COMPLETED],
+        at: "/delta/step_details/tool_calls/0/code_interpreter/outputs/0/logs",
+        json: false,
+    }
+    .laws();
+    Response {
+        head: &[RUN_CREATED],
+        delta: ("thread.run.step.delta", r#"{"id":"step_1","object":"thread.run.step.delta","delta":{"step_details":{"type":"tool_calls","tool_calls":[{"index":0,"new_tool":{"said":"?"}}]}}}"#),
+        tail: &[RUN_COMPLETED],
+        at: "/delta/step_details/tool_calls/0/new_tool/said",
+        json: false,
+    }
+    .laws();
+}

@@ -149,6 +149,14 @@ pub enum Fact {
     Expression,
     /// A column that is asked for.
     Include,
+    /// A collection whose name begins with a large letter, whatever letter it is written with.
+    Class,
+    /// The address of an object, which names its collection.
+    Beacon,
+    /// A step from an object's property to another object.
+    Step,
+    /// A document in GraphQL, with queries of its own.
+    Graph,
 }
 
 /// What a value other than null means.
@@ -180,6 +188,8 @@ pub enum Mark {
     Vectors,
     /// Of one: reads rows that no filter of it narrows.
     Unnarrowed,
+    /// Of one: steps from property to collection to property.
+    Steps,
 }
 
 impl Mark {

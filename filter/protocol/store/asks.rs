@@ -30,6 +30,8 @@ pub enum Documents {
     Lines(&'static Place),
     /// Documents in lines, by turns of these two.
     Pairs(&'static Place, &'static Place),
+    /// Documents in lines: one that makes a query, then one that says more of it, but for one query that stands alone.
+    Actions(&'static Place, &'static Place, &'static Query),
 }
 
 /// A query, of which a request may make several: what it reads, and at which of its keys it is narrowed.
@@ -43,6 +45,8 @@ pub struct Query {
     pub namespace: Option<Written>,
     /// Whether vectors come with what it reads.
     pub vectors: Vectors,
+    /// The operation that it is, where it may be another than its request's; else empty.
+    pub operation: &'static str,
 }
 
 /// What a query reads or writes.
@@ -71,6 +75,10 @@ pub enum Language {
     Expression,
     /// That of OpenSearch and Elasticsearch: `bool`, `term`.
     Clause,
+    /// Weaviate's: `operator` with `operands`, or with `path` and a value.
+    Where,
+    /// The same as a value of GraphQL.
+    Graph,
 }
 
 /// A bound on hits.
@@ -104,6 +112,10 @@ pub enum Vectors {
     Flag,
     /// Where the key's list of columns names them so.
     Column(&'static str),
+    /// Where the parameter names one of these, with commas between.
+    Listed(&'static [&'static str]),
+    /// Where fields of the query ask for them.
+    Cut,
     /// They do, and nothing can be said against it: the answer is left without.
     Always,
     /// A vector is a field like any other, and nobody can tell which.
@@ -112,7 +124,7 @@ pub enum Vectors {
 
 /// What queries are built from: rows, read without a filter.
 pub const UNFILTERED: Query =
-    Query { reach: Reach::Unfiltered, top_k: None, namespace: None, vectors: Vectors::Never };
+    Query { reach: Reach::Unfiltered, top_k: None, namespace: None, vectors: Vectors::Never, operation: "" };
 
 /// Nothing of any collection.
 pub const SERVICE: Query = Query { reach: Reach::Service, ..UNFILTERED };
@@ -159,6 +171,15 @@ pub static EXPRESSION: Place = Place { string: OnString::Read(Fact::Expression),
 pub static TOP_K: Place = Place { number: OnNumber::Read(Fact::TopK), ..NOTHING };
 /// A collection's name.
 pub static COLLECTION: Place = Place { string: OnString::Read(Fact::Collection), ..NOTHING };
+/// The name of a class: a collection's, whose first letter the store takes for a large one.
+pub static CLASS: Place = Place { string: OnString::Read(Fact::Class), ..NOTHING };
+/// The address of an object: it names its class.
+pub static BEACON: Place = Place { string: OnString::Read(Fact::Beacon), ..NOTHING };
+/// Steps from property to class to property.
+pub static STEPS: Place = Place { items: Some(&STEP), mark: Some(Mark::Steps), ..NOTHING };
+static STEP: Place = Place { string: OnString::Read(Fact::Step), ..NOTHING };
+/// A document in GraphQL.
+pub static GRAPH: Place = Place { string: OnString::Read(Fact::Graph), ..NOTHING };
 /// A database's name.
 pub static DATABASE: Place = Place { string: OnString::Read(Fact::Database), ..NOTHING };
 /// A namespace's name.

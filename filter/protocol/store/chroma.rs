@@ -19,6 +19,7 @@ static NEAREST: Query = Query {
     top_k: Some(TopK { at: Written::Key("n_results"), default: 10 }),
     namespace: TENANT,
     vectors: COLUMN,
+    operation: "",
 };
 /// `/query`.
 pub static QUERY: Asks = document(&QUERY_BODY, PAGE, &NEAREST);
@@ -38,6 +39,7 @@ static LISTED: Query = Query {
     top_k: Some(TopK { at: Written::Key("limit"), default: u64::MAX }),
     namespace: TENANT,
     vectors: COLUMN,
+    operation: "",
 };
 /// `/get`.
 pub static GET: Asks = document(&GET_BODY, PAGE, &LISTED);

@@ -47,6 +47,21 @@ pub fn both(
         (Language::Clause, Some(_)) => {
             Both::Around("{\"bool\":{\"must\":[".to_owned(), format!("],\"filter\":[{}]}}}}", list(term)))
         }
+        (Language::Where | Language::Graph, own) => {
+            // A field of one value is compared without the spaces around it.
+            if fields.iter().any(|(_, text)| text.trim() != text) {
+                return Err("spaces around a value that the policy filters by");
+            }
+            let (open, close, equal): (_, _, fn(&str, &str) -> String) = match language {
+                Language::Where => ("{\"operator\":\"And\",\"operands\":[", "]}", equal_where),
+                _ => ("{operator:And,operands:[", "]}", equal_graph),
+            };
+            match own {
+                None if fields.len() == 1 => Both::Alone(list(equal)),
+                None => Both::Alone(format!("{open}{}{close}", list(equal))),
+                Some(_) => Both::Around(open.to_owned(), format!(",{}{close}", list(equal))),
+            }
+        }
         (Language::Expression, own) => {
             own.map_or(Ok(()), expression::check)?;
             let mut conditions = Vec::new();
@@ -86,13 +101,23 @@ fn term(name: &str, text: &str) -> String {
     format!("{{\"term\":{{{}:{{\"value\":{}}}}}}}", quoted(name), quoted(text))
 }
 
+/// Of Weaviate.
+fn equal_where(name: &str, text: &str) -> String {
+    format!("{{\"path\":[{}],\"operator\":\"Equal\",\"valueText\":{}}}", quoted(name), quoted(text))
+}
+
+/// The same in GraphQL, whose strings JSON's are too.
+fn equal_graph(name: &str, text: &str) -> String {
+    format!("{{path:[{}],operator:Equal,valueText:{}}}", quoted(name), quoted(text))
+}
+
 /// A text as JSON.
 pub fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
 /// What stands between the quotes of a text as JSON.
-fn inner(text: &str) -> String {
+pub fn inner(text: &str) -> String {
     let quoted = quoted(text);
     quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned()
 }

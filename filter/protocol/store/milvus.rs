@@ -12,7 +12,8 @@ const PARTITIONS: Option<Written> = Some(Written::List("partitionNames"));
 const PARTITION: Option<Written> = Some(Written::Key("partitionName"));
 const LIMIT: Option<TopK> = Some(TopK { at: Written::Key("limit"), default: 100 });
 
-static NEAREST: Query = Query { reach: BY, top_k: LIMIT, namespace: PARTITIONS, vectors: Vectors::Field };
+static NEAREST: Query =
+    Query { reach: BY, top_k: LIMIT, namespace: PARTITIONS, vectors: Vectors::Field, operation: "" };
 /// `entities/search`.
 pub static SEARCH: Asks = document(&SEARCH_BODY, &[], &NEAREST);
 static SEARCH_BODY: Place = query(&NEAREST, &SEARCH_FIELDS);
@@ -37,8 +38,13 @@ static SEARCH_FIELDS: Object = only(&[
 ]);
 
 /// The whole of a search in several fields; what narrows it are the searches within.
-static FUSED: Query =
-    Query { reach: Reach::Within, top_k: LIMIT, namespace: PARTITIONS, vectors: Vectors::Field };
+static FUSED: Query = Query {
+    reach: Reach::Within,
+    top_k: LIMIT,
+    namespace: PARTITIONS,
+    vectors: Vectors::Field,
+    operation: "",
+};
 static ONE_OF: Query = Query { namespace: Some(Written::Elsewhere), vectors: Vectors::Never, ..NEAREST };
 /// `entities/hybrid_search`, `entities/advanced_search`.
 pub static HYBRID: Asks = document(&HYBRID_BODY, &[], &FUSED);

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::asks::{Language, Reach, Vectors, Written};
-use super::language::{Both, both, quoted};
+use super::graph::Room;
+use super::language::{Both, both, inner, quoted};
 use super::view::{Item, Slot, Spot, StoreView};
 use crate::protocol::patch::Patch;
 
@@ -82,7 +83,7 @@ pub fn narrow(
     body: &[u8],
 ) -> Result<Narrowed, Excess> {
     let (body, params) = (Edited::new(body), Patch::new(query.as_bytes()));
-    let mut writer = Writer { limits, deletes, body, params, added: Vec::new() };
+    let mut writer = Writer { limits, deletes, body, query, params, added: Vec::new() };
     for (at, item) in view.items.iter().enumerate() {
         let near = |other: &&Item| other.outer == Some(at) && other.query.reach == NEAR;
         writer.item(item, view.items.iter().any(|other| near(&other)))?;
@@ -120,6 +121,7 @@ struct Writer<'a> {
     limits: &'a Limits<'a>,
     deletes: bool,
     body: Edited<'a>,
+    query: &'a str,
     params: Patch<'a>,
     added: Vec<String>,
 }
@@ -171,7 +173,7 @@ impl Writer<'_> {
         if at == Written::Elsewhere {
             return Err(Excess::NoNamespace);
         }
-        self.write(&item.namespaces, at, text, keys);
+        self.write(item, &item.namespaces, at, text, keys);
         Ok(())
     }
 
@@ -186,7 +188,7 @@ impl Writer<'_> {
         if !self.limits.clamp || bound.at == Written::Elsewhere {
             return Err(Excess::TopK(most));
         }
-        self.write(&item.top_k, bound.at, most.to_string(), keys);
+        self.write(item, &item.top_k, bound.at, most.to_string(), keys);
         Ok(())
     }
 
@@ -205,21 +207,21 @@ impl Writer<'_> {
         }
         let own = item.filter.value().map(String::as_str);
         let narrowed = both(language, own, fields).map_err(Excess::Filter)?;
-        if self.deletes && matches!(narrowed, Both::Alone(_)) {
+        if (self.deletes || item.query.operation == "delete") && matches!(narrowed, Both::Alone(_)) {
             return Err(Excess::Deletion);
         }
         let is_text = language == Language::Expression;
         match (narrowed, &item.filter) {
             (Both::Around(before, behind), Slot::Given(_, Spot::Body(at))) => {
-                self.body.patch.put(at.start..at.start, before);
-                self.body.patch.put(at.end..at.end, behind);
+                self.body.patch.put(at.start..at.start, item.written(before));
+                self.body.patch.put(at.end..at.end, item.written(behind));
             }
             (Both::Alone(filter), Slot::Given(_, Spot::Body(at))) => {
-                self.body.patch.put(at.clone(), filter);
+                self.body.patch.put(at.clone(), item.written(filter));
             }
             (Both::Alone(filter), slot) => {
                 let filter = if is_text { format!("\"{filter}\"") } else { filter };
-                self.write(slot, Written::Key(key), filter, keys);
+                self.write(item, slot, Written::Key(key), filter, keys);
             }
             (Both::Around(..), _) => return Err(Excess::Unfiltered),
         }
@@ -230,9 +232,18 @@ impl Writer<'_> {
         if !self.limits.drop_vectors {
             return Ok(());
         }
+        for (at, instead) in &item.cuts {
+            self.body.patch.put(at.clone(), *instead);
+        }
         match item.query.vectors {
             // What comes in any case is left out of the answer.
-            Vectors::Never | Vectors::Always | Vectors::Field => Ok(()),
+            Vectors::Never | Vectors::Always | Vectors::Field | Vectors::Cut => Ok(()),
+            Vectors::Listed(names) => {
+                if let Slot::Given(text, Spot::Param(at)) = &item.vectors {
+                    self.unlist(text, names, at);
+                }
+                Ok(())
+            }
             Vectors::Flag => match &item.vectors {
                 Slot::Absent | Slot::Null(_) => Ok(()),
                 Slot::Given(text, _) if text == "false" => Ok(()),
@@ -256,13 +267,29 @@ impl Writer<'_> {
         }
     }
 
+    /// Leaves names out of a parameter's list, and the parameter where nothing is left.
+    fn unlist(&mut self, text: &str, names: &[&str], at: &Range<usize>) {
+        let out = |one: &&str| names.iter().any(|name| one.trim().eq_ignore_ascii_case(name));
+        let kept: Vec<&str> = text.split(',').filter(|one| !out(one)).collect();
+        if kept.len() == text.split(',').count() {
+            return;
+        }
+        if !kept.is_empty() {
+            return self.params.put(at.clone(), percent(&kept.join(",")));
+        }
+        let before = self.query.get(..at.start).unwrap_or_default();
+        let from = before.rfind('&').map_or(0, |and| and.saturating_add(1));
+        self.params.put(from..at.end, "");
+    }
+
     /// Writes a value to where it stands, or to where it should.
-    fn write<T>(&mut self, slot: &Slot<T>, at: Written, text: String, keys: &mut Vec<String>) {
+    fn write<T>(&mut self, item: &Item, slot: &Slot<T>, at: Written, text: String, keys: &mut Vec<String>) {
         match (slot, at) {
             (Slot::Given(_, Spot::Body(range)) | Slot::Null(range), _) => {
-                self.body.patch.put(range.clone(), text);
+                self.body.patch.put(range.clone(), item.written(text));
             }
             (Slot::Given(_, Spot::Param(range)), _) => self.params.put(range.clone(), text),
+            (_, Written::Key(key)) if item.arguments.is_some() => keys.push(format!("{key}:{text}")),
             (_, Written::Key(key) | Written::List(key)) => keys.push(format!("{}:{text}", quoted(key))),
             (_, Written::Param(name)) => {
                 let pair = format!("{name}={text}");
@@ -278,8 +305,21 @@ impl Writer<'_> {
         if keys.is_empty() {
             return Ok(());
         }
+        if let Some(Room { at, within }) = item.arguments {
+            let arguments = keys.join(",");
+            let text = if within { format!("{arguments},") } else { format!("({arguments})") };
+            self.body.patch.put(at..at, item.written(text));
+            return Ok(());
+        }
         let object = item.object.as_ref().ok_or(Excess::NoBody)?;
         if self.body.patch.enter(object.start, keys) { Ok(()) } else { Err(Excess::NoBody) }
+    }
+}
+
+impl Item {
+    /// What is written into it, as it stands in the body: GraphQL stands in a JSON string.
+    fn written(&self, text: String) -> String {
+        if self.arguments.is_some() { inner(&text) } else { text }
     }
 }
 

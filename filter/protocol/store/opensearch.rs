@@ -59,7 +59,9 @@ const SEARCHING: &[(&str, Param)] = params!(
     ("slices", Pass),
     ("max_docs", Pass),
     ("scroll_size", Pass),
-    ("min_score", Pass)
+    ("min_score", Pass),
+    // What is read on of it later is another request.
+    ("scroll", Pass)
 );
 
 static HITS: Query = Query {
@@ -67,6 +69,7 @@ static HITS: Query = Query {
     top_k: Some(TopK { at: Written::Key("size"), default: 10 }),
     namespace: None,
     vectors: Vectors::Field,
+    operation: "",
 };
 /// `_search`.
 pub static SEARCH: Asks = Asks { body: Documents::Optional(&SEARCH_BODY), params: SEARCHING, query: &HITS };
@@ -100,13 +103,18 @@ static SEARCH_FIELDS: Object = only(&[
     // Some of them are of all rows, whatever the query is.
     ("aggs", &JOINED),
     ("aggregations", &JOINED),
+    ("slice", &ANY),
+    ("pit", &PIT),
 ]);
+/// A point in time: of which indexes only the store knows.
+static PIT: Place = Place { mark: Some(Mark::Reference), object: Some(&ANY_OBJECT), ..NOTHING };
 
 static NEAR: Query = Query {
     reach: Reach::Filtered("filter", Language::Clause),
     top_k: Some(TopK { at: Written::Key("k"), default: 10 }),
     namespace: None,
     vectors: Vectors::Never,
+    operation: "",
 };
 /// Elasticsearch's: hits beside those of the query.
 static NEIGHBOURS: Place = list(&NEIGHBOUR);
@@ -220,6 +228,37 @@ const WRITING: &[(&str, Param)] = params!(
     ("wait_for_active_shards", Pass),
     ("require_alias", Pass)
 );
+/// `_bulk`: a line that says what is done where, then the document, but for deletions.
+pub static BULK: Asks = Asks {
+    body: Documents::Actions(&ACTION, &ANY_DOCUMENT, &BULK_DELETED),
+    params: params!(
+        ("wait_for_active_shards", Pass),
+        ("require_alias", Pass),
+        ("require_data_stream", Pass),
+        ("type", Pass)
+    ),
+    query: &BULK_WRITTEN,
+};
+static BULK_WRITTEN: Query = Query { operation: "upsert", ..ROWS };
+static BULK_DELETED: Query = Query { operation: "delete", ..ROWS };
+static ACTION: Place = object(&ACTION_FIELDS);
+static ACTION_FIELDS: Object =
+    only(&[("index", &WRITES), ("create", &WRITES), ("update", &WRITES), ("delete", &DELETES)]);
+static WRITES: Place = query(&BULK_WRITTEN, &TARGET_FIELDS);
+static DELETES: Place = query(&BULK_DELETED, &TARGET_FIELDS);
+static TARGET_FIELDS: Object = only(&[
+    ("_index", &INDEX),
+    ("_id", &ANY),
+    ("routing", &ANY),
+    ("version", &ANY),
+    ("version_type", &ANY),
+    ("if_seq_no", &ANY),
+    ("if_primary_term", &ANY),
+    ("require_alias", &ANY),
+    ("retry_on_conflict", &ANY),
+]);
+/// A point in time that is opened: nothing is read of the indexes yet.
+pub static OPEN: Asks = bare(&SCHEMA, params!(("keep_alive", Pass), ("allow_partial_pit_creation", Pass)));
 /// A document that is deleted, or an index with all of them.
 pub static DELETE: Asks = bare(&ROWS, WRITING);
 /// Names and settings.

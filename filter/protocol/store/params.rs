@@ -21,6 +21,8 @@ pub enum Param {
     Namespace,
     /// A collection.
     Collection,
+    /// A collection whose name begins with a large letter.
+    Class,
     /// Whether vectors come with the rows.
     Vectors,
     /// Rows that no filter narrows.

@@ -20,6 +20,7 @@ static SEARCH: Query = Query {
     top_k: Some(TopK { at: Written::Key("topK"), default: 0 }),
     namespace: NAMED,
     vectors: Vectors::Flag,
+    operation: "",
 };
 /// `POST /query`.
 pub static QUERY: Asks = document(&QUERY_BODY, &[], &SEARCH);
@@ -42,6 +43,7 @@ static TEXTS: Query = Query {
     top_k: Some(TopK { at: Written::Key("top_k"), default: 0 }),
     namespace: Some(Written::Elsewhere),
     vectors: Vectors::Never,
+    operation: "",
 };
 /// `POST /records/namespaces/{namespace}/search`: of text that Pinecone embeds itself.
 pub static RECORDS: Asks = document(&RECORDS_BODY, &[], &TEXTS);
@@ -81,6 +83,7 @@ static BY_METADATA: Query = Query {
     top_k: Some(TopK { at: Written::Key("limit"), default: 100 }),
     namespace: NAMED,
     vectors: Vectors::Always,
+    operation: "",
 };
 /// `POST /vectors/fetch_by_metadata`.
 pub static FETCH_BY_METADATA: Asks = document(&BY_METADATA_BODY, &[], &BY_METADATA);

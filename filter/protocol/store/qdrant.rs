@@ -18,7 +18,8 @@ const READ: &[(&str, Param)] = &[("consistency", Pass), ("timeout", Pass)];
 const WRITE: &[(&str, Param)] = &[("wait", Pass), ("ordering", Pass), ("timeout", Pass)];
 
 /// A query with hits.
-static HITS: Query = Query { reach: BY, top_k: LIMIT, namespace: SHARD, vectors: Vectors::Flag };
+static HITS: Query =
+    Query { reach: BY, top_k: LIMIT, namespace: SHARD, vectors: Vectors::Flag, operation: "" };
 /// The same within another, whose shards it reads.
 static PREFETCHED: Query = Query { namespace: Some(Written::Elsewhere), vectors: Vectors::Never, ..HITS };
 /// Rows, counted or otherwise summed up.

@@ -3,6 +3,7 @@
 mod narrowed;
 mod semantics;
 mod views;
+mod weaviate;
 
 use super::*;
 use crate::protocol::RequestError;

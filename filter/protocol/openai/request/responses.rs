@@ -61,6 +61,8 @@ static REASONING_FIELDS: Object =
 static FORM: Place = said_by(Role::Definition, any_or(&FORM_FIELDS));
 static FORM_FIELDS: Object = fields(&[("format", &super::FORMAT), ("verbosity", &WORD)]);
 
+/// Items of a conversation.
+pub(super) static ITEMS: Place = said_by(Role::User, array(&ITEM));
 static INPUT: Place = said_by(Role::User, text_or(&ITEM));
 static ITEM: Place = object(&ITEM_OF);
 static ITEM_OF: Object = one_of(&Kinds {

@@ -79,7 +79,7 @@ fn walks() -> Vec<(String, Walk)> {
             let roots = match asks.body {
                 Documents::None => continue,
                 Documents::One(root) | Documents::Optional(root) | Documents::Lines(root) => vec![root],
-                Documents::Pairs(first, second) => vec![first, second],
+                Documents::Pairs(first, second) | Documents::Actions(first, second, _) => vec![first, second],
             };
             let mut walk = Walk::default();
             roots.into_iter().for_each(|root| walk.place(root));

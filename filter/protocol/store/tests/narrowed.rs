@@ -3,7 +3,7 @@
 use super::*;
 
 /// Limits that let everything through.
-fn open<'p>() -> Limits<'p> {
+pub fn open<'p>() -> Limits<'p> {
     Limits {
         collection: None,
         namespaces: None,
@@ -248,6 +248,7 @@ fn what_takes_no_filter_is_refused_where_the_policy_has_one() {
         ("opensearch", "POST", "/docs/_mget", r#"{"ids":["1"]}"#, Excess::Unfiltered),
         ("opensearch", "POST", "/docs/_delete_by_query", "{}", Excess::Deletion),
         ("opensearch", "DELETE", "/docs", "", Excess::Unfiltered),
+        ("opensearch", "POST", "/docs/_bulk", "{\"index\":{}}\n{}\n", Excess::Unfiltered),
         (
             "milvus",
             "POST",
@@ -413,6 +414,10 @@ fn a_collection_is_one_of_those_that_may_be_asked() {
             r#"{"query":{"terms":{"a":{"index":"other"}}}}"#,
             Excess::Collection,
         ),
+        ("opensearch", "POST", "/docs/_bulk", "{\"delete\":{\"_index\":\"other\"}}\n", Excess::Collection),
+        ("opensearch", "POST", "/_bulk", "{\"delete\":{}}\n", Excess::NoCollection),
+        ("opensearch", "POST", "/docs/_search", r#"{"pit":{"id":"x"}}"#, Excess::NoCollection),
+        ("opensearch", "POST", "/other/_pit", "", Excess::Collection),
         ("milvus", "POST", "/v2/vectordb/collections/list", "{}", Excess::NoCollection),
         (
             "chroma",

@@ -82,6 +82,66 @@ fn clause(query: &Value, row: &Row) -> bool {
     }
 }
 
+/// Weaviate's, of fields of one value.
+fn object(filter: &Value, row: &Row) -> bool {
+    let operands = || filter["operands"].as_array().unwrap().iter();
+    let value = filter.get("valueText").and_then(Value::as_str);
+    let has = || field(row, filter["path"][0].as_str().unwrap());
+    match filter["operator"].as_str().unwrap() {
+        "And" => operands().all(|one| object(one, row)),
+        "Or" => operands().any(|one| object(one, row)),
+        "Not" => !operands().any(|one| object(one, row)),
+        "Equal" => has() == value,
+        "NotEqual" => has() != value,
+        other => panic!("{other}"),
+    }
+}
+
+/// A value of GraphQL as JSON: a reader of its own. `None`: it is none.
+fn graph(text: &str) -> Option<Value> {
+    let mut out = String::new();
+    let mut chars = text.chars().peekable();
+    while let Some(char) = chars.next() {
+        match char {
+            '"' => {
+                out.push('"');
+                loop {
+                    match chars.next()? {
+                        '\\' => out.extend(['\\', chars.next()?]),
+                        '"' => break,
+                        other => out.push(other),
+                    }
+                }
+                out.push('"');
+            }
+            char if char.is_ascii_alphabetic() => {
+                let mut name = char.to_string();
+                while let Some(next) = chars.next_if(|next| next.is_ascii_alphanumeric()) {
+                    name.push(next);
+                }
+                out.push_str(&json!(name).to_string());
+            }
+            other => out.push(other),
+        }
+    }
+    serde_json::from_str(&out).ok()
+}
+
+/// A filter as GraphQL.
+fn as_graph(filter: &Value) -> String {
+    match filter {
+        Value::Object(fields) => {
+            let one = |(name, value): (&String, &Value)| match (name.as_str(), value.as_str()) {
+                ("operator", Some(word)) => format!("operator:{word}"),
+                _ => format!("{name}:{}", as_graph(value)),
+            };
+            format!("{{{}}}", fields.iter().map(one).collect::<Vec<_>>().join(","))
+        }
+        Value::Array(all) => format!("[{}]", all.iter().map(as_graph).collect::<Vec<_>>().join(",")),
+        other => other.to_string(),
+    }
+}
+
 /// Milvus's: a reader of its own, by the precedence of its grammar. `None`: it is no expression.
 struct Reader<'t, 'r> {
     text: &'t [u8],
@@ -258,6 +318,27 @@ fn clause_filter() -> impl Strategy<Value = Value> {
     })
 }
 
+fn object_filter() -> impl Strategy<Value = Value> {
+    let leaf = (name(), text(), any::<bool>()).prop_map(|(name, text, not)| {
+        json!({ "operator": if not { "NotEqual" } else { "Equal" }, "path": [name], "valueText": text })
+    });
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        (prop::collection::vec(inner, 1..3), 0..3usize)
+            .prop_map(|(all, kind)| json!({ "operator": (["And", "Or", "Not"][kind]), "operands": all }))
+    })
+}
+
+/// A document under the filter of a tenant: the filter that goes upstream. `None`: it does not.
+fn graph_under(filter: &str, tenant: &str) -> Option<String> {
+    let fields = [("tenant".to_owned(), tenant.to_owned())];
+    let body = json!({ "query": format!("{{Get{{Doc(where:{filter}){{a}}}}}}") }).to_string();
+    let (_, goes) = sent("weaviate", "POST", "/v1/graphql", &body, &limits(&fields)).ok()?;
+    let goes: Value = serde_json::from_str(&goes).unwrap();
+    let document = goes["query"].as_str().unwrap();
+    let filter = document.strip_prefix("{Get{Doc(where:").and_then(|rest| rest.strip_suffix("){a}}}"));
+    Some(filter.unwrap_or_else(|| panic!("{document}")).to_owned())
+}
+
 fn expression_filter() -> impl Strategy<Value = String> {
     let quote = |text: String| format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"));
     let leaf = (name(), text(), 0..4usize).prop_map(move |(name, text, kind)| match kind {
@@ -274,6 +355,22 @@ fn expression_filter() -> impl Strategy<Value = String> {
             _ => format!("({left}) || {right}"),
         })
     })
+}
+
+/// The body of a document that goes upstream; `None`: it is refused.
+fn sent_or_refused(body: &str, limits: &Limits<'_>) -> Option<String> {
+    let view = read("weaviate", "POST", "/v1/graphql", body).1.ok()?;
+    let narrowed = narrow(&view, false, limits, "", body.as_bytes()).ok()?;
+    Some(narrowed.body.map_or_else(|| body.to_owned(), |body| String::from_utf8(body).unwrap()))
+}
+
+/// Whether the model can judge a filter.
+fn complete(filter: &Value) -> bool {
+    match filter["operator"].as_str() {
+        Some("And" | "Or") => filter["operands"].as_array().is_some_and(|all| all.iter().all(complete)),
+        Some("Equal") => filter["path"][0].is_string(),
+        _ => false,
+    }
 }
 
 fn limits(fields: &[(String, String)]) -> Limits<'_> {
@@ -322,6 +419,55 @@ proptest! {
     }
 
     #[test]
+    fn objects_found_are_own_ones_that_were_found(filter in object_filter(), row in row(), tenant in text()) {
+        prop_assume!(tenant.trim() == tenant);
+        let own = field(&row, "tenant") == Some(&tenant);
+        let expected = own && object(&filter, &row);
+        let narrowed = graph_under(&as_graph(&filter), &tenant).unwrap();
+        let read = graph(&narrowed).unwrap_or_else(|| panic!("{narrowed}"));
+        prop_assert_eq!(object(&read, &row), expected, "{}", narrowed);
+        let fields = [("tenant".to_owned(), tenant)];
+        let body = json!({ "match": { "class": "Doc", "where": filter } }).to_string();
+        let goes = sent("weaviate", "DELETE", "/v1/batch/objects", &body, &limits(&fields)).unwrap().1;
+        let goes: Value = serde_json::from_str(&goes).unwrap();
+        prop_assert_eq!(object(&goes["match"]["where"], &row), expected);
+    }
+
+    /// A caller may write what they like: what goes upstream is no filter, or finds own rows only.
+    #[test]
+    fn no_text_breaks_out_of_a_document(
+        pieces in prop::collection::vec(prop_oneof![
+            Just("{".to_owned()), Just("}".to_owned()), Just("[".to_owned()), Just("]".to_owned()), Just("\"".to_owned()),
+            Just("\\".to_owned()), Just(")".to_owned()), Just("(".to_owned()), Just("#".to_owned()), Just("\n".to_owned()),
+            Just("operator:Or".to_owned()), Just("operands:".to_owned()), Just(",".to_owned()), Just("{Get{Doc{a}}}".to_owned()),
+            Just("path:[\"tenant\"]".to_owned()), Just("operator:Equal".to_owned()), Just("valueText:\"evil\"".to_owned()),
+            Just("...".to_owned()), Just("\"\"\"".to_owned()), Just("){a}}} {Get{Doc(where:".to_owned()), text(),
+        ], 0..14),
+        row in row(),
+    ) {
+        let filter = pieces.concat();
+        let fields = [("tenant".to_owned(), "acme".to_owned())];
+        let body = json!({ "query": format!("{{Get{{Doc(where:{filter}){{a}}}}}}") }).to_string();
+        if let Some(sent) = sent_or_refused(&body, &limits(&fields)) {
+            let own = r#"path:["tenant"],operator:Equal,valueText:"acme""#;
+            // What is read as one filter is one; as several, each of them is narrowed.
+            for item in read("weaviate", "POST", "/v1/graphql", &sent).1.unwrap().items {
+                let filter = item.filter.value().cloned().unwrap_or_default();
+                prop_assert!(filter.contains(own), "{}", sent);
+            }
+            let goes: Value = serde_json::from_str(&sent).unwrap();
+            let document = goes["query"].as_str().unwrap();
+            if let Some(filter) = document.strip_prefix("{Get{Doc(where:").and_then(|rest| rest.strip_suffix("){a}}}"))
+                && let Some(read) = graph(filter)
+                && complete(&read)
+                && object(&read, &row)
+            {
+                prop_assert_eq!(field(&row, "tenant"), Some("acme"), "{}", document);
+            }
+        }
+    }
+
+    #[test]
     fn expressions_find_of_the_own_rows_what_they_found(filter in expression_filter(), row in row(), tenant in text()) {
         let narrowed = under("milvus", "/v2/vectordb/entities/query", "filter", &json!(filter), &tenant).unwrap();
         let own = field(&row, "tenant") == Some(&tenant);
@@ -359,6 +505,10 @@ proptest! {
         match under("milvus", path, "filter", &json!(""), &tenant) {
             Some(narrowed) => prop_assert_eq!(Reader::whole(narrowed.as_str().unwrap(), &row), Some(own)),
             None => prop_assert!(tenant.chars().any(char::is_control)),
+        }
+        match graph_under("{}", &tenant) {
+            Some(narrowed) => prop_assert_eq!(object(&graph(&narrowed).unwrap(), &row), own, "{}", narrowed),
+            None => prop_assert!(tenant.trim() != tenant),
         }
     }
 }

@@ -105,6 +105,28 @@ fn a_search_of_opensearch_is_of_every_index_that_it_names() {
 }
 
 #[test]
+fn every_action_of_a_bulk_is_seen() {
+    let bulk = "{\"index\":{\"_id\":1}}\n{\"a\":1}\n{\"delete\":{\"_index\":\"other\",\"_id\":2}}\r\n{\"create\":{\"_index\":\"docs\"}}\n{\"index\":\"x\"}\n{\"update\":{\"_index\":\"b\"}}\n{\"doc\":{}}\n{\"delete\":{}}";
+    let view = read("opensearch", "POST", "/docs/_bulk", bulk).1.unwrap();
+    let seen: Vec<(&str, &str)> = view.parts.iter().map(|part| (part.operation, &*part.collection)).collect();
+    assert_eq!(seen, [("delete", "docs"), ("delete", "other"), ("upsert", "b"), ("upsert", "docs")]);
+    assert_eq!(parts("opensearch", "PUT", "/_bulk", "{\"index\":{}}\n{}\n"), ["||0|"]);
+    let many = "{\"index\":{}}\n{}\n".repeat(5000);
+    assert_eq!(parts("opensearch", "POST", "/docs/_bulk", &many), ["docs||0|"]);
+}
+
+#[test]
+fn what_a_store_keeps_of_a_search_is_a_reference() {
+    let view = read("opensearch", "POST", "/_search", r#"{"pit":{"id":"x"},"size":3}"#).1.unwrap();
+    assert_eq!((view.reference.as_deref(), view.parts[0].top_k), (Some("pit"), 3));
+    let view = read("opensearch", "POST", "/docs/_search", r#"{"pit":{"id":"x"}}"#).1.unwrap();
+    assert_eq!(view.parts[0].collection, "", "the path does not say of what it is");
+    assert_eq!(parts("opensearch", "POST", "/docs/_search?scroll=1m", "{}"), ["docs||10|"]);
+    assert_eq!(parts("opensearch", "POST", "/docs/_pit?keep_alive=1m", ""), ["docs||0|"]);
+    assert_eq!(parts("opensearch", "POST", "/docs/_search/point_in_time?keep_alive=1m", ""), ["docs||0|"]);
+}
+
+#[test]
 fn what_a_store_may_read_otherwise_is_refused() {
     let cases = [
         ("pinecone", "POST", "/query", r#"{"topK":1,"top_k":9}"#, "top_k comes twice"),
@@ -145,11 +167,27 @@ fn what_a_store_may_read_otherwise_is_refused() {
             "not known of this API",
         ),
         ("opensearch", "POST", "/docs/_search", r#"{"runtime_mappings":{}}"#, "not known of this API"),
-        ("opensearch", "POST", "/docs/_search", r#"{"pit":{"id":"x"}}"#, "not known of this API"),
         ("opensearch", "POST", "/docs/_search", r#"{"suggest":{}}"#, "not known of this API"),
         ("opensearch", "POST", "/docs/_search?size=5", r#"{"size":6}"#, "comes twice"),
         ("opensearch", "POST", "/docs/_search?source=%7B%7D", "{}", "not known of this API"),
-        ("opensearch", "POST", "/docs/_search?scroll=1m", "{}", "not known of this API"),
+        ("opensearch", "POST", "/docs/_search", r#"{"pit":"x"}"#, "expected an object"),
+        ("opensearch", "POST", "/docs/_bulk", "{\"index\":{},\"delete\":{}}\n{}\n", "expected one of index"),
+        ("opensearch", "POST", "/docs/_bulk", "{}\n{}\n", "expected one of index"),
+        ("opensearch", "POST", "/docs/_bulk", "{\"index\":null}\n{}\n", "expected one of index"),
+        ("opensearch", "POST", "/docs/_bulk", "{\"reindex\":{}}\n{}\n", "not known of this API"),
+        ("opensearch", "POST", "/docs/_bulk", "{\"Index\":{}}\n{}\n", "other letters"),
+        ("opensearch", "POST", "/docs/_bulk", "{\"index\":{}}\n", "cut off"),
+        ("opensearch", "POST", "/docs/_bulk", "{\"index\":{}}\n\n{}\n", "cut off"),
+        ("opensearch", "POST", "/docs/_bulk", "{\"delete\":{}}\n\n", "cut off"),
+        (
+            "opensearch",
+            "POST",
+            "/docs/_bulk",
+            "{\"index\":{\"pipeline\":\"x\"}}\n{}\n",
+            "not known of this API",
+        ),
+        ("opensearch", "POST", "/docs/_bulk?pipeline=x", "{\"delete\":{}}\n", "not known of this API"),
+        ("opensearch", "POST", "/docs/_bulk", "{\"index\":{}}\n[]\n", "expected an object"),
         ("opensearch", "POST", "/docs/_msearch", "{}\n\n{}\n{}\n", "cut off"),
         ("opensearch", "POST", "/docs/_msearch", "{\"size\":1}\n{}\n", "not known of this API"),
         ("opensearch", "POST", "/docs/_search", r#"{"knn":{"filter":[]}}"#, "expected an object"),
@@ -180,7 +218,9 @@ fn each_operation_that_has_a_name_for_rules_is_read_or_known_not_to_be() {
     // What no rule sees is refused where a policy asks: administration, and what no table has yet.
     let unread: Vec<String> = APIS
         .into_iter()
-        .filter(|api| ["pinecone", "qdrant", "chroma", "milvus", "opensearch"].contains(&api.name))
+        .filter(|api| {
+            ["pinecone", "qdrant", "weaviate", "chroma", "milvus", "opensearch"].contains(&api.name)
+        })
         .flat_map(|api| api.operations.iter().map(move |operation| (api, operation)))
         .filter(|(_, operation)| operation.asks.is_none() && operation.name != "admin")
         .map(|(api, operation)| format!("{} {}", api.name, operation.path))
@@ -200,14 +240,10 @@ fn each_operation_that_has_a_name_for_rules_is_read_or_known_not_to_be() {
             "opensearch <index>/_knn_search",
             "opensearch <index>/_validate/query",
             "opensearch <index>/_terms_enum",
-            "opensearch <index>/_search/point_in_time",
             "opensearch _search/point_in_time",
-            "opensearch <index>/_pit",
             "opensearch _pit",
             "opensearch <index>/_termvectors/{id}",
             "opensearch <index>/_field_caps",
-            "opensearch _bulk",
-            "opensearch <index>/_bulk",
             "opensearch <index>/_update_by_query",
         ]
     );
