@@ -148,6 +148,8 @@ class _Server(http.server.ThreadingHTTPServer):
 class _Handler(http.server.BaseHTTPRequestHandler):
     owner: Sink
     protocol_version = "HTTP/1.1"
+    # Head and body are two writes, and the second would wait for the peer's late acknowledgement of the first.
+    disable_nagle_algorithm = True
 
     def do_POST(self) -> None:
         data = self._read_body()
