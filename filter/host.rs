@@ -123,6 +123,9 @@ pub struct Metric {
     pub labels: Vec<(&'static str, String)>,
 }
 
+/// A value that all workers of a proxy share, and the number that stands for it as it is now.
+pub type Shared = (Vec<u8>, u32);
+
 /// The proxy, as seen by one exchange or by the worker's root.
 pub trait Host {
     /// Nanoseconds since 1970.
@@ -172,6 +175,12 @@ pub trait Host {
     /// Verifies by the proxy's own cryptography. `key` is a DER SubjectPublicKeyInfo, ECDSA signatures are DER.
     /// `None`: the proxy cannot do it, ask another verifier.
     fn verify_signature(&self, digest: Digest, key: &[u8], signature: &[u8], text: &[u8]) -> Option<bool>;
+
+    /// A value that all workers share; `None`: nobody has set it. A key is never freed: there must be a fixed number.
+    fn shared(&self, key: &str) -> Option<Shared>;
+    /// Sets it; `seen`: if it is still the one of that number. False: it is another by now, or cannot be set. A key that
+    /// nobody has set is set in any case: two who find it missing would both succeed.
+    fn share(&self, key: &str, value: &[u8], seen: Option<u32>) -> bool;
 
     /// Adds to a counter.
     fn count(&self, metric: &Metric, by: u64);

@@ -152,7 +152,7 @@ record! {
         "portcullis.decision" decision: Option<Decision>,
         /// Code of the refusal, as callers see it.
         "portcullis.reason" reason: Option<Name>,
-        /// Rule that decided.
+        /// Rule that decided, or budget.
         "portcullis.rule" rule: Option<Text>,
         /// Flag rules that held.
         "portcullis.flags" flags: Texts,
@@ -162,7 +162,7 @@ record! {
         "portcullis.would" would: Option<Decision>,
         /// Code of the refusal that enforce would have given.
         "portcullis.would_reason" would_reason: Option<Name>,
-        /// Rule that would have decided.
+        /// Rule that would have decided, or budget.
         "portcullis.would_rule" would_rule: Option<Text>,
         /// Rules whose condition failed to evaluate.
         "portcullis.rule_errors" rule_errors: Texts,
@@ -170,8 +170,11 @@ record! {
         "portcullis.prompt.entities" prompt_entities: Tally,
         /// What became of the values that the mask found there: operators with counts, `none` in monitor.
         "portcullis.prompt.operators" prompt_operators: Tally,
-        /// What of the request the policy put within its bounds (`max_output_tokens`, `store`), or in monitor would have.
+        /// What of the request the policy put within its bounds (`max_output_tokens`, `store`), or in monitor would have;
+        /// `budget`: the answer was put down to what a budget had left. `stream_options`: the stream was asked for its usage.
         "portcullis.bounded" bounded: Vec<Name>,
+        /// What was set aside in budgets, by budget: tokens, or requests.
+        "portcullis.budget.reserved" budget_reserved: Tally,
         /// Kinds of traffic that passed without being looked at.
         "portcullis.uninspected" uninspected: Vec<Name>,
         /// Claims that rules read, with their values.
@@ -210,6 +213,11 @@ record! {
         "gen_ai.usage.input_tokens" input_tokens: Option<Count>,
         /// Tokens of the answer, as the provider counts.
         "gen_ai.usage.output_tokens" output_tokens: Option<Count>,
+        /// What was used of budgets, by budget.
+        "portcullis.budget.used" budget_used: Tally,
+        /// What told how many tokens were used: `usage` (the provider), `estimate` (of what was delivered), `returned` (the
+        /// upstream refused or failed: none), `reservation` (nobody: what was set aside).
+        "portcullis.budget.settled_by" budget_settled_by: Option<Name>,
         /// Why the model stopped, one for each choice.
         "gen_ai.response.finish_reasons" finish_reasons: Texts,
         /// Model that answered.

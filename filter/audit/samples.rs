@@ -30,7 +30,10 @@ pub fn facts() -> Facts {
     prompt_entities.add("EMAIL_ADDRESS", 1);
     let mut prompt_operators = Tally::default();
     prompt_operators.add("pseudonym", 1);
+    let mut budget_reserved = Tally::default();
+    budget_reserved.add("user-tokens", 630);
     Facts {
+        budget_reserved,
         exchange: Text::from("018f3c1e6b7a4d21"),
         user_id: text("https://idp.example.com#alice"),
         subject: text("alice"),
@@ -81,6 +84,8 @@ pub fn end() -> Record {
     let mut response_operators = Tally::default();
     response_operators.add("replace", 2);
     response_operators.add("mask", 1);
+    let mut budget_used = Tally::default();
+    budget_used.add("user-tokens", 182);
     let answered = Answered {
         outcome: Some(Outcome::Complete),
         status: Some(200.into()),
@@ -94,6 +99,8 @@ pub fn end() -> Record {
         finish_reasons: ["stop"].into_iter().collect(),
         response_model: text("gpt-4o-mini-2024-07-18"),
         response_id: text("chatcmpl-123"),
+        budget_used,
+        budget_settled_by: Some("usage"),
         duration: Some(Seconds::from_nanos(1_204_500_000)),
         first_byte: Some(Seconds::from_nanos(180_250_000)),
     };

@@ -109,6 +109,10 @@ fn monitors(set: &PolicySet, root: &Node, warnings: &mut Vec<Problem>) {
             let message = format!("the rule `{}` {MESSAGE}", rule.name.value);
             warnings.push(Problem::warning(&rule.name.place, message));
         }
+        for budget in policy.budgets.iter().filter(|budget| budget.mode == Some(Mode::Monitor)) {
+            let message = format!("the budget `{}` {MESSAGE}", budget.name.value);
+            warnings.push(Problem::warning(&budget.name.place, message));
+        }
     }
 }
 

@@ -30,6 +30,10 @@ fn whole() -> Value {
         "policies": [
             { "name": "rag-chat", "allow": "true",
               "rules": [{ "name": "models", "deny": "true", "message": "No." }, { "name": "seen", "flag": "true" }],
+              "budgets": [
+                  { "name": "tokens", "key": "identity.id", "tokens": 10000, "per": "1m", "scope": "local", "clamp": true, "at_limit": "end" },
+                  { "name": "everyone", "key": "all", "requests": 60, "per": "744h", "mode": "enforce" },
+              ],
               "limits": { "max_request_bytes": "1Mi" },
               "mask": {
                   "prompt": { "entities": ["SECRETS", "PII"], "operator": "pseudonym", "key": "${env:PSEUDONYMS}",
@@ -172,6 +176,18 @@ fn each_fault_is_told_at_its_place() {
         ("/policies/0/rules/0/message", json!(" "), "policies[0].rules[0].message: ` ` is empty"),
         ("/policies/0/rules/0/approve", json!("true"), "policies[0].rules[0].approve: stands beside `deny`: a rule has exactly one effect\n  help: make two rules of it"),
         ("/policies/0/rules/0/message", json!("Not ${identity.id"), "policies[0].rules[0].message: `Not ${identity.id` holds a `${` that nothing closes\n  help: write `$${` for a literal `${`"),
+        ("/policies/0/budgets", json!([]), "policies[0].budgets: is an empty list\n  help: leave the key out, or fill it"),
+        ("/policies/0/budgets/0/keys", json!("all"), "policies[0].budgets[0].keys: `keys` is not a key here\n  help: did you mean `key`?"),
+        ("/policies/0/budgets/0/key", json!(null), "policies[0].budgets[0]: needs the key `key`\n  help: Whose budget it is: CEL that gives text, such as `identity.id`, and reads nothing of `prompt`. Each value has a bucket of its own. `all`: one bucket for everyone."),
+        ("/policies/0/budgets/0/per", json!(null), "policies[0].budgets[0]: needs the key `per`\n  help: The time in which an empty bucket is full again. It refills all the while."),
+        ("/policies/0/budgets/0/per", json!("500ms"), "policies[0].budgets[0].per: `500ms` is not between 1s and 744h"),
+        ("/policies/0/budgets/0/tokens", json!(0), "policies[0].budgets[0].tokens: `0` is not between 1 and 1099511627776"),
+        ("/policies/0/budgets/0/tokens", json!(null), "policies[0].budgets[0]: counts nothing\n  help: give the budget `tokens` or `requests`, and how many"),
+        ("/policies/0/budgets/0/requests", json!(1), "policies[0].budgets[0].requests: stands beside `tokens`: a budget counts one of them\n  help: make two budgets of it: a request goes on where both have room"),
+        ("/policies/0/budgets/0/scope", json!("locale"), "policies[0].budgets[0].scope: `locale` is not known here\n  help: did you mean `local`?"),
+        ("/policies/0/budgets/0/at_limit", json!("stop"), "policies[0].budgets[0].at_limit: `stop` is not known here\n  help: use `finish` or `end`"),
+        ("/policies/0/budgets/1/clamp", json!(true), "policies[0].budgets[1].clamp: goes with `tokens` only\n  help: nobody knows beforehand how many tokens an answer has; a request is one request"),
+        ("/policies/0/budgets/1/name", json!("tokens"), "policies[0].budgets[1].name: the budget `tokens` stands already at policies[0].budgets[0].name\n  help: names are unique: rename one of them"),
         ("/policies/0/limits/max_request_bytes", json!("1MiB"), "policies[0].limits.max_request_bytes: `1MiB` is not a size\n  help: write bytes, or a whole number and its unit: 512Ki, 1Mi, 1Gi, 500k, 1M"),
         ("/policies/0/limits/max_request_bytes", json!(5), "policies[0].limits.max_request_bytes: `5` is not between 1Ki and 64Mi"),
         ("/policies/0/limits/max_request_bytes", json!(1.5), "policies[0].limits.max_request_bytes: expected a size such as `1Mi`, found `1.5`"),
@@ -283,6 +299,10 @@ fn what_works_but_may_not_be_meant_is_a_warning() {
     assert_eq!(
         warned(with("/policies/0/rules/0/mode", json!("monitor"))),
         [format!("policies[0].rules[0].name: the rule `models` {BLOCKS}")]
+    );
+    assert_eq!(
+        warned(with("/policies/0/budgets/1/mode", json!("monitor"))),
+        [format!("policies[0].budgets[1].name: the budget `everyone` {BLOCKS}")]
     );
     let approve = |mode: Value| {
         let mut set = with("/policies/0/rules/-", json!({ "name": "ask", "approve": "true" }));

@@ -8,6 +8,7 @@
 
 mod advice;
 mod audit;
+mod budgets;
 pub mod bundle;
 mod canonical;
 mod check;

@@ -6,7 +6,7 @@ use super::node::{Entry, Node, Value};
 use super::parse::unique;
 use super::problem::{Problem, shown};
 use super::set::{Effect, Kind, Llm, Located, Mode, Policy, Rule, Text, Uninspected, VectorLimits};
-use super::{grammar, masks, read, tables};
+use super::{budgets, grammar, masks, read, tables};
 
 pub(super) const MODES: &[(&str, Mode)] = &[("enforce", Mode::Enforce), ("monitor", Mode::Monitor)];
 const PASS: &[(&str, bool)] = &[("deny", false), ("allow", true)];
@@ -27,6 +27,7 @@ pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Policy> {
         mask_response: masked("response").map(|node| masks::read(node, problems)),
         vector: node.get("vector").map(|node| vector(node, problems)),
         uninspected,
+        budgets: budgets::read(node, problems),
         max_request_bytes: limits
             .map_or(tables::MAX_REQUEST, |node| read::size(node, "max_request_bytes", tables::MAX_REQUEST)),
         max_output_tokens: limits

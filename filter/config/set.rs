@@ -306,10 +306,40 @@ pub struct Policy {
     pub uninspected: Uninspected,
     /// What is let through of what models can do.
     pub llm: Option<Llm>,
+    /// How much may be used in a time.
+    pub budgets: Vec<Budget>,
     /// Upper bound of a request body, in bytes.
     pub max_request_bytes: u64,
     /// Upper bound of an answer, in tokens.
     pub max_output_tokens: Option<u64>,
+}
+
+/// How much may be used in a time.
+#[derive(Debug, Clone)]
+pub struct Budget {
+    /// Name within the policy.
+    pub name: Located<String>,
+    /// CEL that gives text: whose it is; `None`: everyone's.
+    pub key: Option<Located<String>>,
+    /// Units, and how many.
+    pub amount: Amount,
+    /// The time in which they come back.
+    pub per: Duration,
+    /// Whether requests are put down to what is left.
+    pub clamp: Option<Place>,
+    /// Whether a stream that has nothing left is ended.
+    pub ends: bool,
+    /// Overrides the policy's mode.
+    pub mode: Option<Mode>,
+}
+
+/// Units of a budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Amount {
+    /// Tokens of prompts and answers.
+    Tokens(u64),
+    /// Requests.
+    Requests(u64),
 }
 
 /// What is let through of what models can do.

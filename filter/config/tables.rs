@@ -7,6 +7,7 @@ use super::schema::{
     PATH, PATH_PREFIX, PATTERN, PREFIX, REVISION, SCOPE, Section, TEMPLATE, TEXT, TEXT_TEMPLATE, URI, WORD,
 };
 use super::set::{Kind as Uninspected, Protocol};
+use crate::policy::budget::Rate;
 
 /// The version of the format.
 pub(super) const VERSION: i64 = 1;
@@ -301,6 +302,12 @@ pub(super) const POLICY: Section = Section {
             "what `uninspected` says",
             "What is let through of what models can do.",
         ),
+        may(
+            "budgets",
+            Kind::List(&Kind::Section(&BUDGET)),
+            "none",
+            "How much callers may use in a time ([budgets.md](budgets.md)). A request goes on where all of them have room.",
+        ),
         may("limits", Kind::Section(&LIMITS), "", "Bounds."),
         may(
             "vector",
@@ -365,6 +372,49 @@ pub(super) const LLM: Section = Section {
             "`deny`",
             "Whether requests may refer to what the provider keeps: earlier answers, files, conversations. With `deny` the provider is told to keep nothing either (`store: false`).",
         ),
+    ],
+};
+
+pub(super) const BUDGET: Section = Section {
+    title: "Budgets",
+    keys: &[
+        must("name", Kind::Text(&NAME), "Unique in the policy. Refusals, headers and records name it."),
+        must(
+            "key",
+            Kind::Text(&CONDITION),
+            "Whose budget it is: CEL that gives text, such as `identity.id`, and reads nothing of `prompt`. Each value has a bucket of its own. `all`: one bucket for everyone.",
+        ),
+        may(
+            "tokens",
+            Kind::Count(1, Rate::MAX_LIMIT),
+            "",
+            "Tokens of prompt and answer. On connections to models only. Either this or `requests`.",
+        ),
+        may("requests", Kind::Count(1, Rate::MAX_LIMIT), "", "Requests."),
+        must(
+            "per",
+            Kind::Duration(Duration::from_secs(1), Duration::from_nanos(Rate::MAX_PER)),
+            "The time in which an empty bucket is full again. It refills all the while.",
+        ),
+        may(
+            "scope",
+            Kind::Choice(&["local"]),
+            "`local`",
+            "Who shares it: `local`, all workers of this Envoy.",
+        ),
+        may(
+            "clamp",
+            Kind::Flag,
+            "`false`",
+            "With `tokens`: a request is put down to the output that is left, rather than refused where it could use more.",
+        ),
+        may(
+            "at_limit",
+            Kind::Choice(&["finish", "end"]),
+            "`finish`",
+            "With `tokens`: what becomes of a stream that goes on beyond what it reserved. `finish`: the bucket owes the rest. `end`: it takes more while there is some, and is then ended as if the model had reached its limit.",
+        ),
+        may("mode", Kind::Choice(MODES), "the policy's", "Overrides the policy's mode."),
     ],
 };
 

@@ -9,7 +9,7 @@ use super::refusal::Refusal;
 use crate::config::Problem;
 use crate::config::set::{self, Connection, Kind, Mode};
 use crate::protocol::api::{Api, Family};
-use crate::protocol::request::{Bounded, Bounds, bound};
+use crate::protocol::request::{Bounded, Bounds, REPORTS, bound};
 
 /// What a policy says of models.
 #[derive(Debug, Default)]
@@ -24,8 +24,11 @@ impl Limits {
     /// What a policy is written to say.
     pub fn compile(policy: &set::Policy) -> Self {
         let references = policy.llm.as_ref().map(|llm| llm.references);
-        let bounds =
-            Bounds { max_output_tokens: policy.max_output_tokens, forget: references == Some(false) };
+        let bounds = Bounds {
+            max_output_tokens: policy.max_output_tokens,
+            forget: references == Some(false),
+            report_usage: false,
+        };
         Self { references, bounds }
     }
 
@@ -44,7 +47,6 @@ impl Limits {
     }
 
     /// Most tokens of one answer.
-    #[cfg(any(test, not(target_arch = "wasm32")))]
     pub(super) fn max_output_tokens(&self) -> Option<u64> {
         self.bounds.max_output_tokens
     }
@@ -90,15 +92,31 @@ impl Exchange {
 
     /// Whether the body is bounded on its way upstream.
     pub(super) fn bounds_request(&self) -> bool {
-        self.limits().is_some_and(Limits::alters)
+        self.limits().is_some_and(Limits::alters) || self.needs_usage()
+    }
+
+    /// Whether a budget bounds the answer, and the policy's own limit does not.
+    fn is_clamped(&self) -> bool {
+        let most = self.limits().and_then(|limits| limits.bounds.max_output_tokens);
+        self.spending.clamp.is_some_and(|clamp| most.is_none_or(|most| clamp < most))
+    }
+
+    /// The policy's bounds, and those of budgets for this request.
+    fn bounds(&self) -> Bounds {
+        let bounds = self.limits().map(|limits| limits.bounds).unwrap_or_default();
+        let both = bounds.max_output_tokens.into_iter().chain(self.spending.clamp);
+        Bounds { max_output_tokens: both.min(), report_usage: self.needs_usage(), ..bounds }
     }
 
     /// Puts the body that was read within the policy's bounds; `None`: it is, or must stay as it is.
     pub(super) fn bound(&mut self, body: &[u8], held: bool) -> Result<Option<Vec<u8>>, Refusal> {
-        let Some(limits) = self.limits().filter(|limits| limits.alters()) else { return Ok(None) };
+        let bounds = self.bounds();
+        if bounds.is_none() {
+            return Ok(None);
+        }
         let request = self.inquiry.operation.and_then(|operation| operation.view);
         let (Some(request), Some(view)) = (request, &self.inquiry.view) else { return Ok(None) };
-        let bounded = match bound(request, view, body, &limits.bounds) {
+        let bounded = match bound(request, view, body, &bounds) {
             Ok(Some(bounded)) => bounded,
             Ok(None) => return Ok(None),
             Err(error) => {
@@ -106,8 +124,13 @@ impl Exchange {
                 return self.object(Refusal { message: error.to_string(), ..refusal }).map(|()| None);
             }
         };
-        let Bounded { body, changed } = bounded;
+        let Bounded { body, mut changed } = bounded;
+        if self.is_clamped() {
+            changed.iter_mut().filter(|name| **name == "max_output_tokens").for_each(|name| *name = "budget");
+        }
+        let acts = held && self.mode() == Mode::Enforce;
+        self.spending.hides_usage = acts && changed.contains(&REPORTS);
         self.inquiry.bounded = changed;
-        Ok((held && self.mode() == Mode::Enforce).then_some(body))
+        Ok(acts.then_some(body))
     }
 }

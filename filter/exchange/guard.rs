@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::bounds::{self, Limits};
+use super::budgets::{self, Budgets};
 use super::detectors;
 use super::limits::{self, StoreLimits};
 use super::masks::Masking;
@@ -117,6 +118,8 @@ pub struct Policy {
     pub operations: Operations,
     /// What it lets through of what models can do.
     pub limits: Limits,
+    /// How much may be used.
+    pub budgets: Budgets,
     /// Largest request body, in bytes.
     pub max_request_bytes: usize,
     /// Every variable that a condition or a template reads.
@@ -263,6 +266,7 @@ fn compile_policy(
     let recogniser = recogniser_of(policy, entities, recognisers, problems);
     let (limits, operations) = (Limits::compile(policy), operations::compile(policy, problems));
     let vector = policy.vector.as_ref().map(|written| StoreLimits::compile(&written.value, problems));
+    let budgets = Budgets::compile(policy, mode, problems);
     if problems.len() > before {
         return None;
     }
@@ -275,11 +279,13 @@ fn compile_policy(
     let holds_for_body = mode == Mode::Enforce && allow.reads_body()
         || masks_prompt
         || mode == Mode::Enforce && limits.alters()
+        || budgets.holds_for_body()
         || mode == Mode::Enforce && vector.as_ref().is_some_and(|limits| limits.reads_view)
         || compiled.iter().any(|rule| acts(rule) && rule.reads_body());
     let judges_body = allow.reads_body()
         || prompt.as_ref().is_some_and(Masking::alters)
         || limits.alters()
+        || budgets.judges_body()
         || vector.as_ref().is_some_and(|limits| limits.reads_view)
         || compiled.iter().any(|rule| rule.effect() != rules::Effect::Flag && rule.reads_body());
     let blocks_answers = mode == Mode::Enforce && response.as_ref().is_some_and(Masking::blocks);
@@ -308,11 +314,13 @@ fn compile_policy(
     }
     let rules = rules::Policy::new(mode_of(mode), allow, compiled);
     let reads = |(_, condition): (_, &Condition)| condition.reads().iter().any(|variable| of_view(*variable));
-    let judges = conditions(policy, &rules).any(reads);
+    let judges = conditions(policy, &rules).chain(budgets::keys(policy, &budgets)).any(reads);
     let limits_view = |of: fn(&StoreLimits) -> bool| vector.as_ref().is_some_and(of);
     let reads_view = judges || limits_view(|limits| limits.reads_view);
     let judges_view = judges || limits_view(|limits| limits.judges_view);
-    let variables = rules.variables().chain(vector.iter().flat_map(StoreLimits::variables)).collect();
+    let keys = budgets.conditions().flatten().flat_map(|key| key.reads().iter().copied());
+    let variables =
+        rules.variables().chain(vector.iter().flat_map(StoreLimits::variables)).chain(keys).collect();
     Some(Policy {
         name: policy.name.value.clone(),
         digest: bundle.policy_digests.get(&policy.name.value).cloned().unwrap_or_default(),
@@ -327,6 +335,7 @@ fn compile_policy(
         uninspected: policy.uninspected.clone(),
         limits,
         operations,
+        budgets,
         max_request_bytes: usize::try_from(policy.max_request_bytes).unwrap_or(usize::MAX),
         variables,
         reads_view,
@@ -417,6 +426,7 @@ fn compile_lane(
         vector.into_iter().for_each(|vector| limits::check(connection, api, vector, problems));
     }
     written.into_iter().for_each(|written| bounds::check(connection, api, written, problems));
+    written.into_iter().for_each(|written| budgets::check(connection, api, written, problems));
     let answers = answers(connection, api, problems);
     if let Some(policy) = policy.as_ref().filter(|policy| policy.prompt.is_some())
         && !api.is_some_and(|api| api.family == Family::Model)
@@ -527,7 +537,8 @@ fn check_reads(
         Family::Store => &["llm.", "prompt."],
         Family::Other => &["llm.", "prompt.", "vector."],
     };
-    for (place, condition) in conditions(written, &compiled.rules) {
+    let keys = budgets::keys(written, &compiled.budgets);
+    for (place, condition) in conditions(written, &compiled.rules).chain(keys) {
         let of = |variable: &&Variable| foreign.iter().any(|root| variable.name().starts_with(root));
         let Some(variable) = condition.reads().iter().find(of) else { continue };
         let (read, name, protocol) = (variable.name(), &connection.name.value, api.name);

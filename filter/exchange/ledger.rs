@@ -97,6 +97,7 @@ impl Exchange {
             would_reason: inquiry.would.as_ref().map(|would| would.code.name()),
             would_rule: inquiry.would.as_ref().and_then(|would| would.rule.as_deref()).map(Text::from),
             bounded: inquiry.bounded.clone(),
+            budget_reserved: self.spending.reserved.clone(),
             uninspected: inquiry.uninspected.iter().map(|kind| kind.name()).collect(),
             claims: self.claims(),
             revision: text(&self.worker.guard.revision),
@@ -184,6 +185,8 @@ impl Exchange {
                 .rewriter
                 .as_ref()
                 .and_then(|rewriter| (rewriter.restored() > 0).then(|| rewriter.restored().into())),
+            budget_used: self.spending.used.clone(),
+            budget_settled_by: self.spending.settled_by,
             ..Answered::default()
         };
         for seen in self.response_found() {
@@ -289,6 +292,8 @@ impl Exchange {
         // Approvals are counted one by one below.
         let ruled = |refusal: &'_ Refusal| match refusal.code {
             Code::ApprovalPending => None,
+            // As are budgets.
+            _ if refusal.of_budget() => None,
             _ => refusal.rule.clone(),
         };
         let rules = [
@@ -343,6 +348,7 @@ pub(super) fn decision_of(code: Code) -> Decision {
         Code::Unauthenticated
         | Code::Forbidden
         | Code::InvalidRequest
+        | Code::RateLimited
         | Code::ApprovalPending
         | Code::TooLarge
         | Code::Uninspectable => Decision::Deny,

@@ -3,7 +3,7 @@
 use crate::host::Metric;
 
 /// Name, labels, what it counts. The page on metrics is checked against it.
-pub const METRICS: [(&str, &[&str], &str); 10] = [
+pub const METRICS: [(&str, &[&str], &str); 12] = [
     ("portcullis_decisions_total", &["connection", "policy", "decision", "reason"], "Exchanges by decision."),
     (
         "portcullis_rules_total",
@@ -40,6 +40,16 @@ pub const METRICS: [(&str, &[&str], &str); 10] = [
         "portcullis_key_set_fetches_total",
         &["issuer", "outcome"],
         "Rounds of fetching keys from identity providers: ok, failed.",
+    ),
+    (
+        "portcullis_budgets_total",
+        &["policy", "budget", "outcome"],
+        "Requests that asked a budget: admitted, limited, would_limit, error.",
+    ),
+    (
+        "portcullis_budget_used_total",
+        &["policy", "budget"],
+        "What was used of a budget: tokens, or requests.",
     ),
     ("portcullis_errors_total", &["kind"], "Faults of the guard itself or its surroundings, to look into."),
 ];
@@ -98,7 +108,17 @@ pub fn key_fetch(issuer: &str, outcome: &str) -> Metric {
 
 /// A fault of our own.
 pub fn error(kind: &str) -> Metric {
-    metric(9, &[kind])
+    metric(11, &[kind])
+}
+
+/// A budget was asked.
+pub fn budget(policy: &str, budget: &str, outcome: &str) -> Metric {
+    metric(9, &[policy, budget, outcome])
+}
+
+/// Something was used of a budget.
+pub fn used(policy: &str, budget: &str) -> Metric {
+    metric(10, &[policy, budget])
 }
 
 #[test]

@@ -17,6 +17,7 @@
 //! | [`masks`] | a policy's masks, compiled |
 //! | [`approval`] | rules that ask a human |
 //! | [`inquiry`] | what has been learnt of a request, and the facts that conditions read of it |
+//! | [`budgets`], [`buckets`], [`rates`] | what a request takes of budgets, where they are kept, and what callers are told of them |
 //! | [`ledger`] | the records of an exchange |
 //! | [`refusal`] | what a caller is told |
 //! | [`metrics`] | the table of metrics |
@@ -27,6 +28,8 @@ mod approval;
 mod asked;
 mod blocked;
 mod bounds;
+mod buckets;
+mod budgets;
 mod collector;
 mod detectors;
 pub mod guard;
@@ -42,6 +45,7 @@ mod operations;
 pub mod path;
 mod plans;
 mod prompt;
+mod rates;
 mod recogniser;
 mod recognition;
 pub mod refusal;
@@ -61,6 +65,7 @@ use crate::config::set::{Expose, Mode};
 use crate::host::Host;
 use crate::mask::operators::restore::Restoration;
 use crate::mask::{Found, Plan};
+use budgets::Spending;
 use guard::{Lane, Policy};
 use inquiry::Inquiry;
 use refusal::Refusal;
@@ -100,6 +105,7 @@ pub struct Exchange {
     inquiry: Inquiry,
     answer: Answer,
     refusal: Option<Refusal>,
+    spending: Spending,
     /// What is masked in the answer; `None`: the lane's plan holds.
     plan: Option<Plan>,
     /// What stood for values in the prompt, and is taken back.
@@ -131,6 +137,7 @@ impl Exchange {
             inquiry: Inquiry::default(),
             answer: Answer::default(),
             refusal: None,
+            spending: Spending::default(),
             plan: None,
             names: Rc::default(),
             credentialed: false,
@@ -146,6 +153,7 @@ impl Exchange {
     /// The stream is over, however it ended. Called once, while its attributes can still be read.
     pub fn finish(&mut self, host: &dyn Host) {
         if !matches!(self.stage, Stage::New | Stage::Off) {
+            self.settle_budgets(host);
             self.record_end(host);
         }
     }
@@ -178,6 +186,11 @@ impl Exchange {
     fn masks_answer(&self) -> bool {
         let masks = |lane: &Rc<Lane>| lane.masks_entities || lane.drops_vectors || !lane.cover.is_empty();
         self.mode() == Mode::Enforce && (self.lane.as_ref().is_some_and(masks) || !self.names.is_empty())
+    }
+
+    /// Whether a stream is written anew for a budget's sake: it has what its caller did not ask for, or may be ended.
+    fn edits_stream(&self) -> bool {
+        self.spending.hides_usage || self.ends_stream()
     }
 
     /// What is looked for in the answer, and what becomes of it.

@@ -18,6 +18,8 @@ pub enum Code {
     Uninspectable,
     /// A condition could not be evaluated.
     PolicyError,
+    /// A budget has no room.
+    RateLimited,
     /// A human is to say yes first.
     ApprovalPending,
     /// Something the guard needs is missing: keys, the proxy's promise.
@@ -32,13 +34,14 @@ pub enum Code {
 const RETRY_AFTER: u32 = 60;
 
 /// Code, its name, HTTP status, gRPC status (`grpc/status.h`), and whether a client may try again by itself.
-const CODES: [(Code, &str, u16, u32, Option<bool>); 10] = [
+const CODES: [(Code, &str, u16, u32, Option<bool>); 11] = [
     (Code::Unauthenticated, "unauthenticated", 401, 16, None),
     (Code::Forbidden, "forbidden", 403, 7, None),
     (Code::InvalidRequest, "invalid_request", 400, 3, None),
     (Code::TooLarge, "too_large", 413, 8, None),
     (Code::Uninspectable, "uninspectable", 415, 12, None),
     (Code::PolicyError, "policy_error", 403, 7, None),
+    (Code::RateLimited, "rate_limited", 429, 8, None),
     (Code::ApprovalPending, "approval_pending", 409, 10, Some(true)),
     (Code::GuardUnavailable, "guard_unavailable", 503, 14, None),
     (Code::UpstreamUnreadable, "upstream_unreadable", 502, 13, Some(false)),
@@ -76,6 +79,15 @@ impl Code {
     }
 }
 
+/// When a budget has room again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// In so many seconds, if nobody else takes it.
+    Seconds(u64),
+    /// Never: it is smaller than what is asked for.
+    Never,
+}
+
 /// A refusal with what the caller and the record learn about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
@@ -89,12 +101,15 @@ pub struct Refusal {
     pub reason: String,
     /// `www-authenticate`, on 401.
     pub challenge: Option<String>,
+    /// When to try again, on 429.
+    pub wait: Option<Wait>,
 }
 
 impl Refusal {
     /// A refusal whose reason is its code.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), rule: None, reason: code.name().to_owned(), challenge: None }
+        let reason = code.name().to_owned();
+        Self { code, message: message.into(), rule: None, reason, challenge: None, wait: None }
     }
 
     /// The same with a finer reason.
@@ -125,6 +140,29 @@ impl Refusal {
 }
 
 impl Refusal {
+    /// `x-should-retry`: the SDKs wait for no more than a minute.
+    pub fn should_retry(&self) -> Option<bool> {
+        match self.wait {
+            Some(Wait::Seconds(seconds)) if seconds <= u64::from(RETRY_AFTER) => None,
+            Some(_) => Some(false),
+            None => self.code.should_retry(),
+        }
+    }
+
+    /// `retry-after`, in seconds.
+    pub fn retry_after(&self) -> Option<u64> {
+        match self.wait {
+            Some(Wait::Seconds(seconds)) => Some(seconds),
+            Some(Wait::Never) => None,
+            None => self.code.retry_after().map(u64::from),
+        }
+    }
+
+    /// Whether it is a budget that refused, or could not be counted.
+    pub fn of_budget(&self) -> bool {
+        self.reason.starts_with("budget")
+    }
+
     /// For the shapes of the APIs.
     pub fn told(&self) -> Told<'_> {
         Told { code: self.code.name(), status: self.code.status(), message: &self.message }
@@ -179,6 +217,9 @@ mod tests {
             }
             Code::PolicyError => {
                 "A condition could not be evaluated, such as one on a claim that is not there."
+            }
+            Code::RateLimited => {
+                "A budget has no room for the request ([budgets.md](budgets.md)). With `retry-after`, unless the budget never holds so much, `ratelimit-policy` and `ratelimit`; `x-should-retry: false` where the wait is longer than 60 s."
             }
             Code::ApprovalPending => {
                 "A rule asks a human first, and nobody has said yes. No service to ask is there yet: the request is refused."

@@ -351,6 +351,7 @@ impl Exchange {
         }
         // A body that goes by unheld is judged again at its end, by what only watches.
         self.judge(self.inquiry.complete)?;
+        self.admit(host, self.inquiry.complete)?;
         self.settle_masks()?;
         // What only watches has not seen the body yet.
         if self.inquiry.complete || self.mode() == Mode::Enforce {
@@ -410,6 +411,7 @@ impl Exchange {
             let _too_late = self
                 .read_view()
                 .and_then(|()| self.judge(true))
+                .and_then(|()| self.admit(host, true))
                 .and_then(|()| self.narrow(host, false))
                 .and_then(|()| self.edit_request(host, false))
                 .and_then(|()| self.ask_approval());
@@ -436,7 +438,8 @@ impl Exchange {
         if let Some(path) = strip_query(&self.inquiry.head.path) {
             host.set_header(Side::Request, ":path", path.as_bytes());
         }
-        if self.masks_answer() && !self.inquiry.tunnel {
+        let edits = self.masks_answer() || self.needs_usage();
+        if edits && !self.inquiry.tunnel {
             for name in answer::ASKS {
                 if self.inquiry.head.values(name).next().is_some() {
                     host.remove_header(Side::Request, name);

@@ -23,6 +23,7 @@ use crate::protocol::api::{self, Api};
 use crate::protocol::coding::Coding;
 use crate::protocol::json::table::Table;
 use crate::protocol::rewrite::{BodyKind, ResponseRewriter};
+use crate::protocol::usage;
 
 /// A plain text answer up to this size is held whole, so that its end can be masked even before trailers.
 const WHOLE_TEXT: usize = 64 * 1024;
@@ -134,6 +135,7 @@ impl Exchange {
         if enforce {
             self.check_route(host)?;
             self.expose(host, headers);
+            self.tell_rates(host, headers);
         }
         if self.credentialed && enforce && self.answer.status == 401 {
             host.count(&metrics::error("upstream_credential"), 1);
@@ -151,7 +153,7 @@ impl Exchange {
         if self.inquiry.tunnel {
             return Ok(());
         }
-        let masks = if self.masks_answer() { &plan } else { &lane.watch };
+        let masks = if self.masks_answer() || self.edits_stream() { &plan } else { &lane.watch };
         if end {
             return Ok(());
         }
@@ -186,7 +188,8 @@ impl Exchange {
                 }
             }
         }
-        if self.masks_answer() && self.answer.rewriter.is_some() {
+        let edits = self.edits_stream() && self.answer.kind == Some(BodyKind::EventStream);
+        if (self.masks_answer() || edits) && self.answer.rewriter.is_some() {
             self.answer.act = Act::Rewrite;
             // Where no body came yet while a head was held, this proxy may give none: an answer is then broken off at a
             // blocked value rather than held for good.
@@ -306,7 +309,7 @@ impl Exchange {
         let mut out = Vec::with_capacity(body.len().saturating_add(64));
         // What waited there goes through the proxy's buffer, and no more may than that takes (see `blocked`).
         let waited = std::mem::take(&mut self.answer.waits);
-        let outcome = match &mut self.answer.rewriter {
+        let mut outcome = match &mut self.answer.rewriter {
             Some(rewriter) => {
                 let outcome = rewriter.push(&body, end, &mut out);
                 self.answer.peak_held = self.answer.peak_held.max(rewriter.held());
@@ -314,6 +317,12 @@ impl Exchange {
             }
             None => Ok(()),
         };
+        if outcome.is_ok() && !end {
+            outcome = self.end_at_limit(host, &mut out);
+        }
+        if self.spending.hides_usage {
+            usage::hide(&mut out);
+        }
         if let Err(error) = outcome {
             self.cut(host, &error, &mut out);
         }
@@ -430,6 +439,9 @@ impl Exchange {
 
     /// Answers the caller in the upstream's stead.
     pub(super) fn refuse(&mut self, host: &dyn Host, refusal: &Refusal) {
+        if self.stage != Stage::Forwarded {
+            self.give_back_budgets(host);
+        }
         self.stage = Stage::Refused;
         let code = refusal.code;
         let (mut headers, body) = refusal.shaped(self.lane.as_ref().and_then(|lane| lane.api));
@@ -438,10 +450,14 @@ impl Exchange {
         if let Some(challenge) = &refusal.challenge {
             headers.push(("www-authenticate".to_owned(), challenge.clone().into_bytes()));
         }
-        if let Some(retry) = code.should_retry() {
+        if code == Code::RateLimited {
+            let rates = self.rates(host).into_iter();
+            headers.extend(rates.map(|(name, value)| (name, value.into_bytes())));
+        }
+        if let Some(retry) = refusal.should_retry() {
             headers.push(("x-should-retry".to_owned(), retry.to_string().into_bytes()));
         }
-        if let Some(seconds) = code.retry_after() {
+        if let Some(seconds) = refusal.retry_after() {
             headers.push(("retry-after".to_owned(), seconds.to_string().into_bytes()));
         }
         let grpc = self.inquiry.head.answered_as_grpc();

@@ -3,6 +3,7 @@
 mod answers;
 mod approvals;
 mod bounds;
+mod budgets;
 mod callers;
 mod masks;
 mod protocols;

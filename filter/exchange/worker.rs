@@ -6,6 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
+use super::buckets;
 use super::collector::{self, Collector};
 use super::guard::Guard;
 use super::keys::Keys;
@@ -90,6 +91,9 @@ impl Worker {
         let env = |name: &str| host.env(name);
         let guard = Guard::compile(bundle, Some(&env))?;
         let keys = Keys::new(&bundle.set.issuers, host, &env)?;
+        if bundle.set.policies.iter().any(|policy| !policy.budgets.is_empty()) {
+            buckets::prepare(host);
+        }
         let mut problems = Vec::new();
         let collector = bundle.set.audit.as_ref().and_then(|audit| Collector::of(audit, &env, &mut problems));
         let delivery = bundle.set.audit.as_ref().map(|audit| audit.delivery).unwrap_or_default();

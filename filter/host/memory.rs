@@ -5,7 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Call, CallError, CallId, Digest, Header, Host, Level, LocalAnswer, Metric, Side};
+use super::{Call, CallError, CallId, Digest, Header, Host, Level, LocalAnswer, Metric, Shared, Side};
 
 /// The proxy. Fields are what is set up before an exchange, or looked at after it.
 #[derive(Default)]
@@ -40,6 +40,10 @@ pub struct Memory {
     pub hastened: Cell<bool>,
     /// Metrics by their written names.
     pub counts: RefCell<BTreeMap<String, u64>>,
+    /// What workers share, each with its number.
+    pub shared: RefCell<HashMap<String, Shared>>,
+    /// So many times a value that workers share is another when it is to be set.
+    pub raced: Cell<u32>,
     /// Filter state.
     pub state: RefCell<HashMap<String, Vec<u8>>>,
     /// The log.
@@ -175,6 +179,24 @@ impl Host for Memory {
 
     fn verify_signature(&self, _: Digest, _: &[u8], _: &[u8], _: &[u8]) -> Option<bool> {
         None
+    }
+
+    fn shared(&self, key: &str) -> Option<Shared> {
+        self.shared.borrow().get(key).cloned()
+    }
+
+    fn share(&self, key: &str, value: &[u8], seen: Option<u32>) -> bool {
+        if seen.is_some() && self.raced.get() > 0 {
+            self.raced.set(self.raced.get().saturating_sub(1));
+            return false;
+        }
+        let mut shared = self.shared.borrow_mut();
+        let known = shared.get(key).map(|(_, number)| *number);
+        if seen.is_some() && known.is_some() && known != seen {
+            return false;
+        }
+        shared.insert(key.to_owned(), (value.to_vec(), known.unwrap_or_default().wrapping_add(1)));
+        true
     }
 
     fn count(&self, metric: &Metric, by: u64) {

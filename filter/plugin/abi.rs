@@ -92,6 +92,14 @@ unsafe extern "C" {
         data: *mut *mut u8,
         size: *mut usize,
     ) -> u32;
+    fn proxy_get_shared_data(
+        key: *const u8,
+        key_len: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+        cas: *mut u32,
+    ) -> u32;
+    fn proxy_set_shared_data(key: *const u8, key_len: usize, data: *const u8, len: usize, cas: u32) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, len: usize, id: *mut u32) -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
@@ -229,6 +237,22 @@ pub(super) fn foreign(name: &str, arguments: &[u8]) -> Result<Vec<u8>, u32> {
     }
     // SAFETY: the host said OK, so the pair is what the ABI promises.
     Ok(unsafe { owned(data, size) }.unwrap_or_default())
+}
+
+/// A shared value with its number; an empty one may be a null pointer.
+pub(super) fn shared(key: &str) -> Option<(Vec<u8>, u32)> {
+    let mut cas = 0;
+    // SAFETY: the host reads the key and writes the three out-pointers.
+    let data = returned(|data, size| unsafe {
+        proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &mut cas)
+    })?;
+    Some((data, cas))
+}
+
+/// Sets a shared value; `cas` 0: in any case.
+pub(super) fn share(key: &str, value: &[u8], cas: u32) -> bool {
+    // SAFETY: the host reads both.
+    unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas) == OK }
 }
 
 pub(super) fn define_metric(kind: MetricKind, name: &str) -> Option<u32> {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::TICK_MILLISECONDS;
 use super::abi::{self, Buffer, Map, MetricKind, Stream};
-use crate::host::{Call, CallError, CallId, Digest, Header, Host, Level, LocalAnswer, Metric, Side};
+use crate::host::{Call, CallError, CallId, Digest, Header, Host, Level, LocalAnswer, Metric, Shared, Side};
 
 /// Envoy, as the context that is effective at the time of a call.
 pub(super) struct Envoy {
@@ -216,6 +216,14 @@ impl Host for Envoy {
         // then the module's own verifier decides.
         let answer = abi::foreign("verify_signature", &arguments).ok()?;
         Some(answer == [0x08, 0x01])
+    }
+
+    fn shared(&self, key: &str) -> Option<Shared> {
+        abi::shared(key)
+    }
+
+    fn share(&self, key: &str, value: &[u8], seen: Option<u32>) -> bool {
+        abi::share(key, value, seen.unwrap_or_default())
     }
 
     fn count(&self, metric: &Metric, by: u64) {

@@ -11,9 +11,11 @@
 //! | [`rules`] | policies and rules, compiled from plain text |
 //! | [`template`] | text in which `${…}` stands |
 //! | [`decision`] | the order in which they are judged, and the verdict |
+//! | [`budget`] | token buckets |
 //!
 //! Nothing here knows Envoy, tokens or providers: facts come through [`Facts`].
 
+pub mod budget;
 pub mod condition;
 pub mod decision;
 pub mod rules;

@@ -27,6 +27,7 @@ pub mod gemini;
 pub mod json;
 mod json_array;
 mod json_lines;
+pub mod limit;
 pub mod ollama;
 pub mod openai;
 mod patch;
@@ -38,6 +39,7 @@ pub mod store;
 mod stream;
 #[cfg(test)]
 mod testing;
+pub mod usage;
 
 use crate::mask::text::Entity;
 pub use facts::Usage;

@@ -21,6 +21,7 @@ use super::json::table::Table;
 use super::json::text::{End, Text};
 use super::json::whole::Whole;
 use super::json::{Edit, Tally};
+use super::limit::Stopped;
 use super::{Thinking, Unreadable, Usage};
 use documents::{Documents, Framing};
 use events::Events;
@@ -284,6 +285,16 @@ impl<M: Masks> ResponseRewriter<M> {
         };
         let result = result.and_then(|()| unblocked(&self.ledger.tally));
         result.map_err(|why| self.fail(why))
+    }
+
+    /// Ends a stream of server-sent events behind the last whole event: appends to `out` what was held of its texts, and
+    /// tells what its last events need. Nothing may be pushed any more. `None`: it is no such stream.
+    ///
+    /// # Errors
+    /// As of [`Self::push`].
+    pub fn stop(&mut self, out: &mut Vec<u8>) -> Result<Option<Stopped>, Unreadable> {
+        let Body::Events(events) = &mut self.body else { return Ok(None) };
+        events.stop(&self.masks, &mut self.ledger, out).map(Some).map_err(|why| self.fail(why))
     }
 
     /// Bytes taken and not given out: text that is not yet safe, and an event or number that is not yet whole.

@@ -28,6 +28,7 @@ use super::json::text::{End, Text};
 use super::json::unescape::decoded;
 use super::json::walk::Walk;
 use super::json::{Edit, Raw};
+use super::limit::Stopped;
 use super::{Thinking, Unreadable};
 use count::Count;
 pub(crate) use edit::Splice;
@@ -133,6 +134,8 @@ pub(crate) struct Stream<M: Masks> {
     /// The identifying values of the stream, as written.
     envelope: [Vec<u8>; 4],
     own: Vec<u8>,
+    /// The index of the event read last on the first axis, unless that event ended what it is of.
+    open: Option<u32>,
     count: Count,
     /// First indexes of the items whose thinking was changed.
     changed: Vec<u32>,
@@ -156,6 +159,7 @@ impl<M: Masks> Stream<M> {
             all_ended: false,
             envelope: Default::default(),
             own: Vec::new(),
+            open: None,
             count: Count::default(),
             changed: Vec::new(),
             spans: Vec::new(),
@@ -188,6 +192,9 @@ impl<M: Masks> Stream<M> {
             result?;
         }
         self.notes.finish();
+        if let Some(open) = self.notes.scope() {
+            self.open = open;
+        }
         self.remember_envelope(data);
         Ok(())
     }
@@ -254,6 +261,14 @@ impl<M: Masks> Stream<M> {
         for channel in std::mem::take(&mut self.channels) {
             self.tail(channel, frames, edit);
         }
+    }
+
+    /// Writes the tails of all texts, and tells what the last events of a stream need that is ended here.
+    pub(crate) fn stop(&mut self, frames: &mut dyn Frames, edit: &mut Edit<'_, M>) -> Stopped {
+        self.flush(frames, edit);
+        let mut envelope = Vec::new();
+        self.envelope(&mut Edit::new(edit.masks, &mut envelope, edit.tally));
+        Stopped { envelope, open: self.open }
     }
 
     fn key(&self, which: Which, at: Indexes) -> Key {

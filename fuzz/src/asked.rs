@@ -32,7 +32,7 @@ pub fn of_a_model(input: &[u8]) {
     let Some(request) = operation.view else { return };
     let Ok(view) = RequestView::read(request, "gpt-4o", body) else { return };
     is_json(operation, body);
-    let bounds = Bounds { max_output_tokens: Some(MOST), forget: true };
+    let bounds = Bounds { max_output_tokens: Some(MOST), forget: true, report_usage: true };
     let Ok(Some(bounded)) = bound(request, &view, body, &bounds) else { return };
     let again = RequestView::read(request, "gpt-4o", &bounded.body).expect("what was bounded is a request");
     assert!(again.max_output_tokens.is_none_or(|tokens| tokens <= MOST), "{again:?}");

@@ -56,7 +56,11 @@ FAULTS: dict[str, tuple[str, str, Any]] = {
     "a mode that is none": ("set", "mode", "enforced"),
     "a policy that is not there": ("connection", "policy", "rag-chatt"),
     "a version to come": ("set", "version", 2),
-    "what comes later": ("policy", "budgets", [{"name": "x", "key": "all", "requests": 1, "per": "1m"}]),
+    "what comes later": (
+        "policy",
+        "budgets",
+        [{"name": "x", "key": "all", "requests": 1, "per": "1m", "scope": "global"}],
+    ),
     "an issuer without an audience": ("issuer", "audiences", []),
 }
 

@@ -3,9 +3,9 @@
 use portcullis::exchange::replay::{Could, Objection, Recorded, Replay, Unsure};
 
 /// Reasons for which no policy is the cause: such exchanges are not judged again.
-const NOT_BY_POLICY: &[&str] = &["unauthenticated", "invalid_request", "guard_unavailable"];
-/// Reasons that came after the upstream was asked: the policy had let the call go on.
-const AFTERWARDS: &[&str] = &["upstream_unreadable", "upstream_credential"];
+const NOT_BY_POLICY: &[&str] = &["unauthenticated", "invalid_request", "guard_unavailable", "rate_limited"];
+/// Reasons that came after the rules had let the call go on: budgets, and what the upstream answered.
+const AFTERWARDS: &[&str] = &["rate_limited", "upstream_unreadable", "upstream_credential"];
 
 /// One exchange, judged again.
 #[derive(Debug)]

@@ -120,6 +120,9 @@ fn notes(guard: &Guard, summed: u64) -> Vec<String> {
     if summed > 0 {
         notes.push(format!("{summed} refusals before identity were summed up when they were recorded"));
     }
+    if guard.lanes.iter().filter_map(|lane| lane.policy.as_ref()).any(|policy| !policy.budgets.is_empty()) {
+        notes.push("budgets are not judged: what was left of them no record tells".to_owned());
+    }
     let readers = replay::readers(guard, Variable::PromptEntities);
     if !readers.is_empty() {
         let readers: Vec<String> = readers.into_iter().collect();

@@ -35,6 +35,8 @@ pub struct Case {
     pub request: Given,
     /// What the upstream answers.
     pub answer: Given,
+    /// How often the call is made; the last one counts.
+    pub repeat: u64,
     /// What services answer, by cluster.
     pub services: BTreeMap<String, Given>,
     /// What is expected.
@@ -204,6 +206,10 @@ fn case(node: &Node, problems: &mut Problems) -> Option<Case> {
         .concat(),
         request,
         answer,
+        repeat: map
+            .number("repeat", 1, 10_000, problems)
+            .and_then(|count| u64::try_from(count).ok())
+            .unwrap_or(1),
         services: services(map.get("services"), problems),
         expect,
     })

@@ -45,6 +45,10 @@ pub const CASE: Section = Section {
             "What Envoy's route says: its `name`, `virtual_host`, `cluster`, and the `connection` in its metadata.",
         ),
         (
+            "repeat",
+            "The call is made so many times at the same moment, and the last one is looked at: budgets have what those before it left.",
+        ),
+        (
             "services",
             "What services (such as a recogniser) answer, by cluster, each written as an answer. Others are down, but for the collector of records, which takes them.",
         ),

@@ -6,7 +6,7 @@ use portcullis::config::Problem;
 use portcullis::config::set::{Audit, Bundle, Capture, ClusterRef, Delivery, Issuer, Located};
 use portcullis::exchange::{Exchange, Worker};
 use portcullis::host::memory::Memory;
-use portcullis::host::{CallId, Flow, Header, Reply, Side};
+use portcullis::host::{CallId, Flow, Header, Reply, Shared, Side};
 use serde_json::Value;
 
 use super::case::{Case, Given};
@@ -82,7 +82,20 @@ impl Stage {
     /// # Errors
     /// The case speaks of what the set has not.
     pub fn play(&self, case: &Case) -> Result<Outcome, String> {
-        let host = Memory { env: self.env.clone(), ..Memory::default() };
+        let mut shared = std::collections::HashMap::new();
+        for _ in 1..case.repeat {
+            shared = self.play_once(case, shared)?.1;
+        }
+        self.play_once(case, shared).map(|(outcome, _)| outcome)
+    }
+
+    /// One of the calls of a case; what workers share is handed on.
+    fn play_once(
+        &self,
+        case: &Case,
+        shared: std::collections::HashMap<String, Shared>,
+    ) -> Result<(Outcome, std::collections::HashMap<String, Shared>), String> {
+        let host = Memory { env: self.env.clone(), shared: shared.into(), ..Memory::default() };
         host.now.set(case.time);
         host.request.replace(self.head(case)?);
         host.properties
@@ -90,7 +103,7 @@ impl Stage {
             .extend(case.proxy.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         let mut run = Run { stage: self, case, host, answered: 0, outcome: Outcome::default() };
         run.play();
-        Ok(run.outcome)
+        Ok((run.outcome, run.host.shared.take()))
     }
 
     fn head(&self, case: &Case) -> Result<Vec<Header>, String> {

@@ -25,9 +25,9 @@ use crate::protocol::request::table::{
 };
 
 /// `POST chat/completions`.
-pub static CHAT: Request = bounded(BOUNDED, request(&CHAT_BODY));
+pub static CHAT: Request = bounded(BOUNDED, telling(&CHAT_BODY));
 /// `POST completions`, the older form.
-pub static COMPLETIONS: Request = bounded(&[bound("", &["max_tokens"])], request(&COMPLETIONS_BODY));
+pub static COMPLETIONS: Request = bounded(&[bound("", &["max_tokens"])], telling(&COMPLETIONS_BODY));
 /// `POST embeddings`.
 pub static EMBEDDINGS: Request = request(&EMBEDDINGS_BODY);
 
@@ -37,6 +37,11 @@ const BOUNDED: &[Bound] = &[own("gpt-"), own("^o1"), own("^o3"), own("^o4"), bou
 
 const fn own(models: &'static str) -> Bound {
     Bound { models, keys: &["max_completion_tokens"], also: &["max_tokens"] }
+}
+
+/// Requests whose streams tell their usage only if they are asked.
+const fn telling(body: &'static Place) -> Request {
+    Request { tells_if_asked: true, ..request(body) }
 }
 
 type Field = (&'static str, &'static Place);
@@ -112,7 +117,7 @@ const EMBEDDINGS_ALL: &[Field] =
 
 /// OpenRouter takes one of these where `model` cannot answer; a rule on the model would not see which.
 static OTHER_MODELS: Place = refused("other models than `model`");
-static STREAM_OPTIONS: Place = any_or(&STREAM_OPTIONS_FIELDS);
+static STREAM_OPTIONS: Place = marked(Mark::Config, any_or(&STREAM_OPTIONS_FIELDS));
 static STREAM_OPTIONS_FIELDS: Object =
     fields(&[("include_usage", &INCLUDE_USAGE), ("include_obfuscation", &ANY)]);
 static INCLUDE_USAGE: Place = Place { flag: OnFlag::Read(Fact::IncludeUsage), ..NOTHING };

@@ -19,7 +19,12 @@ pub struct Bounds {
     pub max_output_tokens: Option<u64>,
     /// Whether the provider must keep nothing of the exchange for later.
     pub forget: bool,
+    /// Whether a stream must report its usage.
+    pub report_usage: bool,
 }
+
+/// What stands in `changed` where a stream is asked to report its usage.
+pub const REPORTS: &str = "stream_options";
 
 impl Bounds {
     /// Whether nothing is bounded.
@@ -33,7 +38,7 @@ impl Bounds {
 pub struct Bounded {
     /// The body that goes upstream.
     pub body: Vec<u8>,
-    /// What was changed: `max_output_tokens`, `store`.
+    /// What was changed: `max_output_tokens`, `store`, `stream_options`.
     pub changed: Vec<&'static str>,
 }
 
@@ -56,6 +61,9 @@ pub fn bound(
     }
     if bounds.forget && forget(request, &view.places, &mut edits) {
         changed.push("store");
+    }
+    if bounds.report_usage && request.tells_if_asked && report(view, &mut edits) {
+        changed.push(REPORTS);
     }
     if changed.is_empty() {
         return Ok(None);
@@ -116,6 +124,29 @@ fn set(places: &Places, outer: Option<&'static str>, field: &str, most: u64, edi
     }
 }
 
+/// Asks a stream for its usage. Says whether something changes.
+fn report(view: &RequestView, edits: &mut Edits<'_>) -> bool {
+    const OUTER: &str = "stream_options";
+    const PAIR: &str = "\"include_usage\":true";
+    if !view.stream || view.include_usage {
+        return false;
+    }
+    let places = &view.places;
+    if let Some(at) = &places.usage {
+        edits.patch.put(at.clone(), "true");
+        return true;
+    }
+    if let Some(options) = places.configs.iter().find(|config| config.field == OUTER) {
+        // What is no object the provider refuses.
+        return edits.patch.enter(options.at.start, &[PAIR.to_owned()]);
+    }
+    match places.nulls.iter().find(|null| null.field == OUTER) {
+        Some(null) => edits.patch.put(null.at.clone(), format!("{{{PAIR}}}")),
+        None => edits.root.push(format!("\"{OUTER}\":{{{PAIR}}}")),
+    }
+    true
+}
+
 /// Says that nothing is to be kept. Says whether something changes.
 fn forget(request: &Request, places: &Places, edits: &mut Edits<'_>) -> bool {
     match &places.store {
@@ -129,6 +160,13 @@ fn forget(request: &Request, places: &Places, edits: &mut Edits<'_>) -> bool {
             edits.root.push("\"store\":false".to_owned());
             true
         }
+    }
+}
+
+impl Request {
+    /// Whether the answers of a model are texts of a length that is not known beforehand.
+    pub fn generates(&self, model: &str) -> bool {
+        self.bounded.iter().find(|bound| bound.fits(model)).is_none_or(|bound| !bound.keys.is_empty())
     }
 }
 
@@ -161,6 +199,8 @@ pub(super) struct Places {
     nulls: Vec<Spot<()>>,
     /// Whether the exchange is to be kept; `None`: `null`.
     store: Option<Spot<Option<bool>>>,
+    /// Where the request says that a stream is not to report its usage, or `null`.
+    usage: Option<Range<usize>>,
 }
 
 impl Places {
@@ -175,6 +215,8 @@ impl Places {
             Event::Flagged(Fact::Store, value) => {
                 self.store = Some(Spot { field: "store", at, value: Some(value) });
             }
+            Event::Flagged(Fact::IncludeUsage, false)
+            | Event::Null(Place { flag: OnFlag::Read(Fact::IncludeUsage), .. }, _) => self.usage = Some(at),
             Event::Null(Place { flag: OnFlag::Read(Fact::Store), .. }, field) => {
                 self.store = Some(Spot { field, at, value: None });
             }

@@ -25,7 +25,7 @@ mod tests;
 pub mod tokens;
 mod view;
 
-pub use bounds::{Bounded, Bounds, bound};
+pub use bounds::{Bounded, Bounds, REPORTS, bound};
 pub use edit::{MaskedPrompt, mask_prompt};
 pub use error::RequestError;
 pub use table::{Request, Role};

@@ -444,6 +444,8 @@ pub struct Request {
     pub bounded: &'static [Bound],
     /// Whether the provider keeps the exchange unless the request says `"store": false`.
     pub kept: bool,
+    /// Whether a stream reports its usage only where the request says `"stream_options": {"include_usage": true}`.
+    pub tells_if_asked: bool,
 }
 
 /// What bounds the answers of some models.
@@ -484,7 +486,14 @@ impl Request {
 
 /// Requests whose body is the same for all models and names the model.
 pub const fn request(body: &'static Place) -> Request {
-    Request { body: Body::One(body), path_model: false, streams: false, bounded: UNBOUNDED, kept: false }
+    Request {
+        body: Body::One(body),
+        path_model: false,
+        streams: false,
+        bounded: UNBOUNDED,
+        kept: false,
+        tells_if_asked: false,
+    }
 }
 
 /// No generated text is asked for.

@@ -9,6 +9,7 @@ use crate::protocol::bytes::after;
 use crate::protocol::json::Edit;
 use crate::protocol::json::table::Table;
 use crate::protocol::json::text::{End, Text};
+use crate::protocol::limit::Stopped;
 use crate::protocol::sse::{Event, Frame, Framer, Lines, data_value, field_value};
 use crate::protocol::stream::{Frames, Splice, Stream};
 
@@ -68,6 +69,26 @@ impl<M: Masks> Events<M> {
     /// Bytes held.
     pub(super) fn held(&self) -> usize {
         self.framer.held().saturating_add(self.stream.held())
+    }
+
+    /// Ends the stream behind the last whole event: writes what is held of texts, and tells what its last events need.
+    pub(super) fn stop(
+        &mut self,
+        masks: &M,
+        ledger: &mut Ledger,
+        out: &mut Vec<u8>,
+    ) -> Result<Stopped, Unreadable> {
+        let Self { stream, named, head, waiting, data, edited, alike, .. } = self;
+        let named = *named;
+        let mut writer =
+            Writer { stream, named, head, waiting, data, edited, alike, masks, ledger, out, last: false };
+        let mut stopped = Stopped::default();
+        writer.whole_or_nothing(|writer| {
+            let Ledger { tally, .. } = writer.ledger;
+            stopped = writer.stream.stop(&mut Sse, &mut Edit::new(masks, writer.out, tally));
+            writer.release()
+        })?;
+        Ok(stopped)
     }
 
     pub(super) fn push(

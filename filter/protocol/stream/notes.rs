@@ -172,6 +172,12 @@ impl Notes {
         }
     }
 
+    /// Where the event says of which item it is on the first axis: that index, or none if it ends it.
+    pub(super) fn scope(&self) -> Option<Option<u32>> {
+        let [index, ..] = self.root;
+        index.map(|index| (!self.ends_scope).then_some(index))
+    }
+
     /// Whether the event ends the texts of these indexes.
     pub(super) fn ends(&self, at: &Indexes) -> bool {
         self.ends.iter().any(|pattern| agrees(pattern, at))

@@ -118,7 +118,7 @@ impl<M: Masks> Stream<M> {
         document
     }
 
-    fn envelope(&mut self, edit: &mut Edit<'_, M>) {
+    pub(super) fn envelope(&mut self, edit: &mut Edit<'_, M>) {
         let Self { envelope, spares, .. } = self;
         for (key, value) in ENVELOPE.iter().zip(&*envelope).filter(|(_, value)| !value.is_empty()) {
             for part in [b"\"", key.as_bytes(), b"\":"] {

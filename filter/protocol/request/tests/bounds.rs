@@ -11,7 +11,7 @@ use crate::protocol::{anthropic, bedrock, cohere, gemini, ollama, openai};
 const MOST: u64 = 100;
 
 fn bounds() -> Bounds {
-    Bounds { max_output_tokens: Some(MOST), forget: true }
+    Bounds { max_output_tokens: Some(MOST), forget: true, report_usage: false }
 }
 
 /// The body within its bounds, as text.
@@ -21,6 +21,58 @@ fn within(request: &Request, model: &str, body: &str) -> String {
         Some(bounded) => String::from_utf8(bounded.body).unwrap(),
         None => body.to_owned(),
     }
+}
+
+#[test]
+fn a_stream_is_asked_for_its_usage_where_it_does_not_tell_by_itself() {
+    let asked = |request: &Request, body: &str| {
+        let view = RequestView::read(request, "", body.as_bytes()).unwrap();
+        let bounds = Bounds { report_usage: true, ..Bounds::default() };
+        let bounded = bound(request, &view, body.as_bytes(), &bounds).unwrap()?;
+        assert_eq!(bounded.changed, ["stream_options"]);
+        let body = String::from_utf8(bounded.body).unwrap();
+        assert!(RequestView::read(request, "", body.as_bytes()).unwrap().include_usage);
+        Some(body)
+    };
+    let chat = &openai::request::CHAT;
+    for (body, expected) in [
+        (
+            r#"{"messages":[],"stream":true}"#,
+            r#"{"stream_options":{"include_usage":true},"messages":[],"stream":true}"#,
+        ),
+        (
+            r#"{"stream_options":{"include_obfuscation":false},"messages":[],"stream":true}"#,
+            r#"{"stream_options":{"include_usage":true,"include_obfuscation":false},"messages":[],"stream":true}"#,
+        ),
+        (
+            r#"{"stream":true,"stream_options":null,"messages":[]}"#,
+            r#"{"stream":true,"stream_options":{"include_usage":true},"messages":[]}"#,
+        ),
+        (
+            r#"{"stream":true,"stream_options":{"include_usage": false},"messages":[]}"#,
+            r#"{"stream":true,"stream_options":{"include_usage": true},"messages":[]}"#,
+        ),
+        (
+            r#"{"stream":true,"stream_options":{"include_usage":null},"messages":[]}"#,
+            r#"{"stream":true,"stream_options":{"include_usage":true},"messages":[]}"#,
+        ),
+        (
+            r#"{"stream":true,"stream_options":{ },"messages":[]}"#,
+            r#"{"stream":true,"stream_options":{"include_usage":true },"messages":[]}"#,
+        ),
+    ] {
+        assert_eq!(asked(chat, body).as_deref(), Some(expected), "{body}");
+    }
+    for body in [
+        r#"{"messages":[]}"#,
+        r#"{"messages":[],"stream":false}"#,
+        r#"{"messages":[],"stream":true,"stream_options":{"include_usage":true}}"#,
+        r#"{"messages":[],"stream":true,"stream_options":"x"}"#,
+    ] {
+        assert_eq!(asked(chat, body), None, "{body}");
+    }
+    let streaming = r#"{"messages":[],"max_tokens":1,"stream":true}"#;
+    assert_eq!(asked(&anthropic::request::MESSAGES, streaming), None, "it always tells");
 }
 
 #[test]
