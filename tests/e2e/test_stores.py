@@ -378,9 +378,9 @@ def test_objects_of_weaviate_over_rest(guard: Guard, caller: httpx.Client) -> No
     assert caller.get("/weaviate/v1/meta").status_code == 200
 
 
-def searcher(guard: Guard) -> opensearchpy.OpenSearch:
+def searcher(guard: Guard, below: str = "/opensearch") -> opensearchpy.OpenSearch:
     key = guard.token(claims={"tenant": "acme"})
-    return opensearchpy.OpenSearch(f"{guard.url}/opensearch", headers={"authorization": f"Bearer {key}"}, max_retries=0)
+    return opensearchpy.OpenSearch(f"{guard.url}{below}", headers={"authorization": f"Bearer {key}"}, max_retries=0)
 
 
 def test_a_client_of_opensearch_writes_where_it_may_and_deletes_nothing(guard: Guard) -> None:
@@ -402,13 +402,25 @@ def test_a_client_of_opensearch_writes_where_it_may_and_deletes_nothing(guard: G
 
 
 def test_a_client_of_opensearch_opens_a_scroll_and_reads_on_where_references_may_pass(
-    guard: Guard, start_guard: StartGuard, idp: Idp
+    start_guard: StartGuard, idp: Idp
 ) -> None:
     page = '{"_scroll_id":"s1","took":1,"hits":{"total":{"value":1,"relation":"eq"},"hits":[]}}'
     pit = {"pit": {"id": "p1", "keep_alive": "1m"}, "query": {"match_all": {}}}
-    guard.reset()
-    guard.upstream.answer = json_answer(page)
-    client = searcher(guard)
+
+    def started(**policy: Any) -> tuple[Guard, opensearchpy.OpenSearch]:
+        made = policy_set(idp.issuer, **policy)
+        made["connections"] = [one for one in made["connections"] if one["name"] == "opensearch"]
+        # Below a prefix, a search without an index could as well be one of an index of that name.
+        made["connections"][0]["match"] = {"path_prefix": "/"}
+        made["policies"] = [one for one in made["policies"] if one["name"] == "documents"]
+        if policy:
+            limits = {"operations": ["query"], "filter": {"tenant": "${identity.claims.tenant}"}}
+            made["policies"][0]["vector"] = limits
+        guard = start_guard(made)
+        guard.upstream.answer = json_answer(page)
+        return guard, searcher(guard, "")
+
+    guard, client = started()
     assert client.search(index="docs", body={}, scroll="1m")["_scroll_id"] == "s1"
     sent(guard)
     guard.reset()
@@ -417,16 +429,11 @@ def test_a_client_of_opensearch_opens_a_scroll_and_reads_on_where_references_may
             read_on()
         assert refused.value.status_code == 415
     assert guard.upstream.requests == []
-    made = policy_set(idp.issuer, uninspected={"allow": ["reference"]})
-    for one in made["policies"]:
-        if one["name"] == "documents":
-            one["vector"] = {"operations": ["query"], "filter": {"tenant": "${identity.claims.tenant}"}}
-    other = start_guard(made)
-    other.upstream.answer = json_answer(page)
-    client = searcher(other)
+    guard, client = started(uninspected={"allow": ["reference"]})
     assert client.scroll(scroll_id="s1")["_scroll_id"] == "s1"
-    sent(other)
-    other.reset()
+    sent(guard)
+    guard.reset()
+    guard.upstream.answer = json_answer(page)
     client.search(body=pit)
-    narrowed = json.loads(sent(other)[1])["query"]["bool"]["filter"]
+    narrowed = json.loads(sent(guard)[1])["query"]["bool"]["filter"]
     assert narrowed == [{"term": {"tenant": {"value": "acme"}}}]
