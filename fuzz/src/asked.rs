@@ -17,10 +17,10 @@ fn chosen(seed: u64, of: impl Fn(&Operation) -> bool) -> Option<&'static Operati
     operations.get(usize::try_from(seed).ok()? % operations.len()).copied()
 }
 
-/// What was read as one JSON document is one to another reader too.
+/// What was read as one JSON document is one to another reader too; where a body may be left out, there is none.
 fn is_json(operation: &Operation, body: &[u8]) {
     let nested = body.iter().filter(|byte| matches!(byte, b'[' | b'{')).count();
-    if operation.body == Body::Json && nested < DEEP {
+    if operation.body == Body::Json && !body.is_empty() && nested < DEEP {
         assert!(serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok(), "one reader takes it alone");
     }
 }
