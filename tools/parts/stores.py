@@ -5,11 +5,22 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from . import process
+
+OWN_NETWORK = ["unshare", "--net", "--pid", "--fork", "--kill-child"]
+if os.geteuid() != 0:
+    OWN_NETWORK.append("--map-root-user")
+
+
+def no_network_of_its_own() -> str:
+    """Why a program cannot be given a network of its own here; empty: it can."""
+    tried = subprocess.run([*OWN_NETWORK, "true"], check=False, capture_output=True, text=True)
+    return tried.stderr.strip() if tried.returncode else ""
 
 
 class Chroma:
@@ -48,12 +59,8 @@ class Milvus:
         self._process: process.Process | None = None
 
     def start(self) -> Milvus:
-        """Raises `NotReady`, with what the kernel said, where no network of its own can be made."""
-        own = ["unshare", "--net", "--pid", "--fork", "--kill-child"]
-        if os.geteuid() != 0:
-            own.append("--map-root-user")
         messenger = Path(__file__).with_name("milvus_apart.py")
-        argv = [*own, sys.executable, messenger, self.folder / "milvus", self.door]
+        argv = [*OWN_NETWORK, sys.executable, messenger, self.folder / "milvus", self.door]
         self._process = process.Process("milvus", argv, self.folder)
         self._process.wait_ready(lambda: self.ask("/v1/vector/collections", None), timeout=120)
         return self
