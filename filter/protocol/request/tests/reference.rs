@@ -37,6 +37,20 @@ impl<'de> DeserializeSeed<'de> for Strict<'_> {
     }
 }
 
+/// The value of a key that was there before.
+struct Twice<'a> {
+    duplicate: &'a Cell<bool>,
+}
+
+impl<'de> DeserializeSeed<'de> for Twice<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, _: D) -> Result<(), D::Error> {
+        self.duplicate.set(true);
+        Err(de::Error::custom("a key comes twice"))
+    }
+}
+
 impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Value;
 
@@ -80,8 +94,8 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let mut object = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
             if object.contains_key(&key) {
-                self.duplicate.set(true);
-                return Err(de::Error::custom("a key comes twice"));
+                // It is one once a colon follows.
+                entries.next_value_seed(Twice { duplicate: self.duplicate })?;
             }
             let value = entries.next_value_seed(self)?;
             object.insert(key, value);
