@@ -21,6 +21,7 @@ use crate::config::set::{
 use crate::identity::KeySet;
 use crate::identity::bearer::TokenHeader;
 use crate::mask::{Catalogue, Entities, Plan};
+use crate::policy::condition;
 use crate::policy::rules::{self, Rule};
 use crate::policy::{Condition, ConditionError, Expression, Phase, Variable};
 use crate::protocol::Thinking;
@@ -176,6 +177,7 @@ impl Guard {
             .filter_map(|connection| compile_lane(connection, set, &policies, &plans, env, &mut problems))
             .map(Rc::new)
             .collect();
+        condition::compiled_all();
         if !problems.is_empty() {
             return Err(problems);
         }

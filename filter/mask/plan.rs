@@ -35,6 +35,18 @@ pub struct Plan {
 
 /// The automata restricted to what a plan looks for.
 pub(super) struct Prepared {
+    sought: Rc<Sought>,
+    pub literals: Literals,
+    /// The detectors, numbered.
+    pub rows: RowTable,
+    /// What values begin with.
+    pub prefixes: RefCell<Prefixes>,
+    /// The same, coarser, for many places at a time.
+    pub blocks: Blocks,
+}
+
+/// The part of it that its entities alone tell. It takes longest to make, so plans that differ in literals share it.
+pub(super) struct Sought {
     pub catalogue: Catalogue,
     /// The groups of which something is looked for.
     pub groups: Vec<Enabled>,
@@ -50,13 +62,6 @@ pub(super) struct Prepared {
     pub asks_context: bool,
     /// The words that those of the groups ask for.
     pub wanted: Wanted,
-    pub literals: Literals,
-    /// The detectors, numbered.
-    pub rows: RowTable,
-    /// What values begin with.
-    pub prefixes: RefCell<Prefixes>,
-    /// The same, coarser, for many places at a time.
-    pub blocks: Blocks,
 }
 
 /// A group restricted to the detectors looked for.
@@ -72,13 +77,21 @@ impl Plan {
     /// Looks for the entities and for the literals (such as the credential that is injected upstream: the bare key,
     /// without `Bearer `). Literals of fewer than 8 bytes are left out.
     pub fn new(catalogue: &Catalogue, entities: Entities, literals: Vec<Vec<u8>>) -> Self {
-        let whole = Rc::new(Prepared::new(catalogue, entities, literals.clone()));
-        let labels = match whole.literals.is_empty() {
-            true => None,
-            false if entities.is_empty() => Some(Rc::clone(&whole)),
-            false => Some(Rc::new(Prepared::new(catalogue, Entities::NONE, literals))),
-        };
+        Self::of(Rc::new(Sought::new(catalogue, entities)), literals)
+    }
+
+    fn of(sought: Rc<Sought>, literals: Vec<Vec<u8>>) -> Self {
+        let whole = Rc::new(Prepared::new(sought, literals.clone()));
+        let labels = (!whole.literals.is_empty()).then(|| {
+            let nothing = Rc::new(Sought::new(&whole.catalogue, Entities::NONE));
+            Rc::new(Prepared::new(nothing, literals))
+        });
         Self { whole, labels, operators: Rc::default() }
+    }
+
+    /// A search for the same entities, and for these literals instead of its own.
+    pub fn with_literals(&self, literals: Vec<Vec<u8>>) -> Self {
+        Self { operators: Rc::clone(&self.operators), ..Self::of(Rc::clone(&self.whole.sought), literals) }
     }
 
     /// The same search, with these operators instead of [`Operator::Replace`] alone.
@@ -179,9 +192,8 @@ impl Masks for Plan {
     }
 }
 
-impl Prepared {
-    pub fn new(catalogue: &Catalogue, entities: Entities, literals: Vec<Vec<u8>>) -> Self {
-        let literals = Literals::new(literals);
+impl Sought {
+    pub fn new(catalogue: &Catalogue, entities: Entities) -> Self {
         let groups = catalogue.groups().iter().filter_map(|group| Enabled::new(group, entities));
         let groups: Vec<Enabled> = groups.take(MOST_GROUPS).collect();
         let wanted = |lexicon: &&Rc<Lexicon>| entities.contains(lexicon.finder.entity);
@@ -195,12 +207,21 @@ impl Prepared {
             asks_context: groups.iter().any(|group| group.asking != 0)
                 || lexicons.iter().any(|lexicon| lexicon.finder.context.is_some()),
             wanted: Wanted::new(groups.iter().flat_map(Enabled::contexts)),
-            rows: RowTable::new(&groups, &literals),
-            prefixes: RefCell::new(Prefixes::new(&groups, &literals)),
-            blocks: blocks(&groups, &literals),
             catalogue: catalogue.clone(),
             groups,
             lexicons,
+        }
+    }
+}
+
+impl Prepared {
+    pub fn new(sought: Rc<Sought>, literals: Vec<Vec<u8>>) -> Self {
+        let literals = Literals::new(literals);
+        Self {
+            rows: RowTable::new(&sought.groups, &literals),
+            prefixes: RefCell::new(Prefixes::new(&sought.groups, &literals)),
+            blocks: blocks(&sought.groups, &literals),
+            sought,
             literals,
         }
     }
@@ -208,6 +229,15 @@ impl Prepared {
     /// Whether nothing is looked for.
     pub fn is_idle(&self) -> bool {
         self.groups.is_empty() && self.lexicons.is_empty() && self.literals.is_empty()
+    }
+}
+
+impl Deref for Prepared {
+    type Target = Sought;
+
+    #[inline(always)]
+    fn deref(&self) -> &Sought {
+        &self.sought
     }
 }
 

@@ -406,7 +406,7 @@ mod tests {
 
     use super::super::catalogue::Catalogue;
     use super::super::entity::Entities;
-    use super::super::plan::Prepared;
+    use super::super::plan::{Prepared, Sought};
     use super::*;
 
     fn prepared() -> Prepared {
@@ -415,7 +415,7 @@ mod tests {
             ["PII", "SECRETS", "FINANCIAL", "HEALTH"].iter().map(|set| catalogue.resolve(set).unwrap());
         let entities = entities.fold(Entities::NONE, |all, more| all.union(more));
         let literals = vec![b"key-0123456789".to_vec(), b"key-abcdefgh".to_vec(), b"4111 1111 2222".to_vec()];
-        Prepared::new(&catalogue, entities, literals)
+        Prepared::new(Rc::new(Sought::new(&catalogue, entities)), literals)
     }
 
     fn of(plan: &Prepared) -> Of<'_> {

@@ -28,6 +28,7 @@ mod loops;
 mod meter;
 mod operators;
 mod parse;
+mod pattern;
 #[cfg(test)]
 pub(crate) mod reference;
 mod rewrite;
@@ -39,6 +40,7 @@ mod tests;
 
 pub use bounds::{MAX_DEPTH, MAX_LENGTH};
 pub use meter::{MAX_TEXT, MAX_TURNS};
+pub(crate) use pattern::compiled_all;
 
 /// Why a condition cannot be used, and where in its text.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

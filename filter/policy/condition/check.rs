@@ -7,12 +7,12 @@
 use std::collections::BTreeSet;
 
 use cel::common::ast::{ComprehensionExpr, Expr, IdedExpr, LiteralValue, SelectExpr};
-use regex::Regex;
 
 use super::ConditionError;
 use super::functions::SPACES;
 use super::loops::Loop;
 use super::parse::Places;
+use super::pattern::Pattern;
 use super::types::Type;
 use crate::policy::variables::{self, Phase, TABLE, Variable};
 
@@ -20,7 +20,7 @@ use crate::policy::variables::{self, Phase, TABLE, Variable};
 pub(super) struct Checked {
     pub(super) reads: BTreeSet<Variable>,
     /// The compiled patterns, by the node of their text.
-    pub(super) patterns: Vec<(u64, Regex)>,
+    pub(super) patterns: Vec<(u64, Pattern)>,
 }
 
 /// The names that a text may read.
@@ -73,7 +73,7 @@ pub(super) struct Checker<'s> {
     /// Loop variables, the innermost last.
     scope: Vec<(String, Type)>,
     reads: BTreeSet<Variable>,
-    pub(super) patterns: Vec<(u64, Regex)>,
+    pub(super) patterns: Vec<(u64, Pattern)>,
 }
 
 impl Checker<'_> {

@@ -10,7 +10,6 @@ use cel::common::ast::{CallExpr, Expr, IdedExpr};
 use cel::common::types::{CelList, CelString, DYN_TYPE};
 use cel::common::value::{CowVal, Val};
 use cel::{Env, ExecutionError};
-use regex::Regex;
 
 use super::meter;
 use super::types::Type;
@@ -403,6 +402,7 @@ impl Function {
     /// What it makes of a text that is written out, if it makes something of it once.
     pub(super) fn made(&self, written: &str) -> Option<Box<dyn Val>> {
         let Run::Made(run) = self.run else { return None };
+        meter::begin();
         let made = run(vec![CowVal::owned(CelString::from(written.to_owned()))]).ok()?;
         Some(made.into_owned())
     }
@@ -443,30 +443,6 @@ fn build() -> Result<Arc<Env>, cel::DeclarationError> {
     env.add_overload(ADD, ADD, vec![DYN_TYPE, DYN_TYPE], add)?;
     Ok(Arc::new(env))
 }
-
-/// A pattern compiled when the set loaded, as a value that reaches [`matches`].
-#[derive(Debug, Clone)]
-pub(super) struct Pattern(pub(super) Regex);
-
-impl Val for Pattern {
-    fn get_type(&self) -> &cel::common::types::Type {
-        <Self as Val>::cel_type()
-    }
-
-    fn cel_type() -> &'static cel::common::types::Type {
-        &DYN_TYPE
-    }
-
-    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
-        Box::new(self.clone())
-    }
-
-    fn as_any(&self) -> Option<&dyn std::any::Any> {
-        Some(self)
-    }
-}
-
-impl cel::common::value::StaticVal for Pattern {}
 
 type Outcome<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
 

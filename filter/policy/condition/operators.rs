@@ -1,18 +1,12 @@
 //! What operators and functions take and give.
 
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators};
-use regex::{Regex, RegexBuilder};
 
 use super::ConditionError;
 use super::check::{Checker, Outcome, nearest};
 use super::functions::{self, Function, Style, Takes};
+use super::pattern::Pattern;
 use super::types::Type;
-
-/// Bound of a compiled pattern, in bytes.
-pub(super) const PATTERN_SIZE: usize = 1 << 20;
-
-/// Bound of what matching a pattern keeps in memory, in bytes.
-const PATTERN_CACHE: usize = 256 << 10;
 
 impl Checker<'_> {
     pub(super) fn call(&mut self, expr: &IdedExpr, call: &CallExpr) -> Outcome {
@@ -200,7 +194,7 @@ impl Checker<'_> {
             return Ok(given);
         }
         let Some(pattern) = written_text(argument) else { return Ok(given) };
-        let compiled = compile(pattern).map_err(|error| self.fault(argument, error))?;
+        let compiled = Pattern::compile(pattern).map_err(|error| self.fault(argument, error))?;
         self.patterns.push((argument.id, compiled));
         Ok(given)
     }
@@ -234,19 +228,4 @@ pub(super) fn written_text(expr: &IdedExpr) -> Option<&str> {
         Expr::Literal(LiteralValue::String(text)) => Some(text.inner()),
         _ => None,
     }
-}
-
-fn compile(pattern: &str) -> Result<Regex, String> {
-    let built = RegexBuilder::new(pattern).size_limit(PATTERN_SIZE).dfa_size_limit(PATTERN_CACHE).build();
-    built.map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => {
-            format!("the pattern compiles to more than {PATTERN_SIZE} bytes; repeat or count less in it")
-        }
-        // The last line says what; the lines before draw the pattern.
-        other => {
-            let text = other.to_string();
-            let reason = text.lines().last().unwrap_or("it cannot be parsed");
-            format!("the pattern is not valid: {}", reason.strip_prefix("error: ").unwrap_or(reason))
-        }
-    })
 }

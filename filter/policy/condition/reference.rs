@@ -1,7 +1,7 @@
 //! What `docs/policy-reference.md` says of conditions, from the tables that the checker and the evaluator work with.
 
 use super::functions::{FUNCTIONS, MACROS};
-use super::operators::PATTERN_SIZE;
+use super::pattern::PATTERN_SIZE;
 use super::{MAX_DEPTH, MAX_LENGTH, MAX_TEXT, MAX_TURNS};
 use crate::pages;
 use crate::policy::rules::MAX_SAID;

@@ -17,11 +17,11 @@
 use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, IdedExpr, ListExpr, LiteralValue, operators};
 use cel::common::types::CelList;
 use cel::common::value::Val;
-use regex::Regex;
 
 use super::check::variable_of;
-use super::functions::{self, Pattern};
+use super::functions;
 use super::operators::written_text;
+use super::pattern::Pattern;
 use crate::policy::variables::{Shape, Variable};
 
 /// The name that takes a turn of a loop.
@@ -48,14 +48,14 @@ pub(super) struct Parts {
 }
 
 /// Rewrites a checked tree in place.
-pub(super) fn rewrite(tree: &mut IdedExpr, patterns: Vec<(u64, Regex)>) -> Parts {
+pub(super) fn rewrite(tree: &mut IdedExpr, patterns: Vec<(u64, Pattern)>) -> Parts {
     let mut rewriter = Rewriter { compiled: patterns, parts: Parts::default() };
     rewriter.expr(tree);
     rewriter.parts
 }
 
 struct Rewriter {
-    compiled: Vec<(u64, Regex)>,
+    compiled: Vec<(u64, Pattern)>,
     parts: Parts,
 }
 
@@ -134,7 +134,7 @@ impl Rewriter {
             ("matches", [text, pattern]) => {
                 self.expr(text);
                 if let Some((_, compiled)) = self.compiled.iter().find(|(id, _)| *id == pattern.id) {
-                    self.parts.patterns.push(Pattern(compiled.clone()));
+                    self.parts.patterns.push(compiled.clone());
                     pattern.expr = Expr::Ident(format!("@p{}", self.parts.patterns.len().saturating_sub(1)));
                 } else {
                     self.expr(pattern);

@@ -5,8 +5,9 @@ use cel::common::types::{CelList, CelString};
 use cel::common::value::{CowVal, Val};
 use regex::{Regex, RegexBuilder};
 
-use super::{Failure, Outcome, Pattern, boolean, elements, failed, pay, text, wrong_type};
+use super::{Failure, Outcome, boolean, elements, failed, pay, text, wrong_type};
 use crate::policy::condition::MAX_TEXT;
+use crate::policy::condition::pattern::Pattern;
 
 /// Longest pattern that is not written out, in bytes.
 const MAX_PATTERN: usize = 128;
@@ -36,7 +37,7 @@ pub(super) fn matches<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Outcome<'b, 'v> {
     // An automaton reads slower than a comparison.
     pay(whole.len().saturating_mul(2))?;
     if let Some(pattern) = args.get(1).and_then(|value| value.downcast_ref::<Pattern>()) {
-        return Ok(boolean(pattern.0.is_match(whole)));
+        return Ok(boolean(pattern.is_match(whole)));
     }
     Ok(boolean(compiled_now(text(&args, 1)?)?.is_match(whole)))
 }
