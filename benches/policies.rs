@@ -8,7 +8,7 @@
 //! What policy costs: to load a set (time by steps, memory), to choose a request's connection, to read what a request
 //! asks for, to evaluate a condition.
 //!
-//! `cargo bench --bench policies`, and in Node's V8 `benches/masker-v8 build policies && benches/masker-v8 run policies`.
+//! `cargo bench --bench policies` (behind `--`, any of `load`, `choose`, `views` and `conditions` alone), and in Node's V8 `benches/masker-v8 build policies && benches/masker-v8 run policies`.
 //! The large set has 200 connections, 50 policies and 1,000 rules; the dictionary has 100,000 words.
 mod sets;
 
@@ -31,6 +31,18 @@ const ROUNDS: usize = 3;
 const HOST: HostPromises = HostPromises { body_before_headers: true };
 
 fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|wanted| !wanted.starts_with("--")).collect();
+    let all: [(&str, fn()); 4] =
+        [("load", loads), ("choose", choose), ("views", views), ("conditions", conditions)];
+    for (name, measure) in all {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+            measure();
+        }
+    }
+}
+
+/// What sets of several sizes cost to load.
+fn loads() {
     println!(
         "{:<28} {:>8} {:>8} {:>8} {:>8} {:>9} {:>9}",
         "set", "KB", "parse ms", "comp. ms", "all ms", "kept KB", "peak KB"
@@ -44,9 +56,6 @@ fn main() {
     ] {
         load(name, &set);
     }
-    choose();
-    views();
-    conditions();
 }
 
 /// The plugin configuration of a set, as the module gets it.
