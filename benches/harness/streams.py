@@ -14,7 +14,7 @@ from .requests import COUNTED, MUST_SEE, NEVER_SEE
 from .rounds import pick, turns
 from .variants import Setting
 
-VARIANTS = ("bare", "copy", "lua", "guard")
+VARIANTS = ("bare", "copy", "lua", "monitor", "guard")
 # Lua's memory is Envoy's own: what a stream takes is asked of the modules.
 IN_MEMORY = ("bare", "copy", "guard")
 ROUNDS = int(pick(4, 2))

@@ -34,6 +34,7 @@ TITLES = {
     "jwt-cached": "jwt_authn (token cache) + rbac",
     "copy": "copying wasm filter",
     "lua": "Lua filter, gsub",
+    "monitor": "Portcullis, the same in monitor",
     "guard": "Portcullis, full guard",
 }
 # Where the guard's cost lies: the full guard less one thing. Run with `--explain` only.
@@ -45,6 +46,10 @@ LESS: dict[str, tuple[str, Callable[[dict[str, Any]], object]]] = {
         "… without all three",
         lambda policy: [policy.pop("audit"), *map(policy["policies"][0].pop, ("mask", "rules"))],
     ),
+}
+# The full guard with a change of its policy set.
+CHANGED = {"monitor": lambda policy: policy.update(mode="monitor")} | {
+    name: change for name, (_, change) in LESS.items()
 }
 TITLES |= {variant: title for variant, (title, _) in LESS.items()}
 
@@ -73,8 +78,8 @@ class Setting:
     def _rendered(self, variant: str) -> dict[str, Any]:
         policy = yaml.safe_load((HERE.parent / "policy.yaml").read_text())
         policy["issuers"][0]["jwks"]["inline"]["keys"] = [self.key.jwk()]
-        if variant in LESS:
-            LESS[variant][1](policy)
+        if variant in CHANGED:
+            CHANGED[variant](policy)
         path = self.folder / f"policy-{variant}.yaml"
         path.write_text(yaml.safe_dump(policy, sort_keys=False))
         argv = [self.cli, "render", "envoy", path, "--revision", "bench", "--wasm", MODULE, "--upstream", "model"]
@@ -138,5 +143,5 @@ FILTERS_OF: dict[str, Callable[[Setting, Filter], list[Filter]]] = {
     "jwt-cached": lambda setting, guard: _jwt_and_rbac(setting, cached=True),
     "copy": lambda setting, guard: [boots.wasm_filter(COPY_FILTER, name="copy")],
     "lua": lambda setting, guard: [_lua()],
-    **dict.fromkeys(("guard", *LESS), lambda setting, guard: [guard]),
+    **dict.fromkeys(("monitor", "guard", *LESS), lambda setting, guard: [guard]),
 }

@@ -17,6 +17,7 @@ from conftest import StartGuard
 from guard import Guard, delta, finish, question
 from known import ALL, AWS, CARD, EMAIL, JWT, Known, content, documents, end_of, events, joined, leaks, name_of
 from parts import process
+from parts.idp import Idp
 from parts.upstream import Answer, Close, Delay, Piece, Reset, Trailers, Wait, cut, stream
 
 PATH = "/v1/chat/completions"
@@ -291,6 +292,25 @@ def test_an_event_reaches_the_caller_before_the_upstream_sends_the_next(
     go = threading.Event()
     seen = arrives(at, token, [data(delta("Once upon ")), Wait(go), data(delta("a time")), data(finish())], b"Once", go)
     assert content(seen) == "Once upon a time"
+
+
+def test_in_monitor_every_event_reaches_the_caller_before_the_upstream_sends_the_next(
+    start_guard: StartGuard, idp: Idp
+) -> None:
+    guard = start_guard(sets.chat(idp.issuer, mode="monitor"))
+    # What enforce would hold for what may come, and what it would mask.
+    texts = ["to jane.d", "oe@example", ".com, 4111 1111 ", "1111 1111"]
+    gates = [threading.Event() for _ in texts]
+    sent = [(data(delta(text)), Wait(gate)) for text, gate in zip(texts, gates, strict=True)]
+    guard.upstream.answer = Answer(pieces=[*itertools.chain(*sent), data(finish())])
+    seen = b""
+    with guard.client(guard.token()) as client, client.stream("POST", PATH, json=question(stream=True)) as reply:
+        for piece in reply.iter_raw():
+            seen += piece
+            for text, gate in zip(texts, gates, strict=True):
+                if text.encode() in seen:
+                    gate.set()
+    assert content(seen) == "".join(texts)
 
 
 def test_a_keep_alive_comment_passes_at_once_also_while_text_is_held(guard: Guard, token: str) -> None:
