@@ -9,13 +9,14 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use super::guard::Env;
+use super::metrics;
+use super::service::{Asked, Service};
 use super::worker::{Awaited, Worker};
-use super::{keys, metrics};
 use crate::audit::otlp::Resource;
 use crate::audit::{self, Answer, Fate, Limits, Record, Recorded, Recorder, Text};
 use crate::config::Problem;
 use crate::config::set::{self, Delivery};
-use crate::host::{Call, CallId, Host, Level, Reply};
+use crate::host::{CallId, Host, Level, Reply};
 
 /// Longest wait after a failure where calls wait for records: they shall go on soon after the collector does.
 const RETRY_SOON: Duration = Duration::from_secs(1);
@@ -24,11 +25,7 @@ const TRIES: u32 = 60;
 
 /// The collector of a worker.
 pub(super) struct Collector {
-    cluster: String,
-    authority: String,
-    path: String,
-    timeout: Duration,
-    headers: Vec<(String, String)>,
+    service: Service,
     /// Whether calls wait for their record.
     before_forward: bool,
     /// The batch under way.
@@ -41,13 +38,8 @@ pub(super) struct Collector {
 
 impl Collector {
     pub(super) fn of(audit: &set::Audit, env: &Env<'_>, problems: &mut Vec<Problem>) -> Option<Self> {
-        let service = &audit.cluster;
         Some(Self {
-            headers: keys::headers(service, env, problems)?,
-            cluster: service.cluster.value.clone(),
-            authority: service.authority.clone().unwrap_or_else(|| service.cluster.value.clone()),
-            path: service.path.clone().unwrap_or_else(|| "/v1/logs".to_owned()),
-            timeout: service.timeout,
+            service: Service::compile(&audit.cluster, Some(env), problems)?,
             before_forward: audit.delivery == Delivery::BeforeForward,
             flight: Cell::new(None),
             taken: Cell::new(0),
@@ -90,7 +82,7 @@ impl Worker {
 
     /// An exchange waits until the collector has taken this record, no longer than one call to it may take.
     pub(super) fn await_record(&self, host: &dyn Host, context: u32, seq: u64) {
-        let long = self.collector.as_ref().map(|collector| collector.timeout).unwrap_or_default();
+        let long = self.collector.as_ref().map(|collector| collector.service.timeout).unwrap_or_default();
         self.wait(host, context, Awaited::Record(seq), long);
         self.recorder.borrow_mut().hurry();
         host.hasten();
@@ -109,21 +101,12 @@ impl Worker {
             self.show_queue(host);
             return Vec::new();
         };
-        let mut headers = vec![
-            (":method".to_owned(), "POST".to_owned()),
-            (":scheme".to_owned(), "http".to_owned()),
-            (":authority".to_owned(), collector.authority.clone()),
-            (":path".to_owned(), collector.path.clone()),
-            ("content-type".to_owned(), "application/json".to_owned()),
-        ];
-        headers.extend(collector.headers.iter().cloned());
-        let call = Call {
-            cluster: collector.cluster.clone(),
-            headers,
-            body: batch.body,
-            timeout: collector.timeout,
+        let asked = Asked {
+            path: collector.service.path_or("/v1/logs"),
+            headers: &[("content-type", "application/json")],
+            ..Asked::POST
         };
-        let woken = match host.call(&call) {
+        let woken = match host.call(&collector.service.call(&asked, batch.body)) {
             Ok(id) => {
                 collector.flight.set(Some((id, batch.ticket)));
                 Vec::new()

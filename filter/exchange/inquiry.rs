@@ -346,10 +346,6 @@ pub(super) fn add_each<T: PartialEq>(to: &mut Vec<T>, more: Vec<T>) {
 }
 
 fn refusal_of(denial: &Denial) -> Refusal {
-    let code = match denial.reason {
-        Reason::Forbidden => Code::Forbidden,
-        Reason::PolicyError => Code::PolicyError,
-    };
     let reason = match (&denial.rule, denial.reason) {
         (Some(_), Reason::Forbidden) => "rule",
         (None, Reason::Forbidden) => "allow",
@@ -360,5 +356,5 @@ fn refusal_of(denial: &Denial) -> Refusal {
         Some(rule) if !denial.message.contains(rule.as_str()) => format!("{} (rule: {rule})", denial.message),
         _ => denial.message.clone(),
     };
-    Refusal { rule: denial.rule.clone(), ..Refusal::new(code, message).because(reason) }
+    Refusal { rule: denial.rule.clone(), ..Refusal::new(denial.reason.into(), message).because(reason) }
 }

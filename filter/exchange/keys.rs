@@ -1,12 +1,11 @@
 //! The issuers' keys of one worker: whose turn it is to fetch, and the calls under way.
 
-use std::time::Duration;
-
-use super::guard::{Env, fill};
+use super::guard::Env;
 use super::metrics;
+use super::service::{Asked, Service};
 use crate::config::Problem;
-use crate::config::set::{ClusterRef, Issuer, JwksSource};
-use crate::host::{Call, CallId, Host, Level, Reply};
+use crate::config::set::{Issuer, JwksSource};
+use crate::host::{CallId, Host, Level, Reply};
 use crate::identity::provider::{Failure, FetchError, Outcome, Source, State, Timing};
 use crate::identity::{KeySet, Provider};
 
@@ -22,14 +21,6 @@ struct Slot {
     flight: Option<CallId>,
     /// The last fault that was logged: a provider that is down is one line, not one each try.
     logged: Option<FetchError>,
-}
-
-/// Where and how to call.
-struct Service {
-    cluster: String,
-    authority: Option<String>,
-    timeout: Duration,
-    headers: Vec<(String, String)>,
 }
 
 /// What a reply did to the keys of an issuer.
@@ -100,17 +91,14 @@ impl Slot {
     fn fetch(&mut self, host: &dyn Host) {
         let Some(service) = &self.service else { return };
         let Some(fetch) = self.provider.wanted(host.now()) else { return };
-        let mut headers = vec![
-            (":method".to_owned(), "GET".to_owned()),
-            (":scheme".to_owned(), fetch.scheme.to_owned()),
-            (":authority".to_owned(), service.authority.clone().unwrap_or(fetch.authority)),
-            (":path".to_owned(), fetch.path),
-            ("accept".to_owned(), "application/json".to_owned()),
-        ];
-        headers.extend(service.headers.iter().cloned());
-        let call =
-            Call { cluster: service.cluster.clone(), headers, body: Vec::new(), timeout: service.timeout };
-        match host.call(&call) {
+        let asked = Asked {
+            method: "GET",
+            scheme: fetch.scheme,
+            authority: Some(&fetch.authority),
+            path: &fetch.path,
+            headers: &[("accept", "application/json")],
+        };
+        match host.call(&service.call(&asked, Vec::new())) {
             Ok(id) => self.flight = Some(id),
             Err(_) => {
                 let outcome = self.provider.received(host.now(), Err(Failure::Unreachable));
@@ -147,11 +135,11 @@ fn slot(issuer: &Issuer, host: &dyn Host, env: &Env<'_>, problems: &mut Vec<Prob
             timing.refresh = *refresh;
             let source =
                 Source::Discovery { issuer: issuer.issuer.value.clone(), path: cluster.path.clone() };
-            (source, Some(service(cluster, env, problems)?))
+            (source, Some(Service::compile(cluster, Some(env), problems)?))
         }
         JwksSource::Uri { cluster, uri, refresh } => {
             timing.refresh = *refresh;
-            (Source::Uri { uri: uri.clone() }, Some(service(cluster, env, problems)?))
+            (Source::Uri { uri: uri.clone() }, Some(Service::compile(cluster, Some(env), problems)?))
         }
         JwksSource::Inline(text) => match KeySet::parse(text.value.as_bytes()) {
             Ok(keys) => (Source::Inline(keys), None),
@@ -173,28 +161,4 @@ fn slot(issuer: &Issuer, host: &dyn Host, env: &Env<'_>, problems: &mut Vec<Prob
             None
         }
     }
-}
-
-fn service(cluster: &ClusterRef, env: &Env<'_>, problems: &mut Vec<Problem>) -> Option<Service> {
-    let headers = headers(cluster, env, problems)?;
-    Some(Service {
-        cluster: cluster.cluster.value.clone(),
-        authority: cluster.authority.clone(),
-        timeout: cluster.timeout,
-        headers,
-    })
-}
-
-/// The headers of a service, with the environment's values in their templates.
-pub(super) fn headers(
-    cluster: &ClusterRef,
-    env: &Env<'_>,
-    problems: &mut Vec<Problem>,
-) -> Option<Vec<(String, String)>> {
-    let mut secrets = Vec::new();
-    let filled = cluster
-        .headers
-        .iter()
-        .map(|(name, value)| fill(value, env, &mut secrets, problems).map(|value| (name.clone(), value)));
-    filled.collect()
 }

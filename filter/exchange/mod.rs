@@ -19,6 +19,7 @@
 //! | [`inquiry`] | what has been learnt of a request, and the facts that conditions read of it |
 //! | [`budgets`], [`buckets`], [`rates`] | what a request takes of budgets, where they are kept, and what callers are told of them |
 //! | [`ledger`] | the records of an exchange |
+//! | [`service`] | calls to key servers, the collector and recognisers |
 //! | [`refusal`] | what a caller is told |
 //! | [`metrics`] | the table of metrics |
 //! | `replay` (not in the module) | a recorded exchange judged by another set |
@@ -54,6 +55,7 @@ pub mod replay;
 mod request;
 mod response;
 pub mod route;
+mod service;
 mod templates;
 #[cfg(test)]
 mod tests;
@@ -81,8 +83,8 @@ enum Stage {
     AwaitKeys,
     /// Held until the body is whole.
     AwaitBody,
-    /// Held until the collector has the record of its start.
-    AwaitRecord,
+    /// Held until the collector has the record of its start, by its number.
+    AwaitRecord(u64),
     /// Went upstream.
     Forwarded,
     /// Answered by us.
@@ -118,8 +120,6 @@ pub struct Exchange {
     found: Found,
     start_recorded: bool,
     end_recorded: bool,
-    /// The record that the collector must have first.
-    record: u64,
     /// Whether anything went upstream.
     forwarded: bool,
 }
@@ -145,7 +145,6 @@ impl Exchange {
             found: Found::default(),
             start_recorded: false,
             end_recorded: false,
-            record: 0,
             forwarded: false,
         }
     }

@@ -7,11 +7,10 @@
 //! answer in time, or not as it should, refuses the exchange. Monitor holds nothing: the texts are asked about when the
 //! answer has gone, and the record of its end waits for what comes back ([`later`](super::later)).
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
-use super::guard::{Env, fill};
+use super::guard::Env;
+use super::service::{Asked, Service};
 use crate::config::Problem;
 use crate::config::set;
 use crate::host::{Call, Reply};
@@ -26,11 +25,7 @@ pub struct Recogniser {
     pub entities: Vec<(String, Entity)>,
     /// Largest answer that is held for it, in bytes.
     pub max_bytes: usize,
-    cluster: String,
-    authority: String,
-    path: String,
-    timeout: Duration,
-    headers: Vec<(String, String)>,
+    service: Service,
     language: String,
     min_score: f64,
 }
@@ -78,24 +73,12 @@ impl Recogniser {
         env: Option<&Env<'_>>,
         problems: &mut Vec<Problem>,
     ) -> Option<Self> {
-        let service = &written.cluster;
-        let mut headers = Vec::new();
-        let mut secrets = Vec::new();
-        for (name, value) in &service.headers {
-            if let Some(env) = env {
-                headers.push((name.clone(), fill(value, env, &mut secrets, problems)?));
-            }
-        }
         let named = |entity: &set::Located<String>| Some((entity.value.clone(), number(&entity.value)?));
         Some(Self {
             name: written.name.value.clone(),
             entities: written.entities.iter().filter_map(named).collect(),
             max_bytes: usize::try_from(written.max_bytes).unwrap_or(usize::MAX),
-            cluster: service.cluster.value.clone(),
-            authority: service.authority.clone().unwrap_or_else(|| service.cluster.value.clone()),
-            path: service.path.clone().unwrap_or_else(|| "/analyze".to_owned()),
-            timeout: service.timeout,
-            headers,
+            service: Service::compile(&written.cluster, env, problems)?,
             language: written.language.clone(),
             min_score: written.min_score,
         })
@@ -110,19 +93,12 @@ impl Recogniser {
             entities: asked.map(|(name, _)| name.as_str()).collect(),
             score_threshold: self.min_score,
         };
-        let mut headers: Vec<(String, String)> = [
-            (":method", "POST"),
-            (":scheme", "http"),
-            (":authority", &self.authority),
-            (":path", &self.path),
-            ("content-type", "application/json"),
-            ("accept", "application/json"),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into();
-        headers.extend(self.headers.iter().cloned());
-        let body = serde_json::to_vec(&question).unwrap_or_default();
-        Call { cluster: self.cluster.clone(), headers, body, timeout: self.timeout }
+        let asked = Asked {
+            path: self.service.path_or("/analyze"),
+            headers: &[("content-type", "application/json"), ("accept", "application/json")],
+            ..Asked::POST
+        };
+        self.service.call(&asked, serde_json::to_vec(&question).unwrap_or_default())
     }
 
     /// What it found, as far as it was wanted and is sure enough.

@@ -1,6 +1,7 @@
 //! What a caller is told when a call does not go on.
 
 use crate::config::set::Kind;
+use crate::policy::Reason;
 use crate::protocol::api::{Api, HTTP, Told};
 
 /// Why an exchange was refused or broken off. The codes are part of the contract with callers.
@@ -47,6 +48,15 @@ const CODES: [(Code, &str, u16, u32, Option<bool>); 11] = [
     (Code::UpstreamUnreadable, "upstream_unreadable", 502, 13, Some(false)),
     (Code::UpstreamCredential, "upstream_credential", 502, 13, Some(false)),
 ];
+
+impl From<Reason> for Code {
+    fn from(reason: Reason) -> Self {
+        match reason {
+            Reason::Forbidden => Self::Forbidden,
+            Reason::PolicyError => Self::PolicyError,
+        }
+    }
+}
 
 impl Code {
     fn row(self) -> (&'static str, u16, u32, Option<bool>) {

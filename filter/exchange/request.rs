@@ -49,7 +49,7 @@ impl Exchange {
                 let outcome = self.buffered(host, size, end);
                 self.settle(host, outcome)
             }
-            Stage::AwaitRecord => {
+            Stage::AwaitRecord(_) => {
                 // All that is buffered is shown each time.
                 self.inquiry.size = 0;
                 self.inquiry.body.clear();
@@ -73,7 +73,7 @@ impl Exchange {
                 let outcome = self.buffered(host, self.inquiry.size, true);
                 self.settle(host, outcome)
             }
-            Stage::AwaitRecord => {
+            Stage::AwaitRecord(_) => {
                 self.observe(host, 0, true);
                 Flow::Pause
             }
@@ -100,7 +100,7 @@ impl Exchange {
         let outcome = match self.stage {
             Stage::AwaitKeys => self.keys_came(host),
             Stage::AwaitBody if !self.inquiry.complete && self.inquiry.size == 0 => self.without_a_body(host),
-            Stage::AwaitRecord => self.recorded(host),
+            Stage::AwaitRecord(seq) => self.recorded(host, seq),
             _ => return,
         };
         match outcome {
@@ -376,14 +376,13 @@ impl Exchange {
         let Some(Recorded::Queued(seq)) = self.record_start(host) else {
             return Err(unrecorded(NOT_RECORDED));
         };
-        self.record = seq;
-        self.stage = Stage::AwaitRecord;
+        self.stage = Stage::AwaitRecord(seq);
         self.worker.await_record(host, self.context, seq);
         Ok(Flow::Pause)
     }
 
-    fn recorded(&mut self, host: &dyn Host) -> Result<Flow, Refusal> {
-        if !self.worker.has_recorded(self.record) {
+    fn recorded(&mut self, host: &dyn Host, seq: u64) -> Result<Flow, Refusal> {
+        if !self.worker.has_recorded(seq) {
             return Err(unrecorded(NOT_RECORDED));
         }
         self.forward(host);

@@ -4,6 +4,7 @@
 //! and share nothing.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::buckets;
@@ -38,7 +39,6 @@ pub enum Refusal {
 }
 
 struct Wait {
-    context: u32,
     what: Awaited,
     deadline: u64,
 }
@@ -63,7 +63,8 @@ pub struct Worker {
     cache: RefCell<Cache>,
     pub(super) recorder: RefCell<Recorder>,
     pub(super) collector: Option<Collector>,
-    waits: RefCell<Vec<Wait>>,
+    /// By the proxy's name of the stream: each waits for one thing at a time.
+    waits: RefCell<BTreeMap<u32, Wait>>,
     bodies_come: Cell<bool>,
     pub(super) later: RefCell<Later>,
     leaving_since: Cell<Option<u64>>,
@@ -188,10 +189,7 @@ impl Worker {
     pub(super) fn wait(&self, host: &dyn Host, context: u32, what: Awaited, long: Duration) {
         let long = u64::try_from(long.as_nanos()).unwrap_or(u64::MAX);
         let deadline = host.now().saturating_add(long);
-        let mut waits = self.waits.borrow_mut();
-        // For one thing at a time: what was awaited before must not wake it.
-        waits.retain(|wait| wait.context != context);
-        waits.push(Wait { context, what, deadline });
+        self.waits.borrow_mut().insert(context, Wait { what, deadline });
     }
 
     /// A body came while headers were held: the proxy keeps its promise.
@@ -263,10 +261,10 @@ impl Worker {
     /// The exchanges whose wait, for what and until when, is over.
     pub(super) fn woken(&self, ready: impl Fn(Awaited, u64) -> bool) -> Vec<u32> {
         let mut woken = Vec::new();
-        self.waits.borrow_mut().retain(|wait| {
+        self.waits.borrow_mut().retain(|context, wait| {
             let ready = ready(wait.what, wait.deadline);
             if ready {
-                woken.push(wait.context);
+                woken.push(*context);
             }
             !ready
         });

@@ -22,9 +22,7 @@ use super::refusal::{Code, Refusal};
 use crate::config::set::{Kind, Match, Mode, PolicySet, Protocol, Unmatched};
 use crate::mask::{Catalogue, Entities, UPSTREAM_CREDENTIAL};
 use crate::policy::decision::ALLOW;
-use crate::policy::{
-    Approval, Condition, Court, Denial, Effect, EvalError, Reason, Rule, Variable, Verdict, rules,
-};
+use crate::policy::{Approval, Condition, Court, Effect, EvalError, Rule, Variable, Verdict, rules};
 
 /// What a set would have decided.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -229,10 +227,10 @@ impl Judge<'_> {
 
     fn verdict(&mut self, verdict: &Verdict) -> Next {
         if let Some(would) = &verdict.would {
-            self.object_in(Mode::Monitor, code_of(would), would.rule.as_deref());
+            self.object_in(Mode::Monitor, would.reason.into(), would.rule.as_deref());
         }
         match verdict.denial() {
-            Some(denial) => self.object_in(Mode::Enforce, code_of(denial), denial.rule.as_deref()),
+            Some(denial) => self.object_in(Mode::Enforce, denial.reason.into(), denial.rule.as_deref()),
             None => Next::Go,
         }
     }
@@ -405,13 +403,6 @@ impl Court for Bench<'_> {
             Err(_) if !self.untold(rule.conditions()).is_empty() => Ok(None),
             said => said,
         }
-    }
-}
-
-fn code_of(denial: &Denial) -> Code {
-    match denial.reason {
-        Reason::Forbidden => Code::Forbidden,
-        Reason::PolicyError => Code::PolicyError,
     }
 }
 
