@@ -14,7 +14,7 @@ use portcullis::exchange::guard::Guard;
 use crate::envoy::istio;
 use crate::report::{self, Format};
 use crate::source::{self, Source};
-use crate::{envoy, mask, revision, simulate, test};
+use crate::{audit, envoy, mask, revision, simulate, test};
 
 /// Checks, bundles and renders Portcullis policy sets.
 #[derive(Debug, Parser)]
@@ -53,6 +53,11 @@ enum Command {
         after_help = "Exit codes: 0 nothing changes for callers, 1 the set or the records are wrong, 2 wrong arguments, 3 something changes."
     )]
     Simulate(simulate::Options),
+    /// Look at audit records.
+    Audit {
+        #[command(subcommand)]
+        command: audit::Command,
+    },
     /// Print the JSON Schema of policy sets, for editors.
     Schema,
     /// Print a configuration that loads the module with a policy set.
@@ -111,6 +116,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Mask(options) => mask::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Simulate(options) => simulate::run(&options),
+        Command::Audit { command } => audit::run(&command),
         Command::Schema => {
             print(&format!("{:#}\n", portcullis::config::json_schema()));
             ExitCode::SUCCESS

@@ -1,5 +1,6 @@
 //! `portcullis`: checks, bundles and renders policy sets.
 
+mod audit;
 mod commands;
 mod envoy;
 mod mask;

@@ -11,6 +11,8 @@
 //! | [`otlp`] | the same fields as an OpenTelemetry log record, and the envelope of a batch |
 //! | [`trace`] | `traceparent` |
 //! | [`chain`] | each record names the hash of the one before |
+//! | [`signature`] | anchors that are signed |
+//! | [`projection`] | whether a record's attributes say what its body says |
 //! | [`verify`] | what a list of records shows: missing, changed, reordered, doubled |
 //! | [`loss`] | which records were lost, as the next record declares it |
 //! | [`retry`] | what a collector's answer means |
@@ -24,9 +26,11 @@ pub mod chain;
 pub mod fields;
 pub mod loss;
 pub mod otlp;
+pub mod projection;
 pub mod queue;
 pub mod record;
 pub mod retry;
+pub mod signature;
 pub mod trace;
 pub mod value;
 pub mod verify;

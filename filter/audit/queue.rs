@@ -15,6 +15,7 @@ use super::loss::{Losses, Range, Why};
 use super::otlp::{Envelope, Resource, log_record};
 use super::record::{Anchor, Content, EndRecord, Record, Summary};
 use super::retry::{Answer, Backoff, Verdict};
+use super::signature::Signer;
 use super::value::{Count, Text, rfc3339};
 
 /// Bounds and times.
@@ -186,6 +187,8 @@ pub struct Recorder {
     sum: Option<Sum>,
     /// Since when something is to be anchored.
     unanchored: Option<u64>,
+    /// Signs anchors.
+    signer: Option<Signer>,
     closing: bool,
     /// Somebody waits for what is in the queue.
     hurried: bool,
@@ -210,11 +213,18 @@ impl Recorder {
             losses: Losses::default(),
             sum: None,
             unanchored: None,
+            signer: None,
             closing: false,
             hurried: false,
             tickets: 0,
             stats: Stats::default(),
         }
+    }
+
+    /// The same, with anchors that are signed.
+    #[must_use]
+    pub fn signing(self, signer: Signer) -> Self {
+        Self { signer: Some(signer), ..self }
     }
 
     /// The id of the chain, 32 hex digits.
@@ -356,7 +366,10 @@ impl Recorder {
             // Everything was lost so far; the first record that gets through declares it.
             return;
         };
-        let anchor = Anchor { seq: Count::from(self.chain.last_chained()), hash: Text::from(hash) };
+        let seq = self.chain.last_chained();
+        let sign = |signer: &Signer| Text::from(signer.sign(self.chain.id(), seq, hash));
+        let signature = self.signer.as_ref().map(sign);
+        let anchor = Anchor { seq: Count::from(seq), hash: Text::from(hash), signature };
         self.append(now, Lane::Anchor, Content::Anchor(&anchor));
     }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::queue::{Limits, Recorded, Recorder};
 use super::retry::Answer;
 use super::samples::{self, START, bodies, log_records};
-use super::verify::{Finding, Stored, verify};
+use super::verify::{Finding, Knowledge, Stored, What, verify};
 
 fn small() -> Limits {
     Limits {
@@ -52,6 +52,11 @@ fn drain(recorder: &mut Recorder, mut now: u64) -> Vec<String> {
         }
     }
     panic!("the queue never ran dry");
+}
+
+fn judged(bodies: &[String]) -> Vec<Finding> {
+    let stored = bodies.iter().map(|body| Stored { body, attributes: &[] });
+    verify(stored, &Knowledge::default()).findings
 }
 
 fn declared(body: &str) -> Vec<(u64, u64)> {
@@ -150,8 +155,8 @@ fn what_a_full_queue_loses_is_declared_by_number() {
         body["portcullis.dropped.ranges"],
         serde_json::json!([{"count": lost.len(), "first": lost[0], "last": 15, "reason": "queue_full"}])
     );
-    let findings = verify(stored.iter().map(|body| Stored { body, hash: None }));
-    assert!(matches!(findings[..], [Finding::Lost { last: 15, .. }]), "{findings:?}");
+    let findings = judged(&stored);
+    assert!(matches!(findings[..], [Finding::OfChain { last: 15, what: What::Lost, .. }]), "{findings:?}");
 }
 
 #[test]
@@ -173,7 +178,7 @@ fn a_flood_of_refusals_costs_no_other_record() {
     assert_eq!(sums.len(), 1);
     assert_eq!(sums[0]["portcullis.summed.count"], 3997);
     assert_eq!(sums[0]["portcullis.summed.reasons"], serde_json::json!({"unauthenticated": 3997}));
-    assert_eq!(verify(stored.iter().map(|body| Stored { body, hash: None })), []);
+    assert_eq!(judged(&stored), []);
 }
 
 #[test]
@@ -286,8 +291,7 @@ proptest! {
         prop_assert_eq!(recorder.stats().summed_total, summed);
         prop_assert!(recorder.is_idle());
         prop_assert_eq!(recorder.stats().bytes, 0);
-        let damage: Vec<_> = verify(stored.iter().map(|body| Stored { body, hash: None }))
-            .into_iter().filter(Finding::is_damage).collect();
+        let damage: Vec<_> = judged(&stored).into_iter().filter(Finding::is_damage).collect();
         prop_assert_eq!(damage, vec![]);
     }
 }

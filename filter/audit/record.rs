@@ -252,6 +252,8 @@ record! {
         "portcullis.anchor.seq" seq: Count,
         /// Hash of the last chained record's body.
         "portcullis.anchor.hash" hash: Text,
+        /// Ed25519 signature of chain, number and hash, in base64; where the set has a `signing_key`.
+        "portcullis.anchor.signature" signature: Option<Text>,
     }
 }
 

@@ -9,5 +9,6 @@ const DELIVERIES: &[(&str, Delivery)] =
 
 pub(super) fn read(node: &Node) -> Option<Audit> {
     let delivery = read::choice(node, "delivery", DELIVERIES).unwrap_or_default();
-    Some(Audit { cluster: read::cluster(node)?, capture: Capture::None, delivery })
+    let signing_key = node.get("signing_key").and_then(read::template);
+    Some(Audit { cluster: read::cluster(node)?, capture: Capture::None, delivery, signing_key })
 }

@@ -340,6 +340,10 @@ fn what_works_but_may_not_be_meant_is_a_warning() {
         warned(with("/policies/0/mask/prompt/key", json!("0123456789abcdef"))),
         ["policies[0].mask.prompt.key: the key of pseudonyms is written in the set itself"]
     );
+    assert_eq!(
+        warned(with("/audit/signing_key", json!("c2VjcmV0"))),
+        ["audit.signing_key: the key that anchors are signed under is written in the set itself"]
+    );
 }
 
 #[test]

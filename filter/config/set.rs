@@ -652,6 +652,8 @@ pub struct Audit {
     pub capture: Capture,
     /// How records are delivered.
     pub delivery: Delivery,
+    /// The secret that anchors are signed under.
+    pub signing_key: Option<Template>,
 }
 
 /// What the host promises to do, as the operator set it up.

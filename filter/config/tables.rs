@@ -711,5 +711,11 @@ pub(super) const AUDIT: Section = Section {
             "`async`",
             "`async`: batched, retried, bounded. `before_forward`: the same, and nothing goes upstream before the collector has taken the record of its start.",
         ),
+        may(
+            "signing_key",
+            Kind::Text(&TEMPLATE),
+            "anchors are not signed",
+            "The secret under which anchors are signed (Ed25519), `${env:NAME}`: 32 bytes of chance in base64, as `openssl rand -base64 32` gives them.",
+        ),
     ],
 };

@@ -10,7 +10,13 @@ impl PolicySet {
         let credentials = self.connections.iter().filter_map(|connection| connection.credential.as_ref());
         let headers = self.cluster_refs().flat_map(|cluster| cluster.headers.iter().map(|(_, value)| value));
         let credentials = credentials.map(|credential| &credential.value);
-        credentials.chain(headers).chain(self.pseudonym_keys()).flat_map(names).collect()
+        let keys = self.pseudonym_keys().chain(self.signing_key());
+        credentials.chain(headers).chain(keys).flat_map(names).collect()
+    }
+
+    /// The key that anchors are signed under.
+    pub fn signing_key(&self) -> Option<&Template> {
+        self.audit.as_ref()?.signing_key.as_ref()
     }
 
     /// The keys under which pseudonyms are made.

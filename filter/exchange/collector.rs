@@ -8,14 +8,15 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use super::guard::Env;
+use super::guard::{Env, fill};
 use super::metrics;
 use super::service::{Asked, Service};
 use super::worker::{Awaited, Worker};
 use crate::audit::otlp::Resource;
+use crate::audit::signature::Signer;
 use crate::audit::{self, Answer, Fate, Limits, Record, Recorded, Recorder, Text};
 use crate::config::Problem;
-use crate::config::set::{self, Delivery};
+use crate::config::set::{self, Delivery, Template};
 use crate::host::{CallId, Host, Level, Reply};
 
 /// Longest wait after a failure where calls wait for records: they shall go on soon after the collector does.
@@ -48,8 +49,24 @@ impl Collector {
     }
 }
 
+/// Who signs the anchors of a set's records.
+pub(super) fn signer(template: &Template, env: &Env<'_>, problems: &mut Vec<Problem>) -> Option<Signer> {
+    let seed = fill(template, env, &mut Vec::new(), problems)?;
+    let signer = Signer::of_seed(&seed);
+    let wrong = |error| {
+        Problem::error(&template.place, format!("the key that anchors are signed under {error}"))
+            .help("make one with `openssl rand -base64 32`")
+    };
+    signer.map_err(|error| problems.push(wrong(error))).ok()
+}
+
 /// The recorder of a worker.
-pub(super) fn recorder(chain: [u8; 16], host: &dyn Host, delivery: Delivery) -> Recorder {
+pub(super) fn recorder(
+    chain: [u8; 16],
+    host: &dyn Host,
+    delivery: Delivery,
+    signer: Option<Signer>,
+) -> Recorder {
     let node = host.property(&["xds", "node", "id"]).filter(|id| !id.is_empty());
     let resource = Resource {
         version: Text::from(env!("CARGO_PKG_VERSION")),
@@ -60,7 +77,11 @@ pub(super) fn recorder(chain: [u8; 16], host: &dyn Host, delivery: Delivery) -> 
         Delivery::Async => Limits::default(),
         Delivery::BeforeForward => Limits { longest_retry: RETRY_SOON, tries: TRIES, ..Limits::default() },
     };
-    Recorder::new(chain, &resource, limits)
+    let recorder = Recorder::new(chain, &resource, limits);
+    match signer {
+        Some(signer) => recorder.signing(signer),
+        None => recorder,
+    }
 }
 
 impl Worker {

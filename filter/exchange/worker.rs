@@ -98,6 +98,7 @@ impl Worker {
         let mut problems = Vec::new();
         let collector = bundle.set.audit.as_ref().and_then(|audit| Collector::of(audit, &env, &mut problems));
         let delivery = bundle.set.audit.as_ref().map(|audit| audit.delivery).unwrap_or_default();
+        let signer = bundle.set.signing_key().and_then(|key| collector::signer(key, &env, &mut problems));
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -123,7 +124,7 @@ impl Worker {
             verifier: Verifier::new(bundle.set.issuers.iter().map(issuer).collect()),
             keys: RefCell::new(keys),
             cache: RefCell::new(Cache::new(seed, cache::DEFAULT_ENTRIES)),
-            recorder: RefCell::new(collector::recorder(chain, host, delivery)),
+            recorder: RefCell::new(collector::recorder(chain, host, delivery, signer)),
             collector,
             waits: RefCell::default(),
             bodies_come: Cell::new(false),

@@ -16,7 +16,7 @@ import pytest
 
 import policies as sets
 from conftest import StartGuard
-from guard import Guard, completion, delta, finish, question
+from guard import Guard, cli, completion, delta, finish, question
 from known import ALL, AWS, CARD, EMAIL, JWT, PEM, content, end_of, leaks, record_of
 from parts import process
 from parts.collector import Record, Rotel, Sink, records_of
@@ -286,3 +286,66 @@ def test_what_a_collector_takes_in_part_is_not_sent_twice_and_the_loss_is_told(
         assert len(set(sent)) == len(sent)
     finally:
         collector.stop()
+
+
+# What an auditor does with them.
+
+SEED = "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A="
+PUBLIC = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+
+
+def audited(records: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
+    done = cli("audit", "verify", records, "--format", "json", *arguments, check=False)
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_an_auditor_proves_the_records_and_finds_every_damage(start_guard: StartGuard, idp: Idp, folder: Path) -> None:
+    policies = sets.chat(idp.issuer)
+    policies["audit"] |= {"signing_key": "${env:AUDIT_SIGNING_KEY}"}
+    guard = start_guard(policies, concurrency=2, env={"AUDIT_SIGNING_KEY": SEED})
+    for _ in range(12):
+        assert guard.chat(guard.token()).status_code == 200
+    # A worker that leaves anchors its chain.
+    guard.stop()
+    file = guard.sink.file
+    lines = file.read_text().splitlines()
+    assert len(lines) > 24
+    assert SEED not in file.read_text() + guard.log()
+
+    code, found = audited(file, "--key", PUBLIC)
+    assert code == 0, found
+    assert sum(chain["records"] for chain in found["chains"]) == len(lines)
+    assert all(chain["open"] == [] for chain in found["chains"])
+
+    def damaged(lines: list[str], *what: str) -> None:
+        copy = folder / "copy.jsonl"
+        copy.write_text("\n".join(lines))
+        code, found = audited(copy, "--key", PUBLIC)
+        assert code == 3
+        assert [finding["what"] for finding in found["findings"] if finding["damage"]] == list(what), found
+
+    damaged(lines[:5] + lines[6:], "missing")
+    # Whoever changes what was decided, hash and all, has to change every record behind it.
+    record = json.loads(lines[5])
+    record["body"]["stringValue"] = record["body"]["stringValue"].replace('"allow"', '"deny"')
+    assert record["body"]["stringValue"] not in lines[5]
+    for attribute in record["attributes"]:
+        if attribute["key"] == "portcullis.chain.hash":
+            attribute["value"]["stringValue"] = hashlib.sha256(record["body"]["stringValue"].encode()).hexdigest()
+    damaged([*lines[:5], json.dumps(record), *lines[6:]], "disagreeing", "changed")
+    # Whoever changes an attribute alone hides a record from searches.
+    record = json.loads(lines[5])
+    for attribute in record["attributes"]:
+        if attribute["key"] == "user.id":
+            attribute["value"]["stringValue"] = "nobody"
+    damaged([*lines[:5], json.dumps(record), *lines[6:]], "disagreeing")
+
+
+def test_a_signing_key_that_is_none_keeps_the_set_from_loading(start_guard: StartGuard, idp: Idp) -> None:
+    policies = sets.chat(idp.issuer)
+    policies["audit"] |= {"signing_key": "${env:AUDIT_SIGNING_KEY}"}
+    guard = start_guard(policies, env={"AUDIT_SIGNING_KEY": "c2hvcnQ="}, wait=False, listeners_by_file=False)
+    assert guard.envoy and guard.envoy.process
+    assert guard.envoy.process.wait_exit(30) != 0
+    assert "audit.signing_key: the key that anchors are signed under does not hold 32 bytes but 5" in guard.log()
+    guard.envoy.running = False

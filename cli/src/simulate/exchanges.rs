@@ -1,12 +1,11 @@
 //! The exchanges of a file of records.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::collections::HashSet;
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use crate::records;
+use crate::records::{self, Log, ReadError};
 
 /// What a file holds.
 #[derive(Debug, Default)]
@@ -19,58 +18,29 @@ pub struct Exchanges {
     pub summed: u64,
 }
 
-/// Why a file of records cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// It cannot be read.
-    #[error("cannot be read: {0}")]
-    Io(#[from] io::Error),
-    /// A line is none of ours.
-    #[error(
-        "line {line} holds no audit record: a line is one batch as the collector wrote it (OTLP logs in JSON), or one record"
-    )]
-    Line {
-        /// From 1.
-        line: usize,
-    },
-}
-
-/// Reads records, one batch or one record a line; `-` is the standard input. Each record counts once, however often it was
-/// delivered.
+/// Reads records, as [`records::read`] does. Each counts once, however often it was delivered.
 ///
 /// # Errors
 /// The file cannot be read, or a line is no record.
 pub fn read(path: &Path) -> Result<Exchanges, ReadError> {
-    if path == Path::new("-") {
-        return read_lines(io::stdin().lock());
-    }
-    read_lines(BufReader::new(File::open(path)?))
+    let mut gathering = Gathering::default();
+    records::read(path, |log| gathering.add(&log))?;
+    Ok(gathering.exchanges)
 }
 
-fn read_lines(lines: impl BufRead) -> Result<Exchanges, ReadError> {
-    let mut exchanges = Exchanges::default();
-    let mut seen = std::collections::HashSet::new();
-    for (at, line) in lines.split(b'\n').enumerate() {
-        let line = line?;
-        if line.iter().all(u8::is_ascii_whitespace) {
-            continue;
-        }
-        let records = of_line(&line).ok_or(ReadError::Line { line: at.saturating_add(1) })?;
-        for record in records {
-            let id = record.get("portcullis.record").and_then(Value::as_str).unwrap_or_default();
-            if id.is_empty() || seen.insert(id.to_owned()) {
-                exchanges.add(record);
-            }
-        }
-    }
-    Ok(exchanges)
+#[derive(Default)]
+struct Gathering {
+    exchanges: Exchanges,
+    seen: HashSet<String>,
 }
 
-fn of_line(line: &[u8]) -> Option<Vec<Map<String, Value>>> {
-    match serde_json::from_slice(line).ok()? {
-        Value::Object(record) if record.contains_key("event.name") => Some(vec![record]),
-        Value::Object(batch) if batch.contains_key("resourceLogs") => Some(records::of_batch(line)),
-        _ => None,
+impl Gathering {
+    fn add(&mut self, log: &Log) {
+        let Some(record) = log.record() else { return };
+        let id = record.get("portcullis.record").and_then(Value::as_str).unwrap_or_default();
+        if id.is_empty() || self.seen.insert(id.to_owned()) {
+            self.exchanges.add(record);
+        }
     }
 }
 
@@ -92,6 +62,12 @@ impl Exchanges {
 mod tests {
     use super::*;
 
+    fn read_lines(lines: &str) -> Result<Exchanges, ReadError> {
+        let mut gathering = Gathering::default();
+        records::lines(lines.as_bytes(), |log| gathering.add(&log))?;
+        Ok(gathering.exchanges)
+    }
+
     #[test]
     fn batches_and_single_records_are_read_and_doubles_count_once() {
         let one = r#"{"event.name":"portcullis.exchange.end","portcullis.record":"a-1"}"#;
@@ -102,13 +78,13 @@ mod tests {
             log(one),
             log(other)
         );
-        let read = read_lines(format!("{one}\n\n{batch}\n").as_bytes()).unwrap();
+        let read = read_lines(&format!("{one}\n\n{batch}\n")).unwrap();
         assert_eq!((read.ended.len(), read.others), (1, 1));
     }
 
     #[test]
     fn a_line_that_is_no_record_is_named() {
-        let read = read_lines("{\"resourceLogs\":[]}\n{\"a\":1}\n".as_bytes());
+        let read = read_lines("{\"resourceLogs\":[]}\n{\"a\":1}\n");
         assert!(read.unwrap_err().to_string().starts_with("line 2 holds no audit record"));
     }
 }

@@ -143,6 +143,7 @@ fn records() -> Audit {
         },
         capture: Capture::None,
         delivery: Delivery::Async,
+        signing_key: None,
     }
 }
 

@@ -1,0 +1,180 @@
+//! What records show, as people and programs read it.
+
+use std::fmt::Write as _;
+
+use jiff::{SignedDuration, Timestamp};
+use portcullis::audit::verify::{ChainReport, Finding, What};
+use serde_json::{Value, json};
+
+use super::Verified;
+use crate::commands::plural;
+
+/// Anchors come every minute; a chain that has had none for so long was cut, or written anew.
+const OVERDUE: SignedDuration = SignedDuration::from_mins(5);
+
+/// Open exchanges that a line names before it counts the rest.
+const NAMED: usize = 3;
+
+/// For people.
+pub fn text(verified: &Verified) -> String {
+    let mut out = String::new();
+    for chain in &verified.report.chains {
+        let _ = writeln!(out, "chain {}", chain.id);
+        let numbers = format!("{} to {}", chain.first, chain.last);
+        let _ = writeln!(
+            out,
+            "  {}, numbers {numbers}, {} to {}",
+            plural(chain.records, "record", "records"),
+            chain.times.0,
+            chain.times.1
+        );
+        let _ = writeln!(out, "  {}", vouched(chain, verified.signed));
+        if !chain.open.is_empty() {
+            let _ = writeln!(out, "  {}", open(&chain.open));
+        }
+        for finding in verified.report.findings.iter().filter(|finding| of_chain(finding, &chain.id)) {
+            let _ = writeln!(out, "  {}", line(finding));
+        }
+    }
+    for finding in &verified.report.findings {
+        if let Finding::Unreadable { .. } = finding {
+            let _ = writeln!(out, "{}", line(finding));
+        }
+    }
+    let _ = writeln!(out, "{}", conclusion(verified));
+    out
+}
+
+/// For programs.
+pub fn json(verified: &Verified) -> Value {
+    let chains = verified.report.chains.iter().map(|chain| {
+        json!({
+            "chain": chain.id, "records": chain.records, "first": chain.first, "last": chain.last,
+            "since": chain.times.0, "until": chain.times.1,
+            "anchored": chain.anchored.as_ref().map(|(seq, _)| seq), "open": chain.open,
+        })
+    });
+    let findings = verified.report.findings.iter().map(|finding| match finding {
+        Finding::Unreadable { at } => {
+            json!({ "what": "unreadable", "record": at.saturating_add(1), "damage": true })
+        }
+        Finding::OfChain { chain, first, last, what } => {
+            let mut one = json!({
+                "what": name(what), "chain": chain, "first": first, "last": last, "damage": finding.is_damage(),
+            });
+            if let (What::Disagreeing(attributes), Some(one)) = (what, one.as_object_mut()) {
+                one.insert("attributes".to_owned(), json!(attributes));
+            }
+            one
+        }
+    });
+    json!({
+        "whole": verified.is_whole(),
+        "chains": chains.collect::<Vec<_>>(),
+        "findings": findings.collect::<Vec<_>>(),
+        "unproven": verified.unproven().map(|chain| &chain.id).collect::<Vec<_>>(),
+        "others": verified.others,
+    })
+}
+
+/// Whether a chain went on for long after the last anchor that vouches for it.
+pub fn is_overdue(chain: &ChainReport) -> bool {
+    let since = chain.anchored.as_ref().map_or(&chain.times.0, |(_, time)| time);
+    match (since.parse::<Timestamp>(), chain.times.1.parse::<Timestamp>()) {
+        (Ok(since), Ok(until)) => until.duration_since(since) > OVERDUE,
+        // What has no time proves nothing.
+        _ => true,
+    }
+}
+
+fn vouched(chain: &ChainReport, signed: bool) -> String {
+    let anchor = if signed { "a signed anchor" } else { "an anchor" };
+    match &chain.anchored {
+        None => format!("no record is vouched for by {anchor}{}", overdue(chain, signed)),
+        Some((seq, _)) => {
+            let rest = chain.last.saturating_sub(*seq);
+            let rest = if rest == 0 { String::new() } else { format!(", {rest} after it are not") };
+            format!("vouched for up to number {seq} by {anchor}{rest}{}", overdue(chain, signed))
+        }
+    }
+}
+
+fn overdue(chain: &ChainReport, signed: bool) -> &'static str {
+    match is_overdue(chain) {
+        true if signed => ": DAMAGE, one should have come within minutes",
+        true => ", though one should have come within minutes",
+        false => "",
+    }
+}
+
+fn open(exchanges: &[String]) -> String {
+    let named = exchanges.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = exchanges.len().saturating_sub(NAMED);
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!("begun and without an end: {named}{more}")
+}
+
+fn of_chain(finding: &Finding, id: &str) -> bool {
+    matches!(finding, Finding::OfChain { chain, .. } if chain == id)
+}
+
+fn line(finding: &Finding) -> String {
+    let weight = if finding.is_damage() { "DAMAGE" } else { "note" };
+    match finding {
+        Finding::Unreadable { at } => {
+            format!("{weight}: record {} of the file cannot be read", at.saturating_add(1))
+        }
+        Finding::OfChain { first, last, what, .. } => {
+            let numbers =
+                if first == last { format!("number {first}") } else { format!("numbers {first} to {last}") };
+            format!("{weight}: {numbers}: {}", told(what))
+        }
+    }
+}
+
+fn told(what: &What) -> String {
+    match what {
+        What::Changed => "changed since it was written".to_owned(),
+        What::Conflicting => "another body under the same number, so one is forged".to_owned(),
+        What::Disagreeing(names) => {
+            format!("attributes say something else than the record: {}", names.join(", "))
+        }
+        What::Missing => "not there, and no record says why".to_owned(),
+        What::Forged => "an anchor whose signature holds under none of the keys".to_owned(),
+        What::Unsigned => "an anchor without a signature".to_owned(),
+        What::Doubled => "delivered more than once".to_owned(),
+        What::Reordered => "stands behind a later one".to_owned(),
+        What::Lost => "lost on the way, as a later record declares".to_owned(),
+    }
+}
+
+fn name(what: &What) -> &'static str {
+    match what {
+        What::Changed => "changed",
+        What::Conflicting => "conflicting",
+        What::Disagreeing(_) => "disagreeing",
+        What::Missing => "missing",
+        What::Forged => "forged",
+        What::Unsigned => "unsigned",
+        What::Doubled => "doubled",
+        What::Reordered => "reordered",
+        What::Lost => "lost",
+    }
+}
+
+fn conclusion(verified: &Verified) -> String {
+    let chains = plural(verified.report.chains.len(), "chain", "chains");
+    let records: usize = verified.report.chains.iter().map(|chain| chain.records).sum();
+    let records = plural(records, "record", "records");
+    let others = match verified.others {
+        0 => String::new(),
+        others => {
+            format!("; {} passed over", plural(others, "log record of others", "log records of others"))
+        }
+    };
+    let damaged = verified.damage().count().saturating_add(verified.unproven().count());
+    if damaged == 0 {
+        return format!("whole: {records} of {chains}{others}");
+    }
+    format!("DAMAGED: {} in {records} of {chains}{others}", plural(damaged, "finding", "findings"))
+}

@@ -1,0 +1,160 @@
+//! What a list of records shows about its chains.
+//!
+//! A body is judged by its successor, which names its hash; the attribute `portcullis.chain.hash`, where the caller has
+//! it, tells which of the two was changed. The last record of a chain has no successor: its hash attribute, and the
+//! next anchor, are all that speaks for it. A gap that a later record of the chain declares is a known loss, no damage.
+//!
+//! Signed anchors prove the records before them to a reader who knows the key: then an anchor without a signature that
+//! holds speaks against its chain.
+
+mod chain;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::signature::Witness;
+use chain::{Chain, Read};
+
+/// A record as stored.
+#[derive(Debug, Clone, Copy)]
+pub struct Stored<'a> {
+    /// The log body.
+    pub body: &'a str,
+    /// The attributes, as far as they are known: names and OTLP values.
+    pub attributes: &'a [(String, Value)],
+}
+
+/// What a reader knows beside the records.
+#[derive(Debug, Default)]
+pub struct Knowledge {
+    /// Who may have signed anchors; empty: signatures are not looked at.
+    pub witnesses: Vec<Witness>,
+    /// The records are a part of longer chains: what stands before a chain's first is not missed.
+    pub partial: bool,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// What a reader should know. Empty: every chain is whole from its first record to the last one given.
+    pub findings: Vec<Finding>,
+    /// The chains, by their ids.
+    pub chains: Vec<ChainReport>,
+}
+
+/// One chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChainReport {
+    /// Its id.
+    pub id: String,
+    /// How many of its records are there, each once.
+    pub records: usize,
+    /// Lowest number.
+    pub first: u64,
+    /// Highest number.
+    pub last: u64,
+    /// Times of those two, as they say themselves (RFC 3339).
+    pub times: (String, String),
+    /// The highest number that an anchor vouches for (a signed one, where witnesses are known), and that anchor's time.
+    pub anchored: Option<(u64, String)>,
+    /// Exchanges that began here, and of whose end there is no record.
+    pub open: Vec<String>,
+}
+
+/// Something that a reader should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// Not a record; counted in the list from 0.
+    Unreadable {
+        /// Which.
+        at: usize,
+    },
+    /// Something of one chain.
+    OfChain {
+        /// Its id.
+        chain: String,
+        /// The lowest number that it is about.
+        first: u64,
+        /// The highest.
+        last: u64,
+        /// What.
+        what: What,
+    },
+}
+
+/// What there is to know of some records of a chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// The body is not the one that was chained.
+    Changed,
+    /// Two different bodies under one number: at least one is forged.
+    Conflicting,
+    /// These attributes say something else than the body.
+    Disagreeing(Vec<String>),
+    /// Records are not there, and no record says why.
+    Missing,
+    /// An anchor's signature is of none of the keys.
+    Forged,
+    /// An anchor has no signature, though there are keys.
+    Unsigned,
+    /// The same body came again, as delivery at least once allows.
+    Doubled,
+    /// It stands after a record of a higher number.
+    Reordered,
+    /// Records are not there, as a later record declares.
+    Lost,
+}
+
+impl Finding {
+    /// Whether it speaks against the records; doubled, reordered and declared as lost happen in the course of things.
+    pub fn is_damage(&self) -> bool {
+        !matches!(self, Self::OfChain { what: What::Doubled | What::Reordered | What::Lost, .. })
+    }
+
+    fn one(chain: &str, seq: u64, what: What) -> Self {
+        Self::some(chain, seq, seq, what)
+    }
+
+    fn some(chain: &str, first: u64, last: u64, what: What) -> Self {
+        Self::OfChain { chain: chain.to_owned(), first, last, what }
+    }
+}
+
+/// Looks at records of any number of chains, one after the other.
+#[derive(Default)]
+pub struct Verifier {
+    chains: BTreeMap<String, Chain>,
+    findings: Vec<Finding>,
+    seen: usize,
+}
+
+impl Verifier {
+    /// Takes the next record.
+    pub fn add(&mut self, stored: Stored<'_>) {
+        match Read::of(stored) {
+            Some(read) => {
+                let chain = self.chains.entry(read.chain.clone()).or_default();
+                chain.add(read, &mut self.findings);
+            }
+            None => self.findings.push(Finding::Unreadable { at: self.seen }),
+        }
+        self.seen = self.seen.saturating_add(1);
+    }
+
+    /// What all of them show.
+    pub fn report(mut self, known: &Knowledge) -> Report {
+        let checked = self.chains.iter().filter_map(|(id, chain)| chain.check(id, known, &mut self.findings));
+        let chains = checked.collect();
+        Report { findings: self.findings, chains }
+    }
+}
+
+/// Looks at all of some records.
+pub fn verify<'a>(records: impl IntoIterator<Item = Stored<'a>>, known: &Knowledge) -> Report {
+    let mut verifier = Verifier::default();
+    records.into_iter().for_each(|record| verifier.add(record));
+    verifier.report(known)
+}

@@ -1,0 +1,191 @@
+//! Every damage to a list of records shows.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::audit::chain::hash;
+use crate::audit::queue::Limits;
+use crate::audit::samples::{self, SECOND, START, log_records};
+use crate::audit::signature::Signer;
+
+const CHAIN: &str = "5f0e8a1142c94d7b903a1cee2766b4d8";
+const SEED: &str = "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=";
+
+/// A body and its hash attribute.
+type Record = (String, String);
+
+/// Four records and an anchor.
+fn written(signer: Option<Signer>) -> Vec<Record> {
+    let mut recorder = samples::recorder(Limits::default());
+    if let Some(signer) = signer {
+        recorder = recorder.signing(signer);
+    }
+    for n in 0..4 {
+        recorder.record(START + n, &samples::start());
+    }
+    recorder.close(START + 5);
+    let batch = recorder.next_batch(START + SECOND).unwrap();
+    let attribute = |record: &Value| {
+        let attributes = record["attributes"].as_array().unwrap();
+        let hash = attributes.iter().find(|a| a["key"] == "portcullis.chain.hash").unwrap();
+        hash["value"]["stringValue"].as_str().unwrap().to_owned()
+    };
+    log_records(&batch.body)
+        .iter()
+        .map(|record| (record["body"]["stringValue"].as_str().unwrap().to_owned(), attribute(record)))
+        .collect()
+}
+
+fn stored() -> Vec<Record> {
+    written(None)
+}
+
+fn report(records: &[Record], hashes: bool, known: &Knowledge) -> Report {
+    let attributes: Vec<_> = records
+        .iter()
+        .map(|(_, hash)| vec![("portcullis.chain.hash".to_owned(), json!({ "stringValue": hash }))])
+        .collect();
+    let stored = records.iter().zip(&attributes);
+    let stored = stored
+        .map(|((body, _), attributes)| Stored { body, attributes: if hashes { attributes } else { &[] } });
+    verify(stored, known)
+}
+
+fn judge(records: &[Record], hashes: bool) -> Vec<Finding> {
+    report(records, hashes, &Knowledge::default()).findings
+}
+
+fn one(seq: u64, what: What) -> Finding {
+    Finding::one(CHAIN, seq, what)
+}
+
+#[test]
+fn a_whole_chain_shows_nothing() {
+    assert_eq!(stored().len(), 5);
+    assert_eq!(judge(&stored(), true), []);
+    assert_eq!(judge(&stored(), false), []);
+}
+
+#[test]
+fn a_missing_record_shows_at_any_place_but_the_tail() {
+    for gone in 0..4 {
+        let mut records = stored();
+        records.remove(gone);
+        let seq = gone as u64 + 1;
+        assert_eq!(judge(&records, true), [one(seq, What::Missing)]);
+    }
+}
+
+#[test]
+fn a_changed_record_shows_even_with_its_hash_rewritten() {
+    for at in 0..4 {
+        let mut records = stored();
+        records[at].0 = records[at].0.replace("alice", "mallo");
+        let finding = one(at as u64 + 1, What::Changed);
+        assert_eq!(judge(&records, true), std::slice::from_ref(&finding), "by its own hash");
+        records[at].1 = hash(&records[at].0);
+        assert_eq!(judge(&records, true), std::slice::from_ref(&finding), "by its successor");
+        assert_eq!(judge(&records, false), [finding]);
+    }
+}
+
+#[test]
+fn a_changed_tail_shows_by_its_hash() {
+    let mut records = stored();
+    records[4].0 = records[4].0.replace("anchor.seq\":4", "anchor.seq\":3");
+    assert!(judge(&records, true).contains(&one(5, What::Changed)));
+}
+
+#[test]
+fn a_reordered_record_shows() {
+    let mut records = stored();
+    records.swap(1, 2);
+    assert_eq!(judge(&records, true), [one(2, What::Reordered)]);
+}
+
+#[test]
+fn a_doubled_record_shows_and_a_forged_double_is_told_from_it() {
+    let mut records = stored();
+    records.push(records[2].clone());
+    assert_eq!(judge(&records, true), [one(3, What::Doubled)]);
+    records[5].0 = records[5].0.replace("alice", "mallo");
+    assert_eq!(judge(&records, true), [one(3, What::Conflicting)]);
+}
+
+#[test]
+fn a_record_renumbered_into_a_gap_shows() {
+    let mut records = stored();
+    records.remove(1);
+    records[1].0 = records[1].0.replace("chain.seq\":3", "chain.seq\":2");
+    assert!(judge(&records, false).iter().any(Finding::is_damage));
+}
+
+#[test]
+fn what_is_no_record_is_said() {
+    let records = vec![("{}".to_owned(), String::new())];
+    assert_eq!(judge(&records, true), [Finding::Unreadable { at: 0 }]);
+}
+
+fn witnessed(records: &[Record]) -> Report {
+    let public = Signer::of_seed(SEED).unwrap().public();
+    let known = Knowledge { witnesses: vec![Witness::of_public(&public).unwrap()], ..Knowledge::default() };
+    report(records, true, &known)
+}
+
+#[test]
+fn a_signed_anchor_vouches_for_what_stands_before_it() {
+    let records = written(Some(Signer::of_seed(SEED).unwrap()));
+    let report = witnessed(&records);
+    assert_eq!(report.findings, []);
+    assert_eq!(report.chains[0].anchored.as_ref().map(|(seq, _)| *seq), Some(4));
+}
+
+#[test]
+fn a_chain_that_was_written_anew_has_no_signature_that_holds() {
+    let unsigned = witnessed(&stored());
+    assert_eq!(
+        (unsigned.findings, unsigned.chains[0].anchored.clone()),
+        (vec![one(5, What::Unsigned)], None)
+    );
+    let other = Signer::of_seed(&Signer::of_seed(SEED).unwrap().public()).unwrap();
+    assert_eq!(witnessed(&written(Some(other))).findings, [one(5, What::Forged)]);
+    // With the signature of another place.
+    let mut records = written(Some(Signer::of_seed(SEED).unwrap()));
+    records[4].0 = records[4].0.replace("anchor.seq\":4", "anchor.seq\":3");
+    records[4].1 = hash(&records[4].0);
+    assert_eq!(witnessed(&records).findings, [one(5, What::Forged)]);
+}
+
+#[test]
+fn a_part_of_a_chain_is_judged_by_itself() {
+    let part = &stored()[2..];
+    assert_eq!(judge(part, true), [Finding::some(CHAIN, 1, 2, What::Missing)]);
+    let known = Knowledge { partial: true, ..Knowledge::default() };
+    let whole = report(part, true, &known);
+    assert_eq!(whole.findings, []);
+    assert_eq!((whole.chains[0].first, whole.chains[0].last, whole.chains[0].records), (3, 5, 3));
+    let mut holed = part.to_vec();
+    holed.remove(1);
+    assert_eq!(report(&holed, true, &known).findings, [one(4, What::Missing)]);
+}
+
+#[test]
+fn an_exchange_without_an_end_is_named() {
+    let chain = report(&stored(), true, &Knowledge::default()).chains.remove(0);
+    assert_eq!(chain.open.len(), 1, "{:?}", chain.open);
+    let mut recorder = samples::recorder(Limits::default());
+    recorder.record(START, &samples::start());
+    recorder.record(START, &samples::end());
+    let bodies = samples::bodies(&recorder.next_batch(START + SECOND).unwrap().body);
+    let stored = bodies.iter().map(|body| Stored { body, attributes: &[] });
+    assert_eq!(verify(stored, &Knowledge::default()).chains[0].open, [""; 0]);
+}
+
+#[test]
+fn an_attribute_that_disagrees_with_the_body_shows() {
+    let records = stored();
+    let changed = ("user.id".to_owned(), json!({ "stringValue": "mallory" }));
+    let stored = records.iter().map(|(body, _)| Stored { body, attributes: std::slice::from_ref(&changed) });
+    let findings = verify(stored.take(1), &Knowledge::default()).findings;
+    assert_eq!(findings, [one(1, What::Disagreeing(vec!["user.id".to_owned()]))]);
+}
