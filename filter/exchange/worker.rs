@@ -19,12 +19,14 @@ use crate::config::set::{self, Bundle, Place};
 use crate::host::{CallId, Host, Level, Reply};
 use crate::identity::provider::FetchError;
 use crate::identity::signature::Native;
-use crate::identity::{self, Cache, Identity, TokenError, Verifier, cache};
+use crate::identity::{self, Cache, Identity, Proof, TokenError, Verifier, Vouched, cache, metadata};
 
 /// How long a request may wait for a first body piece on a proxy that has not shown yet that it gives any.
 const BODY_WAIT: Duration = Duration::from_secs(2);
 /// How long a request may wait for a round of fetching keys.
 const ROUND_WAIT: Duration = Duration::from_secs(5);
+/// Envoy's filter that verifies tokens, as it calls itself in metadata.
+const JWT_AUTHN: &str = "envoy.filters.http.jwt_authn";
 /// How long a worker that was replaced waits for its collector.
 const LEAVE_WAIT: Duration = Duration::from_secs(5);
 
@@ -174,6 +176,32 @@ impl Worker {
         })
     }
 
+    /// The workload that the caller's certificate names.
+    pub(super) fn certified(&self, principal: &str, accepted: &[usize]) -> Option<Identity> {
+        self.verifier.certified(principal, accepted)
+    }
+
+    /// Whether no token counts with these issuers.
+    pub(super) fn only_certificates(&self, accepted: &[usize]) -> bool {
+        self.verifier.only_certificates(accepted)
+    }
+
+    /// Whom the proxy's own filter vouches for. Only in the request's head phase. `beside`: the token in the request.
+    pub(super) fn vouched(
+        &self,
+        host: &dyn Host,
+        beside: Option<&str>,
+        accepted: &[usize],
+    ) -> Result<Vouched, TokenError> {
+        if !self.verifier.asks_proxy(accepted) {
+            return Ok(Vouched::Nobody);
+        }
+        let left =
+            host.property(&["metadata"]).and_then(|metadata| metadata::of_filter(&metadata, JWT_AUTHN));
+        let left = left.unwrap_or_default();
+        self.verifier.vouched(|name| left.get(name), beside, accepted, host.now())
+    }
+
     /// An exchange waits for the keys of an issuer.
     pub(super) fn await_keys(&self, host: &dyn Host, context: u32, issuer: usize) {
         self.wait(host, context, Awaited::Keys(issuer), ROUND_WAIT);
@@ -292,5 +320,10 @@ fn issuer(issuer: &set::Issuer) -> identity::Issuer {
         audiences: issuer.audiences.clone(),
         groups_claim: issuer.groups_claim.clone(),
         leeway: issuer.leeway,
+        proof: match &issuer.proof {
+            set::Proof::Keys(_) => Proof::Signature,
+            set::Proof::Proxy(filter) => Proof::Proxy { payload: filter.payload.clone() },
+            set::Proof::Certificate => Proof::Certificate,
+        },
     }
 }
