@@ -6,7 +6,7 @@ use super::service::{Asked, Service};
 use crate::config::Problem;
 use crate::config::set::{Issuer, JwksSource};
 use crate::host::{CallId, Host, Level, Reply};
-use crate::identity::provider::{Failure, FetchError, Outcome, Source, State, Timing};
+use crate::identity::provider::{Failure, FetchError, Outcome, Refetch, Source, State, Timing};
 use crate::identity::{KeySet, Provider};
 
 /// The keys of all issuers, in the order of the set; none for those whose tokens something else vouches for.
@@ -27,10 +27,8 @@ struct Slot {
 pub(super) struct Arrival {
     /// Index of the issuer.
     pub issuer: usize,
-    /// Whether a round of fetching came to its end, well or badly.
-    pub round_over: bool,
-    /// Whether there are keys now.
-    pub ready: bool,
+    /// Whether it brought keys: those of this moment.
+    pub keys: bool,
 }
 
 impl Keys {
@@ -57,9 +55,10 @@ impl Keys {
         self.slots.get(issuer)?.as_ref()
     }
 
-    /// Asks for a newer set; true: one is on its way.
-    pub fn refetch(&mut self, issuer: usize, now: u64) -> bool {
-        self.slots.get_mut(issuer).and_then(Option::as_mut).is_some_and(|slot| slot.provider.refetch(now))
+    /// Asks for a newer set.
+    pub fn refetch(&mut self, issuer: usize, now: u64) -> Refetch {
+        let slot = self.slots.get_mut(issuer).and_then(Option::as_mut);
+        slot.map_or(Refetch::Known, |slot| slot.provider.refetch(now))
     }
 
     /// Makes the calls whose time has come. Only from the root: replies go to whoever calls.
@@ -87,9 +86,7 @@ impl Keys {
         if outcome == Outcome::Next {
             slot.fetch(host);
         }
-        let ready = matches!(slot.provider.state(host.now()), State::Ready(_));
-        let round_over = matches!(outcome, Outcome::Keys { .. } | Outcome::Failed { .. });
-        Some(Arrival { issuer, round_over, ready })
+        Some(Arrival { issuer, keys: matches!(outcome, Outcome::Keys { .. }) })
     }
 }
 

@@ -23,6 +23,9 @@ use crate::protocol::api::{Body, Family};
 /// The realm of our challenges.
 pub(super) const REALM: &str = "portcullis";
 
+/// How often keys are awaited for a request: a round that was under way when it came may still bring those of before.
+const MOST_ROUNDS: u8 = 2;
+
 /// Whether the step after may run now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
@@ -256,7 +259,7 @@ impl Exchange {
 
     fn verify(&mut self, host: &dyn Host, token: String) -> Result<Step, Refusal> {
         let Some(lane) = self.lane.clone() else { return Ok(Step::Next) };
-        let again = self.inquiry.awaited_keys;
+        let again = self.inquiry.awaited_keys >= MOST_ROUNDS;
         let refusal = match self.worker.verify(host, &token, &lane.issuers, again) {
             Ok(identity) => {
                 self.inquiry.identity = Some(identity);
@@ -266,7 +269,7 @@ impl Exchange {
                 // Tunnels are never held, and monitor delays nothing.
                 if self.mode() == Mode::Enforce && !self.inquiry.tunnel && !again {
                     self.inquiry.token = Some(token);
-                    self.inquiry.awaited_keys = true;
+                    self.inquiry.awaited_keys = self.inquiry.awaited_keys.saturating_add(1);
                     self.stage = Stage::AwaitKeys;
                     self.worker.await_keys(host, self.context, issuer);
                     return Ok(Step::Wait);

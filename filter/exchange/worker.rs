@@ -17,7 +17,7 @@ use crate::audit::Recorder;
 use crate::config::Problem;
 use crate::config::set::{self, Bundle, Place};
 use crate::host::{CallId, Host, Level, Reply};
-use crate::identity::provider::FetchError;
+use crate::identity::provider::{FetchError, Refetch};
 use crate::identity::signature::Native;
 use crate::identity::{self, Cache, Identity, Proof, TokenError, Verifier, Vouched, cache, metadata};
 
@@ -135,7 +135,7 @@ impl Worker {
         })
     }
 
-    /// Who calls, by this token. `again`: its keys were awaited once already, so nothing newer will come.
+    /// Who calls, by this token. `again`: its keys were awaited long enough.
     pub(super) fn verify(
         &self,
         host: &dyn Host,
@@ -165,10 +165,12 @@ impl Worker {
         Err(match refusal {
             identity::Refusal::Unauthenticated(error) => Refusal::Unauthenticated(error),
             identity::Refusal::UnknownKey { issuer, error } => {
-                if !again && self.keys.borrow_mut().refetch(issuer, now) {
-                    Refusal::Pending(issuer)
-                } else {
-                    Refusal::Unauthenticated(error)
+                let refetch = self.keys.borrow_mut().refetch(issuer, now);
+                match refetch {
+                    Refetch::UnderWay if again => Refusal::Unavailable(FetchError::NotYet),
+                    Refetch::UnderWay => Refusal::Pending(issuer),
+                    Refetch::Known => Refusal::Unauthenticated(error),
+                    Refetch::Failing { reason } => Refusal::Unavailable(reason),
                 }
             }
             identity::Refusal::KeysPending(issuer) => Refusal::Pending(issuer),
@@ -250,9 +252,8 @@ impl Worker {
     pub fn reply(&self, host: &dyn Host, call: CallId, reply: &Reply) -> Vec<u32> {
         let arrival = self.keys.borrow_mut().reply(host, call, reply);
         if let Some(arrival) = arrival {
-            // A round that failed leaves those waiting who have no keys at all: the next round may come in time.
-            let over = arrival.round_over && arrival.ready;
-            return self.woken(|what, _| over && what == Awaited::Keys(arrival.issuer));
+            // A round that failed leaves all waiting: the next round may come in time.
+            return self.woken(|what, _| arrival.keys && what == Awaited::Keys(arrival.issuer));
         }
         self.answered_later(host, call, reply);
         self.delivered(host, call, reply)

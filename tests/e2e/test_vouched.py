@@ -134,7 +134,13 @@ def test_two_tokens_are_none(rendered: Guard) -> None:
 def test_no_header_is_taken_for_what_envoy_verified(rendered: Guard) -> None:
     """Claims come by metadata, which callers cannot write."""
     payload = json.dumps(claims())
-    for name in ("x-jwt-payload", "x-envoy-jwt-payload", "x-envoy-metadata", "envoy.filters.http.jwt-authn", "metadata"):
+    for name in (
+        "x-jwt-payload",
+        "x-envoy-jwt-payload",
+        "x-envoy-metadata",
+        "envoy.filters.http.jwt-authn",
+        "metadata",
+    ):
         assert refused(rendered, None, headers={name: payload}) == "missing"
 
 

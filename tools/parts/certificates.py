@@ -27,9 +27,7 @@ class Authority:
         self.file.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
 
     @staticmethod
-    def _builder(
-        subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
-    ) -> x509.CertificateBuilder:
+    def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
         now = datetime.datetime.now(datetime.UTC)
         return (
             x509.CertificateBuilder()
@@ -44,9 +42,7 @@ class Authority:
     def issue(self, name: str, *alternatives: str) -> tuple[Path, Path]:
         """Files of a certificate and its key. Alternatives with a scheme are URIs, others DNS names."""
         key = ec.generate_private_key(ec.SECP256R1())
-        names = [
-            x509.UniformResourceIdentifier(text) if "://" in text else x509.DNSName(text) for text in alternatives
-        ]
+        names = [x509.UniformResourceIdentifier(text) if "://" in text else x509.DNSName(text) for text in alternatives]
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         builder = self._builder(subject, self._certificate.subject, key)
         if names:
