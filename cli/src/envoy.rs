@@ -5,6 +5,7 @@
 
 mod cluster;
 pub mod istio;
+mod jwt_authn;
 mod route;
 
 use std::fmt::Write;
@@ -84,6 +85,8 @@ fn routes(bundle: &Bundle, options: &Options) -> Result<String, Vec<Problem>> {
             problems.push(problem.help(format!("add `--cluster {}=HOST:PORT`", name.value)));
         }
     }
+    let given = |name: &str| options.clusters.iter().any(|cluster| cluster.name == name);
+    jwt_authn::check(&bundle.set, &given, &mut problems);
     for upstream in &options.upstreams {
         if !options.clusters.iter().any(|cluster| cluster.name == upstream.cluster) {
             let problem = told(&format!("--upstream: the cluster `{}` is not given", upstream.cluster));
@@ -176,7 +179,7 @@ fn listener(bundle: &Bundle, options: &Options, routes: &str, configuration: &st
           request_headers_timeout: 10s
           stream_idle_timeout: 300s # a model may think for long before its first token
           http_filters:
-          - name: portcullis
+{jwt_authn}          - name: portcullis
             typed_config:
               "@type": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
               config:
@@ -207,6 +210,7 @@ fn listener(bundle: &Bundle, options: &Options, routes: &str, configuration: &st
 {routes}"##,
         address = quoted(&options.listen.ip().to_string()),
         port = options.listen.port(),
+        jwt_authn = jwt_authn::render(bundle),
         connection_window = buffer.saturating_mul(4).min(i32::MAX.unsigned_abs().into()),
         body_before_headers = bundle.host.body_before_headers,
         vm_id = quoted(&options.vm_id),

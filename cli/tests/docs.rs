@@ -54,6 +54,40 @@ fn the_policy_of_the_readme_is_good() {
     assert_eq!(told, ".: ok: 1 connection, 1 policy, 2 rules, 0 warnings\n");
 }
 
+/// The rest of a set around an example that is a part of one.
+fn framed(block: &str) -> String {
+    let names: Vec<&str> = block
+        .lines()
+        .filter_map(|line| line.split_once("- name: ").or_else(|| line.split_once("- { name: ")))
+        .map(|(_, name)| name.split([',', ' ']).next().unwrap())
+        .collect();
+    let mut set = format!("version: 1\n{block}");
+    if !block.contains("connections:") {
+        set.push_str("connections:\n  - { name: c, protocol: openai, policy: chat, match: { path_prefix: /v1 }, issuers: [");
+        set.push_str(names.first().unwrap());
+        set.push_str("] }\n");
+    }
+    if !block.contains("policies:") {
+        set.push_str("policies:\n  - { name: chat, allow: '\"a\" in identity.groups' }\n");
+    }
+    set
+}
+
+#[test]
+fn every_provider_on_the_page_is_described_by_a_set_that_is_good() {
+    let page = std::fs::read_to_string(root().join("docs/identity.md")).unwrap();
+    let blocks = page.split("```yaml\n").skip(1).map(|rest| rest.split_once("```").unwrap().0);
+    let mut seen = 0usize;
+    for block in blocks {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("set.yaml"), framed(block)).unwrap();
+        let told = printed(directory.path(), &["check"]);
+        assert!(told.contains("ok: 1 connection, 1 policy, 0 rules, 0 warnings"), "{block}\n{told}");
+        seen += 1;
+    }
+    assert_eq!(seen, 9, "six providers, Envoy's filter, certificates, clients");
+}
+
 /// The words of the command on the operators' page, up to where its output goes.
 fn command(page: &str) -> Vec<String> {
     let script = block(page, "## An Envoy around it", "sh").replace("\\\n", " ");

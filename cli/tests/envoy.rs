@@ -187,3 +187,49 @@ fn a_connection_that_only_envoys_own_names_know_is_refused() {
     let told = refused(&SET.replace("{ path_prefix: /v1 }", "{ path_prefix: /v1, cluster: x }"), &GIVEN);
     assert!(told.contains("it asks for a cluster other than its upstream `llm`"), "{told}");
 }
+
+const VERIFIED: &str = "\
+version: 1
+issuers:
+  - { name: mesh, issuer: https://m.example, audiences: [rag, \"it's\"], verified_by: envoy.filters.http.jwt_authn, payload_in_metadata: payload, leeway: 0s,
+      jwks: { cluster: idp, uri: https://m.example/keys, refresh: 5m, timeout: 1500ms } }
+  - { name: fixed, issuer: https://f.example, audiences: [rag], verified_by: envoy.filters.http.jwt_authn,
+      jwks: { inline: { keys: [{ kty: OKP, crv: Ed25519, x: 11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo }] } } }
+connections:
+  - name: chat
+    protocol: openai
+    policy: chat
+    issuers: [mesh, fixed]
+    match: { path_prefix: /v1 }
+    token: { headers: [{ name: x-mine, prefix: 'T ' }] }
+policies:
+  - { name: chat, allow: 'true' }
+";
+
+#[test]
+fn envoys_own_filter_stands_before_the_module_where_the_set_asks_for_it() {
+    let given = ["--cluster=idp=127.0.0.1:1", "--cluster=llm=127.0.0.1:2", "--upstream=llm", "--wasm=m"];
+    let yaml = rendered(VERIFIED, &given);
+    let names = values(&yaml, "name");
+    let at = |name: &str| names.iter().position(|known| known == name).unwrap();
+    assert!(at("envoy.filters.http.jwt_authn") < at("envoy.filters.http.router"));
+    assert_eq!(values(&yaml, "payload_in_metadata"), ["payload", "fixed"]);
+    assert_eq!(values(&yaml, "provider_name"), ["mesh", "fixed"]);
+    assert_eq!(values(&yaml, "uri"), ["https://m.example/keys"]);
+    assert_eq!(values(&yaml, "cache_duration"), ["300.000s"]);
+    assert!(values(&yaml, "timeout").contains(&"1.500s".to_owned()));
+    assert_eq!(values(&yaml, "clock_skew_seconds"), ["1", "30"], "none would be a minute");
+    assert!(values(&yaml, "inline_string")[0].contains("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"));
+    assert!(values(&yaml, "value_prefix").contains(&"T ".to_owned()), "where the connection finds tokens");
+    assert!(scalars(&yaml).contains(&"it's".to_owned()));
+    assert!(!rendered(SET, &GIVEN).contains("jwt_authn"), "nothing of it elsewhere");
+    let told = refused(VERIFIED, &["--cluster=llm=127.0.0.1:2", "--upstream=llm", "--wasm=m"]);
+    assert!(told.contains("issuers[0].jwks.cluster: the cluster `idp` is not given"), "{told}");
+    let (open, _) = VERIFIED.split_once(",\n      jwks: { inline").unwrap();
+    let set = format!(
+        "{open} }}\n{}",
+        VERIFIED.split_once("connections:").map(|(_, rest)| format!("connections:{rest}")).unwrap()
+    );
+    let told = refused(&set, &given);
+    assert!(told.contains("the set does not say where the keys of `fixed` come from"), "{told}");
+}

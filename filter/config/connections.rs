@@ -5,7 +5,7 @@ use super::node::{Node, Value};
 use super::parse::Names;
 use super::problem::{Problem, elsewhere, near, one_of, shown};
 use super::read;
-use super::set::{Answers, Connection, Credential, Located, Match, Protocol, TokenHeader};
+use super::set::{Answers, Connection, Credential, Located, Match, Protocol, Resource, TokenHeader};
 
 pub(super) fn read(node: &Node, names: &Names<'_>, problems: &mut Vec<Problem>) -> Option<Connection> {
     let protocol = read::choice(node, "protocol", &Protocol::ALL);
@@ -40,13 +40,17 @@ pub(super) fn read(node: &Node, names: &Names<'_>, problems: &mut Vec<Problem>) 
         credential: node.get("credential").and_then(credential),
         token_headers: token_headers(node, problems),
         answers: node.get("answers").map(answers).unwrap_or_default(),
+        resource: node.get("resource").and_then(resource),
     })
 }
 
 /// With `protocol: none` nobody looks at a request: what would guard it must not seem to.
 fn unguarded(node: &Node, problems: &mut Vec<Problem>) {
     for entry in node.entries() {
-        if matches!(entry.key.as_str(), "policy" | "issuers" | "credential" | "token" | "answers") {
+        if matches!(
+            entry.key.as_str(),
+            "policy" | "issuers" | "credential" | "token" | "answers" | "resource"
+        ) {
             let message =
                 format!("`{}` has no effect with `protocol: none`, which passes untouched", entry.key);
             problems.push(Problem::error(&entry.place, message).help("take one of the two out"));
@@ -122,6 +126,10 @@ fn credential(node: &Node) -> Option<Credential> {
         header: grammar::header(node.get("header")?.text()?).ok()?,
         value: read::template(node.get("value")?)?,
     })
+}
+
+fn resource(node: &Node) -> Option<Resource> {
+    Some(Resource { uri: read::text(node, "uri")?, scopes: read::texts(node, "scopes") })
 }
 
 fn answers(node: &Node) -> Answers {

@@ -17,13 +17,17 @@ fn whole() -> Value {
               "jwks": { "cluster": "idp", "refresh": "10m" }, "groups_claim": "realm.groups", "leeway": "30s" },
             { "name": "inline", "issuer": "https://ci.example.com", "audiences": ["rag", "ci"],
               "jwks": { "inline": { "keys": [{ "kty": "OKP", "crv": "Ed25519", "x": "AA" }] } } },
+            { "name": "mesh", "issuer": "https://mesh.example.com", "audiences": ["rag"],
+              "verified_by": "envoy.filters.http.jwt_authn", "payload_in_metadata": "payload" },
+            { "name": "workloads", "issuer": "spiffe://cluster.local", "verified_by": "mtls" },
         ],
         "connections": [
             { "name": "probes", "protocol": "none", "match": { "path_prefix": "/healthz", "method": "GET" } },
             { "name": "chat", "protocol": "openai", "match": [{ "path_prefix": "/v1" }, { "authority": "llm.example.com" }],
-              "issuers": ["corp", "inline"], "policy": "rag-chat",
+              "issuers": ["corp", "inline", "mesh", "workloads"], "policy": "rag-chat",
               "credential": { "header": "Authorization", "value": "Bearer ${env:OPENAI_API_KEY}" },
-              "token": { "headers": [{ "name": "X-Token", "prefix": "Bearer " }] } },
+              "token": { "headers": [{ "name": "X-Token", "prefix": "Bearer " }] },
+              "resource": { "uri": "https://rag.example.com/v1", "scopes": ["rag.read"] } },
             { "name": "rows", "protocol": "http", "match": { "path_prefix": "/rest" }, "issuers": ["corp"], "policy": "rag-chat",
               "answers": { "text": ["$[*].body"], "keep": ["$[*]['id']"] } },
         ],
@@ -106,7 +110,7 @@ fn each_fault_is_told_at_its_place() {
         ("/issuers/0/issuer", json!("idp.example.com"), "issuers[0].issuer: `idp.example.com` is not a URI from which keys can be discovered\n  help: write the token's `iss`, `https://…`, or give `jwks.uri` or `jwks.inline`"),
         ("/issuers/0/audiences", json!("rag"), "issuers[0].audiences: expected a list, found `rag`"),
         ("/issuers/0/audiences", json!([]), "issuers[0].audiences: is an empty list\n  help: leave the key out, or fill it"),
-        ("/issuers/0/audiences", json!(null), "issuers[0]: needs the key `audiences`\n  help: The token's `aud` must hold one of them."),
+        ("/issuers/0/audiences", json!(null), "issuers[0]: needs the key `audiences`\n  help: the token's `aud` must hold one of them"),
         ("/issuers/0/audiences", json!(["a", "a"]), "issuers[0].audiences[1]: `a` stands in the list twice"),
         ("/issuers/0/audiences/0", json!(" "), "issuers[0].audiences[0]: ` ` is empty"),
         ("/issuers/0/audiences/0", json!("${env:AUD}"), "issuers[0].audiences[0]: `${env:AUD}` holds `${env:…}` where no secret belongs\n  help: it stands in the value of a credential, in the headers of a cluster and in the key of pseudonyms only"),
@@ -123,6 +127,21 @@ fn each_fault_is_told_at_its_place() {
         ("/issuers/0/jwks/refresh", json!(10), "issuers[0].jwks.refresh: expected a duration such as `30s`, found `10`"),
         ("/issuers/0/jwks/refresh", json!("10 m"), "issuers[0].jwks.refresh: `10 m` is not a duration\n  help: write a whole number and its unit: 500ms, 30s, 10m or 1h"),
         ("/issuers/0/jwks/refresh", json!("10ms"), "issuers[0].jwks.refresh: `10ms` is not between 1s and 24h"),
+        ("/issuers/0/jwks", json!(null), "issuers[0]: does not say how its tokens are verified\n  help: give `jwks`, where its keys come from, or `verified_by`"),
+        ("/issuers/0/verified_by", json!("jwt_authn"), "issuers[0].verified_by: `jwt_authn` is not known here\n  help: use `envoy.filters.http.jwt_authn` or `mtls`"),
+        ("/issuers/0/verified_by", json!("envoy.filters.http.jwt_authn"), "issuers[0].jwks: names no key set, and `jwt_authn` discovers none\n  help: give `uri`, or `inline`"),
+        ("/issuers/0/verified_by", json!("mtls"), "issuers[0].issuer: `https://idp.example.com` is not a trust domain\n  help: write `spiffe://` and the domain, such as `spiffe://cluster.local`"),
+        ("/issuers/3/issuer", json!("spiffe://cluster.local/ns"), "issuers[3].issuer: `spiffe://cluster.local/ns` is not a trust domain\n  help: write `spiffe://` and the domain, such as `spiffe://cluster.local`"),
+        ("/issuers/3/audiences", json!(["a"]), "issuers[3].audiences: `audiences` has no effect with `verified_by: mtls`, where there are no tokens\n  help: take one of the two out"),
+        ("/issuers/3/jwks", json!({ "cluster": "c" }), "issuers[3].jwks: `jwks` has no effect with `verified_by: mtls`, where there are no tokens\n  help: take one of the two out"),
+        ("/connections/0/resource", json!({ "uri": "https://a" }), "connections[0].resource: `resource` has no effect with `protocol: none`, which passes untouched\n  help: take one of the two out"),
+        ("/connections/1/resource", json!({ "uri": "/v1" }), "connections[1].resource.uri: `/v1` is not an absolute URI\n  help: write `https://host/path`"),
+        ("/connections/1/resource", json!({ "uri": "https://a/v1?x" }), "connections[1].resource.uri: `https://a/v1?x` holds a query, which no base URL has"),
+        ("/connections/1/resource", json!({ "uri": "https://a/v1/" }), "connections[1].resource.uri: `https://a/v1/` ends with `/`\n  help: write `/v1`: a prefix ends at a segment by itself"),
+        ("/connections/1/resource/scopes", json!(["a b"]), "connections[1].resource.scopes[0]: `a b` is not a scope"),
+        ("/issuers/0/payload_in_metadata", json!("corp"), "issuers[0].payload_in_metadata: has no effect without `verified_by`\n  help: write `verified_by: envoy.filters.http.jwt_authn`, or take it out"),
+        ("/issuers/2/jwks", json!({ "cluster": "c", "uri": "https://a/k", "headers": { "a": "b" } }), "issuers[2].jwks.headers: does not go with `verified_by`: Envoy's filter asks by the URI alone"),
+        ("/issuers/2/jwks", json!({ "cluster": "c", "uri": "https://a/k", "authority": "b" }), "issuers[2].jwks.authority: does not go with `verified_by`: Envoy's filter asks by the URI alone"),
         ("/issuers/0/leeway", json!("1h"), "issuers[0].leeway: `1h` is not between 0ms and 5m"),
         ("/issuers/0/groups_claim", json!("a..b"), "issuers[0].groups_claim: `a..b` holds an empty name between dots\n  help: for a claim whose name has dots, write the path as a list of names"),
         ("/connections", json!(null), "needs the key `connections`\n  help: What callers may reach. The first that matches a request is taken."),
@@ -132,7 +151,7 @@ fn each_fault_is_told_at_its_place() {
         ("/connections/1/policy", json!("rag-chta"), "connections[1].policy: there is no policy `rag-chta`\n  help: did you mean `rag-chat`?"),
         ("/connections/1/policy", json!("zebra"), "connections[1].policy: there is no policy `zebra`\n  help: use `rag-chat`"),
         ("/connections/1/policy", json!(null), "connections[1]: needs the key `policy`\n  help: it names what guards the connection; only `protocol: none` goes without"),
-        ("/connections/1/issuers", json!(null), "connections[1]: needs the key `issuers`, as the set has several\n  help: name those whose tokens it accepts: `corp` or `inline`"),
+        ("/connections/1/issuers", json!(null), "connections[1]: needs the key `issuers`, as the set has several\n  help: name those whose tokens it accepts: `corp`, `inline`, `mesh` or `workloads`"),
         ("/connections/1/issuers/0", json!("crop"), "connections[1].issuers[0]: there is no issuer `crop`\n  help: did you mean `corp`?"),
         ("/issuers/1/issuer", json!("https://idp.example.com"), "connections[1].issuers[1]: has the same `issuer` as `corp`, so a token could belong to both\n  help: give a connection one of them, or put their audiences together"),
         ("/connections/1/match", json!([]), "connections[1].match: is an empty list\n  help: leave the key out, or fill it"),
@@ -330,7 +349,11 @@ fn what_works_but_may_not_be_meant_is_a_warning() {
     );
     assert_eq!(
         warned(with("/connections/1/issuers", json!(["corp"]))),
-        ["issuers[1].name: no connection uses the issuer `inline`"]
+        [
+            "issuers[1].name: no connection uses the issuer `inline`",
+            "issuers[2].name: no connection uses the issuer `mesh`",
+            "issuers[3].name: no connection uses the issuer `workloads`"
+        ]
     );
     assert_eq!(
         warned(with("/connections/1/credential/value", json!("Bearer x"))),

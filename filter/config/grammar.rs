@@ -397,6 +397,36 @@ pub(super) fn uri(text: &str) -> Result<(&str, &str), Fault> {
     Ok((host, behind))
 }
 
+/// The identifier of a protected resource (RFC 9728 section 1.2): its authority and its path.
+pub(super) fn resource(text: &str) -> Result<(&str, &str), Fault> {
+    let (host, behind) = uri(text)?;
+    if behind.contains('?') {
+        return Err(Fault::new("holds a query, which no base URL has"));
+    }
+    if behind != "/" {
+        path_prefix(behind)?;
+    }
+    Ok((host, behind))
+}
+
+/// A scope (RFC 6749 section 3.3).
+pub(super) fn scope(text: &str) -> Result<(), Fault> {
+    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
+    if !text.is_empty() && text.bytes().all(plain) { Ok(()) } else { Err(Fault::new("is not a scope")) }
+}
+
+/// A SPIFFE trust domain as a URI (SPIFFE-ID section 2.1).
+pub(super) fn trust_domain(text: &str) -> Result<(), Fault> {
+    let domain = text.strip_prefix("spiffe://").unwrap_or_default();
+    let plain =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_');
+    if !domain.is_empty() && domain.len() <= 255 && domain.bytes().all(plain) {
+        return Ok(());
+    }
+    Err(Fault::new("is not a trust domain")
+        .help("write `spiffe://` and the domain, such as `spiffe://cluster.local`"))
+}
+
 /// The segments of a claim's dotted path.
 pub(super) fn claim_path(text: &str) -> Result<Vec<String>, Fault> {
     let segments: Vec<String> = literal(text)?.split('.').map(str::to_owned).collect();

@@ -4,19 +4,63 @@ use super::grammar;
 use super::node::{Node, Value};
 use super::problem::{Problem, shown};
 use super::read;
-use super::set::{Issuer, JwksSource, Located};
+use super::set::{Issuer, JwksSource, JwtAuthn, Located, Proof};
 use super::tables;
 
 pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Issuer> {
-    let jwks = node.get("jwks").and_then(|jwks| keys(jwks, node, problems));
+    let proof = proof(node, problems);
     Some(Issuer {
         name: read::located(node, "name")?,
         issuer: read::located(node, "issuer")?,
         audiences: read::texts(node, "audiences"),
-        jwks: jwks?,
+        proof: proof?,
         groups_claim: groups_claim(node),
         leeway: read::duration(node, "leeway", tables::LEEWAY),
     })
+}
+
+fn proof(node: &Node, problems: &mut Vec<Problem>) -> Option<Proof> {
+    if read::text(node, "verified_by").as_deref() == Some(tables::MTLS) {
+        certificate(node, problems);
+        return Some(Proof::Certificate);
+    }
+    if node.get("audiences").is_none() {
+        let problem = Problem::error(&node.place, "needs the key `audiences`");
+        problems.push(problem.help("the token's `aud` must hold one of them"));
+    }
+    let by_proxy = node.get("verified_by").is_some();
+    let jwks = node.get("jwks").map(|jwks| keys(jwks, node, by_proxy, problems));
+    if by_proxy {
+        let payload = read::text(node, "payload_in_metadata").or_else(|| read::text(node, "name"))?;
+        return Some(Proof::Proxy(JwtAuthn { payload, keys: jwks.flatten() }));
+    }
+    if let Some(payload) = node.get("payload_in_metadata") {
+        let problem = Problem::error(&payload.place, "has no effect without `verified_by`");
+        problems.push(problem.help("write `verified_by: envoy.filters.http.jwt_authn`, or take it out"));
+    }
+    if jwks.is_none() {
+        let problem = Problem::error(&node.place, "does not say how its tokens are verified");
+        problems.push(problem.help("give `jwks`, where its keys come from, or `verified_by`"));
+    }
+    jwks.flatten().map(Proof::Keys)
+}
+
+/// Callers with certificates have no tokens, and nothing that is said of tokens.
+fn certificate(node: &Node, problems: &mut Vec<Problem>) {
+    if let Some(issuer) = node.get("issuer")
+        && let Some(text) = issuer.text()
+        && let Err(fault) = grammar::trust_domain(text)
+    {
+        let problem = Problem::error(&issuer.place, format!("{} {}", shown(text), fault.message));
+        problems.push(Problem { help: fault.help, ..problem });
+    }
+    for entry in node.entries() {
+        if !matches!(entry.key.as_str(), "name" | "issuer" | "verified_by") {
+            let message =
+                format!("`{}` has no effect with `verified_by: mtls`, where there are no tokens", entry.key);
+            problems.push(Problem::error(&entry.place, message).help("take one of the two out"));
+        }
+    }
 }
 
 /// A dotted path, or a list of names that are taken as they are.
@@ -30,7 +74,7 @@ fn groups_claim(node: &Node) -> Vec<String> {
     }
 }
 
-fn keys(jwks: &Node, issuer: &Node, problems: &mut Vec<Problem>) -> Option<JwksSource> {
+fn keys(jwks: &Node, issuer: &Node, by_proxy: bool, problems: &mut Vec<Problem>) -> Option<JwksSource> {
     if let Some(inline) = jwks.get("inline") {
         for entry in jwks.entries().iter().filter(|entry| entry.key != "inline") {
             let message = "does not go with `inline`: a set has its keys inline or fetches them";
@@ -44,6 +88,11 @@ fn keys(jwks: &Node, issuer: &Node, problems: &mut Vec<Problem>) -> Option<JwksS
         problems.push(problem.help("give `cluster` (OIDC discovery), `cluster` and `uri`, or `inline`"));
         return None;
     }
+    let foreign = ["authority", "headers"].into_iter().filter(|_| by_proxy);
+    for key in foreign.filter_map(|key| jwks.get(key)) {
+        let message = "does not go with `verified_by`: Envoy's filter asks by the URI alone";
+        problems.push(Problem::error(&key.place, message));
+    }
     let cluster = read::cluster(jwks);
     let refresh = read::duration(jwks, "refresh", tables::REFRESH);
     if jwks.get("uri").is_some() {
@@ -51,6 +100,11 @@ fn keys(jwks: &Node, issuer: &Node, problems: &mut Vec<Problem>) -> Option<JwksS
             problems.push(Problem::error(&path.place, "does not go with `uri`, which has the path"));
         }
         return Some(JwksSource::Uri { cluster: cluster?, uri: read::text(jwks, "uri")?, refresh });
+    }
+    if by_proxy {
+        let problem = Problem::error(&jwks.place, "names no key set, and `jwt_authn` discovers none");
+        problems.push(problem.help("give `uri`, or `inline`"));
+        return None;
     }
     discoverable(issuer, problems);
     Some(JwksSource::Discovery { cluster: cluster?, refresh })

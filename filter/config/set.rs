@@ -96,14 +96,44 @@ pub struct Issuer {
     pub name: Located<String>,
     /// The `iss` claim, compared byte for byte.
     pub issuer: Located<String>,
-    /// At least one; a token's `aud` must hold one of them.
+    /// At least one where there are tokens: their `aud` must hold one of them.
     pub audiences: Vec<String>,
-    /// Where the keys come from.
-    pub jwks: JwksSource,
+    /// What vouches for its tokens.
+    pub proof: Proof,
     /// Dotted path of the groups claim, split at the dots.
     pub groups_claim: Vec<String>,
     /// Tolerance for `exp` and `nbf`.
     pub leeway: Duration,
+}
+
+/// What vouches for an issuer's tokens.
+#[derive(Debug, Clone)]
+pub enum Proof {
+    /// Their signatures, under these keys.
+    Keys(JwksSource),
+    /// Envoy's own `jwt_authn`, which stands before the module in the chain.
+    Proxy(JwtAuthn),
+    /// There are none: callers show certificates, and the issuer is a SPIFFE trust domain.
+    Certificate,
+}
+
+impl Proof {
+    /// The keys that the module itself verifies signatures with.
+    pub fn keys(&self) -> Option<&JwksSource> {
+        match self {
+            Proof::Keys(keys) => Some(keys),
+            Proof::Proxy(_) | Proof::Certificate => None,
+        }
+    }
+}
+
+/// Tokens whose signatures Envoy's `jwt_authn` verifies.
+#[derive(Debug, Clone)]
+pub struct JwtAuthn {
+    /// Name in its dynamic metadata under which it leaves the claims (`payload_in_metadata`).
+    pub payload: String,
+    /// Where it gets the keys; only for a rendered Envoy.
+    pub keys: Option<JwksSource>,
 }
 
 /// Where an issuer's keys come from.
@@ -127,6 +157,16 @@ pub enum JwksSource {
     },
     /// The key set itself, as JSON text `{"keys":[…]}`.
     Inline(Located<String>),
+}
+
+impl JwksSource {
+    /// The cluster through which they are fetched.
+    pub fn cluster(&self) -> Option<&ClusterRef> {
+        match self {
+            JwksSource::Discovery { cluster, .. } | JwksSource::Uri { cluster, .. } => Some(cluster),
+            JwksSource::Inline(_) => None,
+        }
+    }
 }
 
 /// A service behind an Envoy cluster.
@@ -239,6 +279,17 @@ pub struct Connection {
     pub token_headers: Vec<TokenHeader>,
     /// Which of an answer's values are texts; only with [`Protocol::Http`].
     pub answers: Answers,
+    /// What clients are told of it, so that they find where to get a token.
+    pub resource: Option<Resource>,
+}
+
+/// A protected resource, as RFC 9728 describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    /// Its identifier: an absolute URI as clients know the connection.
+    pub uri: String,
+    /// Scopes that tokens for it should have.
+    pub scopes: Vec<String>,
 }
 
 /// Which values of a JSON answer are texts, by paths. The longest path that leads to a value decides.

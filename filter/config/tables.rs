@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::schema::{
     AUTHORITY, CHARACTER, CLAIM, CLASS, CONDITION, ENTITY, HEADER, JSON_PATH, Key, Kind, METHOD, NAME, Need,
-    PATH, PATH_PREFIX, PATTERN, PREFIX, REVISION, SCOPE, Section, TEMPLATE, TEXT, TEXT_TEMPLATE, URI, WORD,
+    PATH, PATH_PREFIX, PATTERN, PREFIX, RESOURCE_URI, REVISION, SCOPE, SCOPE_TOKEN, Section, TEMPLATE, TEXT,
+    TEXT_TEMPLATE, URI, WORD,
 };
 use super::set::{Kind as Uninspected, Protocol};
 use crate::policy::budget::Rate;
@@ -23,6 +24,10 @@ pub(super) const MIN_SCORE: f64 = 0.5;
 
 const MODES: &[&str] = &["enforce", "monitor"];
 const PASS: &[&str] = &["deny", "allow"];
+/// What of Envoy's is believed of who calls.
+const VERIFIERS: &[&str] = &["envoy.filters.http.jwt_authn", MTLS];
+/// In the place of one: the caller's certificate is what counts.
+pub(super) const MTLS: &str = "mtls";
 
 const fn must(name: &'static str, kind: Kind, about: &'static str) -> Key {
     Key { name, kind, need: Need::Required, about }
@@ -119,9 +124,35 @@ pub(super) const ISSUER: Section = Section {
     title: "Issuers",
     keys: &[
         must("name", Kind::Text(&NAME), "Unique in the set."),
-        must("issuer", Kind::Text(&TEXT), "The token's `iss`, compared byte for byte."),
-        must("audiences", Kind::List(&Kind::Text(&TEXT)), "The token's `aud` must hold one of them."),
-        must("jwks", Kind::Section(&JWKS), "Where the keys come from."),
+        must(
+            "issuer",
+            Kind::Text(&TEXT),
+            "The token's `iss`, compared byte for byte; with `verified_by: mtls` the trust domain, `spiffe://…`.",
+        ),
+        may(
+            "audiences",
+            Kind::List(&Kind::Text(&TEXT)),
+            "",
+            "The token's `aud` must hold one of them. Required, except with `verified_by: mtls`.",
+        ),
+        may(
+            "jwks",
+            Kind::Section(&JWKS),
+            "",
+            "Where the keys come from. With `verified_by` for `render envoy` alone, which writes them into Envoy's filter.",
+        ),
+        may(
+            "verified_by",
+            Kind::Choice(VERIFIERS),
+            "the module itself",
+            "`envoy.filters.http.jwt_authn`: Envoy's own filter, before the module in the chain, verifies the signatures and leaves the claims in its dynamic metadata; `iss`, `aud`, `exp` and `nbf` are still checked here ([identity.md](identity.md#tokens-that-envoy-verifies)). `mtls`: there are no tokens; callers are known by the SPIFFE id of their client certificate ([identity.md](identity.md#workloads-with-certificates)).",
+        ),
+        may(
+            "payload_in_metadata",
+            Kind::Text(&TEXT),
+            "the issuer's `name`",
+            "With `envoy.filters.http.jwt_authn`: the name under which that filter leaves the claims, as its own `payload_in_metadata` has it.",
+        ),
         may(
             "groups_claim",
             Kind::OneOrMany(&Kind::Text(&CLAIM)),
@@ -215,6 +246,29 @@ pub(super) const CONNECTION: Section = Section {
             Kind::Section(&ANSWERS),
             "every string is masked",
             "Which values of JSON answers are texts. With `protocol: http` only.",
+        ),
+        may(
+            "resource",
+            Kind::Section(&RESOURCE),
+            "not told",
+            "What clients are told of the connection, so that they find where to get a token (RFC 9728; [identity.md](identity.md#clients-that-ask-where-to-log-in)).",
+        ),
+    ],
+};
+
+pub(super) const RESOURCE: Section = Section {
+    title: "Resource",
+    keys: &[
+        must(
+            "uri",
+            Kind::Text(&RESOURCE_URI),
+            "The base URL by which clients know the connection, such as `https://rag.example.com/v1`.",
+        ),
+        may(
+            "scopes",
+            Kind::List(&Kind::Text(&SCOPE_TOKEN)),
+            "none",
+            "Scopes that clients should ask for. They are told, and what `allow` says counts.",
         ),
     ],
 };

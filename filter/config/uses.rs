@@ -42,10 +42,7 @@ impl PolicySet {
     }
 
     fn cluster_refs(&self) -> impl Iterator<Item = &ClusterRef> {
-        let keys = self.issuers.iter().filter_map(|issuer| match &issuer.jwks {
-            JwksSource::Discovery { cluster, .. } | JwksSource::Uri { cluster, .. } => Some(cluster),
-            JwksSource::Inline(_) => None,
-        });
+        let keys = self.issuers.iter().filter_map(|issuer| issuer.proof.keys().and_then(JwksSource::cluster));
         let recognisers = self.recognisers.iter().map(|recogniser| &recogniser.cluster);
         keys.chain(self.audit.iter().map(|audit| &audit.cluster)).chain(recognisers)
     }

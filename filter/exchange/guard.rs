@@ -11,11 +11,12 @@ use super::masks::Masking;
 use super::operations::{self, Operations};
 use super::plans::Plans;
 use super::recogniser::Recogniser;
+use super::resource::Resource;
 use super::route::Routes;
 use super::templates::template;
 use crate::config::Problem;
 use crate::config::set::{
-    self, Bundle, Connection, Effect, Expose, JwksSource, Located, Mode, Place, Protocol, Template,
+    self, Bundle, Connection, Effect, Expose, JwksSource, Located, Mode, Place, Proof, Protocol, Template,
     TemplatePart, Unmatched,
 };
 use crate::identity::KeySet;
@@ -68,6 +69,8 @@ pub struct Lane {
     pub token_headers: Vec<TokenHeader>,
     /// What goes upstream in the token's stead.
     pub credential: Option<Credential>,
+    /// What clients are told of it, so that they find where to get a token.
+    pub resource: Option<Resource>,
     /// What is masked in answers: the policy's entities and the credential.
     pub plan: Plan,
     /// What monitor looks for in answers, without changing them.
@@ -197,7 +200,12 @@ impl Guard {
 
 /// A key set given inline is read when the worker starts; what is wrong with it is told as early.
 fn check_keys(issuer: &set::Issuer, problems: &mut Vec<Problem>) {
-    if let JwksSource::Inline(text) = &issuer.jwks
+    let keys = match &issuer.proof {
+        Proof::Keys(keys) => Some(keys),
+        Proof::Proxy(filter) => filter.keys.as_ref(),
+        Proof::Certificate => None,
+    };
+    if let Some(JwksSource::Inline(text)) = keys
         && let Err(error) = KeySet::parse(text.value.as_bytes())
     {
         problems.push(Problem::error(&text.place, error.to_string()));
@@ -461,6 +469,10 @@ fn compile_lane(
         .map(|(index, _)| index)
         .collect();
     Some(Lane {
+        resource: connection
+            .resource
+            .as_ref()
+            .map(|written| Resource::new(connection, written, &set.issuers)),
         issuers,
         api,
         answers,

@@ -28,8 +28,8 @@ pub(super) struct Inquiry {
     pub tunnel: bool,
     /// The token, only while its issuer's keys are awaited.
     pub token: Option<String>,
-    /// Whether keys were awaited already: it is done once.
-    pub awaited_keys: bool,
+    /// How often keys were awaited already.
+    pub awaited_keys: u8,
     pub identity: Option<Arc<Identity>>,
     /// Whether `allow` held for a verified identity.
     pub allowed: bool,

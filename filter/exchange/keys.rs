@@ -6,12 +6,12 @@ use super::service::{Asked, Service};
 use crate::config::Problem;
 use crate::config::set::{Issuer, JwksSource};
 use crate::host::{CallId, Host, Level, Reply};
-use crate::identity::provider::{Failure, FetchError, Outcome, Source, State, Timing};
+use crate::identity::provider::{Failure, FetchError, Outcome, Refetch, Source, State, Timing};
 use crate::identity::{KeySet, Provider};
 
-/// The keys of all issuers, in the order of the set.
+/// The keys of all issuers, in the order of the set; none for those whose tokens something else vouches for.
 pub(super) struct Keys {
-    slots: Vec<Slot>,
+    slots: Vec<Option<Slot>>,
 }
 
 struct Slot {
@@ -27,40 +27,43 @@ struct Slot {
 pub(super) struct Arrival {
     /// Index of the issuer.
     pub issuer: usize,
-    /// Whether a round of fetching came to its end, well or badly.
-    pub round_over: bool,
-    /// Whether there are keys now.
-    pub ready: bool,
+    /// Whether it brought keys: those of this moment.
+    pub keys: bool,
 }
 
 impl Keys {
     /// Prepares the issuers' sources.
     pub fn new(issuers: &[Issuer], host: &dyn Host, env: &Env<'_>) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
-        let slots = issuers.iter().filter_map(|issuer| slot(issuer, host, env, &mut problems)).collect();
+        let keys = |issuer: &Issuer| slot(issuer, issuer.proof.keys()?, host, env, &mut problems);
+        let slots = issuers.iter().map(keys).collect();
         if problems.is_empty() { Ok(Self { slots }) } else { Err(problems) }
     }
 
     /// The state of an issuer's keys.
     pub fn state(&self, issuer: usize, now: u64) -> State<'_> {
-        self.slots
-            .get(issuer)
+        self.slot(issuer)
             .map_or(State::Unavailable { reason: FetchError::NotYet }, |slot| slot.provider.state(now))
     }
 
     /// Changes whenever an issuer's keys do.
     pub fn generation(&self, issuer: usize) -> u64 {
-        self.slots.get(issuer).map_or(0, |slot| slot.provider.generation())
+        self.slot(issuer).map_or(0, |slot| slot.provider.generation())
     }
 
-    /// Asks for a newer set; true: one is on its way.
-    pub fn refetch(&mut self, issuer: usize, now: u64) -> bool {
-        self.slots.get_mut(issuer).is_some_and(|slot| slot.provider.refetch(now))
+    fn slot(&self, issuer: usize) -> Option<&Slot> {
+        self.slots.get(issuer)?.as_ref()
+    }
+
+    /// Asks for a newer set.
+    pub fn refetch(&mut self, issuer: usize, now: u64) -> Refetch {
+        let slot = self.slots.get_mut(issuer).and_then(Option::as_mut);
+        slot.map_or(Refetch::Known, |slot| slot.provider.refetch(now))
     }
 
     /// Makes the calls whose time has come. Only from the root: replies go to whoever calls.
     pub fn fetch(&mut self, host: &dyn Host) {
-        for slot in &mut self.slots {
+        for slot in self.slots.iter_mut().flatten() {
             slot.fetch(host);
             if let Some(age) = slot.provider.age(host.now()) {
                 host.gauge(&metrics::key_age(&slot.issuer), age.as_secs());
@@ -70,7 +73,9 @@ impl Keys {
 
     /// Takes a reply; `None`: it was not for us.
     pub fn reply(&mut self, host: &dyn Host, call: CallId, reply: &Reply) -> Option<Arrival> {
-        let (issuer, slot) = self.slots.iter_mut().enumerate().find(|(_, slot)| slot.flight == Some(call))?;
+        let slots = self.slots.iter_mut().enumerate();
+        let mut slots = slots.filter_map(|(issuer, slot)| Some((issuer, slot.as_mut()?)));
+        let (issuer, slot) = slots.find(|(_, slot)| slot.flight == Some(call))?;
         slot.flight = None;
         let answer = match reply {
             Reply::Broken => Err(Failure::Broken),
@@ -81,9 +86,7 @@ impl Keys {
         if outcome == Outcome::Next {
             slot.fetch(host);
         }
-        let ready = matches!(slot.provider.state(host.now()), State::Ready(_));
-        let round_over = matches!(outcome, Outcome::Keys { .. } | Outcome::Failed { .. });
-        Some(Arrival { issuer, round_over, ready })
+        Some(Arrival { issuer, keys: matches!(outcome, Outcome::Keys { .. }) })
     }
 }
 
@@ -128,9 +131,15 @@ impl Slot {
     }
 }
 
-fn slot(issuer: &Issuer, host: &dyn Host, env: &Env<'_>, problems: &mut Vec<Problem>) -> Option<Slot> {
+fn slot(
+    issuer: &Issuer,
+    jwks: &JwksSource,
+    host: &dyn Host,
+    env: &Env<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<Slot> {
     let mut timing = Timing::default();
-    let (source, service) = match &issuer.jwks {
+    let (source, service) = match jwks {
         JwksSource::Discovery { cluster, refresh } => {
             timing.refresh = *refresh;
             let source =

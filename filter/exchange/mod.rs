@@ -15,6 +15,7 @@
 //! | [`response`], [`answer`], [`blocked`] | the response's half |
 //! | [`recogniser`], [`recognition`], [`later`] | asking a service for what no pattern finds; the answer, or in monitor the record, that waits for it |
 //! | [`masks`] | a policy's masks, compiled |
+//! | [`resource`] | what clients are told of a connection before they have a token |
 //! | [`approval`] | rules that ask a human |
 //! | [`inquiry`] | what has been learnt of a request, and the facts that conditions read of it |
 //! | [`budgets`], [`buckets`], [`rates`] | what a request takes of budgets, where they are kept, and what callers are told of them |
@@ -53,6 +54,7 @@ pub mod refusal;
 #[cfg(any(test, not(target_arch = "wasm32")))]
 pub mod replay;
 mod request;
+mod resource;
 mod response;
 pub mod route;
 mod service;

@@ -4,22 +4,27 @@
 //! written down as what enforce would have done, and the step after it runs as if nothing had been found.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::guard::{Lane, Policy};
 use super::head::{self, Head};
 use super::inquiry::Inquiry;
 use super::refusal::{Code, Refusal};
 use super::worker::Refusal as IdentityRefusal;
-use super::{Exchange, Stage, answer, metrics, path};
+use super::{Exchange, Stage, answer, metrics, path, resource};
 use crate::audit::Recorded;
 use crate::config::set::{Kind, Mode, Protocol, Unmatched};
 use crate::host::{Flow, Host, Side};
 use crate::identity::bearer::{self, BearerError};
 use crate::identity::query::strip_query;
+use crate::identity::{TokenError, Vouched};
 use crate::protocol::api::{Body, Family};
 
 /// The realm of our challenges.
-const REALM: &str = "portcullis";
+pub(super) const REALM: &str = "portcullis";
+
+/// How often keys are awaited for a request: a round that was under way when it came may still bring those of before.
+const MOST_ROUNDS: u8 = 2;
 
 /// Whether the step after may run now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,6 +164,13 @@ impl Exchange {
         let canonical = path::canonical(self.inquiry.head.path_part()).map(std::borrow::Cow::into_owned);
         self.inquiry.path = canonical.clone().unwrap_or_else(|_| self.inquiry.head.path_part().to_owned());
         let guard = Rc::clone(&self.worker.guard);
+        if canonical.is_ok()
+            && let Some(answer) = resource::described(&guard, &self.inquiry.head, &self.inquiry.path)
+        {
+            self.stage = Stage::Off;
+            host.respond(&answer);
+            return Ok(Flow::Pause);
+        }
         let chosen = guard.routes.choose(&self.inquiry.head, &self.inquiry.path);
         self.lane = chosen.and_then(|at| guard.lanes.get(at)).map(Rc::clone);
         if let Err(error) = canonical {
@@ -173,12 +185,9 @@ impl Exchange {
             self.inquiry.tunnel = true;
             self.uninspected(kind)?;
         }
-        match self.find_token(&lane)? {
-            Some(token) => match self.verify(host, token)? {
-                Step::Next => self.identified(host),
-                Step::Wait => Ok(Flow::Pause),
-            },
-            None => self.identified(host),
+        match self.identify(host, &lane)? {
+            Step::Next => self.identified(host),
+            Step::Wait => Ok(Flow::Pause),
         }
     }
 
@@ -201,21 +210,56 @@ impl Exchange {
         Ok(Flow::Continue)
     }
 
-    fn find_token(&mut self, lane: &Lane) -> Result<Option<String>, Refusal> {
-        match bearer::find(&self.inquiry.head.headers, &lane.token_headers) {
-            Ok(token) => Ok(Some(token.to_owned())),
+    /// Who calls: by what the proxy's own filter verified, or by the token in the request.
+    fn identify(&mut self, host: &dyn Host, lane: &Lane) -> Result<Step, Refusal> {
+        if self.worker.only_certificates(&lane.issuers) {
+            // SDKs send a key whether they have one or not.
+            return self.certify(lane, TokenError::Certificate);
+        }
+        let found = bearer::find(&self.inquiry.head.headers, &lane.token_headers).map(str::to_owned);
+        let none = matches!(found, Err(BearerError::Missing | BearerError::Scheme));
+        if none || found.is_ok() {
+            let refusal = match self.worker.vouched(host, found.as_deref().ok(), &lane.issuers) {
+                Ok(Vouched::Caller(identity)) => {
+                    self.inquiry.identity = Some(Arc::new(identity));
+                    return Ok(Step::Next);
+                }
+                Ok(Vouched::Foreign) if none => Some(TokenError::Issuer),
+                Ok(Vouched::Foreign | Vouched::Nobody) => None,
+                Err(error) => Some(error),
+            };
+            if let Some(error) = refusal {
+                self.object(unauthenticated(&error.to_string(), error.word(), true))?;
+                return Ok(Step::Next);
+            }
+        }
+        match found {
+            Ok(token) => self.verify(host, token),
             Err(error) => {
+                let principal = &self.inquiry.head.source_principal;
+                if none && let Some(identity) = self.worker.certified(principal, &lane.issuers) {
+                    self.inquiry.identity = Some(Arc::new(identity));
+                    return Ok(Step::Next);
+                }
                 // RFC 6750, 3.1: a request without a token is challenged without an error code.
-                let described = (error != BearerError::Missing).then(|| error.to_string());
-                self.object(unauthenticated(error.to_string(), error.word(), described.as_deref()))?;
-                Ok(None)
+                let came = error != BearerError::Missing;
+                self.object(unauthenticated(&error.to_string(), error.word(), came))?;
+                Ok(Step::Next)
             }
         }
     }
 
+    fn certify(&mut self, lane: &Lane, otherwise: TokenError) -> Result<Step, Refusal> {
+        match self.worker.certified(&self.inquiry.head.source_principal, &lane.issuers) {
+            Some(identity) => self.inquiry.identity = Some(Arc::new(identity)),
+            None => self.object(unauthenticated(&otherwise.to_string(), otherwise.word(), false))?,
+        }
+        Ok(Step::Next)
+    }
+
     fn verify(&mut self, host: &dyn Host, token: String) -> Result<Step, Refusal> {
         let Some(lane) = self.lane.clone() else { return Ok(Step::Next) };
-        let again = self.inquiry.awaited_keys;
+        let again = self.inquiry.awaited_keys >= MOST_ROUNDS;
         let refusal = match self.worker.verify(host, &token, &lane.issuers, again) {
             Ok(identity) => {
                 self.inquiry.identity = Some(identity);
@@ -225,7 +269,7 @@ impl Exchange {
                 // Tunnels are never held, and monitor delays nothing.
                 if self.mode() == Mode::Enforce && !self.inquiry.tunnel && !again {
                     self.inquiry.token = Some(token);
-                    self.inquiry.awaited_keys = true;
+                    self.inquiry.awaited_keys = self.inquiry.awaited_keys.saturating_add(1);
                     self.stage = Stage::AwaitKeys;
                     self.worker.await_keys(host, self.context, issuer);
                     return Ok(Step::Wait);
@@ -237,8 +281,7 @@ impl Exchange {
                 keys_unavailable("keys_unavailable")
             }
             Err(IdentityRefusal::Unauthenticated(error)) => {
-                let text = error.to_string();
-                unauthenticated(text.clone(), error.word(), Some(&text))
+                unauthenticated(&error.to_string(), error.word(), true)
             }
         };
         self.object(refusal)?;
@@ -475,8 +518,9 @@ fn strip_own(host: &dyn Host, head: &Head) {
     }
 }
 
-fn unauthenticated(message: String, reason: &str, described: Option<&str>) -> Refusal {
-    let challenge = Some(bearer::challenge(REALM, described));
+/// `came`: there is something to find fault with.
+fn unauthenticated(message: &str, reason: &str, came: bool) -> Refusal {
+    let challenge = Some(bearer::challenge(REALM, came.then_some(message)));
     Refusal { challenge, ..Refusal::new(Code::Unauthenticated, message).because(reason) }
 }
 

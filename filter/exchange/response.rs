@@ -447,8 +447,8 @@ impl Exchange {
         let (mut headers, body) = refusal.shaped(self.lane.as_ref().and_then(|lane| lane.api));
         headers.push(("cache-control".to_owned(), b"no-store".to_vec()));
         headers.extend(self.exposed().into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes())));
-        if let Some(challenge) = &refusal.challenge {
-            headers.push(("www-authenticate".to_owned(), challenge.clone().into_bytes()));
+        if let Some(challenge) = self.challenge(refusal) {
+            headers.push(("www-authenticate".to_owned(), challenge.into_bytes()));
         }
         if code == Code::RateLimited {
             let rates = self.rates(host).into_iter();

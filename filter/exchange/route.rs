@@ -125,7 +125,7 @@ fn holds(pattern: &Match, head: &Head, path: &str) -> bool {
 }
 
 /// A port counts only where the pattern has one.
-fn same_authority(wanted: &str, found: &str) -> bool {
+pub(super) fn same_authority(wanted: &str, found: &str) -> bool {
     if wanted.eq_ignore_ascii_case(found) {
         return true;
     }
@@ -157,6 +157,7 @@ mod tests {
             policy: None,
             credential: None,
             token_headers: vec![],
+            resource: None,
             answers: Default::default(),
         }
     }

@@ -12,6 +12,7 @@ mod recorded_first;
 mod records;
 mod replays;
 mod vectors;
+mod vouched;
 
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};

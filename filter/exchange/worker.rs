@@ -17,14 +17,16 @@ use crate::audit::Recorder;
 use crate::config::Problem;
 use crate::config::set::{self, Bundle, Place};
 use crate::host::{CallId, Host, Level, Reply};
-use crate::identity::provider::FetchError;
+use crate::identity::provider::{FetchError, Refetch};
 use crate::identity::signature::Native;
-use crate::identity::{self, Cache, Identity, TokenError, Verifier, cache};
+use crate::identity::{self, Cache, Identity, Proof, TokenError, Verifier, Vouched, cache, metadata};
 
 /// How long a request may wait for a first body piece on a proxy that has not shown yet that it gives any.
 const BODY_WAIT: Duration = Duration::from_secs(2);
 /// How long a request may wait for a round of fetching keys.
 const ROUND_WAIT: Duration = Duration::from_secs(5);
+/// Envoy's filter that verifies tokens, as it calls itself in metadata.
+const JWT_AUTHN: &str = "envoy.filters.http.jwt_authn";
 /// How long a worker that was replaced waits for its collector.
 const LEAVE_WAIT: Duration = Duration::from_secs(5);
 
@@ -134,7 +136,7 @@ impl Worker {
         })
     }
 
-    /// Who calls, by this token. `again`: its keys were awaited once already, so nothing newer will come.
+    /// Who calls, by this token. `again`: its keys were awaited long enough.
     pub(super) fn verify(
         &self,
         host: &dyn Host,
@@ -164,15 +166,43 @@ impl Worker {
         Err(match refusal {
             identity::Refusal::Unauthenticated(error) => Refusal::Unauthenticated(error),
             identity::Refusal::UnknownKey { issuer, error } => {
-                if !again && self.keys.borrow_mut().refetch(issuer, now) {
-                    Refusal::Pending(issuer)
-                } else {
-                    Refusal::Unauthenticated(error)
+                let refetch = self.keys.borrow_mut().refetch(issuer, now);
+                match refetch {
+                    Refetch::UnderWay if again => Refusal::Unavailable(FetchError::NotYet),
+                    Refetch::UnderWay => Refusal::Pending(issuer),
+                    Refetch::Known => Refusal::Unauthenticated(error),
+                    Refetch::Failing { reason } => Refusal::Unavailable(reason),
                 }
             }
             identity::Refusal::KeysPending(issuer) => Refusal::Pending(issuer),
             identity::Refusal::KeysUnavailable { reason, .. } => Refusal::Unavailable(reason),
         })
+    }
+
+    /// The workload that the caller's certificate names.
+    pub(super) fn certified(&self, principal: &str, accepted: &[usize]) -> Option<Identity> {
+        self.verifier.certified(principal, accepted)
+    }
+
+    /// Whether no token counts with these issuers.
+    pub(super) fn only_certificates(&self, accepted: &[usize]) -> bool {
+        self.verifier.only_certificates(accepted)
+    }
+
+    /// Whom the proxy's own filter vouches for. Only in the request's head phase. `beside`: the token in the request.
+    pub(super) fn vouched(
+        &self,
+        host: &dyn Host,
+        beside: Option<&str>,
+        accepted: &[usize],
+    ) -> Result<Vouched, TokenError> {
+        if !self.verifier.asks_proxy(accepted) {
+            return Ok(Vouched::Nobody);
+        }
+        let left =
+            host.property(&["metadata"]).and_then(|metadata| metadata::of_filter(&metadata, JWT_AUTHN));
+        let left = left.unwrap_or_default();
+        self.verifier.vouched(|name| left.get(name), beside, accepted, host.now())
     }
 
     /// An exchange waits for the keys of an issuer.
@@ -223,9 +253,8 @@ impl Worker {
     pub fn reply(&self, host: &dyn Host, call: CallId, reply: &Reply) -> Vec<u32> {
         let arrival = self.keys.borrow_mut().reply(host, call, reply);
         if let Some(arrival) = arrival {
-            // A round that failed leaves those waiting who have no keys at all: the next round may come in time.
-            let over = arrival.round_over && arrival.ready;
-            return self.woken(|what, _| over && what == Awaited::Keys(arrival.issuer));
+            // A round that failed leaves all waiting: the next round may come in time.
+            return self.woken(|what, _| arrival.keys && what == Awaited::Keys(arrival.issuer));
         }
         self.answered_later(host, call, reply);
         self.delivered(host, call, reply)
@@ -293,5 +322,10 @@ fn issuer(issuer: &set::Issuer) -> identity::Issuer {
         audiences: issuer.audiences.clone(),
         groups_claim: issuer.groups_claim.clone(),
         leeway: issuer.leeway,
+        proof: match &issuer.proof {
+            set::Proof::Keys(_) => Proof::Signature,
+            set::Proof::Proxy(filter) => Proof::Proxy { payload: filter.payload.clone() },
+            set::Proof::Certificate => Proof::Certificate,
+        },
     }
 }

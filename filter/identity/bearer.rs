@@ -13,7 +13,7 @@ pub struct TokenHeader {
 }
 
 /// Headers in which the protocols' SDKs put their API key; always looked at, beside `authorization`.
-const SDK_HEADERS: [&str; 4] = ["x-api-key", "api-key", "x-goog-api-key", "x-chroma-token"];
+pub const SDK_HEADERS: [&str; 4] = ["x-api-key", "api-key", "x-goog-api-key", "x-chroma-token"];
 
 /// Never sent upstream, whatever they hold: credentials, and what makes an upstream read another method or path
 /// than the policy did.
@@ -203,6 +203,20 @@ pub fn challenge(realm: &str, error: Option<&str>) -> String {
     }
 }
 
+/// The challenge with where its resource is described (RFC 9728 section 5.1), and with the scopes to ask for.
+pub fn described(challenge: String, metadata: &str, scopes: &[String]) -> String {
+    let metadata = format!("{challenge}, resource_metadata=\"{}\"", quotable(metadata));
+    match scopes {
+        [] => metadata,
+        scopes => format!("{metadata}, scope=\"{}\"", quotable(&scopes.join(" "))),
+    }
+}
+
+/// The challenge of a request whose token grants too little (RFC 6750 section 3.1).
+pub fn insufficient(realm: &str) -> String {
+    format!("Bearer realm=\"{}\", error=\"insufficient_scope\"", quotable(realm))
+}
+
 /// RFC 6750 allows `error_description` the printable ASCII characters but `"` and `\`.
 fn quotable(text: &str) -> String {
     let safe = |c: char| if matches!(c, ' '..='~') && c != '"' && c != '\\' { c } else { '\'' };
@@ -333,6 +347,20 @@ mod tests {
         assert_eq!(
             challenge("rag", Some("the token has expired")),
             "Bearer realm=\"rag\", error=\"invalid_token\", error_description=\"the token has expired\""
+        );
+    }
+
+    #[test]
+    fn a_challenge_tells_where_its_resource_is_described() {
+        let told = described(challenge("rag", None), "https://h/.well-known/oauth-protected-resource", &[]);
+        assert_eq!(
+            told,
+            "Bearer realm=\"rag\", resource_metadata=\"https://h/.well-known/oauth-protected-resource\""
+        );
+        let told = described(insufficient("rag"), "https://h/\"x", &["a".to_owned(), "b".to_owned()]);
+        assert_eq!(
+            told,
+            "Bearer realm=\"rag\", error=\"insufficient_scope\", resource_metadata=\"https://h/'x\", scope=\"a b\""
         );
     }
 

@@ -28,6 +28,18 @@ pub(super) fn read(claims: &Map<String, Value>, path: &[String]) -> Groups {
     }
 }
 
+/// Whether the token says that the groups of its caller are elsewhere, because they are too many for a token: by
+/// distributed claims (OpenID Connect Core 1.0 section 5.6.2), as Entra ID does above 200 groups, or by Entra ID's
+/// `hasgroups`. Read as they are, they would be none, and a rule that refuses a group would let its members through.
+pub(super) fn are_elsewhere(claims: &Map<String, Value>, path: &[String]) -> bool {
+    let Some(first) = path.first() else { return false };
+    let names = claims.get("_claim_names").and_then(Value::as_object);
+    let distributed =
+        names.is_some_and(|names| names.contains_key(first) || names.contains_key(&path.join(".")));
+    let many = claims.get("hasgroups").is_some_and(|many| *many != Value::Bool(false) && !many.is_null());
+    distributed || many && first == "groups" && find(claims, path).is_none()
+}
+
 /// Follows a dotted path. Names may hold dots themselves, as `https://example.com/groups` does, so at each level
 /// the longest name that is there wins.
 pub(super) fn find<'c>(claims: &'c Map<String, Value>, path: &[String]) -> Option<&'c Value> {
@@ -76,6 +88,77 @@ mod tests {
         let claims = json!({"https://example.com/groups": ["x"], "a.b": {"c.d": ["y"]}});
         assert_eq!(groups(&claims, "https://example.com/groups"), names(&["x"]));
         assert_eq!(groups(&claims, "a.b.c.d"), names(&["y"]));
+    }
+
+    #[test]
+    fn groups_that_are_elsewhere_are_seen_to_be() {
+        let elsewhere = |claims: Value, path: &str| {
+            let path: Vec<String> = path.split('.').map(str::to_owned).collect();
+            are_elsewhere(claims.as_object().unwrap(), &path)
+        };
+        let overage = json!({ "_claim_names": { "groups": "src1" }, "_claim_sources": { "src1": { "endpoint": "https://graph" } } });
+        assert!(elsewhere(overage.clone(), "groups"));
+        assert!(!elsewhere(overage, "roles"), "what is asked for is in the token");
+        assert!(elsewhere(json!({ "_claim_names": { "realm": "src1" } }), "realm.groups"));
+        assert!(elsewhere(json!({ "_claim_names": { "realm.groups": "src1" } }), "realm.groups"));
+        for many in [json!(true), json!("true")] {
+            assert!(elsewhere(json!({ "hasgroups": many }), "groups"));
+            assert!(!elsewhere(json!({ "hasgroups": many, "groups": ["a"] }), "groups"));
+            assert!(!elsewhere(json!({ "hasgroups": many }), "roles"));
+        }
+        for none in [
+            json!({}),
+            json!({ "hasgroups": false }),
+            json!({ "_claim_names": {} }),
+            json!({ "_claim_names": "x" }),
+        ] {
+            assert!(!elsewhere(none.clone(), "groups"), "{none}");
+        }
+    }
+
+    #[test]
+    fn groups_are_read_as_providers_write_them() {
+        let cases = [
+            ("Okta", json!({ "groups": ["Everyone", "rag-users"] }), "groups", vec!["Everyone", "rag-users"]),
+            ("Okta's scopes", json!({ "scp": ["openid", "rag"] }), "scp", vec!["openid", "rag"]),
+            (
+                "Entra ID",
+                json!({ "groups": ["2f5ab2c1-0000-4000-8000-000000000001"] }),
+                "groups",
+                vec!["2f5ab2c1-0000-4000-8000-000000000001"],
+            ),
+            ("Entra ID's roles", json!({ "roles": ["Rag.User"] }), "roles", vec!["Rag.User"]),
+            (
+                "Entra ID's scopes",
+                json!({ "scp": "Rag.Read Rag.Write" }),
+                "scp",
+                vec!["Rag.Read", "Rag.Write"],
+            ),
+            ("Google", json!({ "hd": "example.com", "email": "a@example.com" }), "hd", vec!["example.com"]),
+            (
+                "Keycloak",
+                json!({ "realm_access": { "roles": ["rag-users"] } }),
+                "realm_access.roles",
+                vec!["rag-users"],
+            ),
+            (
+                "Keycloak's clients",
+                json!({ "resource_access": { "rag": { "roles": ["user"] } } }),
+                "resource_access.rag.roles",
+                vec!["user"],
+            ),
+            (
+                "Keycloak's groups",
+                json!({ "groups": ["/corp/rag-users"] }),
+                "groups",
+                vec!["/corp/rag-users"],
+            ),
+            ("GitHub Actions", json!({ "repository_owner": "corp" }), "repository_owner", vec!["corp"]),
+            ("GitLab CI", json!({ "groups_direct": ["corp/rag"] }), "groups_direct", vec!["corp/rag"]),
+        ];
+        for (provider, claims, path, expected) in cases {
+            assert_eq!(groups(&claims, path), names(&expected), "{provider}");
+        }
     }
 
     #[test]

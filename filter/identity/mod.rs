@@ -9,6 +9,7 @@
 //! | [`keys`] | an issuer's key set (RFC 7517), and which key fits a token |
 //! | [`signature`] | one verdict on a signature, by the proxy's cryptography or by ours |
 //! | [`provider`] | getting an issuer's keys and keeping them fresh, as a state machine |
+//! | [`metadata`] | claims that a filter of the proxy verified, out of its dynamic metadata |
 //! | [`verify`] | all of it together: token in, [`Identity`] or [`Refusal`] out |
 //! | [`cache`] | tokens verified a moment ago |
 //!
@@ -27,6 +28,7 @@ mod discovery;
 mod groups;
 mod json;
 pub mod keys;
+pub mod metadata;
 pub mod provider;
 pub mod query;
 pub mod signature;
@@ -41,4 +43,4 @@ pub use cache::Cache;
 pub use keys::KeySet;
 pub use provider::Provider;
 pub use token::TokenError;
-pub use verify::{Identity, Issuer, Refusal, Verifier};
+pub use verify::{Identity, Issuer, Proof, Refusal, Verifier, Vouched};

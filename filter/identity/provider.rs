@@ -130,6 +130,20 @@ pub enum State<'k> {
     },
 }
 
+/// What there is to wait for, after a token named a key that the set lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refetch {
+    /// A round, under way or due soon: hold the request until [`Outcome::Keys`], and judge it again.
+    UnderWay,
+    /// Nothing: the set is as the provider has it. Refuse the token.
+    Known,
+    /// Nothing: the provider has not been had for longer than [`Timing::patience`]. Refuse the request with 503.
+    Failing {
+        /// The last failure.
+        reason: FetchError,
+    },
+}
+
 /// What an answer led to, for logs and metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -179,6 +193,8 @@ pub struct Provider {
     next_at: u64,
     under_way: Option<u64>,
     failures: u32,
+    /// Since when every round has failed.
+    failing_since: Option<u64>,
     error: FetchError,
     asked: Option<u64>,
     held: Option<Held>,
@@ -213,6 +229,7 @@ impl Provider {
             next_at: now,
             under_way: None,
             failures: 0,
+            failing_since: None,
             error: FetchError::NotYet,
             asked: None,
             held,
@@ -276,6 +293,7 @@ impl Provider {
         }
         self.held = Some(Held { keys, digest, fetched: now });
         self.failures = 0;
+        self.failing_since = None;
         let refresh = nanoseconds(self.timing.refresh);
         let early = self.draw(refresh / 10);
         self.rewind(now, refresh.saturating_sub(early));
@@ -284,6 +302,7 @@ impl Provider {
 
     fn fail(&mut self, now: u64, error: FetchError) -> Outcome {
         self.error = error;
+        self.failing_since.get_or_insert(now);
         self.under_way = None;
         self.found = None;
         let doubled =
@@ -301,26 +320,31 @@ impl Provider {
         self.next_at = now.saturating_add(pause);
     }
 
-    /// A token names a key that the set lacks: the set may have changed. True: a round is under way or due at once,
-    /// so hold the request until [`Provider::received`] gives [`Outcome::Keys`] or [`Outcome::Failed`], and judge
-    /// it again, once. False: such rounds are throttled, refuse the request.
-    pub fn refetch(&mut self, now: u64) -> bool {
+    /// A token names a key that the set lacks: the set may have changed, and is asked for unless it was a moment ago.
+    ///
+    /// While the provider cannot be had nobody can say what the set is: a provider that starts anew with other keys is
+    /// away for a moment, and its new tokens are good.
+    pub fn refetch(&mut self, now: u64) -> Refetch {
         if self.first.is_none() {
-            return false;
+            return Refetch::Known;
+        }
+        if let Some(since) = self.failing_since {
+            let short = now.saturating_sub(since) < nanoseconds(self.timing.patience);
+            return if short { Refetch::UnderWay } else { Refetch::Failing { reason: self.error } };
         }
         if self.under_way.is_some() {
-            return true;
+            return Refetch::UnderWay;
         }
         let throttled = |asked: u64| now.saturating_sub(asked) < nanoseconds(self.timing.throttle);
-        if self.asked.is_some_and(throttled) || self.failures > 0 {
-            return false;
+        if self.asked.is_some_and(throttled) {
+            return Refetch::Known;
         }
         self.asked = Some(now);
         self.next_at = now;
         if self.found.is_some() {
             self.next = Step::Keys;
         }
-        true
+        Refetch::UnderWay
     }
 
     /// What there is for callers.

@@ -109,7 +109,7 @@ fn inline_keys_are_ready_for_ever_and_ask_nothing() {
     let late = at(10 * 365 * 86400);
     assert!(ready(&provider, START) && ready(&provider, late));
     assert_eq!(provider.wanted(late), None);
-    assert!(!provider.refetch(late));
+    assert_eq!(provider.refetch(late), Refetch::Known);
     assert_eq!(provider.age(late), None);
     assert_eq!(provider.received(late, Ok((200, b"{}"))), Outcome::Ignored);
     assert!(ready(&provider, late));
@@ -282,17 +282,17 @@ fn hostile_discovery_documents_lead_nowhere() {
 fn an_unknown_key_asks_for_the_set_once_in_ten_seconds() {
     let mut provider = discovered();
     make_ready(&mut provider, START);
-    assert!(provider.refetch(at(1)));
+    assert_eq!(provider.refetch(at(1)), Refetch::UnderWay);
     assert_eq!(provider.wanted(at(1)).unwrap().path, "/k?x=1");
     // While it is under way others may wait for it too.
-    assert!(provider.refetch(at(1)));
+    assert_eq!(provider.refetch(at(1)), Refetch::UnderWay);
     assert_eq!(provider.wanted(at(1)), None);
     assert_eq!(provider.received(at(1), Ok((200, &good()))), Outcome::Keys { changed: false });
     for second in 1..11 {
-        assert!(!provider.refetch(at(second)), "{second}");
+        assert_eq!(provider.refetch(at(second)), Refetch::Known, "{second}");
         assert_eq!(provider.wanted(at(second)), None, "{second}");
     }
-    assert!(provider.refetch(at(11)));
+    assert_eq!(provider.refetch(at(11)), Refetch::UnderWay);
     assert!(provider.wanted(at(11)).is_some());
 }
 
@@ -300,13 +300,30 @@ fn an_unknown_key_asks_for_the_set_once_in_ten_seconds() {
 fn an_unknown_key_does_not_shorten_a_back_off() {
     let mut provider = discovered();
     make_ready(&mut provider, START);
-    assert!(provider.refetch(at(1)));
+    assert_eq!(provider.refetch(at(1)), Refetch::UnderWay);
     answer(&mut provider, at(1), Err(Failure::Unreachable));
     let now = due(&mut provider, at(1));
     answer(&mut provider, now, Err(Failure::Unreachable));
-    assert!(!provider.refetch(at(100)));
+    let reason = FetchError::NoAnswer(Failure::Unreachable);
+    assert_eq!(provider.refetch(at(100)), Refetch::Failing { reason });
     // The uri that failed is not trusted any longer.
     assert_eq!(provider.wanted(at(100)).unwrap().path, "/.well-known/openid-configuration");
+}
+
+#[test]
+fn a_provider_that_is_away_for_a_moment_is_waited_for() {
+    let mut provider = discovered();
+    make_ready(&mut provider, START);
+    assert_eq!(provider.refetch(at(1)), Refetch::UnderWay);
+    answer(&mut provider, at(1), Err(Failure::Unreachable));
+    // A round that failed says nothing of the keys: the token may be good.
+    assert_eq!(provider.refetch(at(2)), Refetch::UnderWay);
+    let mut now = due(&mut provider, at(1));
+    answer(&mut provider, now, Ok((200, &document())));
+    now = due(&mut provider, now);
+    assert!(now < at(3), "the next round does not wait long");
+    assert_eq!(answer(&mut provider, now, Ok((200, &good()))), Outcome::Keys { changed: false });
+    assert_eq!(provider.refetch(now), Refetch::Known);
 }
 
 #[test]

@@ -76,6 +76,20 @@ pub enum TokenError {
     /// The signature does not hold.
     #[error("the token's signature does not hold")]
     Signature,
+    /// The filter of the proxy that verifies such tokens has not vouched for it.
+    #[error("the token was not verified by the proxy's own filter")]
+    Unvouched,
+    /// The claims say that the groups are elsewhere.
+    #[error(
+        "the token says that its groups are elsewhere, since they are too many: have its issuer put fewer into it, or roles instead"
+    )]
+    GroupsElsewhere,
+    /// No certificate of a trust domain that is accepted.
+    #[error("no client certificate of a workload that is accepted here")]
+    Certificate,
+    /// Beside the token that the proxy's filter vouches for there is another.
+    #[error("two tokens that differ")]
+    Another,
 }
 
 impl TokenError {
@@ -98,6 +112,10 @@ impl TokenError {
             TokenError::UnknownKey => "token_unknown_key",
             TokenError::KeyAlgorithm => "token_key_algorithm",
             TokenError::Signature => "token_signature",
+            TokenError::Unvouched => "token_unvouched",
+            TokenError::GroupsElsewhere => "token_groups_elsewhere",
+            TokenError::Certificate => "certificate_missing",
+            TokenError::Another => "token_conflict",
         }
     }
 }
@@ -136,6 +154,18 @@ pub struct Claims {
     pub issued_at: Option<u64>,
     /// Every claim, the above among them.
     pub all: Map<String, Value>,
+}
+
+impl Claims {
+    /// Whether both speak of one token: all that tells tokens apart is the same. Other claims may have been written
+    /// anew by whoever verified one of them.
+    pub(super) fn names_same(&self, other: &Claims) -> bool {
+        let times = |claims: &Claims| (claims.expires, claims.not_before, claims.issued_at);
+        let id = |claims: &Claims| claims.all.get("jti").cloned();
+        (&self.issuer, &self.subject, &self.audiences) == (&other.issuer, &other.subject, &other.audiences)
+            && times(self) == times(other)
+            && id(self) == id(other)
+    }
 }
 
 /// Reads a token.
@@ -211,7 +241,8 @@ fn is_token_type(kind: &str) -> bool {
     ["JWT", "at+jwt", "application/at+jwt"].iter().any(|known| known.eq_ignore_ascii_case(kind))
 }
 
-fn read_claims(all: Map<String, Value>) -> Result<Claims, TokenError> {
+/// Reads the claims of a token, whatever vouches for them.
+pub(super) fn read_claims(all: Map<String, Value>) -> Result<Claims, TokenError> {
     let issuer = text_claim(&all, "iss", usize::MAX)?.ok_or(TokenError::Claim("iss"))?;
     let subject = text_claim(&all, "sub", MAX_SUBJECT)?.ok_or(TokenError::Claim("sub"))?;
     if issuer.is_empty() || has_control(&issuer) {
@@ -240,7 +271,7 @@ fn read_claims(all: Map<String, Value>) -> Result<Claims, TokenError> {
 }
 
 /// Also the invisible characters that turn text round (bidirectional controls): an id must read as it is.
-fn has_control(text: &str) -> bool {
+pub(super) fn has_control(text: &str) -> bool {
     text.chars().any(|c| {
         c.is_control()
             || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

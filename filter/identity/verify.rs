@@ -11,7 +11,7 @@ use super::groups;
 use super::keys::{KeySet, Miss};
 use super::provider::{FetchError, State};
 use super::signature::{self, Native};
-use super::token::{self, Token, TokenError};
+use super::token::{self, Claims, Token, TokenError};
 
 /// An issuer whose tokens are accepted.
 #[derive(Debug, Clone)]
@@ -24,6 +24,22 @@ pub struct Issuer {
     pub groups_claim: Vec<String>,
     /// Tolerance for `exp` and `nbf`.
     pub leeway: Duration,
+    /// What vouches for its tokens.
+    pub proof: Proof,
+}
+
+/// What vouches for an issuer's tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proof {
+    /// Their signatures.
+    Signature,
+    /// A filter of the proxy, which leaves the claims that it verified under this name.
+    Proxy {
+        /// The name.
+        payload: String,
+    },
+    /// The caller's certificate, which the proxy verified: the issuer is a SPIFFE trust domain.
+    Certificate,
 }
 
 /// A caller whose token was verified.
@@ -48,10 +64,30 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// Whether the token grants a scope, by `scope` (RFC 9068) or `scp`, each a text or a list.
+    pub fn has_scope(&self, scope: &str) -> bool {
+        ["scope", "scp"].iter().filter_map(|name| self.claims.get(*name)).any(|claim| match claim {
+            Value::String(text) => text.split(' ').any(|granted| granted == scope),
+            Value::Array(list) => list.iter().any(|granted| granted == scope),
+            _ => false,
+        })
+    }
+
     /// The claim at a path of names, where it is there.
     pub fn claim(&self, path: &[String]) -> Option<&Value> {
         groups::find(&self.claims, path)
     }
+}
+
+/// Whom the proxy's own filter vouches for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Vouched {
+    /// Nobody: it left no claims.
+    Nobody,
+    /// Somebody of an issuer that is not accepted here.
+    Foreign,
+    /// This caller.
+    Caller(Identity),
 }
 
 /// Why there is no identity. The index is the issuer's.
@@ -113,25 +149,118 @@ impl Verifier {
         native: &dyn Native,
     ) -> Result<Identity, Refusal> {
         let token = token::parse(text)?;
-        let (index, issuer) = self.issuer_of(&token, accepted)?;
-        check_time(&token, issuer, now)?;
+        let (index, issuer) = self.issuer_of(&token.claims, accepted)?;
+        check_time(&token.claims, issuer, now)?;
+        if issuer.proof != Proof::Signature {
+            return Err(TokenError::Unvouched.into());
+        }
         match keys(index) {
             State::Ready(keys) => check_signature(&token, index, keys, native)?,
             State::Pending => return Err(Refusal::KeysPending(index)),
             State::Unavailable { reason } => return Err(Refusal::KeysUnavailable { issuer: index, reason }),
         }
-        Ok(identity(token, index, issuer))
+        Ok(identity(token.claims, index, issuer)?)
+    }
+
+    /// Whether one of the `accepted` issuers has its tokens verified by the proxy.
+    pub fn asks_proxy(&self, accepted: &[usize]) -> bool {
+        self.payloads(accepted).next().is_some()
+    }
+
+    /// The caller whose claims the proxy's own filter verified. `payload` gives the claims that it left under a name;
+    /// `beside` is the token that is still in the request, if any: it must be the same one.
+    ///
+    /// # Errors
+    /// The claims do not hold, several were left that are accepted here, or `beside` is another token.
+    pub fn vouched<'p>(
+        &self,
+        payload: impl Fn(&str) -> Option<&'p Map<String, Value>>,
+        beside: Option<&str>,
+        accepted: &[usize],
+        now: u64,
+    ) -> Result<Vouched, TokenError> {
+        let mut names: Vec<&str> = self.payloads(accepted).collect();
+        names.sort_unstable();
+        names.dedup();
+        let (mut foreign, mut found) = (false, None);
+        for (name, claims) in names.into_iter().filter_map(|name| Some((name, payload(name)?))) {
+            let by_name = |index: &usize| self.payload_of(*index) == Some(name);
+            let mine: Vec<usize> = accepted.iter().copied().filter(by_name).collect();
+            let of_ours = |index: &usize| self.issuers.get(*index).map(|issuer| issuer.issuer.as_str());
+            let iss = claims.get("iss").and_then(Value::as_str);
+            if iss.is_none() || !mine.iter().any(|index| of_ours(index) == iss) {
+                foreign = true;
+                continue;
+            }
+            if found.replace((mine, claims)).is_some() {
+                return Err(TokenError::Another);
+            }
+        }
+        let Some((mine, claims)) = found else {
+            return Ok(if foreign { Vouched::Foreign } else { Vouched::Nobody });
+        };
+        let claims = token::read_claims(claims.clone())?;
+        if beside.is_some_and(|text| !token::parse(text).is_ok_and(|token| token.claims.names_same(&claims)))
+        {
+            return Err(TokenError::Another);
+        }
+        let (index, issuer) = self.issuer_of(&claims, &mine)?;
+        check_time(&claims, issuer, now)?;
+        Ok(Vouched::Caller(identity(claims, index, issuer)?))
+    }
+
+    fn payloads<'v>(&'v self, accepted: &'v [usize]) -> impl Iterator<Item = &'v str> {
+        accepted.iter().filter_map(|index| self.payload_of(*index))
+    }
+
+    fn payload_of(&self, index: usize) -> Option<&str> {
+        match &self.issuers.get(index)?.proof {
+            Proof::Proxy { payload } => Some(payload),
+            Proof::Signature | Proof::Certificate => None,
+        }
+    }
+
+    /// Whether no token counts with any of the `accepted` issuers.
+    pub fn only_certificates(&self, accepted: &[usize]) -> bool {
+        let mut issuers = accepted.iter().filter_map(|index| self.issuers.get(*index)).peekable();
+        issuers.peek().is_some() && issuers.all(|issuer| issuer.proof == Proof::Certificate)
+    }
+
+    /// The workload that a SPIFFE id names, where one of the `accepted` issuers is its trust domain.
+    pub fn certified(&self, principal: &str, accepted: &[usize]) -> Option<Identity> {
+        let of_domain = |index: &usize| {
+            let issuer = self.issuers.get(*index)?;
+            let path = principal.strip_prefix(&issuer.issuer)?;
+            let whole = path.len() > 1 && path.starts_with('/');
+            (issuer.proof == Proof::Certificate && whole).then_some((*index, issuer))
+        };
+        let (issuer_index, issuer) = accepted.iter().find_map(of_domain)?;
+        if principal.len() > token::MAX_SUBJECT || token::has_control(principal) {
+            return None;
+        }
+        let claims = [("iss", issuer.issuer.as_str()), ("sub", principal)];
+        Some(Identity {
+            id: format!("{}#{principal}", issuer.issuer),
+            subject: principal.to_owned(),
+            issuer: issuer.issuer.clone(),
+            issuer_index,
+            groups: Vec::new(),
+            groups_malformed: false,
+            claims: claims.map(|(name, value)| (name.to_owned(), Value::from(value))).into_iter().collect(),
+            // As long as its connection.
+            expires: u64::MAX,
+        })
     }
 
     /// By `iss`, and by `aud` where the same issuer is configured twice.
-    fn issuer_of(&self, token: &Token<'_>, accepted: &[usize]) -> Result<(usize, &Issuer), TokenError> {
+    fn issuer_of(&self, claims: &Claims, accepted: &[usize]) -> Result<(usize, &Issuer), TokenError> {
         let mut refusal = TokenError::Issuer;
         for index in accepted {
             let Some(issuer) = self.issuers.get(*index) else { continue };
-            if issuer.issuer != token.claims.issuer {
+            if issuer.issuer != claims.issuer {
                 continue;
             }
-            if token.claims.audiences.iter().any(|audience| issuer.audiences.contains(audience)) {
+            if claims.audiences.iter().any(|audience| issuer.audiences.contains(audience)) {
                 return Ok((*index, issuer));
             }
             refusal = TokenError::Audience;
@@ -141,12 +270,12 @@ impl Verifier {
 }
 
 /// RFC 7519 sections 4.1.4 and 4.1.5: `now` must be before `exp`, and not before `nbf`.
-fn check_time(token: &Token<'_>, issuer: &Issuer, now: u64) -> Result<(), TokenError> {
+fn check_time(claims: &Claims, issuer: &Issuer, now: u64) -> Result<(), TokenError> {
     let leeway = u64::try_from(issuer.leeway.as_nanos()).unwrap_or(u64::MAX);
-    if now >= token.claims.expires.saturating_add(leeway) {
+    if now >= claims.expires.saturating_add(leeway) {
         return Err(TokenError::Expired);
     }
-    match token.claims.not_before {
+    match claims.not_before {
         Some(start) if now.saturating_add(leeway) < start => Err(TokenError::NotYetValid),
         _ => Ok(()),
     }
@@ -173,10 +302,12 @@ fn check_signature(
     }
 }
 
-fn identity(token: Token<'_>, issuer_index: usize, issuer: &Issuer) -> Identity {
-    let claims = token.claims;
+fn identity(claims: Claims, issuer_index: usize, issuer: &Issuer) -> Result<Identity, TokenError> {
+    if groups::are_elsewhere(&claims.all, &issuer.groups_claim) {
+        return Err(TokenError::GroupsElsewhere);
+    }
     let groups = groups::read(&claims.all, &issuer.groups_claim);
-    Identity {
+    Ok(Identity {
         id: format!("{}#{}", claims.issuer, claims.subject),
         subject: claims.subject,
         issuer: claims.issuer,
@@ -185,9 +316,13 @@ fn identity(token: Token<'_>, issuer_index: usize, issuer: &Issuer) -> Identity 
         groups_malformed: groups.malformed,
         claims: claims.all,
         expires: claims.expires,
-    }
+    })
 }
 
 #[cfg(test)]
 #[path = "verify_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "vouched_tests.rs"]
+mod vouched_tests;

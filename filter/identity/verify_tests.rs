@@ -19,6 +19,7 @@ fn issuer(url: &str, audience: &str) -> Issuer {
         audiences: vec!["other".to_owned(), audience.to_owned()],
         groups_claim: vec!["groups".to_owned()],
         leeway: Duration::from_secs(LEEWAY),
+        proof: Proof::Signature,
     }
 }
 

@@ -6,7 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jwt_simple::prelude::{Ed25519KeyPair, EdDSAKeyPairLike as _, JWTClaims};
-use portcullis::config::set::{Bundle, Issuer, JwksSource, Located};
+use portcullis::config::set::{Bundle, Issuer, JwksSource, Located, Proof};
 use serde_json::{Map, Value, json};
 
 use super::case::Caller;
@@ -25,8 +25,10 @@ impl Signer {
         let key = Ed25519KeyPair::generate().with_key_id("test");
         let x = URL_SAFE_NO_PAD.encode(key.public_key().to_bytes());
         let keys = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "kid": "test", "x": x }] });
-        for issuer in &mut bundle.set.issuers {
-            issuer.jwks = JwksSource::Inline(Located { value: keys.to_string(), ..Located::default() });
+        let with_tokens = |issuer: &&mut Issuer| !matches!(issuer.proof, Proof::Certificate);
+        for issuer in bundle.set.issuers.iter_mut().filter(with_tokens) {
+            let keys = Located { value: keys.to_string(), ..Located::default() };
+            issuer.proof = Proof::Keys(JwksSource::Inline(keys));
         }
         Self { key }
     }
@@ -38,12 +40,18 @@ impl Signer {
     pub fn token(&self, issuers: &[Issuer], caller: &Caller, time: u64) -> Result<String, String> {
         let issuer = match &caller.issuer {
             Some(name) => issuers.iter().find(|issuer| issuer.name.value == *name),
-            None => issuers.first(),
+            None => issuers.iter().find(|issuer| !matches!(issuer.proof, Proof::Certificate)),
         };
         let Some(issuer) = issuer else {
             let name = caller.issuer.as_deref().unwrap_or_default();
             return Err(format!("the set has no issuer `{name}`"));
         };
+        if matches!(issuer.proof, Proof::Certificate) {
+            let name = &issuer.name.value;
+            return Err(format!(
+                "the issuer `{name}` has no tokens: give the caller's SPIFFE id as `source.principal`"
+            ));
+        }
         let now = time.div_euclid(1_000_000_000);
         let mut claims = Map::new();
         let audience = issuer.audiences.first().map(String::as_str).unwrap_or_default();

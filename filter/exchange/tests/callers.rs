@@ -248,6 +248,61 @@ fn a_request_before_the_first_keys_waits_for_them() {
 }
 
 #[test]
+fn a_token_under_new_keys_waits_while_their_provider_starts_anew() {
+    let rig = discovered();
+    let document = json!({ "issuer": ISSUER, "jwks_uri": format!("{ISSUER}/jwks") }).to_string();
+    let mut old = jwks(&Ed25519KeyPair::generate());
+    old["keys"][0]["kid"] = json!("k0");
+    rig.worker.tick(&rig.host);
+    reply(&rig, &document);
+    reply(&rig, &old.to_string());
+    let mut exchange = rig.ask(&["rag-users"]);
+    assert_eq!(exchange.request_head(&rig.host, false), Flow::Pause);
+    assert_eq!(rig.send(&mut exchange, QUESTION), Flow::Pause);
+    rig.worker.tick(&rig.host);
+    let id = rig.host.calls.borrow().last().unwrap().0;
+    let woken = rig.worker.reply(&rig.host, id, &Reply::Broken);
+    assert_eq!(woken, Vec::<u32>::new(), "a round that failed says nothing of the token");
+    rig.pass(1);
+    assert_eq!(rig.worker.tick(&rig.host), Vec::<u32>::new());
+    reply(&rig, &document);
+    assert_eq!(reply(&rig, &jwks(&rig.key).to_string()), [7]);
+    exchange.wake(&rig.host);
+    assert_eq!(*rig.host.resumed.borrow(), [Side::Request]);
+    assert!(rig.host.answers.borrow().is_empty());
+}
+
+#[test]
+fn a_token_under_an_unknown_key_is_no_fault_while_its_provider_is_away() {
+    let rig = discovered();
+    let document = json!({ "issuer": ISSUER, "jwks_uri": format!("{ISSUER}/jwks") }).to_string();
+    let mut old = jwks(&Ed25519KeyPair::generate());
+    old["keys"][0]["kid"] = json!("k0");
+    rig.worker.tick(&rig.host);
+    reply(&rig, &document);
+    reply(&rig, &old.to_string());
+    let mut exchange = rig.ask(&["rag-users"]);
+    assert_eq!(exchange.request_head(&rig.host, false), Flow::Pause);
+    let mut woken = Vec::new();
+    for _ in 0..6 {
+        let before = rig.host.calls.borrow().len();
+        woken.extend(rig.worker.tick(&rig.host));
+        if rig.host.calls.borrow().len() > before {
+            let id = rig.host.calls.borrow().last().unwrap().0;
+            woken.extend(rig.worker.reply(&rig.host, id, &Reply::Broken));
+        }
+        rig.pass(1);
+    }
+    assert_eq!(woken, [7], "once, when it waited long enough");
+    exchange.wake(&rig.host);
+    assert_eq!((rig.refusal().status, rig.code().as_str()), (503, "guard_unavailable"));
+    let mut next = rig.ask(&["rag-users"]);
+    rig.host.answers.borrow_mut().clear();
+    assert_eq!(next.request_head(&rig.host, false), Flow::Pause);
+    assert_eq!(rig.refusal().status, 503, "at once");
+}
+
+#[test]
 fn keys_that_cannot_be_had_refuse_after_a_bound() {
     let rig = discovered();
     let mut exchange = rig.ask(&["rag-users"]);
