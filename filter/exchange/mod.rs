@@ -190,7 +190,7 @@ impl Exchange {
 
     /// Whether a stream is written anew for a budget's sake: it has what its caller did not ask for, or may be ended.
     fn edits_stream(&self) -> bool {
-        self.spending.hides_usage || self.ends_stream()
+        self.spending.hides_usage || self.spending.ends
     }
 
     /// What is looked for in the answer, and what becomes of it.
