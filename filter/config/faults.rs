@@ -281,6 +281,60 @@ fn what_is_not_yet_supported_is_refused_by_name() {
 }
 
 #[test]
+fn a_budget_of_a_fleet_is_one_that_a_service_can_count() {
+    let told_of = |budget: Value, service: Value| {
+        let mut set = with("/policies/0/budgets/1", budget);
+        set["policies"][0]["limits"]["max_output_tokens"] = json!(100);
+        if !service.is_null() {
+            set["rate_limit_service"] = service;
+        }
+        problems(&set)
+            .iter()
+            .map(|problem| format!("{}: {}", problem.place.key, problem.message))
+            .collect::<Vec<_>>()
+    };
+    let budget = |more: Value| {
+        let mut made =
+            json!({ "name": "fleet", "key": "all", "tokens": 100, "per": "1h", "scope": "global" });
+        made.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        made
+    };
+    let service = || json!({ "cluster": "rates", "refunds": true, "on_failure": "local" });
+    assert_eq!(told_of(budget(json!({})), service()), [""; 0]);
+    const KEY: &str = "policies[0].budgets[1]";
+    assert_eq!(
+        told_of(budget(json!({})), json!(null)),
+        [format!("{KEY}.scope: needs a service that counts for all, and the set names none")]
+    );
+    assert_eq!(
+        told_of(budget(json!({ "per": "2m" })), service()),
+        [format!("{KEY}.per: is no time that a rate limit service counts in")]
+    );
+    assert_eq!(
+        told_of(budget(json!({ "tokens": 1_u64 << 32 })), service()),
+        [format!("{KEY}.tokens: is more than a rate limit service counts to (4294967295)")]
+    );
+    for (key, value) in [("clamp", json!(true)), ("at_limit", json!("end"))] {
+        assert_eq!(
+            told_of(budget(json!({ key: value })), service()),
+            [format!(
+                "{KEY}.{key}: does not go with `scope: global`: the service does not say beforehand how much is left"
+            )]
+        );
+    }
+    assert_eq!(
+        told_of(budget(json!({})), json!({ "cluster": "rates" })),
+        [format!(
+            "{KEY}.scope: the rate limit service takes no tokens back: what a request may use stays charged, whatever it used"
+        )]
+    );
+    assert_eq!(
+        told_of(budget(json!({ "scope": "local" })), service()),
+        ["rate_limit_service: no budget asks the rate limit service"]
+    );
+}
+
+#[test]
 fn what_works_but_may_not_be_meant_is_a_warning() {
     let warned = |set: Value| {
         let problems = problems(&set);

@@ -83,6 +83,8 @@ pub struct PolicySet {
     pub recognisers: Vec<Recogniser>,
     /// Where records go.
     pub audit: Option<Audit>,
+    /// Who counts what many proxies share.
+    pub rate_limit_service: Option<RateLimitService>,
     /// For requests that match no connection.
     pub unmatched: Unmatched,
     /// Which of our headers answers carry.
@@ -329,8 +331,35 @@ pub struct Budget {
     pub clamp: Option<Place>,
     /// Whether a stream that has nothing left is ended.
     pub ends: bool,
+    /// Whether a service counts it, for all proxies that ask it; where that is said.
+    pub global: Option<Place>,
     /// Overrides the policy's mode.
     pub mode: Option<Mode>,
+}
+
+/// Who counts what many proxies share: `envoy.service.ratelimit.v3`.
+#[derive(Debug, Clone)]
+pub struct RateLimitService {
+    /// The service; it speaks HTTP/2.
+    pub cluster: ClusterRef,
+    /// Its name for all our limits.
+    pub domain: String,
+    /// Whether it takes hits back.
+    pub refunds: bool,
+    /// What happens where it does not answer.
+    pub on_failure: OnFailure,
+}
+
+/// What happens to a request that a service does not answer for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// It is refused.
+    #[default]
+    Deny,
+    /// It goes on, uncounted.
+    Allow,
+    /// The proxy counts it by itself.
+    Local,
 }
 
 /// Units of a budget.

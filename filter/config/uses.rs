@@ -41,7 +41,8 @@ impl PolicySet {
             JwksSource::Inline(_) => None,
         });
         let recognisers = self.recognisers.iter().map(|recogniser| &recogniser.cluster);
-        keys.chain(self.audit.iter().map(|audit| &audit.cluster)).chain(recognisers)
+        let rates = self.rate_limit_service.iter().map(|service| &service.cluster);
+        keys.chain(self.audit.iter().map(|audit| &audit.cluster)).chain(recognisers).chain(rates)
     }
 }
 

@@ -17,7 +17,7 @@
 //! | [`masks`] | a policy's masks, compiled |
 //! | [`approval`] | rules that ask a human |
 //! | [`inquiry`] | what has been learnt of a request, and the facts that conditions read of it |
-//! | [`budgets`], [`buckets`], [`rates`] | what a request takes of budgets, where they are kept, and what callers are told of them |
+//! | [`budgets`], [`buckets`], [`ratelimit`], [`rates`] | what a request takes of budgets, where they are kept, here or by a service, and what callers are told of them |
 //! | [`ledger`] | the records of an exchange |
 //! | [`refusal`] | what a caller is told |
 //! | [`metrics`] | the table of metrics |
@@ -45,6 +45,7 @@ mod operations;
 pub mod path;
 mod plans;
 mod prompt;
+mod ratelimit;
 mod rates;
 mod recogniser;
 mod recognition;
@@ -62,7 +63,7 @@ pub mod worker;
 use std::rc::Rc;
 
 use crate::config::set::{Expose, Mode};
-use crate::host::Host;
+use crate::host::{CallId, Host, Reply};
 use crate::mask::operators::restore::Restoration;
 use crate::mask::{Found, Plan};
 use budgets::Spending;
@@ -81,6 +82,8 @@ enum Stage {
     AwaitKeys,
     /// Held until the body is whole.
     AwaitBody,
+    /// Held until the rate limit service has answered.
+    AwaitRates,
     /// Held until the collector has the record of its start.
     AwaitRecord,
     /// Went upstream.
@@ -153,8 +156,17 @@ impl Exchange {
     /// The stream is over, however it ended. Called once, while its attributes can still be read.
     pub fn finish(&mut self, host: &dyn Host) {
         if !matches!(self.stage, Stage::New | Stage::Off) {
+            self.forget_questions();
             self.settle_budgets(host);
             self.record_end(host);
+        }
+    }
+
+    /// The reply to a call that this exchange made came.
+    pub fn reply(&mut self, host: &dyn Host, call: CallId, reply: &Reply) {
+        match self.service_said(host, call, reply) {
+            Some(outcome) => self.rates_came(host, outcome),
+            None => self.recogniser_said(host, call, reply),
         }
     }
 

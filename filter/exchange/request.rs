@@ -49,7 +49,7 @@ impl Exchange {
                 let outcome = self.buffered(host, size, end);
                 self.settle(host, outcome)
             }
-            Stage::AwaitRecord => {
+            Stage::AwaitRates | Stage::AwaitRecord => {
                 // All that is buffered is shown each time.
                 self.inquiry.size = 0;
                 self.inquiry.body.clear();
@@ -73,7 +73,7 @@ impl Exchange {
                 let outcome = self.buffered(host, self.inquiry.size, true);
                 self.settle(host, outcome)
             }
-            Stage::AwaitRecord => {
+            Stage::AwaitRates | Stage::AwaitRecord => {
                 self.observe(host, 0, true);
                 Flow::Pause
             }
@@ -103,6 +103,11 @@ impl Exchange {
             Stage::AwaitRecord => self.recorded(host),
             _ => return,
         };
+        self.go_on(host, outcome);
+    }
+
+    /// Acts upon what came of an event that is not the stream's own.
+    fn go_on(&mut self, host: &dyn Host, outcome: Result<Flow, Refusal>) {
         match outcome {
             Ok(Flow::Continue) => host.resume(Side::Request),
             Ok(Flow::Pause) => {}
@@ -361,11 +366,29 @@ impl Exchange {
             self.edit_request(host, true)?;
         }
         self.ask_approval()?;
+        if self.ask_service(host)? {
+            self.stage = Stage::AwaitRates;
+            return Ok(Flow::Pause);
+        }
+        self.proceed(host)
+    }
+
+    /// Nothing refuses the request: it goes on, once it is recorded where that must come first.
+    fn proceed(&mut self, host: &dyn Host) -> Result<Flow, Refusal> {
         if self.mode() == Mode::Enforce && self.worker.records_first() {
             return self.await_record(host);
         }
         self.forward(host);
         Ok(Flow::Continue)
+    }
+
+    /// The rate limit service has said all that the request waited for.
+    pub(super) fn rates_came(&mut self, host: &dyn Host, outcome: Result<(), Refusal>) {
+        if self.stage != Stage::AwaitRates {
+            return;
+        }
+        let outcome = outcome.and_then(|()| self.proceed(host));
+        self.go_on(host, outcome);
     }
 
     /// Holds the request until the collector has the record of its start.
@@ -414,8 +437,11 @@ impl Exchange {
                 .and_then(|()| self.admit(host, true))
                 .and_then(|()| self.narrow(host, false))
                 .and_then(|()| self.edit_request(host, false))
-                .and_then(|()| self.ask_approval());
-            self.record_start(host);
+                .and_then(|()| self.ask_approval())
+                .and_then(|()| self.ask_service(host).map(drop));
+            if self.forwarded {
+                self.record_start(host);
+            }
         }
     }
 

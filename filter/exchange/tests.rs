@@ -11,6 +11,7 @@ mod recognised;
 mod recorded_first;
 mod records;
 mod replays;
+mod shared_budgets;
 mod vectors;
 
 use std::rc::Rc;

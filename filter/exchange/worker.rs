@@ -12,6 +12,7 @@ use super::guard::Guard;
 use super::keys::Keys;
 use super::later::Later;
 use super::metrics;
+use super::ratelimit::RateLimits;
 use crate::audit::Recorder;
 use crate::config::Problem;
 use crate::config::set::{self, Bundle, Place};
@@ -63,6 +64,7 @@ pub struct Worker {
     cache: RefCell<Cache>,
     pub(super) recorder: RefCell<Recorder>,
     pub(super) collector: Option<Collector>,
+    pub(super) rate_limits: Option<RateLimits>,
     waits: RefCell<Vec<Wait>>,
     bodies_come: Cell<bool>,
     pub(super) later: RefCell<Later>,
@@ -96,6 +98,11 @@ impl Worker {
         }
         let mut problems = Vec::new();
         let collector = bundle.set.audit.as_ref().and_then(|audit| Collector::of(audit, &env, &mut problems));
+        let rate_limits = bundle
+            .set
+            .rate_limit_service
+            .as_ref()
+            .and_then(|service| RateLimits::of(service, &env, &mut problems));
         let delivery = bundle.set.audit.as_ref().map(|audit| audit.delivery).unwrap_or_default();
         if !problems.is_empty() {
             return Err(problems);
@@ -124,6 +131,7 @@ impl Worker {
             cache: RefCell::new(Cache::new(seed, cache::DEFAULT_ENTRIES)),
             recorder: RefCell::new(collector::recorder(chain, host, delivery)),
             collector,
+            rate_limits,
             waits: RefCell::default(),
             bodies_come: Cell::new(false),
             later: RefCell::default(),
@@ -207,6 +215,7 @@ impl Worker {
     pub fn tick(&self, host: &dyn Host) -> Vec<u32> {
         self.keys.borrow_mut().fetch(host);
         self.ask_later(host);
+        self.pay(host);
         let mut woken = self.send(host);
         let now = host.now();
         let keys = self.keys.borrow();
@@ -229,6 +238,7 @@ impl Worker {
             return self.woken(|what, _| over && what == Awaited::Keys(arrival.issuer));
         }
         self.answered_later(host, call, reply);
+        self.paid(host, call, reply);
         self.delivered(host, call, reply)
     }
 
@@ -240,6 +250,7 @@ impl Worker {
             None => {
                 self.leaving_since.set(Some(now));
                 self.record_now(host);
+                self.pay(host);
                 self.recorder.borrow_mut().close(now);
                 // The next turn wakes them.
                 for context in self.send(host) {
@@ -249,7 +260,8 @@ impl Worker {
             }
         };
         let waited = Duration::from_nanos(now.saturating_sub(since));
-        let done = self.collector.is_none() || self.recorder.borrow().is_idle() || waited > LEAVE_WAIT;
+        let recorded = self.collector.is_none() || self.recorder.borrow().is_idle();
+        let done = recorded && self.is_paid() || waited > LEAVE_WAIT;
         if done {
             host.shift(&metrics::queue(), self.queued.replace(0).saturating_neg());
         }

@@ -1,10 +1,12 @@
 //! Admission: what a request may use at most, set aside in every budget or in none.
 
 use super::compiled::{Budget, Budgets};
-use super::{Cost, Held};
+use super::shared::Question;
+use super::{Cost, Held, Kept};
 use crate::audit::Tally;
 use crate::config::set::Mode;
 use crate::exchange::buckets::{self, BucketError};
+use crate::exchange::ratelimit::Limit;
 use crate::exchange::rates::{Level, seconds};
 use crate::exchange::refusal::{Code, Refusal, Wait};
 use crate::exchange::{Exchange, metrics};
@@ -15,9 +17,9 @@ use crate::protocol::request::tokens;
 
 /// Of a budget, the least that lets a request in, and the most that is set aside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Ask {
-    least: u64,
-    most: u64,
+pub(super) struct Ask {
+    pub least: u64,
+    pub most: u64,
 }
 
 impl Cost {
@@ -108,11 +110,36 @@ impl Exchange {
         if ask.most == 0 {
             return Ok(());
         }
-        let of = budget.bucket(policy, &self.facts()).map_err(|error| {
+        let key = budget.whose(&self.facts()).map_err(|error| {
             host.count(&metrics::budget(policy, &budget.name, "error"), 1);
             let message = format!("the key of the budget \"{}\" could not be decided: {error}", budget.name);
             named(budget, Refusal::new(Code::PolicyError, message).because("budget_key"))
         })?;
+        if !budget.global {
+            let of = Budget::fingerprint(policy, &budget.name, key.as_deref());
+            return self.take(host, policy, at, budget, of, ask);
+        }
+        if ask.most > budget.rate.limit() {
+            let outcome = if budget.acts { "limited" } else { "would_limit" };
+            host.count(&metrics::budget(policy, &budget.name, outcome), 1);
+            return Err(too_much(budget, ask));
+        }
+        let limit = Limit { policy: policy.to_owned(), budget: budget.name.clone(), key };
+        let question = Question { at, limit, hits: ask.most, acts: budget.acts, call: None };
+        self.spending.questions.push(question);
+        Ok(())
+    }
+
+    /// Takes of a bucket of this proxy.
+    pub(super) fn take(
+        &mut self,
+        host: &dyn Host,
+        policy: &str,
+        at: usize,
+        budget: &Budget,
+        of: Fingerprint,
+        ask: Ask,
+    ) -> Result<(), Refusal> {
         let (reserved, level) = take(host, of, budget, ask).map_err(|short| {
             if let Short::Left(level, _) = &short
                 && budget.acts
@@ -131,7 +158,8 @@ impl Exchange {
         if budget.acts {
             self.spending.levels.push(level);
         }
-        self.spending.held.push(Held { at, of, reserved, ends: budget.ends && budget.acts });
+        let ends = budget.ends && budget.acts;
+        self.spending.held.push(Held { at, kept: Kept::Here(of), reserved, ends });
         Ok(())
     }
 
@@ -151,10 +179,11 @@ impl Exchange {
         for held in &mut self.spending.held {
             let Some(budget) = budgets.all.get(held.at).filter(|budget| budget.tokens) else { continue };
             let rest = held.reserved.saturating_sub(kept);
+            let Kept::Here(of) = held.kept else { continue };
             if rest == 0 {
                 continue;
             }
-            let level = buckets::change(host, held.of, budget.rate, |bucket| {
+            let level = buckets::change(host, of, budget.rate, |bucket| {
                 bucket.give_back(rest);
                 budget.level(bucket)
             });
@@ -164,11 +193,16 @@ impl Exchange {
                 told.into_iter().for_each(|told| *told = level.clone());
             }
         }
+        for question in &mut self.spending.questions {
+            if budgets.all.get(question.at).is_some_and(|budget| budget.tokens) {
+                question.hits = question.hits.min(kept);
+            }
+        }
         self.spending.clamp = Some(each);
         self.note_reserved(budgets);
     }
 
-    fn note_reserved(&mut self, budgets: &Budgets) {
+    pub(super) fn note_reserved(&mut self, budgets: &Budgets) {
         let mut reserved = Tally::default();
         for held in &self.spending.held {
             if let Some(budget) = budgets.all.get(held.at) {
@@ -194,37 +228,44 @@ fn take(host: &dyn Host, of: Fingerprint, budget: &Budget, ask: Ask) -> Result<(
     taken.map_err(Short::Error)?
 }
 
-fn refused(budget: &Budget, ask: Ask, short: Short) -> Refusal {
+fn limited(budget: &Budget, message: String, wait: Wait) -> Refusal {
+    named(budget, Refusal { wait: Some(wait), ..Refusal::new(Code::RateLimited, message).because("budget") })
+}
+
+/// The refusal of a request that needs more than there ever is.
+fn too_much(budget: &Budget, ask: Ask) -> Refusal {
     let Budget { name, told, .. } = budget;
-    let limited = |message, wait| Refusal {
-        wait: Some(wait),
-        ..Refusal::new(Code::RateLimited, message).because("budget")
-    };
-    let refusal = match short {
-        Short::Left(_, Wait::Never) => {
-            let message = format!(
-                "the request may use {} tokens, more than the budget \"{name}\" ever holds ({told})",
-                ask.least
-            );
-            limited(message, Wait::Never)
-        }
-        Short::Left(_, Wait::Seconds(seconds)) => {
-            let message = format!("the budget \"{name}\" is used up ({told}): try again in {seconds} s");
-            limited(message, Wait::Seconds(seconds))
-        }
+    let message = format!(
+        "the request may use {} tokens, more than the budget \"{name}\" ever holds ({told})",
+        ask.least
+    );
+    limited(budget, message, Wait::Never)
+}
+
+/// The refusal of a request for which too little is left.
+pub(super) fn used_up(budget: &Budget, wait: u64) -> Refusal {
+    let Budget { name, told, .. } = budget;
+    let message = format!("the budget \"{name}\" is used up ({told}): try again in {wait} s");
+    limited(budget, message, Wait::Seconds(wait))
+}
+
+fn refused(budget: &Budget, ask: Ask, short: Short) -> Refusal {
+    let name = &budget.name;
+    match short {
+        Short::Left(_, Wait::Never) => too_much(budget, ask),
+        Short::Left(_, Wait::Seconds(seconds)) => used_up(budget, seconds),
         Short::Error(BucketError::Full(full)) => {
             let message = format!("the budget \"{name}\" has no room for one more caller at the moment");
             let wait = Wait::Seconds(seconds(full.free_in).max(1));
-            Refusal { reason: "budget_slots".to_owned(), ..limited(message, wait) }
+            Refusal { reason: "budget_slots".to_owned(), ..limited(budget, message, wait) }
         }
         Short::Error(BucketError::Contended) => {
             let message = format!("the budget \"{name}\" cannot be counted at the moment");
-            Refusal::new(Code::GuardUnavailable, message).because("budget_contended")
+            named(budget, Refusal::new(Code::GuardUnavailable, message).because("budget_contended"))
         }
-    };
-    named(budget, refusal)
+    }
 }
 
-fn named(budget: &Budget, refusal: Refusal) -> Refusal {
+pub(super) fn named(budget: &Budget, refusal: Refusal) -> Refusal {
     Refusal { rule: Some(budget.name.clone()), ..refusal }
 }

@@ -19,6 +19,8 @@ pub struct Budget {
     pub(super) told: String,
     pub(super) clamp: bool,
     pub(super) ends: bool,
+    /// Whether a service counts it.
+    pub(super) global: bool,
     /// Whether it refuses; else it is only recorded what it would.
     pub(super) acts: bool,
 }
@@ -109,6 +111,7 @@ impl Budget {
             told: format!("{limit} {unit} in {} s", seconds(rate.per())),
             clamp: written.clamp.is_some(),
             ends: written.ends,
+            global: written.global.is_some(),
             acts,
         })
     }
@@ -117,13 +120,15 @@ impl Budget {
         self.tokens || self.key.as_ref().is_some_and(|key| key.condition().reads_body())
     }
 
-    /// Whose bucket it is for this request.
-    pub(super) fn bucket(&self, policy: &str, facts: &dyn Facts) -> Result<Fingerprint, EvalError> {
-        Ok(match &self.key {
-            // No value of an expression is empty.
-            None => Fingerprint::of(&[policy, &self.name, ""]),
-            Some(key) => Fingerprint::of(&[policy, &self.name, &key.evaluate(facts)?]),
-        })
+    /// Whose it is for this request; `None`: everyone's.
+    pub(super) fn whose(&self, facts: &dyn Facts) -> Result<Option<String>, EvalError> {
+        self.key.as_ref().map(|key| key.evaluate(facts)).transpose()
+    }
+
+    /// The bucket of one key.
+    pub(super) fn fingerprint(policy: &str, budget: &str, key: Option<&str>) -> Fingerprint {
+        // No value of an expression is empty.
+        Fingerprint::of(&[policy, budget, key.unwrap_or_default()])
     }
 
     pub(super) fn level(&self, bucket: &Bucket) -> Level {

@@ -1,6 +1,6 @@
 //! Ending: a stream that goes on beyond what was set aside for it is ended where its budget has nothing left.
 
-use super::delivered;
+use super::{Kept, delivered};
 use crate::exchange::refusal::{Code, Refusal};
 use crate::exchange::{Exchange, buckets};
 use crate::host::Host;
@@ -54,9 +54,10 @@ impl Exchange {
         let mut over = false;
         for held in self.spending.held.iter_mut().filter(|held| held.ends) {
             let Some(budget) = policy.budgets.all.get(held.at) else { continue };
+            let Kept::Here(of) = held.kept else { continue };
             while used > held.reserved && !over {
                 let more = MORE.max(used.saturating_sub(held.reserved));
-                let got = buckets::change(host, held.of, budget.rate, |bucket| {
+                let got = buckets::change(host, of, budget.rate, |bucket| {
                     let more = more.min(bucket.left());
                     bucket.take(more);
                     more

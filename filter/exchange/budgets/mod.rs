@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`compiled`] | a policy's budgets, compiled |
 //! | [`admission`] | what a request takes of them before it goes upstream |
+//! | [`shared`] | those that a service counts for many proxies |
 //! | [`ending`] | streams that go on beyond that |
 //! | [`settling`] | what it used, in the end |
 
@@ -16,17 +17,21 @@ mod admission;
 mod compiled;
 mod ending;
 mod settling;
+mod shared;
 
 pub(super) use compiled::keys;
 pub use compiled::{Budgets, check};
 
 use super::Exchange;
+use super::ratelimit::Limit;
 use super::rates::{self, Level};
+use super::refusal::Refusal;
 use super::response::Answer;
 use crate::audit::{Name, Tally};
 use crate::config::set::Mode;
 use crate::host::{Header, Host, Side};
 use crate::policy::budget::Fingerprint;
+use shared::Question;
 
 /// Bytes of an answer's text that are taken for a token where the provider does not report how many it had.
 const BYTES_OF_A_TOKEN: u64 = 4;
@@ -42,12 +47,21 @@ struct Cost {
     answers: u64,
 }
 
-/// What is set aside in one bucket.
+/// Who keeps what is set aside.
+#[derive(Debug, Clone)]
+enum Kept {
+    /// A bucket of this proxy.
+    Here(Fingerprint),
+    /// A service, in a window that ends then (nanoseconds since 1970).
+    Service { limit: Limit, until: u64 },
+}
+
+/// What is set aside of one budget.
 #[derive(Debug, Clone)]
 struct Held {
     /// Which of the policy's budgets.
     at: usize,
-    of: Fingerprint,
+    kept: Kept,
     reserved: u64,
     /// Whether a stream ends where the bucket has no more.
     ends: bool,
@@ -59,6 +73,12 @@ pub(super) struct Spending {
     held: Vec<Held>,
     /// Budgets that were asked, whatever they said.
     asked: Vec<usize>,
+    /// What is to be asked of the service, or was.
+    questions: Vec<Question>,
+    /// Why the service's answers refuse the request, while others are still missing.
+    refusal: Option<Refusal>,
+    /// What kept the service from being asked, for the record.
+    pub notes: Vec<String>,
     /// Levels of those that act.
     pub levels: Vec<Level>,
     cost: Option<Cost>,

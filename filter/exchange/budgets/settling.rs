@@ -1,9 +1,10 @@
 //! Settling: what an exchange used takes the place of what was set aside, and what did not go upstream is put back.
 
-use super::delivered;
+use super::{Held, Kept, delivered};
 use crate::audit::{Name, Tally};
 use crate::exchange::{Exchange, buckets, metrics};
 use crate::host::Host;
+use crate::policy::budget::Rate;
 
 impl Exchange {
     /// Puts back all that was set aside: the request does not go upstream.
@@ -11,10 +12,7 @@ impl Exchange {
         let Some(policy) = self.lane.as_ref().and_then(|lane| lane.policy.clone()) else { return };
         for held in std::mem::take(&mut self.spending.held) {
             let Some(budget) = policy.budgets.all.get(held.at) else { continue };
-            let given = buckets::change(host, held.of, budget.rate, |bucket| bucket.give_back(held.reserved));
-            if given.is_err() {
-                host.count(&metrics::error("budget_lost"), 1);
-            }
+            self.change(host, held, budget.rate, 0);
         }
         self.spending.reserved = Tally::default();
     }
@@ -38,15 +36,32 @@ impl Exchange {
                 true => spent.tokens.unwrap_or(held.reserved),
                 false => u64::from(spent.served),
             };
-            let settled = buckets::change(host, held.of, budget.rate, |bucket| {
-                bucket.give_back(held.reserved.saturating_sub(used));
-                bucket.charge(used.saturating_sub(held.reserved));
-            });
-            if settled.is_err() {
-                host.count(&metrics::error("budget_lost"), 1);
-            }
+            self.change(host, held, budget.rate, used);
             self.spending.used.add(&budget.name, used);
             host.count(&metrics::used(&policy.name, &budget.name), used);
+        }
+    }
+
+    /// Puts what was used in the place of what was set aside.
+    fn change(&self, host: &dyn Host, held: Held, rate: Rate, used: u64) {
+        let (rest, more) = (held.reserved.saturating_sub(used), used.saturating_sub(held.reserved));
+        match held.kept {
+            Kept::Here(of) => {
+                let settled = buckets::change(host, of, rate, |bucket| {
+                    bucket.give_back(rest);
+                    bucket.charge(more);
+                });
+                if settled.is_err() {
+                    host.count(&metrics::error("budget_lost"), 1);
+                }
+            }
+            Kept::Service { limit, until } => {
+                let Some(service) = &self.worker.rate_limits else { return };
+                match more {
+                    0 => service.owe(host, limit, rate, rest, Some(until)),
+                    more => service.owe(host, limit, rate, more, None),
+                }
+            }
         }
     }
 
