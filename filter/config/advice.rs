@@ -159,7 +159,7 @@ fn rate_limit_service(set: &PolicySet, root: &Node, warnings: &mut Vec<Problem>)
 
 /// A secret in a set is in every copy of it: the repository, the proxy's configuration, its dump.
 fn literal_credentials(set: &PolicySet, warnings: &mut Vec<Problem>) {
-    let credentials = set.connections.iter().filter_map(|connection| connection.credential.as_ref());
+    let credentials = set.connections.iter().flat_map(|connection| &connection.credentials);
     let credentials = credentials.map(|credential| ("the credential", &credential.value));
     let keys = set.pseudonym_keys().map(|key| ("the key of pseudonyms", key));
     for (what, template) in credentials.chain(keys) {

@@ -235,8 +235,8 @@ pub struct Connection {
     pub issuers: Vec<Located<String>>,
     /// Name of the policy; `None` only for [`Protocol::None`].
     pub policy: Option<Located<String>>,
-    /// What the upstream wants to see instead of the caller's token.
-    pub credential: Option<Credential>,
+    /// What the upstream wants to see instead of the caller's token, in the order written.
+    pub credentials: Vec<Credential>,
     /// Headers in which a token may come, beside the protocol's own; empty: the protocol's own.
     pub token_headers: Vec<TokenHeader>,
     /// Which of an answer's values are texts; only with [`Protocol::Http`].
@@ -278,13 +278,24 @@ pub struct Match {
     pub method: Option<String>,
 }
 
-/// An upstream credential: a header and its value.
+/// An upstream credential.
 #[derive(Debug, Clone)]
 pub struct Credential {
-    /// Header name, lower case.
-    pub header: String,
+    /// Where it stands in the request.
+    pub seat: Seat,
     /// Its value.
     pub value: Template,
+    /// CEL: for whom it is; `None`: for everyone.
+    pub when: Option<Located<String>>,
+}
+
+/// Where a credential stands in a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seat {
+    /// In the header of this name, lower case.
+    Header(String),
+    /// In the query's parameter of this name.
+    Query(String),
 }
 
 /// What may be asked and what may be seen.

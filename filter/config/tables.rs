@@ -207,9 +207,9 @@ pub(super) const CONNECTION: Section = Section {
         ),
         may(
             "credential",
-            Kind::Section(&CREDENTIAL),
+            Kind::OneOrMany(&Kind::Section(&CREDENTIAL)),
             "none",
-            "What the upstream sees instead of the caller's token.",
+            "What the upstream sees instead of the caller's token ([operators.md](operators.md#credentials)). Of several for one header or parameter, the first whose `when` holds.",
         ),
         may(
             "token",
@@ -264,8 +264,15 @@ pub(super) const MATCH: Section = Section {
 pub(super) const CREDENTIAL: Section = Section {
     title: "Credential",
     keys: &[
-        must("header", Kind::Text(&HEADER), "Header to set."),
+        may("header", Kind::Text(&HEADER), "", "Header to set. Either this or `query`."),
+        may("query", Kind::Text(&NAME), "", "Parameter of the query to set; its value is percent-encoded."),
         must("value", Kind::Text(&TEMPLATE), "Its value, such as `Bearer ${env:OPENAI_API_KEY}`."),
+        may(
+            "when",
+            Kind::Text(&CONDITION),
+            "always",
+            "For whom it is, such as `\"research\" in identity.groups`: CEL that reads what is known with the headers. Where none of a header or parameter holds, the request is refused (`forbidden`).",
+        ),
     ],
 };
 

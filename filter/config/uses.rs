@@ -7,7 +7,7 @@ use super::set::{ClusterRef, JwksSource, Located, Operator, PolicySet, Template,
 impl PolicySet {
     /// Names of the environment variables that the set reads, in order of the alphabet.
     pub fn env_names(&self) -> BTreeSet<&str> {
-        let credentials = self.connections.iter().filter_map(|connection| connection.credential.as_ref());
+        let credentials = self.connections.iter().flat_map(|connection| &connection.credentials);
         let headers = self.cluster_refs().flat_map(|cluster| cluster.headers.iter().map(|(_, value)| value));
         let credentials = credentials.map(|credential| &credential.value);
         credentials.chain(headers).chain(self.pseudonym_keys()).flat_map(names).collect()

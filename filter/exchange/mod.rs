@@ -11,6 +11,7 @@
 //! | [`worker`] | keys, records and waits of one worker |
 //! | [`head`], [`path`], [`route`] | reading a request's head, and which connection it is on |
 //! | [`request`] | the request's half, in order |
+//! | [`credentials`] | what the upstream sees in the place of the caller's token |
 //! | [`prompt`] | what is asked, masked |
 //! | [`response`], [`answer`], [`blocked`] | the response's half |
 //! | [`recogniser`], [`recognition`], [`later`] | asking a service for what no pattern finds; the answer, or in monitor the record, that waits for it |
@@ -31,6 +32,7 @@ mod bounds;
 mod buckets;
 mod budgets;
 mod collector;
+mod credentials;
 mod detectors;
 pub mod guard;
 pub mod head;
@@ -113,7 +115,9 @@ pub struct Exchange {
     plan: Option<Plan>,
     /// What stood for values in the prompt, and is taken back.
     names: Rc<Restoration>,
-    /// Whether the connection's credential went upstream.
+    /// Which of the connection's credentials go upstream.
+    credentials: Vec<usize>,
+    /// Whether one did.
     credentialed: bool,
     /// Bytes taken by the credential's cover and not yet sent.
     covered: Vec<u8>,
@@ -143,6 +147,7 @@ impl Exchange {
             spending: Spending::default(),
             plan: None,
             names: Rc::default(),
+            credentials: Vec::new(),
             credentialed: false,
             covered: Vec::new(),
             found: Found::default(),

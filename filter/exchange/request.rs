@@ -93,6 +93,7 @@ impl Exchange {
         for name in bearer::stripped(&trailers, &lane.token_headers) {
             host.remove_trailer(Side::Request, name);
         }
+        self.strip_credential_trailers(host, lane);
     }
 
     /// What was awaited has come, or has been awaited long enough. Called from outside the stream's own events.
@@ -356,6 +357,7 @@ impl Exchange {
         }
         // A body that goes by unheld is judged again at its end, by what only watches.
         self.judge(self.inquiry.complete)?;
+        self.choose_credentials()?;
         self.admit(host, self.inquiry.complete)?;
         self.settle_masks()?;
         // What only watches has not seen the body yet.
@@ -461,9 +463,6 @@ impl Exchange {
         for name in bearer::stripped(&self.inquiry.head.headers, &lane.token_headers) {
             host.remove_header(Side::Request, name);
         }
-        if let Some(path) = strip_query(&self.inquiry.head.path) {
-            host.set_header(Side::Request, ":path", path.as_bytes());
-        }
         let edits = self.masks_answer() || self.needs_usage();
         if edits && !self.inquiry.tunnel {
             for name in answer::ASKS {
@@ -473,12 +472,7 @@ impl Exchange {
             }
             host.set_header(Side::Request, "accept-encoding", b"identity");
         }
-        if let Some(credential) = &lane.credential
-            && self.inquiry.allowed
-        {
-            host.set_header(Side::Request, &credential.header, &credential.value);
-            self.credentialed = true;
-        }
+        self.inject(host, &lane, strip_query(&self.inquiry.head.path));
         if self.inquiry.complete {
             self.record_start(host);
         }

@@ -5,6 +5,7 @@ mod approvals;
 mod bounds;
 mod budgets;
 mod callers;
+mod credentials;
 mod masks;
 mod protocols;
 mod recognised;

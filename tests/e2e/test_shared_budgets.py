@@ -163,7 +163,7 @@ def test_a_slow_service_is_waited_for_no_longer_than_the_set_says(guard: Guard, 
 
 
 def refuse(context: Any) -> bytes:
-    import grpc  # noqa: PLC0415
+    import grpc
 
     context.abort(grpc.StatusCode.INTERNAL, "no")
     return b""

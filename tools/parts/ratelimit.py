@@ -171,7 +171,7 @@ class RateLimits:
         return f"127.0.0.1:{self.port}"
 
     def start(self) -> RateLimits:
-        import grpc  # noqa: PLC0415 - only who starts it needs it
+        import grpc
 
         handler = grpc.unary_unary_rpc_method_handler(self._should_rate_limit)
         service, method = METHOD[1:].split("/")
