@@ -6,9 +6,10 @@
     missing_docs
 )]
 //! What policy costs: to load a set (time by steps, memory), to choose a request's connection, to read what a request
-//! asks for, to evaluate a condition.
+//! asks for, to evaluate a condition, to admit a request to a budget.
 //!
-//! `cargo bench --bench policies` (behind `--`, any of `load`, `choose`, `views` and `conditions` alone), and in Node's V8 `benches/masker-v8 build policies && benches/masker-v8 run policies`.
+//! `cargo bench --bench policies` (behind `--`, any of `load`, `choose`, `views`, `conditions` and `budgets` alone), and
+//! in Node's V8 `benches/masker-v8 build policies && benches/masker-v8 run policies`.
 //! The large set has 200 connections, 50 policies and 1,000 rules; the dictionary has 100,000 words.
 mod sets;
 
@@ -21,6 +22,7 @@ use portcullis::config::json;
 use portcullis::config::set::{Bundle, HostPromises};
 use portcullis::exchange::guard::Guard;
 use portcullis::exchange::head::Head;
+use portcullis::policy::budget::{Bucket, Fingerprint, Rate, Slot};
 use portcullis::policy::{Condition, Fact, Facts, Phase, Variable};
 use portcullis::protocol::api::APIS;
 use portcullis::protocol::request::RequestView;
@@ -32,8 +34,13 @@ const HOST: HostPromises = HostPromises { body_before_headers: true };
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|wanted| !wanted.starts_with("--")).collect();
-    let all: [(&str, fn()); 4] =
-        [("load", loads), ("choose", choose), ("views", views), ("conditions", conditions)];
+    let all: [(&str, fn()); 5] = [
+        ("load", loads),
+        ("choose", choose),
+        ("views", views),
+        ("conditions", conditions),
+        ("budgets", budgets),
+    ];
     for (name, measure) in all {
         if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
             measure();
@@ -132,6 +139,41 @@ fn conditions() {
         condition.evaluate(&facts).expect("a verdict");
         let best = best(TIMES, || _ = black_box(black_box(&condition).evaluate(&facts)));
         println!("{name:<28} {:>8.0}", best.as_secs_f64() * 1e9);
+    }
+}
+
+/// What it takes to admit a request to a local budget, and to settle it, but for the proxy's own shared data: the key's bucket
+/// is found, the slot read, changed and written.
+fn budgets() {
+    const TIMES: u32 = 20_000;
+    const MINUTE: u64 = 60_000_000_000;
+    println!("\n{:<28} {:>8} {:>8}", "budget", "admit us", "settle us");
+    let rate = Rate::new(1 << 30, MINUTE);
+    let key = "https://idp.example.com#00u1a2b3c4d5e6f7g8h9";
+    for (name, others) in [("alone in its slot", 0), ("in a slot with 23 others", 23)] {
+        let own = Fingerprint::of(&["rag-chat", "user-tokens", key]);
+        let mut slot = Slot::default();
+        // What is told apart by keys of one slot is found by trying.
+        let alike =
+            (0_u64..).map(|n| Fingerprint::of(&[&n.to_string()])).filter(|other| other.slot == own.slot);
+        for other in alike.take(others) {
+            slot.bucket(other, rate, 0).expect("room").take(1 << 20);
+        }
+        let bytes = slot.write();
+        let changed = |act: fn(&mut Bucket)| {
+            best(TIMES, || {
+                let of = Fingerprint::of(&["rag-chat", "user-tokens", black_box(key)]);
+                let mut slot = Slot::read(black_box(&bytes), 1);
+                act(slot.bucket(of, rate, 1).expect("room"));
+                _ = black_box(slot.write());
+            })
+        };
+        let admit = changed(|bucket| _ = bucket.take(1000));
+        let settle = changed(|bucket| {
+            bucket.charge(200);
+            bucket.give_back(100);
+        });
+        println!("{name:<28} {:>8.2} {:>8.2}", admit.as_secs_f64() * 1e6, settle.as_secs_f64() * 1e6);
     }
 }
 

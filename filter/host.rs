@@ -66,7 +66,7 @@ pub enum Reply {
     Answer {
         /// `:status`.
         status: u16,
-        /// Without `:status`.
+        /// Without `:status`; trailers come last.
         headers: Vec<Header>,
         /// May be empty.
         body: Vec<u8>,

@@ -64,11 +64,28 @@ impl Root {
     }
 }
 
+impl Root {
+    /// Gives an exchange the reply to a call that it made while the root's own event woke it: such a reply comes here.
+    fn hand_on(&self, id: u32, token: u32, reply: &Reply) {
+        let exchange = self.streams.borrow().get(&id).and_then(Weak::upgrade);
+        if let Some(exchange) = exchange
+            && self.host.act_as(id)
+            && let Ok(mut exchange) = exchange.try_borrow_mut()
+        {
+            exchange.reply(&*self.host, token, reply);
+        }
+        self.host.act_as(self.id);
+    }
+}
+
 impl Context for Root {
-    fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, _trailers: usize) {
+    fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, trailers: usize) {
         self.host.enter(self.id);
         let Some(worker) = &self.worker else { return };
-        let reply = reply(headers, body);
+        let reply = reply(headers, body, trailers);
+        if let Some(asker) = worker.asker(token) {
+            return self.hand_on(asker, token, &reply);
+        }
         let ready = worker.reply(&*self.host, token, &reply);
         self.wake(&ready);
     }
@@ -83,7 +100,7 @@ impl Context for Root {
 }
 
 /// Reads the answer to a call. Without headers the call broke, and its maps must not be asked for.
-fn reply(headers: usize, body: usize) -> Reply {
+fn reply(headers: usize, body: usize, trailers: usize) -> Reply {
     if headers == 0 {
         return Reply::Broken;
     }
@@ -94,6 +111,9 @@ fn reply(headers: usize, body: usize) -> Reply {
         .and_then(|(_, value)| std::str::from_utf8(value).ok().and_then(|value| value.parse().ok()));
     let Some(status) = status else { return Reply::Broken };
     all.retain(|(name, _)| !name.starts_with(b":"));
+    if trailers > 0 {
+        all.extend(abi::map(Map::CallTrailers));
+    }
     let body = if body == 0 { Vec::new() } else { abi::buffer(Buffer::CallBody, body).unwrap_or_default() };
     Reply::Answer { status, headers: all, body }
 }
@@ -171,9 +191,9 @@ impl Call {
 }
 
 impl Context for Call {
-    fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, _trailers: usize) {
+    fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, trailers: usize) {
         self.host.enter(self.id);
-        let reply = reply(headers, body);
+        let reply = reply(headers, body, trailers);
         if let Some(exchange) = &self.exchange
             && let Ok(mut exchange) = exchange.try_borrow_mut()
         {

@@ -187,10 +187,12 @@ def policy(results: dict[str, Any]) -> str:
         "connection": ["the connection is found", "µs"],
         "request": ["a request is read", "bytes", "µs", "memory at most, in times of the body, itself included"],
         "condition": ["a condition is evaluated", "ns"],
+        "budget": ["a local budget", "admits, µs", "settles, µs"],
     }
     written = [
         table(head, [[name, *(f"{figure:,g}" for figure in row)] for name, row in found[key].items()])
         for key, head in heads.items()
+        if key in found
     ]
     return f"""## Policies
 

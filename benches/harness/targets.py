@@ -144,6 +144,10 @@ def _policies(results: dict[str, Any]) -> list[Row]:
         _row(
             "reading takes at most 3 times the body", f"{views[hungry][2]:.1f} times, {hungry}", views[hungry][2] <= 3
         ),
+        *(
+            _row(f"local budget admission in {where}: under 10 µs, {name}", f"{row[0]:.2f} µs", row[0] < 10)
+            for name, row in found.get("budget", {}).items()
+        ),
         _row(f"200 connections in {where}: chosen in under 5 µs", f"{chosen:.2f} µs for the last", chosen < 5),
         _row(
             f"200 connections, 50 policies, 1,000 rules load in {where}: under 300 ms", f"{loads:.0f} ms", loads < 300

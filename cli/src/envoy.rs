@@ -117,10 +117,19 @@ fn verbatim(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
+/// Whether the set calls gRPC on a cluster.
+fn is_grpc(bundle: &Bundle, cluster: &Cluster) -> bool {
+    bundle
+        .set
+        .rate_limit_service
+        .as_ref()
+        .is_some_and(|service| service.cluster.cluster.value == cluster.name)
+}
+
 fn bootstrap(bundle: &Bundle, options: &Options, routes: &str, configuration: &str) -> String {
     let mut clusters = String::new();
     for cluster in &options.clusters {
-        clusters.push_str(&cluster.render(&options.ca));
+        clusters.push_str(&cluster.render(&options.ca, is_grpc(bundle, cluster)));
     }
     if clusters.is_empty() {
         clusters.push_str("  []\n");

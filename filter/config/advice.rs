@@ -1,8 +1,9 @@
 //! What a working set may not mean: warnings.
 
+use super::budgets;
 use super::node::Node;
 use super::problem::Problem;
-use super::set::{Connection, Effect, Match, Mode, PolicySet, Protocol, TemplatePart, Unmatched};
+use super::set::{Amount, Connection, Effect, Match, Mode, PolicySet, Protocol, TemplatePart, Unmatched};
 
 pub(super) fn warnings(set: &PolicySet, root: &Node) -> Vec<Problem> {
     let mut warnings = Vec::new();
@@ -11,6 +12,7 @@ pub(super) fn warnings(set: &PolicySet, root: &Node) -> Vec<Problem> {
     monitors(set, root, &mut warnings);
     literal_credentials(set, &mut warnings);
     unanswered(set, &mut warnings);
+    rate_limit_service(set, root, &mut warnings);
     if let (Unmatched::Allow, Some(unmatched)) = (set.unmatched, root.get("unmatched")) {
         let problem = Problem::warning(&unmatched.place, "requests that match no connection pass unseen");
         warnings.push(problem.help("`deny` refuses them; `monitor` passes and records them"));
@@ -134,9 +136,30 @@ fn unanswered(set: &PolicySet, warnings: &mut Vec<Problem>) {
     }
 }
 
+/// A service that nobody asks, and one that gives nothing back.
+fn rate_limit_service(set: &PolicySet, root: &Node, warnings: &mut Vec<Problem>) {
+    let (Some(service), Some(node)) = (&set.rate_limit_service, root.get("rate_limit_service")) else {
+        return;
+    };
+    if budgets::global(set).next().is_none() {
+        let problem = Problem::warning(&node.place, "no budget asks the rate limit service");
+        return warnings.push(problem.help("`scope: global` on a budget does"));
+    }
+    let budgets = set.policies.iter().flat_map(|policy| &policy.budgets);
+    let tokens = |budget: &&super::set::Budget| matches!(budget.amount, Amount::Tokens(_));
+    let counted = budgets.filter(tokens).filter_map(|budget| budget.global.as_ref());
+    for place in counted.filter(|_| !service.refunds) {
+        let message = "the rate limit service takes no tokens back: what a request may use stays charged, whatever it used";
+        let problem = Problem::warning(place, message);
+        warnings.push(problem.help(
+            "`refunds: true`, where the service knows `is_negative_hits`; else a low `max_output_tokens`",
+        ));
+    }
+}
+
 /// A secret in a set is in every copy of it: the repository, the proxy's configuration, its dump.
 fn literal_credentials(set: &PolicySet, warnings: &mut Vec<Problem>) {
-    let credentials = set.connections.iter().filter_map(|connection| connection.credential.as_ref());
+    let credentials = set.connections.iter().flat_map(|connection| &connection.credentials);
     let credentials = credentials.map(|credential| ("the credential", &credential.value));
     let keys = set.pseudonym_keys().map(|key| ("the key of pseudonyms", key));
     let signing = set.signing_key().map(|key| ("the key that anchors are signed under", key));

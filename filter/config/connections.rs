@@ -5,7 +5,7 @@ use super::node::{Node, Value};
 use super::parse::Names;
 use super::problem::{Problem, elsewhere, near, one_of, shown};
 use super::read;
-use super::set::{Answers, Connection, Credential, Located, Match, Protocol, Resource, TokenHeader};
+use super::set::{Answers, Connection, Credential, Located, Match, Protocol, Resource, Seat, TokenHeader};
 
 pub(super) fn read(node: &Node, names: &Names<'_>, problems: &mut Vec<Problem>) -> Option<Connection> {
     let protocol = read::choice(node, "protocol", &Protocol::ALL);
@@ -37,7 +37,7 @@ pub(super) fn read(node: &Node, names: &Names<'_>, problems: &mut Vec<Problem>) 
         matches,
         issuers,
         policy,
-        credential: node.get("credential").and_then(credential),
+        credentials: credentials(node, problems),
         token_headers: token_headers(node, problems),
         answers: node.get("answers").map(answers).unwrap_or_default(),
         resource: node.get("resource").and_then(resource),
@@ -121,11 +121,44 @@ fn one_match(node: &Node) -> Match {
     }
 }
 
-fn credential(node: &Node) -> Option<Credential> {
-    Some(Credential {
-        header: grammar::header(node.get("header")?.text()?).ok()?,
-        value: read::template(node.get("value")?)?,
-    })
+fn credentials(node: &Node, problems: &mut Vec<Problem>) -> Vec<Credential> {
+    let Some(node) = node.get("credential") else { return Vec::new() };
+    let nodes = match &node.value {
+        Value::List(items) => items.as_slice(),
+        _ => std::slice::from_ref(node),
+    };
+    let mut all: Vec<Credential> = Vec::new();
+    for node in nodes {
+        let Some(credential) = credential(node, problems) else { continue };
+        if all.iter().any(|before| before.seat == credential.seat && before.when.is_none()) {
+            let problem = Problem::error(
+                &node.place,
+                "is never used: one before it stands in the same place for everyone",
+            );
+            problems.push(problem.help("put the one without `when` last"));
+        }
+        all.push(credential);
+    }
+    all
+}
+
+fn credential(node: &Node, problems: &mut Vec<Problem>) -> Option<Credential> {
+    let seat = match (node.get("header"), node.get("query")) {
+        (Some(header), None) => Seat::Header(grammar::header(header.text()?).ok()?),
+        (None, Some(query)) => Seat::Query(query.text()?.to_owned()),
+        (Some(_), Some(query)) => {
+            let problem =
+                Problem::error(&query.place, "stands beside `header`: a credential stands in one place");
+            problems.push(problem.help("make two of it: a connection may have several"));
+            return None;
+        }
+        (None, None) => {
+            let problem = Problem::error(&node.place, "stands nowhere");
+            problems.push(problem.help("give the credential a `header`, or a parameter of the `query`"));
+            return None;
+        }
+    };
+    Some(Credential { seat, value: read::template(node.get("value")?)?, when: read::verbatim(node, "when") })
 }
 
 fn resource(node: &Node) -> Option<Resource> {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::later::LATER;
 use super::problem::{Problem, Severity};
-use super::set::{Bundle, HostPromises, TextPart};
+use super::set::{Bundle, HostPromises, Seat, TextPart};
 use super::{json, parse};
 
 /// A set that has everything this release supports.
@@ -170,6 +170,9 @@ fn each_fault_is_told_at_its_place() {
         ("/connections/1/credential/header", json!("a b"), "connections[1].credential.header: `a b` is not the name of a header\n  help: a header's name is letters, digits and any of !#$%&'*+-.^_`|~"),
         ("/connections/1/credential/header", json!("Connection"), "connections[1].credential.header: `Connection` is a header of the connection itself, which a set cannot write"),
         ("/connections/1/credential/header", json!("x-portcullis-id"), "connections[1].credential.header: `x-portcullis-id` is a header that Portcullis keeps for itself"),
+        ("/connections/1/credential/header", json!(null), "connections[1].credential: stands nowhere\n  help: give the credential a `header`, or a parameter of the `query`"),
+        ("/connections/1/credential/query", json!("key"), "connections[1].credential.query: stands beside `header`: a credential stands in one place\n  help: make two of it: a connection may have several"),
+        ("/connections/1/credential", json!([{ "query": "key", "value": "${env:A}" }, { "query": "key", "value": "${env:B}", "when": "true" }]), "connections[1].credential[1]: is never used: one before it stands in the same place for everyone\n  help: put the one without `when` last"),
         ("/connections/1/credential/value", json!("s3cret ${env:1X}"), "connections[1].credential.value: does not name an environment variable in `${env:…}`\n  help: a name is letters, digits and `_`, and does not start with a digit"),
         ("/connections/1/credential/value", json!("s3cret ${identity.id}"), "connections[1].credential.value: holds a `${…}` other than `${env:NAME}`, which is not yet supported here\n  help: write `$${` for a literal `${`"),
         ("/connections/1/credential/value", json!("s3cret ${env:X"), "connections[1].credential.value: holds a `${` that nothing closes\n  help: write `$${` for a literal `${`"),
@@ -300,6 +303,60 @@ fn what_is_not_yet_supported_is_refused_by_name() {
 }
 
 #[test]
+fn a_budget_of_a_fleet_is_one_that_a_service_can_count() {
+    let told_of = |budget: Value, service: Value| {
+        let mut set = with("/policies/0/budgets/1", budget);
+        set["policies"][0]["limits"]["max_output_tokens"] = json!(100);
+        if !service.is_null() {
+            set["rate_limit_service"] = service;
+        }
+        problems(&set)
+            .iter()
+            .map(|problem| format!("{}: {}", problem.place.key, problem.message))
+            .collect::<Vec<_>>()
+    };
+    let budget = |more: Value| {
+        let mut made =
+            json!({ "name": "fleet", "key": "all", "tokens": 100, "per": "1h", "scope": "global" });
+        made.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        made
+    };
+    let service = || json!({ "cluster": "rates", "refunds": true, "on_failure": "local" });
+    assert_eq!(told_of(budget(json!({})), service()), [""; 0]);
+    const KEY: &str = "policies[0].budgets[1]";
+    assert_eq!(
+        told_of(budget(json!({})), json!(null)),
+        [format!("{KEY}.scope: needs a service that counts for all, and the set names none")]
+    );
+    assert_eq!(
+        told_of(budget(json!({ "per": "2m" })), service()),
+        [format!("{KEY}.per: is no time that a rate limit service counts in")]
+    );
+    assert_eq!(
+        told_of(budget(json!({ "tokens": 1_u64 << 32 })), service()),
+        [format!("{KEY}.tokens: is more than a rate limit service counts to (4294967295)")]
+    );
+    for (key, value) in [("clamp", json!(true)), ("at_limit", json!("end"))] {
+        assert_eq!(
+            told_of(budget(json!({ key: value })), service()),
+            [format!(
+                "{KEY}.{key}: does not go with `scope: global`: the service does not say beforehand how much is left"
+            )]
+        );
+    }
+    assert_eq!(
+        told_of(budget(json!({})), json!({ "cluster": "rates" })),
+        [format!(
+            "{KEY}.scope: the rate limit service takes no tokens back: what a request may use stays charged, whatever it used"
+        )]
+    );
+    assert_eq!(
+        told_of(budget(json!({ "scope": "local" })), service()),
+        ["rate_limit_service: no budget asks the rate limit service"]
+    );
+}
+
+#[test]
 fn what_works_but_may_not_be_meant_is_a_warning() {
     let warned = |set: Value| {
         let problems = problems(&set);
@@ -408,7 +465,7 @@ fn values_are_read_as_written_and_defaults_are_the_documented_ones() {
     };
     let set = bundle(&whole()).set;
     assert_eq!(set.issuers[0].groups_claim, ["realm", "groups"]);
-    assert_eq!(set.connections[1].credential.as_ref().unwrap().header, "authorization");
+    assert_eq!(set.connections[1].credentials[0].seat, Seat::Header("authorization".to_owned()));
     assert_eq!(set.connections[1].token_headers[0].name, "x-token");
     assert_eq!(set.policies[0].max_request_bytes, 1 << 20);
     assert_eq!(set.audit.as_ref().unwrap().cluster.timeout.as_secs(), 2);

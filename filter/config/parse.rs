@@ -8,7 +8,9 @@ use super::problem::{Problem, elsewhere, shown};
 use super::set::{Connection, Expose, Issuer, Place, PolicySet, Unmatched};
 use crate::order;
 
-use super::{advice, audit, check, connections, detectors, issuers, policies, read, recognisers, tables};
+use super::{
+    advice, audit, budgets, check, connections, detectors, issuers, policies, read, recognisers, tables,
+};
 
 const UNMATCHED: &[(&str, Unmatched)] =
     &[("deny", Unmatched::Deny), ("allow", Unmatched::Allow), ("monitor", Unmatched::Monitor)];
@@ -94,12 +96,14 @@ fn assemble(root: &Node, problems: &mut Vec<Problem>) -> PolicySet {
         detectors: section("detectors").iter().filter_map(|node| detectors::read(node, problems)).collect(),
         recognisers: recognisers::read_all(section("recognisers"), problems),
         audit: root.get("audit").and_then(audit::read),
+        rate_limit_service: root.get("rate_limit_service").and_then(budgets::read_service),
         unmatched: read::choice(root, "unmatched", UNMATCHED).unwrap_or_default(),
         expose: read::choice(root, "expose", EXPOSE).unwrap_or_default(),
     };
     for connection in &set.connections {
         one_issuer_each(connection, &set.issuers, problems);
     }
+    budgets::check_service(&set, root.get("rate_limit_service").is_some(), problems);
     set
 }
 

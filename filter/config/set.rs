@@ -83,6 +83,8 @@ pub struct PolicySet {
     pub recognisers: Vec<Recogniser>,
     /// Where records go.
     pub audit: Option<Audit>,
+    /// Who counts what many proxies share.
+    pub rate_limit_service: Option<RateLimitService>,
     /// For requests that match no connection.
     pub unmatched: Unmatched,
     /// Which of our headers answers carry.
@@ -273,8 +275,8 @@ pub struct Connection {
     pub issuers: Vec<Located<String>>,
     /// Name of the policy; `None` only for [`Protocol::None`].
     pub policy: Option<Located<String>>,
-    /// What the upstream wants to see instead of the caller's token.
-    pub credential: Option<Credential>,
+    /// What the upstream wants to see instead of the caller's token, in the order written.
+    pub credentials: Vec<Credential>,
     /// Headers in which a token may come, beside the protocol's own; empty: the protocol's own.
     pub token_headers: Vec<TokenHeader>,
     /// Which of an answer's values are texts; only with [`Protocol::Http`].
@@ -327,13 +329,24 @@ pub struct Match {
     pub method: Option<String>,
 }
 
-/// An upstream credential: a header and its value.
+/// An upstream credential.
 #[derive(Debug, Clone)]
 pub struct Credential {
-    /// Header name, lower case.
-    pub header: String,
+    /// Where it stands in the request.
+    pub seat: Seat,
     /// Its value.
     pub value: Template,
+    /// CEL: for whom it is; `None`: for everyone.
+    pub when: Option<Located<String>>,
+}
+
+/// Where a credential stands in a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seat {
+    /// In the header of this name, lower case.
+    Header(String),
+    /// In the query's parameter of this name.
+    Query(String),
 }
 
 /// What may be asked and what may be seen.
@@ -380,8 +393,35 @@ pub struct Budget {
     pub clamp: Option<Place>,
     /// Whether a stream that has nothing left is ended.
     pub ends: bool,
+    /// Whether a service counts it, for all proxies that ask it; where that is said.
+    pub global: Option<Place>,
     /// Overrides the policy's mode.
     pub mode: Option<Mode>,
+}
+
+/// Who counts what many proxies share: `envoy.service.ratelimit.v3`.
+#[derive(Debug, Clone)]
+pub struct RateLimitService {
+    /// The service; it speaks HTTP/2.
+    pub cluster: ClusterRef,
+    /// Its name for all our limits.
+    pub domain: String,
+    /// Whether it takes hits back.
+    pub refunds: bool,
+    /// What happens where it does not answer.
+    pub on_failure: OnFailure,
+}
+
+/// What happens to a request that a service does not answer for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// It is refused.
+    #[default]
+    Deny,
+    /// It goes on, uncounted.
+    Allow,
+    /// The proxy counts it by itself.
+    Local,
 }
 
 /// Units of a budget.

@@ -18,6 +18,7 @@ pub(super) const FORMAT: i64 = 1;
 pub(super) const LEEWAY: Duration = Duration::from_secs(30);
 pub(super) const REFRESH: Duration = Duration::from_mins(10);
 pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const RATE_LIMIT_TIMEOUT: Duration = Duration::from_millis(500);
 pub(super) const MAX_REQUEST: u64 = 1 << 20;
 pub(super) const RECOGNISED: u64 = 256 << 10;
 pub(super) const MIN_SCORE: f64 = 0.5;
@@ -89,6 +90,12 @@ pub(super) const SET: Section = Section {
             "Services that find in whole texts what no pattern can: names, places, organisations.",
         ),
         may("audit", Kind::Section(&AUDIT), "no records", "Where records go."),
+        may(
+            "rate_limit_service",
+            Kind::Section(&RATE_LIMIT_SERVICE),
+            "none",
+            "Who counts budgets of `scope: global` ([budgets.md](budgets.md#budgets-of-a-fleet)).",
+        ),
         may(
             "unmatched",
             Kind::Choice(&["deny", "allow", "monitor"]),
@@ -231,9 +238,9 @@ pub(super) const CONNECTION: Section = Section {
         ),
         may(
             "credential",
-            Kind::Section(&CREDENTIAL),
+            Kind::OneOrMany(&Kind::Section(&CREDENTIAL)),
             "none",
-            "What the upstream sees instead of the caller's token.",
+            "What the upstream sees instead of the caller's token ([operators.md](operators.md#credentials)). Of several for one header or parameter, the first whose `when` holds.",
         ),
         may(
             "token",
@@ -311,8 +318,15 @@ pub(super) const MATCH: Section = Section {
 pub(super) const CREDENTIAL: Section = Section {
     title: "Credential",
     keys: &[
-        must("header", Kind::Text(&HEADER), "Header to set."),
+        may("header", Kind::Text(&HEADER), "", "Header to set. Either this or `query`."),
+        may("query", Kind::Text(&NAME), "", "Parameter of the query to set; its value is percent-encoded."),
         must("value", Kind::Text(&TEMPLATE), "Its value, such as `Bearer ${env:OPENAI_API_KEY}`."),
+        may(
+            "when",
+            Kind::Text(&CONDITION),
+            "always",
+            "For whom it is, such as `\"research\" in identity.groups`: CEL that reads what is known with the headers. Where none of a header or parameter holds, the request is refused (`forbidden`).",
+        ),
     ],
 };
 
@@ -452,9 +466,9 @@ pub(super) const BUDGET: Section = Section {
         ),
         may(
             "scope",
-            Kind::Choice(&["local"]),
+            Kind::Choice(&["local", "global"]),
             "`local`",
-            "Who shares it: `local`, all workers of this Envoy.",
+            "Who shares it: `local`, all workers of this Envoy; `global`, all Envoys that ask the `rate_limit_service`. A global one has a `per` of `1s`, `1m`, `1h` or `24h`, and neither `clamp` nor `at_limit: end`.",
         ),
         may(
             "clamp",
@@ -746,6 +760,38 @@ pub(super) const RECOGNISER: Section = Section {
             Kind::Size(1 << 10, 1 << 20),
             "`256Ki`",
             "The largest answer that is held for it; a larger one is `uninspected: size`. Envoy's own buffer (1 MiB unless set) must be larger.",
+        ),
+    ],
+};
+
+pub(super) const RATE_LIMIT_SERVICE: Section = Section {
+    title: "Rate limit service",
+    keys: &[
+        must(
+            "cluster",
+            Kind::Text(&TEXT),
+            "Envoy's name of the cluster. The service speaks gRPC (`envoy.service.ratelimit.v3`), so the cluster must speak HTTP/2: `render envoy` sees to it.",
+        ),
+        CLUSTER_AUTHORITY,
+        may("timeout", CALL_TIMEOUT, "`500ms`", "How long it may take to answer; a request waits no longer."),
+        CLUSTER_HEADERS,
+        may(
+            "domain",
+            Kind::Text(&TEXT),
+            "`portcullis`",
+            "Its name for all our limits. Sets of one domain share budgets where policy and budget have the same names.",
+        ),
+        may(
+            "refunds",
+            Kind::Flag,
+            "`false`",
+            "Whether it takes hits back (`is_negative_hits`, of Envoy 1.38's protocol): one that does not know them would charge them. Without, what a request set aside stays charged.",
+        ),
+        may(
+            "on_failure",
+            Kind::Choice(&["deny", "allow", "local"]),
+            "`deny`",
+            "What becomes of a request where it is down, slow, or not understood: refused with `guard_unavailable`, let go uncounted, or counted in a bucket of this Envoy.",
         ),
     ],
 };

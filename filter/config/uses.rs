@@ -7,7 +7,7 @@ use super::set::{ClusterRef, JwksSource, Located, Operator, PolicySet, Template,
 impl PolicySet {
     /// Names of the environment variables that the set reads, in order of the alphabet.
     pub fn env_names(&self) -> BTreeSet<&str> {
-        let credentials = self.connections.iter().filter_map(|connection| connection.credential.as_ref());
+        let credentials = self.connections.iter().flat_map(|connection| &connection.credentials);
         let headers = self.cluster_refs().flat_map(|cluster| cluster.headers.iter().map(|(_, value)| value));
         let credentials = credentials.map(|credential| &credential.value);
         let keys = self.pseudonym_keys().chain(self.signing_key());
@@ -44,7 +44,8 @@ impl PolicySet {
     fn cluster_refs(&self) -> impl Iterator<Item = &ClusterRef> {
         let keys = self.issuers.iter().filter_map(|issuer| issuer.proof.keys().and_then(JwksSource::cluster));
         let recognisers = self.recognisers.iter().map(|recogniser| &recogniser.cluster);
-        keys.chain(self.audit.iter().map(|audit| &audit.cluster)).chain(recognisers)
+        let rates = self.rate_limit_service.iter().map(|service| &service.cluster);
+        keys.chain(self.audit.iter().map(|audit| &audit.cluster)).chain(recognisers).chain(rates)
     }
 }
 

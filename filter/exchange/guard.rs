@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::bounds::{self, Limits};
 use super::budgets::{self, Budgets};
+use super::credentials::{self, Credential};
 use super::detectors;
 use super::limits::{self, StoreLimits};
 use super::masks::Masking;
@@ -68,7 +69,7 @@ pub struct Lane {
     /// Headers that may hold the caller's token.
     pub token_headers: Vec<TokenHeader>,
     /// What goes upstream in the token's stead.
-    pub credential: Option<Credential>,
+    pub credentials: Vec<Credential>,
     /// What clients are told of it, so that they find where to get a token.
     pub resource: Option<Resource>,
     /// What is masked in answers: the policy's entities and the credential.
@@ -81,14 +82,6 @@ pub struct Lane {
     pub masks_entities: bool,
     /// Whether vectors are left out of answers.
     pub drops_vectors: bool,
-}
-
-/// A resolved credential. It has no `Debug`, so that it reaches no log.
-pub struct Credential {
-    /// Header name, lower case.
-    pub header: String,
-    /// Its value.
-    pub value: Vec<u8>,
 }
 
 /// A policy, compiled.
@@ -452,13 +445,7 @@ fn compile_lane(
         return None;
     }
     let mut secrets = Vec::new();
-    let credential = match (&connection.credential, env) {
-        (Some(credential), Some(env)) => {
-            let value = fill(&credential.value, env, &mut secrets, problems)?;
-            Some(Credential { header: credential.header.clone(), value: value.into_bytes() })
-        }
-        _ => None,
-    };
+    let credentials = credentials::compile(&connection.credentials, env, &mut secrets, problems)?;
     let response = policy.as_ref().and_then(|policy| policy.response.as_ref());
     let entities = response.map_or(Entities::NONE, Masking::entities);
     let issuers = set
@@ -477,7 +464,7 @@ fn compile_lane(
         api,
         answers,
         token_headers: token_headers(connection, api),
-        credential,
+        credentials,
         plan: plans.get(entities, secrets.clone()),
         watch: plans.get(entities, Vec::new()),
         cover: plans.get(Entities::NONE, secrets),

@@ -56,9 +56,9 @@ impl Keys {
     }
 
     /// Asks for a newer set.
-    pub fn refetch(&mut self, issuer: usize, now: u64) -> Refetch {
+    pub fn refetch(&mut self, issuer: usize, now: u64, since: u64) -> Refetch {
         let slot = self.slots.get_mut(issuer).and_then(Option::as_mut);
-        slot.map_or(Refetch::Known, |slot| slot.provider.refetch(now))
+        slot.map_or(Refetch::Known, |slot| slot.provider.refetch(now, since))
     }
 
     /// Makes the calls whose time has come. Only from the root: replies go to whoever calls.

@@ -143,6 +143,9 @@ impl Exchange {
         for (rule, error) in &inquiry.errors {
             facts.rule_errors.push(format!("{rule}: {error}"));
         }
+        for note in &self.spending.notes {
+            facts.rule_errors.push(note.as_str());
+        }
         let masked = self.prompt_found();
         for entity in &inquiry.entities {
             // The mask counts; a condition only asks.

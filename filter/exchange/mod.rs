@@ -11,6 +11,7 @@
 //! | [`worker`] | keys, records and waits of one worker |
 //! | [`head`], [`path`], [`route`] | reading a request's head, and which connection it is on |
 //! | [`request`] | the request's half, in order |
+//! | [`credentials`] | what the upstream sees in the place of the caller's token |
 //! | [`prompt`] | what is asked, masked |
 //! | [`response`], [`answer`], [`blocked`] | the response's half |
 //! | [`recogniser`], [`recognition`], [`later`] | asking a service for what no pattern finds; the answer, or in monitor the record, that waits for it |
@@ -18,7 +19,7 @@
 //! | [`resource`] | what clients are told of a connection before they have a token |
 //! | [`approval`] | rules that ask a human |
 //! | [`inquiry`] | what has been learnt of a request, and the facts that conditions read of it |
-//! | [`budgets`], [`buckets`], [`rates`] | what a request takes of budgets, where they are kept, and what callers are told of them |
+//! | [`budgets`], [`buckets`], [`ratelimit`], [`rates`] | what a request takes of budgets, where they are kept, here or by a service, and what callers are told of them |
 //! | [`ledger`] | the records of an exchange |
 //! | [`service`] | calls to key servers, the collector and recognisers |
 //! | [`refusal`] | what a caller is told |
@@ -33,6 +34,7 @@ mod bounds;
 mod buckets;
 mod budgets;
 mod collector;
+mod credentials;
 mod detectors;
 pub mod guard;
 pub mod head;
@@ -47,6 +49,7 @@ mod operations;
 pub mod path;
 mod plans;
 mod prompt;
+mod ratelimit;
 mod rates;
 mod recogniser;
 mod recognition;
@@ -66,7 +69,7 @@ pub mod worker;
 use std::rc::Rc;
 
 use crate::config::set::{Expose, Mode};
-use crate::host::Host;
+use crate::host::{CallId, Host, Reply};
 use crate::mask::operators::restore::Restoration;
 use crate::mask::{Found, Plan};
 use budgets::Spending;
@@ -85,6 +88,8 @@ enum Stage {
     AwaitKeys,
     /// Held until the body is whole.
     AwaitBody,
+    /// Held until the rate limit service has answered.
+    AwaitRates,
     /// Held until the collector has the record of its start, by its number.
     AwaitRecord(u64),
     /// Went upstream.
@@ -114,7 +119,9 @@ pub struct Exchange {
     plan: Option<Plan>,
     /// What stood for values in the prompt, and is taken back.
     names: Rc<Restoration>,
-    /// Whether the connection's credential went upstream.
+    /// Which of the connection's credentials go upstream.
+    credentials: Vec<usize>,
+    /// Whether one did.
     credentialed: bool,
     /// Bytes taken by the credential's cover and not yet sent.
     covered: Vec<u8>,
@@ -142,6 +149,7 @@ impl Exchange {
             spending: Spending::default(),
             plan: None,
             names: Rc::default(),
+            credentials: Vec::new(),
             credentialed: false,
             covered: Vec::new(),
             found: Found::default(),
@@ -154,8 +162,17 @@ impl Exchange {
     /// The stream is over, however it ended. Called once, while its attributes can still be read.
     pub fn finish(&mut self, host: &dyn Host) {
         if !matches!(self.stage, Stage::New | Stage::Off) {
+            self.forget_questions();
             self.settle_budgets(host);
             self.record_end(host);
+        }
+    }
+
+    /// The reply to a call that this exchange made came.
+    pub fn reply(&mut self, host: &dyn Host, call: CallId, reply: &Reply) {
+        match self.service_said(host, call, reply) {
+            Some(outcome) => self.rates_came(host, outcome),
+            None => self.recogniser_said(host, call, reply),
         }
     }
 
@@ -191,7 +208,7 @@ impl Exchange {
 
     /// Whether a stream is written anew for a budget's sake: it has what its caller did not ask for, or may be ended.
     fn edits_stream(&self) -> bool {
-        self.spending.hides_usage || self.ends_stream()
+        self.spending.hides_usage || self.spending.ends
     }
 
     /// What is looked for in the answer, and what becomes of it.

@@ -156,8 +156,8 @@ impl Exchange {
         }
     }
 
-    /// The reply to a call that this exchange made came.
-    pub fn reply(&mut self, host: &dyn Host, call: CallId, reply: &Reply) {
+    /// The recogniser's reply came, if this is one.
+    pub(super) fn recogniser_said(&mut self, host: &dyn Host, call: CallId, reply: &Reply) {
         let (Reading::Asked { call: asked, .. }, Some(recogniser)) =
             (&self.answer.reading, self.recogniser())
         else {

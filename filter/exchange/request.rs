@@ -54,7 +54,7 @@ impl Exchange {
                 let outcome = self.buffered(host, size, end);
                 self.settle(host, outcome)
             }
-            Stage::AwaitRecord(_) => {
+            Stage::AwaitRates | Stage::AwaitRecord(_) => {
                 // All that is buffered is shown each time.
                 self.inquiry.size = 0;
                 self.inquiry.body.clear();
@@ -78,7 +78,7 @@ impl Exchange {
                 let outcome = self.buffered(host, self.inquiry.size, true);
                 self.settle(host, outcome)
             }
-            Stage::AwaitRecord(_) => {
+            Stage::AwaitRates | Stage::AwaitRecord(_) => {
                 self.observe(host, 0, true);
                 Flow::Pause
             }
@@ -98,6 +98,7 @@ impl Exchange {
         for name in bearer::stripped(&trailers, &lane.token_headers) {
             host.remove_trailer(Side::Request, name);
         }
+        self.strip_credential_trailers(host, lane);
     }
 
     /// What was awaited has come, or has been awaited long enough. Called from outside the stream's own events.
@@ -108,6 +109,11 @@ impl Exchange {
             Stage::AwaitRecord(seq) => self.recorded(host, seq),
             _ => return,
         };
+        self.go_on(host, outcome);
+    }
+
+    /// Acts upon what came of an event that is not the stream's own.
+    fn go_on(&mut self, host: &dyn Host, outcome: Result<Flow, Refusal>) {
         match outcome {
             Ok(Flow::Continue) => host.resume(Side::Request),
             Ok(Flow::Pause) => {}
@@ -260,7 +266,7 @@ impl Exchange {
     fn verify(&mut self, host: &dyn Host, token: String) -> Result<Step, Refusal> {
         let Some(lane) = self.lane.clone() else { return Ok(Step::Next) };
         let again = self.inquiry.awaited_keys >= MOST_ROUNDS;
-        let refusal = match self.worker.verify(host, &token, &lane.issuers, again) {
+        let refusal = match self.worker.verify(host, &token, &lane.issuers, self.started, again) {
             Ok(identity) => {
                 self.inquiry.identity = Some(identity);
                 return Ok(Step::Next);
@@ -394,6 +400,7 @@ impl Exchange {
         }
         // A body that goes by unheld is judged again at its end, by what only watches.
         self.judge(self.inquiry.complete)?;
+        self.choose_credentials()?;
         self.admit(host, self.inquiry.complete)?;
         self.settle_masks()?;
         // What only watches has not seen the body yet.
@@ -404,11 +411,29 @@ impl Exchange {
             self.edit_request(host, true)?;
         }
         self.ask_approval()?;
+        if self.ask_service(host)? {
+            self.stage = Stage::AwaitRates;
+            return Ok(Flow::Pause);
+        }
+        self.proceed(host)
+    }
+
+    /// Nothing refuses the request: it goes on, once it is recorded where that must come first.
+    fn proceed(&mut self, host: &dyn Host) -> Result<Flow, Refusal> {
         if self.mode() == Mode::Enforce && self.worker.records_first() {
             return self.await_record(host);
         }
         self.forward(host);
         Ok(Flow::Continue)
+    }
+
+    /// The rate limit service has said all that the request waited for.
+    pub(super) fn rates_came(&mut self, host: &dyn Host, outcome: Result<(), Refusal>) {
+        if self.stage != Stage::AwaitRates {
+            return;
+        }
+        let outcome = outcome.and_then(|()| self.proceed(host));
+        self.go_on(host, outcome);
     }
 
     /// Holds the request until the collector has the record of its start.
@@ -456,8 +481,11 @@ impl Exchange {
                 .and_then(|()| self.admit(host, true))
                 .and_then(|()| self.narrow(host, false))
                 .and_then(|()| self.edit_request(host, false))
-                .and_then(|()| self.ask_approval());
-            self.record_start(host);
+                .and_then(|()| self.ask_approval())
+                .and_then(|()| self.ask_service(host).map(drop));
+            if self.forwarded {
+                self.record_start(host);
+            }
         }
     }
 
@@ -477,9 +505,6 @@ impl Exchange {
         for name in bearer::stripped(&self.inquiry.head.headers, &lane.token_headers) {
             host.remove_header(Side::Request, name);
         }
-        if let Some(path) = strip_query(&self.inquiry.head.path) {
-            host.set_header(Side::Request, ":path", path.as_bytes());
-        }
         let edits = self.masks_answer() || self.needs_usage();
         if edits && !self.inquiry.tunnel {
             for name in answer::ASKS {
@@ -489,12 +514,7 @@ impl Exchange {
             }
             host.set_header(Side::Request, "accept-encoding", b"identity");
         }
-        if let Some(credential) = &lane.credential
-            && self.inquiry.allowed
-        {
-            host.set_header(Side::Request, &credential.header, &credential.value);
-            self.credentialed = true;
-        }
+        self.inject(host, &lane, strip_query(&self.inquiry.head.path));
         if self.inquiry.complete {
             self.record_start(host);
         }

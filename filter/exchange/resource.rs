@@ -122,7 +122,7 @@ mod tests {
             matches: vec![],
             issuers: vec![],
             policy: None,
-            credential: None,
+            credentials: vec![],
             token_headers: vec![],
             answers: Default::default(),
             resource: None,

@@ -117,7 +117,7 @@ impl Exchange {
             return Flow::Continue;
         }
         let refusal = match self.stage {
-            Stage::AwaitKeys | Stage::AwaitBody | Stage::AwaitRecord(_) => {
+            Stage::AwaitKeys | Stage::AwaitBody | Stage::AwaitRates | Stage::AwaitRecord(_) => {
                 self.inquiry.uninspected.insert(Kind::Size);
                 Some(Refusal::uninspected(Kind::Size))
             }

@@ -155,7 +155,7 @@ mod tests {
             matches,
             issuers: vec![],
             policy: None,
-            credential: None,
+            credentials: Vec::new(),
             token_headers: vec![],
             resource: None,
             answers: Default::default(),

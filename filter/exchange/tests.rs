@@ -5,12 +5,14 @@ mod approvals;
 mod bounds;
 mod budgets;
 mod callers;
+mod credentials;
 mod masks;
 mod protocols;
 mod recognised;
 mod recorded_first;
 mod records;
 mod replays;
+mod shared_budgets;
 mod vectors;
 mod vouched;
 

@@ -13,6 +13,7 @@ use super::guard::Guard;
 use super::keys::Keys;
 use super::later::Later;
 use super::metrics;
+use super::ratelimit::RateLimits;
 use crate::audit::Recorder;
 use crate::config::Problem;
 use crate::config::set::{self, Bundle, Place};
@@ -65,6 +66,7 @@ pub struct Worker {
     cache: RefCell<Cache>,
     pub(super) recorder: RefCell<Recorder>,
     pub(super) collector: Option<Collector>,
+    pub(super) rate_limits: Option<RateLimits>,
     /// By the proxy's name of the stream: each waits for one thing at a time.
     waits: RefCell<BTreeMap<u32, Wait>>,
     bodies_come: Cell<bool>,
@@ -99,6 +101,11 @@ impl Worker {
         }
         let mut problems = Vec::new();
         let collector = bundle.set.audit.as_ref().and_then(|audit| Collector::of(audit, &env, &mut problems));
+        let rate_limits = bundle
+            .set
+            .rate_limit_service
+            .as_ref()
+            .and_then(|service| RateLimits::of(service, &env, &mut problems));
         let delivery = bundle.set.audit.as_ref().map(|audit| audit.delivery).unwrap_or_default();
         let signer = bundle.set.signing_key().and_then(|key| collector::signer(key, &env, &mut problems));
         if !problems.is_empty() {
@@ -128,6 +135,7 @@ impl Worker {
             cache: RefCell::new(Cache::new(seed, cache::DEFAULT_ENTRIES)),
             recorder: RefCell::new(collector::recorder(chain, host, delivery, signer)),
             collector,
+            rate_limits,
             waits: RefCell::default(),
             bodies_come: Cell::new(false),
             later: RefCell::default(),
@@ -136,12 +144,13 @@ impl Worker {
         })
     }
 
-    /// Who calls, by this token. `again`: its keys were awaited long enough.
+    /// Who calls, by this token, which came at `since`. `again`: its keys were awaited long enough.
     pub(super) fn verify(
         &self,
         host: &dyn Host,
         token: &str,
         accepted: &[usize],
+        since: u64,
         again: bool,
     ) -> Result<std::sync::Arc<Identity>, Refusal> {
         let now = host.now();
@@ -166,7 +175,7 @@ impl Worker {
         Err(match refusal {
             identity::Refusal::Unauthenticated(error) => Refusal::Unauthenticated(error),
             identity::Refusal::UnknownKey { issuer, error } => {
-                let refetch = self.keys.borrow_mut().refetch(issuer, now);
+                let refetch = self.keys.borrow_mut().refetch(issuer, now, since);
                 match refetch {
                     Refetch::UnderWay if again => Refusal::Unavailable(FetchError::NotYet),
                     Refetch::UnderWay => Refusal::Pending(issuer),
@@ -236,6 +245,7 @@ impl Worker {
     pub fn tick(&self, host: &dyn Host) -> Vec<u32> {
         self.keys.borrow_mut().fetch(host);
         self.ask_later(host);
+        self.pay(host);
         let mut woken = self.send(host);
         let now = host.now();
         let keys = self.keys.borrow();
@@ -257,6 +267,7 @@ impl Worker {
             return self.woken(|what, _| arrival.keys && what == Awaited::Keys(arrival.issuer));
         }
         self.answered_later(host, call, reply);
+        self.paid(host, call, reply);
         self.delivered(host, call, reply)
     }
 
@@ -268,6 +279,7 @@ impl Worker {
             None => {
                 self.leaving_since.set(Some(now));
                 self.record_now(host);
+                self.pay(host);
                 self.recorder.borrow_mut().close(now);
                 // The next turn wakes them.
                 for context in self.send(host) {
@@ -277,7 +289,8 @@ impl Worker {
             }
         };
         let waited = Duration::from_nanos(now.saturating_sub(since));
-        let done = self.collector.is_none() || self.recorder.borrow().is_idle() || waited > LEAVE_WAIT;
+        let recorded = self.collector.is_none() || self.recorder.borrow().is_idle();
+        let done = recorded && self.is_paid() || waited > LEAVE_WAIT;
         if done {
             host.shift(&metrics::queue(), self.queued.replace(0).saturating_neg());
         }

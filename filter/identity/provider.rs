@@ -54,7 +54,8 @@ pub struct Timing {
     pub patience: Duration,
     /// How old keys may grow while the provider is down.
     pub keep: Duration,
-    /// The least time between two rounds that unknown keys ask for.
+    /// The least time between two calls for keys of which unknown keys ask for the second: well below
+    /// [`Self::patience`], for whoever has such a token waits for it.
     pub throttle: Duration,
     /// When a call without an answer counts as failed; above the call's own timeout.
     pub lost: Duration,
@@ -68,7 +69,7 @@ impl Default for Timing {
             retry_most: Duration::from_secs(30),
             patience: Duration::from_secs(5),
             keep: Duration::from_secs(24 * 3600),
-            throttle: Duration::from_secs(10),
+            throttle: Duration::from_secs(2),
             lost: Duration::from_secs(60),
         }
     }
@@ -176,6 +177,8 @@ struct Held {
     keys: KeySet,
     digest: [u8; 32],
     fetched: u64,
+    /// When the call was made that brought it.
+    asked: u64,
 }
 
 /// The keys of one issuer.
@@ -196,7 +199,6 @@ pub struct Provider {
     /// Since when every round has failed.
     failing_since: Option<u64>,
     error: FetchError,
-    asked: Option<u64>,
     held: Option<Held>,
     generation: u64,
     random: u64,
@@ -217,7 +219,9 @@ impl Provider {
                 let fetch = Fetch::absolute(&uri).ok_or(SourceError)?;
                 (Some((Step::Keys, fetch)), String::new(), None)
             }
-            Source::Inline(keys) => (None, String::new(), Some(Held { keys, digest: [0; 32], fetched: now })),
+            Source::Inline(keys) => {
+                (None, String::new(), Some(Held { keys, digest: [0; 32], fetched: now, asked: now }))
+            }
         };
         Ok(Provider {
             next: first.as_ref().map_or(Step::Keys, |(step, _)| *step),
@@ -231,7 +235,6 @@ impl Provider {
             failures: 0,
             failing_since: None,
             error: FetchError::NotYet,
-            asked: None,
             held,
             generation: 0,
             random: seed | 1,
@@ -257,16 +260,19 @@ impl Provider {
 
     /// Takes the answer to the call that [`Provider::wanted`] gave: status and body, or why there is none.
     pub fn received(&mut self, now: u64, answer: Result<(u16, &[u8]), Failure>) -> Outcome {
-        if self.under_way.take().is_none() {
-            return Outcome::Ignored;
-        }
-        match self.read(now, answer) {
+        let Some(asked) = self.under_way.take() else { return Outcome::Ignored };
+        match self.read(now, asked, answer) {
             Ok(outcome) => outcome,
             Err(error) => self.fail(now, error),
         }
     }
 
-    fn read(&mut self, now: u64, answer: Result<(u16, &[u8]), Failure>) -> Result<Outcome, FetchError> {
+    fn read(
+        &mut self,
+        now: u64,
+        asked: u64,
+        answer: Result<(u16, &[u8]), Failure>,
+    ) -> Result<Outcome, FetchError> {
         let (status, body) = answer?;
         if status != 200 {
             return Err(FetchError::Status(status));
@@ -280,18 +286,18 @@ impl Provider {
             }
             Step::Keys => {
                 let keys = KeySet::parse(body)?;
-                let changed = self.hold(now, keys, Sha256::digest(body).into());
+                let changed = self.hold(now, asked, keys, Sha256::digest(body).into());
                 Ok(Outcome::Keys { changed })
             }
         }
     }
 
-    fn hold(&mut self, now: u64, keys: KeySet, digest: [u8; 32]) -> bool {
+    fn hold(&mut self, now: u64, asked: u64, keys: KeySet, digest: [u8; 32]) -> bool {
         let changed = self.held.as_ref().is_none_or(|held| held.digest != digest);
         if changed {
             self.generation = self.generation.wrapping_add(1);
         }
-        self.held = Some(Held { keys, digest, fetched: now });
+        self.held = Some(Held { keys, digest, fetched: now, asked });
         self.failures = 0;
         self.failing_since = None;
         let refresh = nanoseconds(self.timing.refresh);
@@ -320,11 +326,13 @@ impl Provider {
         self.next_at = now.saturating_add(pause);
     }
 
-    /// A token names a key that the set lacks: the set may have changed, and is asked for unless it was a moment ago.
+    /// A token that came at `since` names a key that the set lacks. The set may have changed, so only one that was asked
+    /// for after the token came tells whether the key is the provider's; it is asked for no more often than
+    /// [`Timing::throttle`] allows, and until then the token waits.
     ///
     /// While the provider cannot be had nobody can say what the set is: a provider that starts anew with other keys is
     /// away for a moment, and its new tokens are good.
-    pub fn refetch(&mut self, now: u64) -> Refetch {
+    pub fn refetch(&mut self, now: u64, since: u64) -> Refetch {
         if self.first.is_none() {
             return Refetch::Known;
         }
@@ -335,12 +343,12 @@ impl Provider {
         if self.under_way.is_some() {
             return Refetch::UnderWay;
         }
-        let throttled = |asked: u64| now.saturating_sub(asked) < nanoseconds(self.timing.throttle);
-        if self.asked.is_some_and(throttled) {
+        let asked = self.held.as_ref().map(|held| held.asked);
+        if asked.is_some_and(|asked| asked >= since) {
             return Refetch::Known;
         }
-        self.asked = Some(now);
-        self.next_at = now;
+        let throttled = asked.map_or(now, |asked| asked.saturating_add(nanoseconds(self.timing.throttle)));
+        self.next_at = self.next_at.min(throttled.max(now));
         if self.found.is_some() {
             self.next = Step::Keys;
         }

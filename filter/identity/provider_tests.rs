@@ -109,7 +109,7 @@ fn inline_keys_are_ready_for_ever_and_ask_nothing() {
     let late = at(10 * 365 * 86400);
     assert!(ready(&provider, START) && ready(&provider, late));
     assert_eq!(provider.wanted(late), None);
-    assert_eq!(provider.refetch(late), Refetch::Known);
+    assert_eq!(provider.refetch(late, late), Refetch::Known);
     assert_eq!(provider.age(late), None);
     assert_eq!(provider.received(late, Ok((200, b"{}"))), Outcome::Ignored);
     assert!(ready(&provider, late));
@@ -279,33 +279,36 @@ fn hostile_discovery_documents_lead_nowhere() {
 }
 
 #[test]
-fn an_unknown_key_asks_for_the_set_once_in_ten_seconds() {
+fn an_unknown_key_waits_for_a_set_that_was_asked_for_after_it_came() {
     let mut provider = discovered();
     make_ready(&mut provider, START);
-    assert_eq!(provider.refetch(at(1)), Refetch::UnderWay);
-    assert_eq!(provider.wanted(at(1)).unwrap().path, "/k?x=1");
+    // The set at hand was asked for before: it says nothing of a key that came later.
+    assert_eq!(provider.refetch(at(1), at(1)), Refetch::UnderWay);
+    assert_eq!(provider.wanted(at(1)), None, "once in two seconds");
+    assert_eq!(provider.wanted(at(2)).unwrap().path, "/k?x=1");
     // While it is under way others may wait for it too.
-    assert_eq!(provider.refetch(at(1)), Refetch::UnderWay);
-    assert_eq!(provider.wanted(at(1)), None);
-    assert_eq!(provider.received(at(1), Ok((200, &good()))), Outcome::Keys { changed: false });
-    for second in 1..11 {
-        assert_eq!(provider.refetch(at(second)), Refetch::Known, "{second}");
-        assert_eq!(provider.wanted(at(second)), None, "{second}");
-    }
-    assert_eq!(provider.refetch(at(11)), Refetch::UnderWay);
-    assert!(provider.wanted(at(11)).is_some());
+    assert_eq!(provider.refetch(at(2), at(2)), Refetch::UnderWay);
+    assert_eq!(provider.wanted(at(2)), None);
+    assert_eq!(provider.received(at(3), Ok((200, &good()))), Outcome::Keys { changed: false });
+    assert_eq!(provider.refetch(at(3), at(1)), Refetch::Known);
+    assert_eq!(provider.refetch(at(3), at(2)), Refetch::Known);
+    assert_eq!(provider.wanted(at(100)), None, "nobody asks for more");
+    // What came while it was under way may name a key that was not yet in it.
+    assert_eq!(provider.refetch(at(3), at(3)), Refetch::UnderWay);
+    assert_eq!(provider.wanted(at(3)), None);
+    assert!(provider.wanted(at(4)).is_some());
 }
 
 #[test]
 fn an_unknown_key_does_not_shorten_a_back_off() {
     let mut provider = discovered();
     make_ready(&mut provider, START);
-    assert_eq!(provider.refetch(at(1)), Refetch::UnderWay);
-    answer(&mut provider, at(1), Err(Failure::Unreachable));
-    let now = due(&mut provider, at(1));
+    assert_eq!(provider.refetch(at(2), at(2)), Refetch::UnderWay);
+    answer(&mut provider, at(2), Err(Failure::Unreachable));
+    let now = due(&mut provider, at(2));
     answer(&mut provider, now, Err(Failure::Unreachable));
     let reason = FetchError::NoAnswer(Failure::Unreachable);
-    assert_eq!(provider.refetch(at(100)), Refetch::Failing { reason });
+    assert_eq!(provider.refetch(at(100), at(100)), Refetch::Failing { reason });
     // The uri that failed is not trusted any longer.
     assert_eq!(provider.wanted(at(100)).unwrap().path, "/.well-known/openid-configuration");
 }
@@ -314,16 +317,16 @@ fn an_unknown_key_does_not_shorten_a_back_off() {
 fn a_provider_that_is_away_for_a_moment_is_waited_for() {
     let mut provider = discovered();
     make_ready(&mut provider, START);
-    assert_eq!(provider.refetch(at(1)), Refetch::UnderWay);
-    answer(&mut provider, at(1), Err(Failure::Unreachable));
+    assert_eq!(provider.refetch(at(2), at(2)), Refetch::UnderWay);
+    answer(&mut provider, at(2), Err(Failure::Unreachable));
     // A round that failed says nothing of the keys: the token may be good.
-    assert_eq!(provider.refetch(at(2)), Refetch::UnderWay);
-    let mut now = due(&mut provider, at(1));
+    assert_eq!(provider.refetch(at(3), at(2)), Refetch::UnderWay);
+    let mut now = due(&mut provider, at(2));
     answer(&mut provider, now, Ok((200, &document())));
     now = due(&mut provider, now);
-    assert!(now < at(3), "the next round does not wait long");
+    assert!(now < at(4), "the next round does not wait long");
     assert_eq!(answer(&mut provider, now, Ok((200, &good()))), Outcome::Keys { changed: false });
-    assert_eq!(provider.refetch(now), Refetch::Known);
+    assert_eq!(provider.refetch(now, at(2)), Refetch::Known);
 }
 
 #[test]
@@ -373,7 +376,7 @@ proptest! {
                     }
                 }
                 Event::Refetch => {
-                    let _ = provider.refetch(now);
+                    let _ = provider.refetch(now, now);
                 }
                 Event::Answer(kind) => {
                     let (document, good) = (document(), good());

@@ -18,6 +18,7 @@ pub(super) enum Map {
     ResponseHeaders = 2,
     ResponseTrailers = 3,
     CallHeaders = 6,
+    CallTrailers = 7,
 }
 
 /// A buffer.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import threading
@@ -24,6 +25,9 @@ from parts.upstream import Answer, Wait, json_answer, stream
 
 # One guard, a policy for each authority.
 CALLS, TOKENS, CLAMP, END, MONITOR, SHORT, CROWD = "calls", "tokens", "clamp", "end", "monitor", "short", "crowd"
+THOUSAND = "thousand"
+FIT = 50
+"""Requests of that crowd that its budget holds: a question of one token and 100 of the answer each."""
 ISSUER = "https://idp.example.com"
 KEYS = KeySet.make("ES256")
 USAGE = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
@@ -41,6 +45,7 @@ BUDGETS: dict[str, list[dict[str, Any]]] = {
     MONITOR: [mine(requests=2, mode="monitor")],
     SHORT: [{"name": "short", "key": "identity.id", "requests": 1, "per": "2s"}],
     CROWD: [{"name": "everyone", "key": "all", "tokens": 10_000, "per": "744h"}],
+    THOUSAND: [{"name": "everyone", "key": "all", "tokens": FIT * 101 + 50, "per": "744h"}],
 }
 
 
@@ -141,6 +146,42 @@ def test_many_callers_at_once_on_two_workers_get_what_the_budget_holds_and_no_mo
     assert reply.status_code == 200
     remaining = int(reply.headers["x-ratelimit-remaining-tokens"])
     assert 10_000 - 102 * 12 - 101 - 30 <= remaining <= 10_000 - 99 * 12 - 101 + 3
+
+
+def test_a_thousand_callers_at_once_are_not_let_beyond_the_budget(guard: Guard) -> None:
+    gate = threading.Event()
+    guard.upstream.answer = Answer(
+        headers=[("content-type", "application/json")], pieces=[completion("Hi").encode()], before_head=[Wait(gate)]
+    )
+    body = json.dumps(question("a", max_tokens=100)).encode()
+    head = (
+        f"POST /v1/chat/completions HTTP/1.1\r\nhost: {THOUSAND}\r\nauthorization: Bearer {of('thousand')}\r\n"
+        f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    refused = 0
+
+    async def one() -> bytes:
+        nonlocal refused
+        reader, writer = await asyncio.open_connection("127.0.0.1", guard.ports[0])
+        writer.write(head.encode() + body)
+        status = (await reader.readline()).split()[1]
+        refused += status == b"429"
+        writer.close()
+        return status
+
+    async def crowd() -> list[bytes]:
+        running = [asyncio.create_task(one()) for _ in range(1000)]
+        deadline = time.monotonic() + 90
+        # None is settled before all have been let in or refused.
+        while refused < 1000 - FIT and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(0.5)
+        gate.set()
+        return await asyncio.gather(*running)
+
+    statuses = asyncio.run(crowd())
+    assert (statuses.count(b"200"), statuses.count(b"429")) == (FIT, 1000 - FIT)
+    assert len(guard.upstream.requests) == FIT
 
 
 def test_the_usage_of_an_answer_settles_it(guard: Guard) -> None:

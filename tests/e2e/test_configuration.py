@@ -9,6 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -238,10 +239,44 @@ def masked(issuer: str, operator: str) -> sets.Set:
 # What operators and auditors read.
 
 
-def test_no_secret_and_no_token_in_dumps_statistics_logs_or_records(start_guard: Callable[..., Guard]) -> None:
-    guard = start_guard()
+# Every secret that a set can have, by the variable of Envoy's environment that holds it.
+SECRETS = {
+    "IN_HEADER": "header-secret-51c7a0d2",
+    "IN_QUERY": "query/secret&7e4b19f6",
+    "FOR_OTHERS": "others-secret-90aa3b1c",
+    "AUDIT_KEY": "audit-secret-2f8d6e07",
+    "RATES_KEY": "rates-secret-c4419b5e",
+    "PSEUDONYMS": "pseudonym-secret-0d3f7a86-b2e5",
+}
+
+
+def full_of_secrets(issuer: str) -> sets.Set:
+    """A set that has a secret wherever one can stand."""
+    made = sets.chat(issuer)
+    sets.connection(made)["credential"] = [
+        {"header": "authorization", "value": "Bearer ${env:OPENAI_API_KEY}"},
+        {"header": "x-org-key", "value": "${env:FOR_OTHERS}", "when": '"others" in identity.groups'},
+        {"header": "x-org-key", "value": "${env:IN_HEADER}"},
+        {"query": "sig", "value": "${env:IN_QUERY}"},
+    ]
+    made["audit"]["headers"] = {"x-audit-key": "${env:AUDIT_KEY}"}
+    nobody = {"cluster": "rates", "headers": {"x-rates-key": "${env:RATES_KEY}"}, "on_failure": "allow"}
+    made["rate_limit_service"] = nobody | {"refunds": True, "timeout": "200ms"}
+    policy = sets.policy(made)
+    policy["budgets"] = [{"name": "ours", "key": "identity.id", "requests": 1000, "per": "1m", "scope": "global"}]
+    policy["mask"]["response"] |= {"operator": "pseudonym", "key": "${env:PSEUDONYMS}"}
+    return made
+
+
+def test_no_secret_and_no_token_in_dumps_statistics_logs_or_records(
+    start_guard: Callable[..., Guard], idp: Idp
+) -> None:
+    nowhere = {"rates": f"127.0.0.1:{process.free_port()}"}
+    guard = start_guard(full_of_secrets(idp.issuer), env=SECRETS, clusters=nowhere)
     good, bad = guard.token(), guard.token("bob")
-    guard.upstream.answer = json_answer(completion(f"{EMAIL} and {sets.CREDENTIAL}"))
+    encoded = quote(SECRETS["IN_QUERY"], safe="")
+    echoed = [SECRETS["IN_HEADER"], SECRETS["IN_QUERY"], SECRETS["FOR_OTHERS"], encoded]
+    guard.upstream.answer = json_answer(completion(f"{EMAIL} and {sets.CREDENTIAL} {' '.join(echoed)}"))
     answers = [
         guard.chat(good),
         guard.chat(bad),
@@ -259,7 +294,7 @@ def test_no_secret_and_no_token_in_dumps_statistics_logs_or_records(start_guard:
         "clusters": guard.envoy.admin_get("/clusters"),
         "log": guard.envoy.log_text(),
         "records": guard.sink.file.read_text(),
-        "exports": repr([export.headers for export in guard.sink.exports]),
+        "exports": repr([{**export.headers, "x-audit-key": ""} for export in guard.sink.exports]),
         "answers": "".join(answer.text + repr(answer.headers.multi_items()) for answer in answers),
     }
     secrets = {
@@ -268,10 +303,16 @@ def test_no_secret_and_no_token_in_dumps_statistics_logs_or_records(start_guard:
         "its signature": good.rsplit(".", 1)[1],
         "another": bad.rsplit(".", 1)[1],
         "a masked value": EMAIL,
+        "the credential of a query, encoded": encoded,
+        **SECRETS,
     }
+    (sent, *_) = guard.upstream.requests
+    assert (sent.header("x-org-key"), sent.path) == (SECRETS["IN_HEADER"], f"/v1/chat/completions?sig={encoded}")
+    assert {export.headers["x-audit-key"] for export in guard.sink.exports} == {SECRETS["AUDIT_KEY"]}
     found = [(place, name) for place, text in places.items() for name, secret in secrets.items() if secret in text]
     assert found == []
-    assert "OPENAI_API_KEY" in places["config_dump"], "the dump is the right one: it names the variable"
+    for name in ("OPENAI_API_KEY", *SECRETS):
+        assert name in places["config_dump"], "the dump is the right one: it names the variable"
 
 
 def test_metrics_have_labels_that_operators_can_read(start_guard: Callable[..., Guard]) -> None:

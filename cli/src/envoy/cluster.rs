@@ -46,9 +46,12 @@ pub fn parse(text: &str) -> Result<Cluster, String> {
 
 impl Cluster {
     /// One item of `static_resources.clusters`.
-    pub fn render(&self, ca: &str) -> String {
+    ///
+    /// `grpc`: what is called on it is gRPC, which needs HTTP/2 whether the operator says so or not.
+    pub fn render(&self, ca: &str, grpc: bool) -> String {
         let kind = if self.host.parse::<IpAddr>().is_ok() { "STATIC" } else { "STRICT_DNS" };
-        let http = if self.http2 { "http2_protocol_options" } else { "http_protocol_options" };
+        let http2 = self.http2 || grpc;
+        let http = if http2 { "http2_protocol_options" } else { "http_protocol_options" };
         format!(
             r#"  - name: {name}
     type: {kind}
@@ -67,7 +70,7 @@ impl Cluster {
             name = quoted(&self.name),
             host = quoted(&self.host),
             port = self.port,
-            tls = self.tls.as_ref().map(|name| transport(name, ca, self.http2)).unwrap_or_default(),
+            tls = self.tls.as_ref().map(|name| transport(name, ca, http2)).unwrap_or_default(),
         )
     }
 }

@@ -144,7 +144,8 @@ fn gateway(bundle: &Bundle, root: &Node, options: &Options) -> Result<String, Ve
     let routes = routes(bundle, &envoy)?;
     let configuration = bundle.encode(root)?;
     let listener = listener(bundle, &envoy, &routes, &configuration);
-    let mut documents = vec![head(bundle, options), workload(bundle, options), filter(options, &listener)];
+    let mut documents =
+        vec![head(bundle, options), workload(bundle, options), filter(bundle, options, &listener)];
     documents.extend(options.callers.iter().map(|namespace| callers(options, namespace)));
     Ok(documents.join("---\n"))
 }
@@ -225,7 +226,7 @@ spec:
 }
 
 /// The listener and the clusters of `render envoy`, within the gateway's Envoy.
-fn filter(options: &Options, listener: &str) -> String {
+fn filter(bundle: &Bundle, options: &Options, listener: &str) -> String {
     let Options { name, namespace, .. } = options;
     let chain = "    filter_chains:\n    - filters:\n";
     let sealed =
@@ -233,7 +234,7 @@ fn filter(options: &Options, listener: &str) -> String {
     let listener = listener.replacen(chain, &sealed, 1);
     let mut patches = String::new();
     for cluster in &options.clusters {
-        patches.push_str(&patch("CLUSTER", &cluster.render(&options.ca)));
+        patches.push_str(&patch("CLUSTER", &cluster.render(&options.ca, super::is_grpc(bundle, cluster))));
     }
     patches.push_str(&patch("LISTENER", &listener));
     format!(

@@ -7,6 +7,7 @@ use portcullis::config::set::{Audit, Bundle, Capture, ClusterRef, Delivery, Issu
 use portcullis::exchange::{Exchange, Worker};
 use portcullis::host::memory::Memory;
 use portcullis::host::{CallId, Flow, Header, Reply, Shared, Side};
+use portcullis::policy::budget::service::StandIn;
 use serde_json::Value;
 
 use super::case::{Case, Given};
@@ -25,6 +26,7 @@ pub struct Stage {
     signer: Signer,
     issuers: Vec<Issuer>,
     audit: String,
+    rates: Option<String>,
     env: std::collections::HashMap<String, String>,
 }
 
@@ -68,13 +70,15 @@ impl Stage {
         let signer = Signer::for_all(&mut bundle);
         let audit = bundle.set.audit.get_or_insert_with(records);
         let audit = audit.cluster.cluster.value.clone();
+        let rates =
+            bundle.set.rate_limit_service.as_ref().map(|service| service.cluster.cluster.value.clone());
         let names = bundle.set.env_names();
         let mut env: std::collections::HashMap<String, String> =
             names.into_iter().map(|name| (name.to_owned(), stand_in(name))).collect();
         env.extend(given.iter().map(|(name, value)| (name.clone(), value.clone())));
         let host = Memory { env: env.clone(), ..Memory::default() };
         let worker = Rc::new(Worker::of(&host, &bundle)?);
-        Ok(Self { worker, signer, issuers: bundle.set.issuers, audit, env })
+        Ok(Self { worker, signer, issuers: bundle.set.issuers, audit, rates, env })
     }
 
     /// Plays a case.
@@ -82,28 +86,25 @@ impl Stage {
     /// # Errors
     /// The case speaks of what the set has not.
     pub fn play(&self, case: &Case) -> Result<Outcome, String> {
-        let mut shared = std::collections::HashMap::new();
+        let mut kept = Kept::default();
         for _ in 1..case.repeat {
-            shared = self.play_once(case, shared)?.1;
+            kept = self.play_once(case, kept)?.1;
         }
-        self.play_once(case, shared).map(|(outcome, _)| outcome)
+        self.play_once(case, kept).map(|(outcome, _)| outcome)
     }
 
-    /// One of the calls of a case; what workers share is handed on.
-    fn play_once(
-        &self,
-        case: &Case,
-        shared: std::collections::HashMap<String, Shared>,
-    ) -> Result<(Outcome, std::collections::HashMap<String, Shared>), String> {
-        let host = Memory { env: self.env.clone(), shared: shared.into(), ..Memory::default() };
+    /// One of the calls of a case.
+    fn play_once(&self, case: &Case, kept: Kept) -> Result<(Outcome, Kept), String> {
+        let host = Memory { env: self.env.clone(), shared: kept.shared.into(), ..Memory::default() };
         host.now.set(case.time);
         host.request.replace(self.head(case)?);
         host.properties
             .borrow_mut()
             .extend(case.proxy.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-        let mut run = Run { stage: self, case, host, answered: 0, outcome: Outcome::default() };
+        let mut run =
+            Run { stage: self, case, host, counted: kept.counted, answered: 0, outcome: Outcome::default() };
         run.play();
-        Ok((run.outcome, run.host.shared.take()))
+        Ok((run.outcome, Kept { shared: run.host.shared.take(), counted: run.counted }))
     }
 
     fn head(&self, case: &Case) -> Result<Vec<Header>, String> {
@@ -125,6 +126,15 @@ impl Stage {
         headers.extend(asked.headers.iter().map(|(name, value)| header(name, value)));
         Ok(headers)
     }
+}
+
+/// What one call of a case leaves for the next.
+#[derive(Default)]
+struct Kept {
+    /// What workers share.
+    shared: std::collections::HashMap<String, Shared>,
+    /// What the rate limit service counted.
+    counted: StandIn,
 }
 
 fn header(name: &str, value: &str) -> Header {
@@ -157,6 +167,8 @@ struct Run<'s> {
     stage: &'s Stage,
     case: &'s Case,
     host: Memory,
+    /// What stands in for the rate limit service, where the case has none.
+    counted: StandIn,
     /// Calls that have their reply.
     answered: usize,
     outcome: Outcome,
@@ -235,12 +247,19 @@ impl Run<'_> {
 
     /// Answers the calls that an event made; whether the side goes on after them.
     fn settle(&mut self, exchange: &mut Exchange, side: Side, flow: Flow) -> Flow {
-        while self.host.hastened.take() {
-            self.record_first(exchange);
-        }
-        for (call, cluster) in self.open_calls() {
-            if cluster != self.stage.audit {
-                exchange.reply(&self.host, call, &self.service(&cluster));
+        loop {
+            while self.host.hastened.take() {
+                self.record_first(exchange);
+            }
+            let open = self.open_calls();
+            if open.is_empty() {
+                break;
+            }
+            for (call, cluster) in open {
+                if cluster != self.stage.audit {
+                    let reply = self.answer_of(call, &cluster);
+                    exchange.reply(&self.host, call, &reply);
+                }
             }
         }
         let resumed = self.host.resumed.take().contains(&side);
@@ -288,6 +307,26 @@ impl Run<'_> {
         }
     }
 
+    /// What a service answers to this call.
+    fn answer_of(&mut self, call: CallId, cluster: &str) -> Reply {
+        if self.stage.rates.as_deref() != Some(cluster) {
+            return self.service(cluster);
+        }
+        let granted = |body| Reply::Answer { status: 200, headers: vec![header("grpc-status", "0")], body };
+        match self.case.services.get(cluster).map(|given| given.body.as_slice()) {
+            None => {}
+            Some(b"OK") => return granted(StandIn::verdict(false)),
+            Some(b"OVER_LIMIT") => return granted(StandIn::verdict(true)),
+            Some(_) => return self.service(cluster),
+        }
+        let calls = self.host.calls.borrow();
+        let body = calls.iter().find(|(id, _)| *id == call).map(|(_, call)| call.body.as_slice());
+        match body.and_then(|body| self.counted.answer(body, self.case.time)) {
+            Some(body) => granted(body),
+            None => Reply::Broken,
+        }
+    }
+
     /// Whether the filter answered itself; the caller then has that.
     fn refused(&mut self) -> bool {
         let answers = self.host.answers.borrow();
@@ -313,7 +352,7 @@ impl Run<'_> {
                     self.keep_records(call);
                     Reply::Answer { status: 200, headers: Vec::new(), body: b"{}".to_vec() }
                 } else {
-                    self.service(&cluster)
+                    self.answer_of(call, &cluster)
                 };
                 worker.reply(&self.host, call, &reply);
             }

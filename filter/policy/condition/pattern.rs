@@ -16,7 +16,7 @@ use cel::common::value::{StaticVal, Val};
 use regex_automata::Input;
 use regex_automata::hybrid::dfa::{Builder, Cache, Config, DFA};
 use regex_automata::nfa::thompson::pikevm::PikeVM;
-use regex_automata::nfa::thompson::{Compiler, Config as NfaConfig, WhichCaptures};
+use regex_automata::nfa::thompson::{BuildError, Compiler, Config as NfaConfig, WhichCaptures};
 
 /// Bound of what a pattern compiles to, in bytes.
 pub(super) const PATTERN_SIZE: usize = 1 << 20;
@@ -52,11 +52,13 @@ impl Pattern {
     /// Compiles a pattern in the syntax of `regex`, or says what is wrong with it.
     pub(super) fn compile(pattern: &str) -> Result<Self, String> {
         let tree = regex_syntax::parse(pattern).map_err(|error| invalid(&error.to_string()))?;
-        let nfa = COMPILER
-            .with(|compiler| compiler.borrow_mut().get_or_insert_with(nfa_compiler).build_from_hir(&tree));
-        let nfa = nfa.map_err(|error| match error.size_limit() {
+        let refused = |error: BuildError| match error.size_limit() {
             Some(_) => too_large(),
             None => invalid(&error.to_string()),
+        };
+        let nfa = COMPILER.with(|compiler| {
+            let mut compiler = compiler.borrow_mut();
+            compiler.get_or_insert_with(nfa_compiler).build_from_hir(&tree).map_err(refused)
         })?;
         let mut builder = Builder::new();
         builder.configure(

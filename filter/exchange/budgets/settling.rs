@@ -1,0 +1,102 @@
+//! Settling: what an exchange used takes the place of what was set aside, and what did not go upstream is put back.
+
+use super::{Held, Kept, delivered};
+use crate::audit::{Name, Tally};
+use crate::exchange::{Exchange, buckets, metrics};
+use crate::host::Host;
+use crate::policy::budget::Rate;
+
+impl Exchange {
+    /// Puts back all that was set aside: the request does not go upstream.
+    pub(in crate::exchange) fn give_back_budgets(&mut self, host: &dyn Host) {
+        let Some(policy) = self.lane.as_ref().and_then(|lane| lane.policy.clone()) else { return };
+        for held in std::mem::take(&mut self.spending.held) {
+            let Some(budget) = policy.budgets.all.get(held.at) else { continue };
+            self.change(host, held, budget.rate, 0);
+        }
+        self.spending.reserved = Tally::default();
+    }
+
+    /// The exchange is over: what it used takes the place of what was set aside.
+    pub(in crate::exchange) fn settle_budgets(&mut self, host: &dyn Host) {
+        let held = std::mem::take(&mut self.spending.held);
+        if held.is_empty() {
+            return;
+        }
+        if !self.forwarded {
+            self.spending.held = held;
+            return self.give_back_budgets(host);
+        }
+        let Some(policy) = self.lane.as_ref().and_then(|lane| lane.policy.clone()) else { return };
+        let spent = self.spent();
+        self.spending.settled_by = Some(spent.by);
+        for held in held {
+            let Some(budget) = policy.budgets.all.get(held.at) else { continue };
+            let used = match budget.tokens {
+                true => spent.tokens.unwrap_or(held.reserved),
+                false => u64::from(spent.served),
+            };
+            self.change(host, held, budget.rate, used);
+            self.spending.used.add(&budget.name, used);
+            host.count(&metrics::used(&policy.name, &budget.name), used);
+        }
+    }
+
+    /// Puts what was used in the place of what was set aside.
+    fn change(&self, host: &dyn Host, held: Held, rate: Rate, used: u64) {
+        let (rest, more) = (held.reserved.saturating_sub(used), used.saturating_sub(held.reserved));
+        match held.kept {
+            Kept::Here(of) => {
+                let settled = buckets::change(host, of, rate, |bucket| {
+                    bucket.give_back(rest);
+                    bucket.charge(more);
+                });
+                if settled.is_err() {
+                    host.count(&metrics::error("budget_lost"), 1);
+                }
+            }
+            Kept::Service { limit, until } => {
+                let Some(service) = &self.worker.rate_limits else { return };
+                match more {
+                    0 => service.owe(host, limit, rate, rest, Some(until)),
+                    more => service.owe(host, limit, rate, more, None),
+                }
+            }
+        }
+    }
+
+    /// What the exchange came to.
+    fn spent(&self) -> Spent {
+        let answer = &self.answer;
+        let prompt = self.spending.cost.map_or(0, |cost| cost.prompt);
+        let served = !(answer.status >= 500 || answer.status == 429);
+        let usage = answer.rewriter.as_ref().map(|rewriter| rewriter.usage()).unwrap_or_default();
+        let known = usage.prompt.is_some() || usage.completion.is_some() || usage.total.is_some();
+        if answer.status >= 400 && !known {
+            return Spent { tokens: Some(0), served, by: "returned" };
+        }
+        let delivered = delivered(answer);
+        let Some(delivered) = delivered else {
+            // Nothing came, or nothing that could be read.
+            let tokens = (answer.status == 0).then_some(prompt);
+            let by = if tokens.is_some() { "estimate" } else { "reservation" };
+            return Spent { tokens, served, by };
+        };
+        if known && answer.ended && answer.cut.is_none() {
+            let parts = usage.prompt.unwrap_or(0).saturating_add(usage.completion.unwrap_or(0));
+            return Spent { tokens: Some(parts.max(usage.total.unwrap_or(0))), served, by: "usage" };
+        }
+        let answered = usage.completion.unwrap_or(0).max(delivered);
+        let tokens = usage.prompt.unwrap_or(prompt).saturating_add(answered);
+        Spent { tokens: Some(tokens), served, by: "estimate" }
+    }
+}
+
+/// What an exchange used.
+struct Spent {
+    /// `None`: nobody knows, and what was set aside is used.
+    tokens: Option<u64>,
+    /// Whether it counts as a request.
+    served: bool,
+    by: Name,
+}

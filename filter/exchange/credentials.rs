@@ -1,0 +1,195 @@
+//! Credentials: what the upstream sees in the place of the caller's token.
+//!
+//! A connection may have several, each in a header or in a parameter of the query. For each of these places the first whose
+//! `when` holds goes upstream; a place for which none holds refuses the request, for without it the upstream would.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
+
+use super::Exchange;
+use super::guard::{Env, Lane, condition_problem, fill};
+use super::refusal::{Code, Refusal};
+use crate::config::Problem;
+use crate::config::set::{self, Seat};
+use crate::host::{Host, Side};
+use crate::policy::{Condition, Phase, Variable};
+
+/// What need not be encoded in a query (RFC 3986, 2.3).
+const RESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// A resolved credential. It has no `Debug`, so that it reaches no log.
+pub struct Credential {
+    seat: Seat,
+    when: Option<Condition>,
+    value: String,
+}
+
+/// Compiles a connection's credentials; `secrets` takes every form in which their values could come back. `env` is `None` away
+/// from any proxy: then there are none.
+pub(super) fn compile(
+    written: &[set::Credential],
+    env: Option<&Env<'_>>,
+    secrets: &mut Vec<Vec<u8>>,
+    problems: &mut Vec<Problem>,
+) -> Option<Vec<Credential>> {
+    let mut all = Vec::new();
+    for credential in written {
+        let when = match &credential.when {
+            None => None,
+            Some(when) => {
+                Some(condition_problem(when, Condition::compile(&when.value, Phase::Head), problems)?)
+            }
+        };
+        let Some(env) = env else { continue };
+        let mut value = fill(&credential.value, env, secrets, problems)?;
+        if matches!(credential.seat, Seat::Query(_)) {
+            let encoded = utf8_percent_encode(&value, &RESERVED).to_string();
+            if encoded != value {
+                secrets.push(encoded.clone().into_bytes());
+            }
+            value = encoded;
+        }
+        all.push(Credential { seat: credential.seat.clone(), when, value });
+    }
+    Some(all)
+}
+
+/// Whether one of them must know the request's headers.
+pub(super) fn read_headers(all: &[Credential]) -> bool {
+    let reads = |condition: &Condition| condition.reads().contains(&Variable::RequestHeaders);
+    all.iter().filter_map(|credential| credential.when.as_ref()).any(reads)
+}
+
+impl Exchange {
+    /// Chooses those that go upstream.
+    pub(super) fn choose_credentials(&mut self) -> Result<(), Refusal> {
+        let Some(lane) = self.lane.clone().filter(|_| self.inquiry.allowed) else { return Ok(()) };
+        match self.chosen(&lane) {
+            Ok(chosen) => {
+                self.credentials = chosen;
+                Ok(())
+            }
+            Err(refusal) => self.object(refusal),
+        }
+    }
+
+    /// By their places in the lane.
+    fn chosen(&self, lane: &Lane) -> Result<Vec<usize>, Refusal> {
+        let facts = self.facts();
+        let mut seats: Vec<(&Seat, Option<usize>)> = Vec::new();
+        for (at, credential) in lane.credentials.iter().enumerate() {
+            let known = seats.iter().position(|(seat, _)| **seat == credential.seat);
+            if known.and_then(|known| seats.get(known)).is_some_and(|(_, chosen)| chosen.is_some()) {
+                continue;
+            }
+            let holds = match &credential.when {
+                None => true,
+                Some(when) => when.evaluate(&facts).map_err(|error| {
+                    let message = format!("which credential is the caller's could not be decided: {error}");
+                    Refusal::new(Code::PolicyError, message).because("credential")
+                })?,
+            };
+            let chosen = holds.then_some(at);
+            match known.and_then(|known| seats.get_mut(known)) {
+                Some(seat) => seat.1 = chosen,
+                None => seats.push((&credential.seat, chosen)),
+            }
+        }
+        let missing = || {
+            let message = "the connection has no credential for this caller";
+            Refusal::new(Code::Forbidden, message).because("credential")
+        };
+        seats.into_iter().map(|(_, chosen)| chosen.ok_or_else(missing)).collect()
+    }
+
+    /// Puts them into the request, and takes out what the caller sent in their places, or in what an upstream could take
+    /// for them. `path` is the request's, stripped of what else must not go upstream, where that changed it.
+    pub(super) fn inject(&mut self, host: &dyn Host, lane: &Lane, path: Option<String>) {
+        let whole = path.clone().unwrap_or_else(|| self.inquiry.head.path.clone());
+        let mut made = whole.clone();
+        for credential in &lane.credentials {
+            match &credential.seat {
+                Seat::Header(name) => {
+                    let alike = self.inquiry.head.headers.iter().filter(|(known, _)| is_like(known, name));
+                    for (known, _) in alike {
+                        if let Ok(known) = std::str::from_utf8(known) {
+                            host.remove_header(Side::Request, known);
+                        }
+                    }
+                }
+                Seat::Query(name) => made = without(&made, name),
+            }
+        }
+        for credential in self.credentials.iter().filter_map(|at| lane.credentials.get(*at)) {
+            match &credential.seat {
+                Seat::Header(name) => host.set_header(Side::Request, name, credential.value.as_bytes()),
+                Seat::Query(name) => {
+                    let mark = if made.contains('?') { '&' } else { '?' };
+                    made.push(mark);
+                    made.push_str(name);
+                    made.push('=');
+                    made.push_str(&credential.value);
+                }
+            }
+            self.credentialed = true;
+        }
+        if path.is_some() || made != whole {
+            host.set_header(Side::Request, ":path", made.as_bytes());
+        }
+    }
+
+    /// The same of trailers, in which no credential belongs.
+    pub(super) fn strip_credential_trailers(&self, host: &dyn Host, lane: &Lane) {
+        for (known, _) in host.trailers(Side::Request) {
+            let like = |credential: &Credential| match &credential.seat {
+                Seat::Header(name) => is_like(&known, name),
+                Seat::Query(_) => false,
+            };
+            if lane.credentials.iter().any(like)
+                && let Ok(known) = std::str::from_utf8(&known)
+            {
+                host.remove_trailer(Side::Request, known);
+            }
+        }
+    }
+}
+
+/// Whether an upstream could take one header for the other: many cannot tell an underscore from a hyphen (CGI, WSGI).
+fn is_like(name: &[u8], ours: &str) -> bool {
+    let same = |byte: u8| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    name.len() == ours.len() && name.iter().zip(ours.bytes()).all(|(a, b)| same(*a) == same(b))
+}
+
+/// A path and query without the parameters of a name, however they are written.
+fn without(path_and_query: &str, name: &str) -> String {
+    let Some((path, query)) = path_and_query.split_once('?') else { return path_and_query.to_owned() };
+    let named = |parameter: &str| {
+        let written = parameter.trim_end_matches(['&', ';']).split('=').next().unwrap_or_default();
+        let decoded: Vec<u8> = percent_decode(written.as_bytes()).collect();
+        is_like(decoded.trim_ascii(), name)
+    };
+    let kept: String = query.split_inclusive(['&', ';']).filter(|parameter| !named(parameter)).collect();
+    let kept = kept.trim_end_matches(['&', ';']);
+    if kept.is_empty() { path.to_owned() } else { format!("{path}?{kept}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_callers_own_parameter_is_taken_out_however_it_is_written() {
+        for path in ["/p?sig=x", "/p?SIG=x", "/p?%73ig=x", "/p?sig", "/p? sig=x;sig=y", "/p?sig=x&"] {
+            assert_eq!(without(path, "sig"), "/p", "{path}");
+        }
+        assert_eq!(without("/p?a=1&sig=x&b=2", "sig"), "/p?a=1&b=2");
+        assert_eq!(without("/p?signature=x", "sig"), "/p?signature=x");
+        assert_eq!(without("/p?api_key=x", "api-key"), "/p");
+        assert_eq!(without("/p", "sig"), "/p");
+    }
+
+    #[test]
+    fn a_header_that_an_upstream_takes_for_ours_is_like_it() {
+        assert!(is_like(b"X_Org-Key", "x-org-key") && is_like(b"x-org-key", "x-org-key"));
+        assert!(!is_like(b"x-org-key2", "x-org-key") && !is_like(b"xorgkey", "x-org-key"));
+    }
+}
