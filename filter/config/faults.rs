@@ -96,7 +96,7 @@ fn each_fault_is_told_at_its_place() {
     #[rustfmt::skip] // one line each
     let cases = [
         ("/isuers", json!([]), "isuers: `isuers` is not a key here\n  help: did you mean `issuers`?"),
-        ("/zebra", json!(1), "zebra: `zebra` is not a key here\n  help: use `version`, `mode`, `issuers`, `connections`, `policies`, `detectors`, `recognisers`, `audit`, `unmatched` or `expose`"),
+        ("/zebra", json!(1), "zebra: `zebra` is not a key here\n  help: use `version`, `mode`, `issuers`, `connections`, `policies`, `detectors`, `recognisers`, `audit`, `rate_limit_service`, `unmatched` or `expose`"),
         ("/version", json!(2), "version: the set is of version 2; this release reads version 1\n  help: load it with a release that reads it"),
         ("/version", json!(0), "version: there is no version 0 of the format\n  help: write `version: 1`"),
         ("/version", json!("1"), "version: expected a whole number, found `1`"),

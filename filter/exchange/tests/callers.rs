@@ -256,6 +256,7 @@ fn a_token_under_new_keys_waits_while_their_provider_starts_anew() {
     rig.worker.tick(&rig.host);
     reply(&rig, &document);
     reply(&rig, &old.to_string());
+    rig.pass(3);
     let mut exchange = rig.ask(&["rag-users"]);
     assert_eq!(exchange.request_head(&rig.host, false), Flow::Pause);
     assert_eq!(rig.send(&mut exchange, QUESTION), Flow::Pause);
@@ -281,6 +282,7 @@ fn a_token_under_an_unknown_key_is_no_fault_while_its_provider_is_away() {
     rig.worker.tick(&rig.host);
     reply(&rig, &document);
     reply(&rig, &old.to_string());
+    rig.pass(3);
     let mut exchange = rig.ask(&["rag-users"]);
     assert_eq!(exchange.request_head(&rig.host, false), Flow::Pause);
     let mut woken = Vec::new();
