@@ -14,6 +14,11 @@ bench-memory: wasm cli-debug ## memory over time: an hour of deltas, an endless 
 	@cargo build --quiet --release --manifest-path benches/load/Cargo.toml --target-dir target/bench-load
 	@PYTHONPATH=tools:benches $(PYTHON) -m harness.memory --portcullis $(PORTCULLIS)
 
+.PHONY: bench-policies
+bench-policies: parts ## what policy costs alone: loading sets, reading requests, conditions, budgets (a part of `make bench`)
+	@benches/masker-v8 build policies
+	@PYTHONPATH=tools:benches $(PYTHON) -m harness.policies
+
 .PHONY: bench-plot
-bench-plot: ## write what the last `make bench` and `make bench-memory` measured into docs/numbers.md, with its plots
+bench-plot: ## write what the last `make bench`, `bench-memory` and `bench-policies` measured into docs/numbers.md, with its plots
 	@PYTHONPATH=tools:benches $(PYTHON) -m harness.page

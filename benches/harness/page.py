@@ -12,7 +12,7 @@ from typing import Any
 
 from parts import process
 
-from . import masker, memory, report
+from . import masker, memory, report, targets
 from .__main__ import OUT
 from .figures import MIB, spread
 from .svg import Goal, Panel, bars, panels
@@ -119,6 +119,13 @@ def facts(results: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def policy_part(found: dict[str, Any]) -> str:
+    """What `make bench-policies` measured, or the same part of a whole run: machine and goals stand with it."""
+    facts = "\n".join(f"- {name}: {value}" for name, value in found["machine"].items())
+    tables = report.policy(found).partition("\n\n")[2]
+    return f"{facts}\n- taken: {found['taken']}\n\n{report.verdicts(targets.of_policies(found))}\n\n{tables}"
+
+
 def memory_table(found: dict[str, Any]) -> str:
     quick = " **A quick run: these figures say little.**" if found.get("quick") else ""
     return f"Taken: {found['taken']}.{quick}\n\n{memory.table(found)}"
@@ -143,7 +150,7 @@ def written(results: dict[str, Any]) -> dict[str, str]:
         "requests": report.requests(results),
         "streams": report.streams(results),
         "startup": report.startup(results),
-        "policies": report.policy(results),
+        "policies": policy_part(results),
         "others": report.others(results),
         "texts": adversarial_table(results),
     }
@@ -163,10 +170,10 @@ def fill(page: str, parts: dict[str, str]) -> str:
 
 
 def main() -> int:
-    runs = {name: OUT / f"{name}.json" for name in ("results", "memory")}
-    results, found = (json.loads(path.read_text()) if path.exists() else None for path in runs.values())
-    if not results and not found:
-        print("page: nothing was measured: run make bench or make bench-memory", file=sys.stderr)
+    runs = {name: OUT / f"{name}.json" for name in ("results", "memory", "policies")}
+    results, found, alone = (json.loads(path.read_text()) if path.exists() else None for path in runs.values())
+    if not results and not found and not alone:
+        print("page: nothing was measured: run make bench, bench-memory or bench-policies", file=sys.stderr)
         return 1
     if results and "V8" not in results["masker"]:
         print("page: the masker was not measured in V8: make bench needs Node", file=sys.stderr)
@@ -175,6 +182,8 @@ def main() -> int:
     if results:
         parts |= written(results)
         plots |= {"masking": masking(results), "adversarial": adversarial(results), "streams": streams(results)}
+    if alone and (not results or runs["policies"].stat().st_mtime > runs["results"].stat().st_mtime):
+        parts["policies"] = policy_part(alone)
     if found:
         parts["memory"], plots["memory"] = memory_table(found), memory_plot(found)
     PLOTS.mkdir(exist_ok=True)

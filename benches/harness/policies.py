@@ -1,13 +1,18 @@
-"""What policy costs: `cargo bench --bench policies`, native and in Node's V8 (the engine that Envoy has too)."""
+"""What policy costs: the benchmark of that name, in Node's V8 (the engine that Envoy has too) or, without Node, natively."""
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
+import sys
+import time
 from typing import Any
 
 from parts import process
+
+from . import machine
 
 NATIVE = ["cargo", "bench", "--quiet", "--bench", "policies"]
 IN_V8 = [process.ROOT / "benches" / "masker-v8", "run", "policies"]
@@ -17,10 +22,17 @@ Table = dict[str, list[float]]
 
 def measure() -> dict[str, str]:
     """What the benchmark prints, by where it ran."""
-    found = {"native": _run(NATIVE)}
-    if shutil.which("node"):
-        found["V8"] = _run(IN_V8)
-    return found
+    return {"V8": _run(IN_V8)} if shutil.which("node") else {"native": _run(NATIVE)}
+
+
+def main() -> int:
+    """`make bench-policies`: this part of `make bench` alone, for docs/numbers.md."""
+    results = {"machine": machine.facts(), "taken": time.strftime("%Y-%m-%d %H:%M %Z"), "policies": measure()}
+    out = process.ROOT / "target" / "bench"
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "policies.json").write_text(json.dumps(results, indent=1) + "\n")
+    print("\n\n".join(f"{where}:\n{printed}" for where, printed in results["policies"].items()))
+    return 0
 
 
 def place(results: dict[str, Any]) -> str:
@@ -42,3 +54,7 @@ def _run(argv: list[Any]) -> str:
     if done.returncode != 0:
         raise RuntimeError(f"{argv[0]}: the benchmark of policies failed:\n{done.stderr[-2000:]}")
     return done.stdout.strip("\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -11,7 +11,7 @@ from .requests import LOADS, SECRET
 from .requests import SECONDS as REQUEST_SECONDS
 from .rounds import QUICK, Spread
 from .streams import FLOOD, IN_FLIGHT, PACED, STEPS
-from .targets import rows
+from .targets import Row, rows
 from .variants import TITLES
 
 
@@ -287,7 +287,9 @@ def _masker(results: dict[str, Any]) -> str:
 
 
 def targets(results: dict[str, Any]) -> str:
-    lines = [[row.target, row.measured, row.met] for row in rows(results)]
-    if not lines:
-        return ""
-    return f"## Targets\n\n{table(['target', 'measured', ''], lines)}"
+    found = rows(results)
+    return f"## Targets\n\n{verdicts(found)}" if found else ""
+
+
+def verdicts(found: list[Row]) -> str:
+    return table(["target", "measured", ""], [[row.target, row.measured, row.met] for row in found])

@@ -38,7 +38,7 @@ def rows(results: dict[str, Any]) -> list[Row]:
         *_requests(results),
         *_streams(results),
         *_masker(results),
-        *_policies(results),
+        *of_policies(results),
         *_sizes(results),
         *_unjudged(),
     ]
@@ -120,7 +120,7 @@ def _masker(results: dict[str, Any]) -> list[Row]:
     ]
 
 
-def _policies(results: dict[str, Any]) -> list[Row]:
+def of_policies(results: dict[str, Any]) -> list[Row]:
     where = policies.place(results)
     found = policies.tables(results["policies"][where])
     conditions = {name: row[0] for name, row in found["condition"].items()}
