@@ -12,7 +12,7 @@ use portcullis::config::json;
 use portcullis::config::set::{Bundle, HostPromises};
 use portcullis::identity::provider::State;
 use portcullis::identity::signature::NoNative;
-use portcullis::identity::{Issuer, KeySet, Refusal, TokenError, Verifier};
+use portcullis::identity::{Issuer, KeySet, Proof, Refusal, TokenError, Verifier};
 use portcullis::mask::{Catalogue, Entities, Found, Plan, mask_whole};
 use portcullis::policy::{Condition, Fact, Facts, Phase, Variable};
 use portcullis::protocol::openai;
@@ -89,6 +89,7 @@ fn a_token_is_verified_by_the_modules_own_cryptography() {
         audiences: vec!["rag".into()],
         groups_claim: vec!["groups".into()],
         leeway: Duration::from_secs(30),
+        proof: Proof::Signature,
     }]);
     let verify = |token: &str, now| verifier.verify(token, &[0], now, |_| State::Ready(&keys), &NoNative);
     assert_eq!(verify(&token, expires - 1).unwrap().id, "https://idp.example.com#alice");
