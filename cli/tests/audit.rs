@@ -25,13 +25,18 @@ const SECOND: u64 = 1_000_000_000;
 
 /// What a collector got: a batch a line. Two exchanges in each, one of them without an end in the last.
 fn batches(signed: bool, seconds: u64) -> Vec<String> {
-    let mut recorder = Recorder::new([7; 16], &Resource::default(), Limits::default());
+    chain(7, signed, 0, seconds)
+}
+
+/// The same of a chain of its own, from some second on.
+fn chain(id: u8, signed: bool, from: u64, seconds: u64) -> Vec<String> {
+    let mut recorder = Recorder::new([id; 16], &Resource::default(), Limits::default());
     if signed {
         recorder = recorder.signing(Signer::of_seed(SEED).unwrap());
     }
     let mut lines = Vec::new();
     for at in 0..seconds {
-        let now = START + at * SECOND;
+        let now = START + (from + at) * SECOND;
         let facts = |name: &str| Facts {
             exchange: Text::from(format!("{name}-{at}")),
             user_id: Some(Text::from("https://idp.example.com#alice")),
@@ -91,6 +96,16 @@ fn a_chain_that_was_cut_before_its_first_anchor_or_had_none_shows_where_a_key_is
     let (said, code) = verified(&without, &["--key", PUBLIC, "--partial"]);
     assert_eq!(code, 3, "{said}");
     assert!(said.contains("no record is vouched for by a signed anchor: DAMAGE"), "{said}");
+}
+
+#[test]
+fn short_chains_without_an_anchor_do_not_stand_for_one_that_was_taken_out() {
+    let last = chain(9, true, 600, 90);
+    let (said, code) = verified(&[chain(8, true, 0, 30), last.clone()].concat(), &["--key", PUBLIC]);
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("no record is vouched for by a signed anchor: DAMAGE"), "{said}");
+    // Of a chain that has just begun none has come yet.
+    assert_eq!(verified(&[chain(8, true, 670, 10), last].concat(), &["--key", PUBLIC]).1, 0);
 }
 
 #[test]

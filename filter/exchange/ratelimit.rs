@@ -5,7 +5,7 @@
 //! on the worker's turns: nobody waits for it.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::guard::Env;
 use super::metrics;
@@ -72,9 +72,9 @@ pub(super) struct RateLimits {
     pub on_failure: OnFailure,
     owed: RefCell<BTreeMap<(Limit, bool), Owed>>,
     /// Calls that nobody waits for.
-    flights: RefCell<Vec<CallId>>,
+    flights: RefCell<BTreeSet<CallId>>,
     /// Calls that exchanges wait for, each with the exchange.
-    asked: RefCell<Vec<(CallId, u32)>>,
+    asked: RefCell<BTreeMap<CallId, u32>>,
     /// Whether the last answer was none.
     down: std::cell::Cell<bool>,
 }
@@ -132,7 +132,7 @@ impl RateLimits {
         hits: u64,
     ) -> Result<CallId, CallError> {
         let call = self.call(host, limit, rate, hits, false)?;
-        self.asked.borrow_mut().push((call, context));
+        self.asked.borrow_mut().insert(call, context);
         Ok(call)
     }
 
@@ -163,7 +163,7 @@ impl RateLimits {
                 continue;
             }
             match self.call(host, &limit, owed.rate, owed.hits, back) {
-                Ok(call) => self.flights.borrow_mut().push(call),
+                Ok(call) => drop(self.flights.borrow_mut().insert(call)),
                 Err(_) => host.count(&metrics::error("budget_lost"), 1),
             }
         }
@@ -171,17 +171,14 @@ impl RateLimits {
 
     /// Takes the reply to a call that nobody waits for, if it is one.
     fn sent(&self, host: &dyn Host, call: CallId, reply: &Reply) {
-        let at = self.flights.borrow().iter().position(|flight| *flight == call);
-        let Some(at) = at else { return };
-        self.flights.borrow_mut().swap_remove(at);
-        if said(reply).is_err() {
+        if self.flights.borrow_mut().remove(&call) && said(reply).is_err() {
             host.count(&metrics::error("budget_lost"), 1);
         }
     }
 
     /// What it said to a call that an exchange made; one line in the log when that goes wrong, one when it is well again.
     pub(super) fn said(&self, host: &dyn Host, call: CallId, reply: &Reply) -> Result<Said, Silence> {
-        self.asked.borrow_mut().retain(|(asked, _)| *asked != call);
+        self.asked.borrow_mut().remove(&call);
         let said = said(reply);
         self.note(host, said.as_ref().err().copied());
         said
@@ -221,14 +218,13 @@ fn said(reply: &Reply) -> Result<Said, Silence> {
 impl Worker {
     /// The exchange that waits for the reply to a call, and is not told of it by the proxy itself.
     pub fn asker(&self, call: CallId) -> Option<u32> {
-        let asked = self.rate_limits.as_ref()?.asked.borrow();
-        asked.iter().find(|(asked, _)| *asked == call).map(|(_, context)| *context)
+        self.rate_limits.as_ref()?.asked.borrow().get(&call).copied()
     }
 
     /// Nobody waits any longer for this call.
     pub(super) fn forget_asked(&self, call: CallId) {
         if let Some(service) = &self.rate_limits {
-            service.asked.borrow_mut().retain(|(asked, _)| *asked != call);
+            service.asked.borrow_mut().remove(&call);
         }
     }
 

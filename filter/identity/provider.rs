@@ -336,8 +336,8 @@ impl Provider {
         if self.first.is_none() {
             return Refetch::Known;
         }
-        if let Some(since) = self.failing_since {
-            let short = now.saturating_sub(since) < nanoseconds(self.timing.patience);
+        if let Some(failing) = self.failing_since {
+            let short = now.saturating_sub(failing) < nanoseconds(self.timing.patience);
             return if short { Refetch::UnderWay } else { Refetch::Failing { reason: self.error } };
         }
         if self.under_way.is_some() {

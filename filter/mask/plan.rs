@@ -82,7 +82,11 @@ impl Plan {
 
     fn of(sought: Rc<Sought>, literals: Vec<Vec<u8>>) -> Self {
         let whole = Rc::new(Prepared::new(sought, literals.clone()));
+        let literals_alone = whole.groups.is_empty() && whole.lexicons.is_empty();
         let labels = (!whole.literals.is_empty()).then(|| {
+            if literals_alone {
+                return Rc::clone(&whole);
+            }
             let nothing = Rc::new(Sought::new(&whole.catalogue, Entities::NONE));
             Rc::new(Prepared::new(nothing, literals))
         });

@@ -71,7 +71,8 @@ impl Verified {
 
     /// Chains that no signature vouches for as far as one should by now.
     fn unproven(&self) -> impl Iterator<Item = &ChainReport> {
-        self.report.chains.iter().filter(|chain| self.signed && report::is_overdue(chain))
+        let newest = self.report.chains.iter().map(|chain| chain.times.1.as_str()).max().unwrap_or_default();
+        self.report.chains.iter().filter(move |chain| self.signed && report::is_unproven(chain, newest))
     }
 
     fn is_whole(&self) -> bool {

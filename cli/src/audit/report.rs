@@ -18,6 +18,7 @@ const NAMED: usize = 3;
 /// For people.
 pub fn text(verified: &Verified) -> String {
     let mut out = String::new();
+    let unproven: Vec<&str> = verified.unproven().map(|chain| chain.id.as_str()).collect();
     for chain in &verified.report.chains {
         let _ = writeln!(out, "chain {}", chain.id);
         let numbers = format!("{} to {}", chain.first, chain.last);
@@ -28,7 +29,7 @@ pub fn text(verified: &Verified) -> String {
             chain.times.0,
             chain.times.1
         );
-        let _ = writeln!(out, "  {}", vouched(chain, verified.signed));
+        let _ = writeln!(out, "  {}", vouched(chain, verified.signed, unproven.contains(&chain.id.as_str())));
         if !chain.open.is_empty() {
             let _ = writeln!(out, "  {}", open(&chain.open));
         }
@@ -77,31 +78,40 @@ pub fn json(verified: &Verified) -> Value {
     })
 }
 
+/// Whether no signature vouches for a chain as far as one should: it went on for long after its last anchor, or it had none
+/// and ended long before the `newest` record of all. Else many short chains could stand for one that was taken out.
+pub fn is_unproven(chain: &ChainReport, newest: &str) -> bool {
+    is_overdue(chain) || chain.anchored.is_none() && is_long(&chain.times.1, newest)
+}
+
 /// Whether a chain went on for long after the last anchor that vouches for it.
-pub fn is_overdue(chain: &ChainReport) -> bool {
-    let since = chain.anchored.as_ref().map_or(&chain.times.0, |(_, time)| time);
-    match (since.parse::<Timestamp>(), chain.times.1.parse::<Timestamp>()) {
+fn is_overdue(chain: &ChainReport) -> bool {
+    is_long(chain.anchored.as_ref().map_or(&chain.times.0, |(_, time)| time), &chain.times.1)
+}
+
+fn is_long(since: &str, until: &str) -> bool {
+    match (since.parse::<Timestamp>(), until.parse::<Timestamp>()) {
         (Ok(since), Ok(until)) => until.duration_since(since) > OVERDUE,
         // What has no time proves nothing.
         _ => true,
     }
 }
 
-fn vouched(chain: &ChainReport, signed: bool) -> String {
+fn vouched(chain: &ChainReport, signed: bool, unproven: bool) -> String {
     let anchor = if signed { "a signed anchor" } else { "an anchor" };
     match &chain.anchored {
-        None => format!("no record is vouched for by {anchor}{}", overdue(chain, signed)),
+        None => format!("no record is vouched for by {anchor}{}", overdue(chain, unproven)),
         Some((seq, _)) => {
             let rest = chain.last.saturating_sub(*seq);
             let rest = if rest == 0 { String::new() } else { format!(", {rest} after it are not") };
-            format!("vouched for up to number {seq} by {anchor}{rest}{}", overdue(chain, signed))
+            format!("vouched for up to number {seq} by {anchor}{rest}{}", overdue(chain, unproven))
         }
     }
 }
 
-fn overdue(chain: &ChainReport, signed: bool) -> &'static str {
-    match is_overdue(chain) {
-        true if signed => ": DAMAGE, one should have come within minutes",
+fn overdue(chain: &ChainReport, unproven: bool) -> &'static str {
+    match unproven || is_overdue(chain) {
+        true if unproven => ": DAMAGE, one should have come within minutes",
         true => ", though one should have come within minutes",
         false => "",
     }

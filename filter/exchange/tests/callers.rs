@@ -247,8 +247,8 @@ fn a_request_before_the_first_keys_waits_for_them() {
     assert_eq!(called, ["/.well-known/openid-configuration", "/jwks"]);
 }
 
-#[test]
-fn a_token_under_new_keys_waits_while_their_provider_starts_anew() {
+/// A worker that has other keys than the token's, and its provider's document.
+fn with_other_keys() -> (Rig, String) {
     let rig = discovered();
     let document = json!({ "issuer": ISSUER, "jwks_uri": format!("{ISSUER}/jwks") }).to_string();
     let mut old = jwks(&Ed25519KeyPair::generate());
@@ -257,6 +257,12 @@ fn a_token_under_new_keys_waits_while_their_provider_starts_anew() {
     reply(&rig, &document);
     reply(&rig, &old.to_string());
     rig.pass(3);
+    (rig, document)
+}
+
+#[test]
+fn a_token_under_new_keys_waits_while_their_provider_starts_anew() {
+    let (rig, document) = with_other_keys();
     let mut exchange = rig.ask(&["rag-users"]);
     assert_eq!(exchange.request_head(&rig.host, false), Flow::Pause);
     assert_eq!(rig.send(&mut exchange, QUESTION), Flow::Pause);
@@ -275,14 +281,7 @@ fn a_token_under_new_keys_waits_while_their_provider_starts_anew() {
 
 #[test]
 fn a_token_under_an_unknown_key_is_no_fault_while_its_provider_is_away() {
-    let rig = discovered();
-    let document = json!({ "issuer": ISSUER, "jwks_uri": format!("{ISSUER}/jwks") }).to_string();
-    let mut old = jwks(&Ed25519KeyPair::generate());
-    old["keys"][0]["kid"] = json!("k0");
-    rig.worker.tick(&rig.host);
-    reply(&rig, &document);
-    reply(&rig, &old.to_string());
-    rig.pass(3);
+    let (rig, _) = with_other_keys();
     let mut exchange = rig.ask(&["rag-users"]);
     assert_eq!(exchange.request_head(&rig.host, false), Flow::Pause);
     let mut woken = Vec::new();
