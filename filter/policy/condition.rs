@@ -1,39 +1,44 @@
 //! Conditions: CEL text, compiled once, evaluated for every request.
 //!
-//! Three steps when a set loads: `bounds` and `parse` make a tree that nothing can overflow on, `check` finds
-//! every wrong name, type, function and pattern, `rewrite` makes what is left quick and counts its cost. Then
-//! [`Condition::evaluate`] only reads facts. Text from outside appears in no error: neither in a
+//! Three steps when a set loads: `bounds` and `parse` make a syntax tree that nothing can overflow on, `check` finds
+//! every wrong name, type, function and pattern, `resolve` makes a `program` of it in which nothing is left to be
+//! looked up. Then [`Condition::evaluate`] only reads facts. Text from outside appears in no error: neither in a
 //! [`ConditionError`], which quotes the policy alone, nor in an [`EvalError`].
+//!
+//! The syntax is read by the `cel` crate, whose interpreter the tests hold `evaluate` to. It is not used itself: it
+//! boxes every value, copies lists to walk them, and counts no cost.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use cel::common::ast::IdedExpr;
-use cel::common::types::CelBool;
-use cel::common::value::{CowVal, Val};
-use cel::context::VariableResolver;
-use cel::{Context, Env, ExecutionError, Value};
 use thiserror::Error;
 
 use super::variables::{Facts, Phase, Variable};
 use check::Names;
-use rewrite::{Parts, Use};
+use evaluate::Evaluation;
+use program::Node;
 use types::Type;
+use value::Value;
 
+mod arithmetic;
 mod bounds;
 mod check;
+mod compare;
+mod evaluate;
+mod fault;
 mod functions;
 mod loops;
 mod meter;
 mod operators;
 mod parse;
 mod pattern;
+mod program;
 #[cfg(test)]
 pub(crate) mod reference;
-mod rewrite;
+mod resolve;
 mod types;
-mod values;
+mod value;
 
 #[cfg(test)]
 mod tests;
@@ -102,10 +107,8 @@ pub struct Condition {
 
 struct Inner {
     source: String,
-    tree: IdedExpr,
-    parts: Parts,
+    program: Node,
     reads: BTreeSet<Variable>,
-    env: Arc<Env>,
 }
 
 impl fmt::Debug for Condition {
@@ -125,13 +128,11 @@ impl Condition {
     }
 
     fn prepare(source: &str, names: Names, wanted: &Type) -> Result<Condition, ConditionError> {
-        let mut tree = parse::parse(source)?;
+        let tree = parse::parse(source)?;
         let checked = check::check(source, &tree, names, wanted)?;
-        let parts = rewrite::rewrite(&mut tree, checked.patterns);
-        let env = functions::environment().ok_or_else(|| {
-            ConditionError::new(0, source.len(), "the table of functions is at odds with itself")
-        })?;
-        let inner = Inner { source: source.to_owned(), tree, parts, reads: checked.reads, env };
+        let program = resolve::resolve(&tree, checked.patterns)
+            .ok_or_else(|| ConditionError::new(0, source.len(), "cannot be evaluated"))?;
+        let inner = Inner { source: source.to_owned(), program, reads: checked.reads };
         Ok(Condition { inner: Arc::new(inner) })
     }
 
@@ -155,33 +156,19 @@ impl Condition {
     /// # Errors
     /// [`EvalError`]; as in CEL, `false && error` is false and `true || error` is true.
     pub fn evaluate(&self, facts: &dyn Facts) -> Result<bool, EvalError> {
-        self.resolve(facts, |value| match value {
+        self.value(facts, |value| match value {
             Value::Bool(holds) => Ok(holds),
             _ => Err(EvalError::Type),
         })
     }
 
-    fn resolve<T>(&self, facts: &dyn Facts, take: fn(Value) -> Result<T, EvalError>) -> Result<T, EvalError> {
-        let inner = &*self.inner;
-        let slots = inner.parts.slots.iter().map(|(variable, role)| {
-            let fact = facts.fact(*variable);
-            match role {
-                Use::Whole => values::whole(fact),
-                Use::Members => values::members(fact),
-            }
-        });
-        let resolver = Resolver { slots: slots.collect(), parts: &inner.parts, yes: true.into() };
-        let mut context = Context::with_env(Arc::clone(&inner.env));
-        context.set_variable_resolver(&resolver);
-        meter::begin();
-        let outcome = match Value::resolve(&inner.tree, &context) {
-            Ok(value) => take(value),
-            // A value that `cel` cannot hand out is none of its own, and so neither bool nor text.
-            Err(ExecutionError::UnsupportedTargetType { .. }) => Err(EvalError::Type),
-            Err(error) => Err(inner.explain(&error)),
-        };
-        // An error within `||` can be outvoted; running out of budget cannot.
-        if meter::is_spent() { Err(EvalError::Cost) } else { outcome }
+    fn value<T>(
+        &self,
+        facts: &dyn Facts,
+        take: fn(Value<'_>) -> Result<T, EvalError>,
+    ) -> Result<T, EvalError> {
+        let value = Evaluation::new(facts).of(&self.inner.program);
+        take(value.map_err(|fault| fault.explain(&self.inner.source))?)
     }
 }
 
@@ -218,62 +205,10 @@ impl Expression {
     /// # Errors
     /// [`EvalError`], as of a condition; also where the text is empty.
     pub fn evaluate(&self, facts: &dyn Facts) -> Result<String, EvalError> {
-        self.0.resolve(facts, |value| match value {
-            Value::String(text) if text.is_empty() => Err(EvalError::Other("a text is empty")),
-            Value::String(text) => Ok(text.as_ref().clone()),
+        self.0.value(facts, |value| match value {
+            Value::Text(text) if text.is_empty() => Err(EvalError::Other("a text is empty")),
+            Value::Text(text) => Ok((*text).to_owned()),
             _ => Err(EvalError::Type),
         })
-    }
-}
-
-impl Inner {
-    fn explain(&self, error: &ExecutionError) -> EvalError {
-        match error {
-            ExecutionError::NoSuchKey(key) if self.source.contains(key.as_str()) => {
-                EvalError::Missing(format!("`{key}`"))
-            }
-            ExecutionError::NoSuchKey(_) => EvalError::Missing("an entry".to_owned()),
-            ExecutionError::IndexOutOfBounds(_) => EvalError::Missing("an element of a list".to_owned()),
-            ExecutionError::UndeclaredReference(name) => EvalError::Missing(match self.variable(name) {
-                Some(variable) => format!("`{}`", variable.name()),
-                None => "a value".to_owned(),
-            }),
-            ExecutionError::DivisionByZero(_) | ExecutionError::RemainderByZero(_) => {
-                EvalError::Other("division by zero")
-            }
-            ExecutionError::Overflow(..) => EvalError::Other("a number is too large"),
-            ExecutionError::FunctionError { message, .. } => {
-                functions::failure(message).map_or(EvalError::Type, EvalError::Other)
-            }
-            _ => EvalError::Type,
-        }
-    }
-
-    fn variable(&self, name: &str) -> Option<Variable> {
-        let index: usize = name.strip_prefix("@v")?.parse().ok()?;
-        self.parts.slots.get(index).map(|(variable, _)| *variable)
-    }
-}
-
-/// Answers the names that `rewrite` left in a tree.
-struct Resolver<'f> {
-    slots: Vec<Option<Box<dyn Val + 'f>>>,
-    parts: &'f Parts,
-    yes: CelBool,
-}
-
-impl VariableResolver for Resolver<'_> {
-    fn resolve<'b>(&'b self, name: &str) -> Option<CowVal<'b, 'b>> {
-        let (kind, index) = name.strip_prefix('@')?.split_at_checked(1)?;
-        match kind {
-            "v" => self.slots.get(index.parse::<usize>().ok()?)?.as_deref().map(CowVal::Borrowed),
-            "p" => self.parts.patterns.get(index.parse::<usize>().ok()?).map(|value| CowVal::Borrowed(value)),
-            "k" => {
-                let value = self.parts.constants.get(index.parse::<usize>().ok()?)?;
-                Some(CowVal::Borrowed(value.as_ref()))
-            }
-            "t" => meter::turn().then_some(CowVal::Borrowed(&self.yes)),
-            _ => None,
-        }
     }
 }

@@ -209,8 +209,8 @@ pub enum Fact<'a> {
     Missing,
 }
 
-/// Who answers the names. Every variable that a condition reads is asked for once an evaluation, whether or not
-/// evaluation comes to it: what is dear to find out should be asked for only where [`crate::policy::Condition::reads`] says so.
+/// Who answers the names. A variable is asked for whenever evaluation comes to it, in every turn of a loop anew: what
+/// is dear to find out should be found out before, where [`crate::policy::Condition::reads`] says so.
 pub trait Facts {
     /// The value of a variable; its kind must be that of the table.
     fn fact(&self, variable: Variable) -> Fact<'_>;

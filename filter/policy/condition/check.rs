@@ -10,7 +10,7 @@ use cel::common::ast::{ComprehensionExpr, Expr, IdedExpr, LiteralValue, SelectEx
 
 use super::ConditionError;
 use super::functions::SPACES;
-use super::loops::Loop;
+use super::loops::Turn;
 use super::parse::Places;
 use super::pattern::Pattern;
 use super::types::Type;
@@ -228,7 +228,7 @@ impl Checker<'_> {
     }
 
     fn comprehension(&mut self, expr: &IdedExpr, of: &ComprehensionExpr) -> Outcome {
-        let Some(turn) = Loop::of(of) else { return Err(self.fault(expr, "a loop of an unknown kind")) };
+        let Some(turn) = Turn::of(of) else { return Err(self.fault(expr, "a loop of an unknown kind")) };
         let element = match self.of(&of.iter_range)? {
             Type::List(of) => *of,
             Type::Map(_) => Type::Text,
@@ -251,13 +251,18 @@ impl Checker<'_> {
     }
 
     /// What is evaluated in each turn of a loop, and what the loop gives.
-    fn turn(&mut self, turn: &Loop<'_>) -> Outcome {
-        if let Some(predicate) = turn.predicate {
-            self.needs_bool(predicate)?;
-        }
-        match turn.element {
-            Some(element) => Ok(Type::list(self.of(element)?)),
-            None => Ok(Type::Bool),
+    fn turn(&mut self, turn: &Turn<'_>) -> Outcome {
+        match turn {
+            Turn::Exists(holds) | Turn::All(holds) | Turn::ExistsOne(holds) => {
+                self.needs_bool(holds)?;
+                Ok(Type::Bool)
+            }
+            Turn::List { counts, element } => {
+                if let Some(counts) = counts {
+                    self.needs_bool(counts)?;
+                }
+                Ok(Type::list(self.of(element)?))
+            }
         }
     }
 

@@ -1,18 +1,17 @@
 //! The functions that conditions may call: what they take, what they give, what they do.
 //!
-//! The checker knows them by this table; the evaluator has nothing but them (`cel`'s own standard functions are not
-//! loaded: several recompile, copy or scan without bound). Each pays for the text it works on.
+//! The checker knows them by this table, and so does what prepares a condition for evaluation. Each pays for the text
+//! it works on.
 
 use std::borrow::Cow;
-use std::sync::{Arc, LazyLock};
 
 use cel::common::ast::{CallExpr, Expr, IdedExpr};
-use cel::common::types::{CelList, CelString, DYN_TYPE};
-use cel::common::value::{CowVal, Val};
-use cel::{Env, ExecutionError};
 
-use super::meter;
+use super::evaluate::Outcome;
+use super::fault::Fault;
+use super::meter::Meter;
 use super::types::Type;
+use super::value::{List, Value};
 use crate::policy::Variable;
 
 mod network;
@@ -126,6 +125,12 @@ impl From<Gives> for Type {
     }
 }
 
+/// What a function does with what it is given, the receiver first.
+pub(super) type Run = for<'a> fn(&Meter, &[Value<'a>]) -> Outcome<'a>;
+
+/// The most that a function is given.
+pub(super) const MAX_ARGUMENTS: usize = 2;
+
 /// A row of the table.
 pub(super) struct Function {
     pub(super) name: &'static str,
@@ -135,243 +140,212 @@ pub(super) struct Function {
     pub(super) gives: Gives,
     /// How it is written, for messages.
     pub(super) usage: &'static str,
-    run: Run,
+    does: Does,
 }
 
-/// What a function does.
-enum Run {
-    Call(cel::common::functions::Function),
+/// How a row is carried out.
+enum Does {
+    Call(Run),
     /// As the one before; of what is written out it is made when the set loads.
-    Made(cel::common::functions::Function),
+    Made(Run),
     /// It is another way to write this.
     Variable(Variable),
 }
 
+const fn function(
+    usage: &'static str,
+    name: &'static str,
+    style: Style,
+    takes: &'static [Takes],
+    gives: Gives,
+    does: Does,
+) -> Function {
+    Function { name, style, takes, gives, usage, does }
+}
+
 pub(super) static FUNCTIONS: &[Function] = &[
-    Function {
-        name: "size",
-        style: Style::Either,
-        takes: &[Takes::Sized],
-        gives: Gives::Int,
-        usage: "size(x)",
-        run: Run::Call(number::size),
-    },
-    Function {
-        name: "contains",
-        style: Style::Method,
-        takes: &[Takes::Text, Takes::Text],
-        gives: Gives::Bool,
-        usage: "text.contains(part)",
-        run: Run::Call(text::contains),
-    },
-    Function {
-        name: "startsWith",
-        style: Style::Method,
-        takes: &[Takes::Text, Takes::Text],
-        gives: Gives::Bool,
-        usage: "text.startsWith(prefix)",
-        run: Run::Call(text::starts_with),
-    },
-    Function {
-        name: "endsWith",
-        style: Style::Method,
-        takes: &[Takes::Text, Takes::Text],
-        gives: Gives::Bool,
-        usage: "text.endsWith(suffix)",
-        run: Run::Call(text::ends_with),
-    },
-    Function {
-        name: "matches",
-        style: Style::Either,
-        takes: &[Takes::Text, Takes::Pattern],
-        gives: Gives::Bool,
-        usage: "text.matches(\"pattern\")",
-        run: Run::Call(text::matches),
-    },
-    Function {
-        name: "lowerAscii",
-        style: Style::Method,
-        takes: &[Takes::Text],
-        gives: Gives::Text,
-        usage: "text.lowerAscii()",
-        run: Run::Call(text::lower_ascii),
-    },
-    Function {
-        name: "upperAscii",
-        style: Style::Method,
-        takes: &[Takes::Text],
-        gives: Gives::Text,
-        usage: "text.upperAscii()",
-        run: Run::Call(text::upper_ascii),
-    },
-    Function {
-        name: "lower",
-        style: Style::Method,
-        takes: &[Takes::Text],
-        gives: Gives::Text,
-        usage: "text.lower()",
-        run: Run::Call(text::lower),
-    },
-    Function {
-        name: "trim",
-        style: Style::Method,
-        takes: &[Takes::Text],
-        gives: Gives::Text,
-        usage: "text.trim()",
-        run: Run::Call(text::trim),
-    },
-    Function {
-        name: "split",
-        style: Style::Method,
-        takes: &[Takes::Text, Takes::Text],
-        gives: Gives::TextList,
-        usage: "text.split(separator)",
-        run: Run::Call(text::split),
-    },
-    Function {
-        name: "join",
-        style: Style::Method,
-        takes: &[Takes::Texts, Takes::Text],
-        gives: Gives::Text,
-        usage: "list.join(separator)",
-        run: Run::Call(text::join),
-    },
-    Function {
-        name: "string",
-        style: Style::Plain,
-        takes: &[Takes::Scalar],
-        gives: Gives::Text,
-        usage: "string(x)",
-        run: Run::Call(number::string),
-    },
-    Function {
-        name: "int",
-        style: Style::Plain,
-        takes: &[Takes::Scalar],
-        gives: Gives::Int,
-        usage: "int(x)",
-        run: Run::Call(number::int),
-    },
-    Function {
-        name: "sets.contains",
-        style: Style::Plain,
-        takes: &[Takes::List, Takes::Alike],
-        gives: Gives::Bool,
-        usage: "sets.contains(whole, part)",
-        run: Run::Call(set::contains),
-    },
-    Function {
-        name: "sets.equivalent",
-        style: Style::Plain,
-        takes: &[Takes::List, Takes::Alike],
-        gives: Gives::Bool,
-        usage: "sets.equivalent(list, list)",
-        run: Run::Call(set::equivalent),
-    },
-    Function {
-        name: "sets.intersects",
-        style: Style::Plain,
-        takes: &[Takes::List, Takes::Alike],
-        gives: Gives::Bool,
-        usage: "sets.intersects(list, list)",
-        run: Run::Call(set::intersects),
-    },
-    Function {
-        name: "cidr",
-        style: Style::Plain,
-        takes: &[Takes::NetworkText],
-        gives: Gives::Network,
-        usage: "cidr(\"10.0.0.0/8\")",
-        run: Run::Made(network::cidr),
-    },
-    Function {
-        name: "containsIP",
-        style: Style::Method,
-        takes: &[Takes::Network, Takes::Text],
-        gives: Gives::Bool,
-        usage: "cidr(\"10.0.0.0/8\").containsIP(address)",
-        run: Run::Call(network::contains_ip),
-    },
-    Function {
-        name: "semver",
-        style: Style::Plain,
-        takes: &[Takes::VersionText],
-        gives: Gives::Version,
-        usage: "semver(\"1.2.3\")",
-        run: Run::Made(version::semver),
-    },
-    Function {
-        name: "compareTo",
-        style: Style::Method,
-        takes: &[Takes::Version, Takes::Version],
-        gives: Gives::Int,
-        usage: "version.compareTo(semver(\"1.2.3\"))",
-        run: Run::Call(version::compare_to),
-    },
-    Function {
-        name: "isGreaterThan",
-        style: Style::Method,
-        takes: &[Takes::Version, Takes::Version],
-        gives: Gives::Bool,
-        usage: "version.isGreaterThan(semver(\"1.2.3\"))",
-        run: Run::Call(version::is_greater_than),
-    },
-    Function {
-        name: "isLessThan",
-        style: Style::Method,
-        takes: &[Takes::Version, Takes::Version],
-        gives: Gives::Bool,
-        usage: "version.isLessThan(semver(\"1.2.3\"))",
-        run: Run::Call(version::is_less_than),
-    },
-    Function {
-        name: "major",
-        style: Style::Method,
-        takes: &[Takes::Version],
-        gives: Gives::Int,
-        usage: "version.major()",
-        run: Run::Call(version::major),
-    },
-    Function {
-        name: "minor",
-        style: Style::Method,
-        takes: &[Takes::Version],
-        gives: Gives::Int,
-        usage: "version.minor()",
-        run: Run::Call(version::minor),
-    },
-    Function {
-        name: "now",
-        style: Style::Plain,
-        takes: &[],
-        gives: Gives::Int,
-        usage: "now()",
-        run: Run::Variable(Variable::RequestTime),
-    },
-    Function {
-        name: "getDayOfWeek",
-        style: Style::Method,
-        takes: &[Takes::Time],
-        gives: Gives::Int,
-        usage: "request.time.getDayOfWeek()",
-        run: Run::Call(time::day_of_week),
-    },
-    Function {
-        name: "getHours",
-        style: Style::Method,
-        takes: &[Takes::Time],
-        gives: Gives::Int,
-        usage: "request.time.getHours()",
-        run: Run::Call(time::hours),
-    },
-    Function {
-        name: "getMinutes",
-        style: Style::Method,
-        takes: &[Takes::Time],
-        gives: Gives::Int,
-        usage: "request.time.getMinutes()",
-        run: Run::Call(time::minutes),
-    },
+    function("size(x)", "size", Style::Either, &[Takes::Sized], Gives::Int, Does::Call(number::size)),
+    function(
+        "text.contains(part)",
+        "contains",
+        Style::Method,
+        &[Takes::Text, Takes::Text],
+        Gives::Bool,
+        Does::Call(text::contains),
+    ),
+    function(
+        "text.startsWith(prefix)",
+        "startsWith",
+        Style::Method,
+        &[Takes::Text, Takes::Text],
+        Gives::Bool,
+        Does::Call(text::starts_with),
+    ),
+    function(
+        "text.endsWith(suffix)",
+        "endsWith",
+        Style::Method,
+        &[Takes::Text, Takes::Text],
+        Gives::Bool,
+        Does::Call(text::ends_with),
+    ),
+    function(
+        "text.matches(\"pattern\")",
+        "matches",
+        Style::Either,
+        &[Takes::Text, Takes::Pattern],
+        Gives::Bool,
+        Does::Call(text::matches),
+    ),
+    function(
+        "text.lowerAscii()",
+        "lowerAscii",
+        Style::Method,
+        &[Takes::Text],
+        Gives::Text,
+        Does::Call(text::lower_ascii),
+    ),
+    function(
+        "text.upperAscii()",
+        "upperAscii",
+        Style::Method,
+        &[Takes::Text],
+        Gives::Text,
+        Does::Call(text::upper_ascii),
+    ),
+    function("text.lower()", "lower", Style::Method, &[Takes::Text], Gives::Text, Does::Call(text::lower)),
+    function("text.trim()", "trim", Style::Method, &[Takes::Text], Gives::Text, Does::Call(text::trim)),
+    function(
+        "text.split(separator)",
+        "split",
+        Style::Method,
+        &[Takes::Text, Takes::Text],
+        Gives::TextList,
+        Does::Call(text::split),
+    ),
+    function(
+        "list.join(separator)",
+        "join",
+        Style::Method,
+        &[Takes::Texts, Takes::Text],
+        Gives::Text,
+        Does::Call(text::join),
+    ),
+    function("string(x)", "string", Style::Plain, &[Takes::Scalar], Gives::Text, Does::Call(number::string)),
+    function("int(x)", "int", Style::Plain, &[Takes::Scalar], Gives::Int, Does::Call(number::int)),
+    function(
+        "sets.contains(whole, part)",
+        "sets.contains",
+        Style::Plain,
+        &[Takes::List, Takes::Alike],
+        Gives::Bool,
+        Does::Call(set::contains),
+    ),
+    function(
+        "sets.equivalent(list, list)",
+        "sets.equivalent",
+        Style::Plain,
+        &[Takes::List, Takes::Alike],
+        Gives::Bool,
+        Does::Call(set::equivalent),
+    ),
+    function(
+        "sets.intersects(list, list)",
+        "sets.intersects",
+        Style::Plain,
+        &[Takes::List, Takes::Alike],
+        Gives::Bool,
+        Does::Call(set::intersects),
+    ),
+    function(
+        "cidr(\"10.0.0.0/8\")",
+        "cidr",
+        Style::Plain,
+        &[Takes::NetworkText],
+        Gives::Network,
+        Does::Made(network::cidr),
+    ),
+    function(
+        "cidr(\"10.0.0.0/8\").containsIP(address)",
+        "containsIP",
+        Style::Method,
+        &[Takes::Network, Takes::Text],
+        Gives::Bool,
+        Does::Call(network::contains_ip),
+    ),
+    function(
+        "semver(\"1.2.3\")",
+        "semver",
+        Style::Plain,
+        &[Takes::VersionText],
+        Gives::Version,
+        Does::Made(version::semver),
+    ),
+    function(
+        "version.compareTo(semver(\"1.2.3\"))",
+        "compareTo",
+        Style::Method,
+        &[Takes::Version, Takes::Version],
+        Gives::Int,
+        Does::Call(version::compare_to),
+    ),
+    function(
+        "version.isGreaterThan(semver(\"1.2.3\"))",
+        "isGreaterThan",
+        Style::Method,
+        &[Takes::Version, Takes::Version],
+        Gives::Bool,
+        Does::Call(version::is_greater_than),
+    ),
+    function(
+        "version.isLessThan(semver(\"1.2.3\"))",
+        "isLessThan",
+        Style::Method,
+        &[Takes::Version, Takes::Version],
+        Gives::Bool,
+        Does::Call(version::is_less_than),
+    ),
+    function(
+        "version.major()",
+        "major",
+        Style::Method,
+        &[Takes::Version],
+        Gives::Int,
+        Does::Call(version::major),
+    ),
+    function(
+        "version.minor()",
+        "minor",
+        Style::Method,
+        &[Takes::Version],
+        Gives::Int,
+        Does::Call(version::minor),
+    ),
+    function("now()", "now", Style::Plain, &[], Gives::Int, Does::Variable(Variable::RequestTime)),
+    function(
+        "request.time.getDayOfWeek()",
+        "getDayOfWeek",
+        Style::Method,
+        &[Takes::Time],
+        Gives::Int,
+        Does::Call(time::day_of_week),
+    ),
+    function(
+        "request.time.getHours()",
+        "getHours",
+        Style::Method,
+        &[Takes::Time],
+        Gives::Int,
+        Does::Call(time::hours),
+    ),
+    function(
+        "request.time.getMinutes()",
+        "getMinutes",
+        Style::Method,
+        &[Takes::Time],
+        Gives::Int,
+        Does::Call(time::minutes),
+    ),
 ];
 
 /// The macros, for messages: their calls never reach the checker unless they are misused.
@@ -393,18 +367,24 @@ pub(super) fn named(name: &str) -> Option<&'static Function> {
 impl Function {
     /// The variable that it is another way to write.
     pub(super) fn variable(&self) -> Option<Variable> {
-        match self.run {
-            Run::Variable(variable) => Some(variable),
-            Run::Call(_) | Run::Made(_) => None,
+        match self.does {
+            Does::Variable(variable) => Some(variable),
+            Does::Call(_) | Does::Made(_) => None,
+        }
+    }
+
+    /// What it does, if it is more than another way to write a variable.
+    pub(super) fn run(&self) -> Option<Run> {
+        match self.does {
+            Does::Call(run) | Does::Made(run) => Some(run),
+            Does::Variable(_) => None,
         }
     }
 
     /// What it makes of a text that is written out, if it makes something of it once.
-    pub(super) fn made(&self, written: &str) -> Option<Box<dyn Val>> {
-        let Run::Made(run) = self.run else { return None };
-        meter::begin();
-        let made = run(vec![CowVal::owned(CelString::from(written.to_owned()))]).ok()?;
-        Some(made.into_owned())
+    pub(super) fn made(&self, written: &str) -> Option<Value<'static>> {
+        let Does::Made(run) = self.does else { return None };
+        run(&Meter::new(), &[Value::made(written)]).ok()
     }
 }
 
@@ -424,107 +404,16 @@ pub(super) fn called(call: &CallExpr) -> (Cow<'_, str>, Vec<&IdedExpr>) {
     (Cow::Borrowed(call.func_name.as_str()), given.collect())
 }
 
-/// Name of the addition that pays for what it copies; no condition can write it.
-pub(super) const ADD: &str = "@add";
-
-/// An environment with these functions and no others, built once; `None`: a name stands twice in the table.
-pub(super) fn environment() -> Option<Arc<Env>> {
-    static BUILT: LazyLock<Option<Arc<Env>>> = LazyLock::new(|| build().ok());
-    BUILT.clone()
-}
-
-fn build() -> Result<Arc<Env>, cel::DeclarationError> {
-    let mut env = Env::default();
-    for function in FUNCTIONS {
-        let (Run::Call(run) | Run::Made(run)) = function.run else { continue };
-        let takes = function.takes.iter().map(|_| DYN_TYPE).collect();
-        env.add_overload(function.name, function.name, takes, run)?;
-    }
-    env.add_overload(ADD, ADD, vec![DYN_TYPE, DYN_TYPE], add)?;
-    Ok(Arc::new(env))
-}
-
-type Outcome<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
-
-fn wrong_type() -> ExecutionError {
-    ExecutionError::UnexpectedType { got: String::new(), want: String::new() }
-}
-
-/// Why a function may fail, in words that hold nothing of a request.
-#[derive(Debug, Clone, Copy)]
-enum Failure {
-    Integer,
-    Network,
-    Address,
-    Version,
-    Pattern,
-    Cost,
-}
-
-impl Failure {
-    const ALL: [Self; 6] =
-        [Self::Integer, Self::Network, Self::Address, Self::Version, Self::Pattern, Self::Cost];
-
-    fn words(self) -> &'static str {
-        match self {
-            Self::Integer => "int() of something that is no integer",
-            Self::Network => "cidr() of something that is no network",
-            Self::Address => "containsIP() of something that is no address",
-            Self::Version => "semver() of something that is no version",
-            Self::Pattern => "matches() of something that is no pattern, or is a large one",
-            Self::Cost => "it costs too much",
-        }
+fn text<'v>(args: &'v [Value<'_>], index: usize) -> Result<&'v str, Fault<'static>> {
+    match args.get(index) {
+        Some(Value::Text(text)) => Ok(text),
+        _ => Err(Fault::Type),
     }
 }
 
-/// The words of a failure of ours.
-pub(super) fn failure(message: &str) -> Option<&'static str> {
-    Failure::ALL.map(Failure::words).into_iter().find(|words| *words == message)
-}
-
-fn failed(failure: Failure) -> ExecutionError {
-    ExecutionError::function_error("", failure.words())
-}
-
-fn pay(bytes: usize) -> Result<(), ExecutionError> {
-    if meter::text(bytes) { Ok(()) } else { Err(failed(Failure::Cost)) }
-}
-
-fn text<'a>(args: &'a [CowVal<'_, '_>], index: usize) -> Result<&'a str, ExecutionError> {
-    args.get(index)
-        .and_then(|value| value.downcast_ref::<CelString>())
-        .map(CelString::inner)
-        .ok_or_else(wrong_type)
-}
-
-/// Pays for so many elements.
-fn elements(count: usize) -> Result<(), ExecutionError> {
-    if meter::elements(count) { Ok(()) } else { Err(failed(Failure::Cost)) }
-}
-
-fn list<'a, 'v>(args: &'a [CowVal<'_, 'v>], index: usize) -> Result<&'a [Box<dyn Val + 'v>], ExecutionError> {
-    args.get(index)
-        .and_then(|value| value.downcast_ref::<CelList<'v>>())
-        .map(CelList::inner)
-        .ok_or_else(wrong_type)
-}
-
-fn boolean<'b, 'v>(value: bool) -> CowVal<'b, 'v> {
-    CowVal::owned(cel::common::types::CelBool::from(value))
-}
-
-fn add<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Outcome<'b, 'v> {
-    let (Some(left), Some(right)) = (args.first(), args.get(1)) else { return Err(wrong_type()) };
-    for part in [left, right] {
-        if let Some(text) = part.downcast_ref::<CelString>() {
-            pay(text.len())?;
-        } else if let Some(elements) = part.as_sizer() {
-            let count = usize::try_from(*elements.size().inner()).unwrap_or(usize::MAX);
-            if !meter::elements(count) {
-                return Err(failed(Failure::Cost));
-            }
-        }
+fn list<'v, 'a>(args: &'v [Value<'a>], index: usize) -> Result<&'v List<'a>, Fault<'static>> {
+    match args.get(index) {
+        Some(Value::List(list)) => Ok(list),
+        _ => Err(Fault::Type),
     }
-    let sum = left.as_adder().ok_or_else(wrong_type)?.add(right.as_ref())?;
-    Ok(CowVal::Owned(sum.into_owned()))
 }

@@ -5,31 +5,41 @@
 use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, IdedExpr, LiteralValue, operators};
 
 /// What a loop evaluates in each turn.
-pub(super) struct Loop<'a> {
-    /// Decides whether the turn counts.
-    pub(super) predicate: Option<&'a IdedExpr>,
-    /// What the turn adds to the list that the loop gives; `None`: the loop gives a bool.
-    pub(super) element: Option<&'a IdedExpr>,
+pub(super) enum Turn<'a> {
+    /// `exists`: whether one holds.
+    Exists(&'a IdedExpr),
+    /// `all`: whether all hold.
+    All(&'a IdedExpr),
+    /// `exists_one`: whether exactly one holds.
+    ExistsOne(&'a IdedExpr),
+    /// `map` and `filter`: what the turn adds to the list that the loop gives.
+    List {
+        /// Decides whether the turn counts.
+        counts: Option<&'a IdedExpr>,
+        element: &'a IdedExpr,
+    },
 }
 
-impl<'a> Loop<'a> {
+impl<'a> Turn<'a> {
     /// Reads a loop back; `None`: it has none of the shapes.
-    pub(super) fn of(of: &'a ComprehensionExpr) -> Option<Loop<'a>> {
+    pub(super) fn of(of: &'a ComprehensionExpr) -> Option<Turn<'a>> {
         let Expr::Call(step) = &of.loop_step.expr else { return None };
         match &of.accu_init.expr {
-            // exists: @result || p; all: @result && p
-            Expr::Literal(LiteralValue::Boolean(_)) => {
-                Some(Loop { predicate: step.args.get(1), element: None })
+            // @result || p
+            Expr::Literal(LiteralValue::Boolean(begins)) if !begins.inner() => {
+                step.args.get(1).map(Turn::Exists)
             }
-            // exists_one: p ? @result + 1 : @result
-            Expr::Literal(LiteralValue::Int(_)) => Some(Loop { predicate: step.args.first(), element: None }),
-            // filter, map with a condition: p ? @result + [x] : @result
+            // @result && p
+            Expr::Literal(LiteralValue::Boolean(_)) => step.args.get(1).map(Turn::All),
+            // p ? @result + 1 : @result
+            Expr::Literal(LiteralValue::Int(_)) => step.args.first().map(Turn::ExistsOne),
+            // p ? @result + [x] : @result
             Expr::List(_) if step.func_name == operators::CONDITIONAL => {
                 let Expr::Call(append) = &step.args.get(1)?.expr else { return None };
-                Some(Loop { predicate: step.args.first(), element: Some(appended(append)?) })
+                Some(Turn::List { counts: step.args.first(), element: appended(append)? })
             }
-            // map: @result + [x]
-            Expr::List(_) => Some(Loop { predicate: None, element: Some(appended(step)?) }),
+            // @result + [x]
+            Expr::List(_) => Some(Turn::List { counts: None, element: appended(step)? }),
             _ => None,
         }
     }

@@ -1,4 +1,4 @@
-//! Patterns that stand in a condition, compiled when the set loads.
+//! Patterns of conditions: those that are written out are compiled when the set loads, those that vary when they are met.
 //!
 //! Only whether a text matches is ever asked. `regex` prepares for more: where a match starts and what its groups hold
 //! take a second automaton, backwards, and slots in the first. A set may hold a thousand patterns, so they are put
@@ -6,20 +6,20 @@
 //! texts ask for it, and, where that gives up (`\b` beside letters beyond ASCII, or a text that fills it again and
 //! again), by stepping through the NFA itself. Both take time in proportion to the text.
 
-use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cel::common::types::{DYN_TYPE, Type};
-use cel::common::value::{StaticVal, Val};
 use regex_automata::Input;
 use regex_automata::hybrid::dfa::{Builder, Cache, Config, DFA};
 use regex_automata::nfa::thompson::pikevm::PikeVM;
 use regex_automata::nfa::thompson::{BuildError, Compiler, Config as NfaConfig, WhichCaptures};
 
-/// Bound of what a pattern compiles to, in bytes.
+/// Bound of what a pattern that is written out compiles to, in bytes.
 pub(super) const PATTERN_SIZE: usize = 1 << 20;
+
+/// Bound of what one that varies compiles to, in bytes.
+const SMALL: usize = 64 << 10;
 
 /// What a pattern may take while it is searched for, in bytes: a thousand of them have to fit into one module.
 const PATTERN_CACHE: usize = 256 << 10;
@@ -38,7 +38,7 @@ pub(crate) fn compiled_all() {
     COMPILER.with(|compiler| compiler.take());
 }
 
-/// A compiled pattern, as a value that reaches `matches`. Cheap to clone.
+/// A compiled pattern. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Pattern(Arc<Automaton>);
 
@@ -51,6 +51,17 @@ struct Automaton {
 impl Pattern {
     /// Compiles a pattern in the syntax of `regex`, or says what is wrong with it.
     pub(super) fn compile(pattern: &str) -> Result<Self, String> {
+        Self::within(PATTERN_SIZE, pattern)
+    }
+
+    /// Compiles a small one that is needed once, and keeps nothing for the next.
+    pub(super) fn compile_small(pattern: &str) -> Result<Self, String> {
+        let compiled = Self::within(SMALL, pattern);
+        compiled_all();
+        compiled
+    }
+
+    fn within(size: usize, pattern: &str) -> Result<Self, String> {
         let tree = regex_syntax::parse(pattern).map_err(|error| invalid(&error.to_string()))?;
         let refused = |error: BuildError| match error.size_limit() {
             Some(_) => too_large(),
@@ -58,7 +69,9 @@ impl Pattern {
         };
         let nfa = COMPILER.with(|compiler| {
             let mut compiler = compiler.borrow_mut();
-            compiler.get_or_insert_with(nfa_compiler).build_from_hir(&tree).map_err(refused)
+            let compiler = compiler.get_or_insert_with(Compiler::new);
+            let config = NfaConfig::new().which_captures(WhichCaptures::None).nfa_size_limit(Some(size));
+            compiler.configure(config).build_from_hir(&tree).map_err(refused)
         })?;
         let mut builder = Builder::new();
         builder.configure(
@@ -89,13 +102,7 @@ impl Pattern {
     }
 }
 
-fn nfa_compiler() -> Compiler {
-    let mut compiler = Compiler::new();
-    let config = NfaConfig::new().which_captures(WhichCaptures::None).nfa_size_limit(Some(PATTERN_SIZE));
-    compiler.configure(config);
-    compiler
-}
-
+/// Only a pattern that is written out is told so.
 fn too_large() -> String {
     format!("the pattern compiles to more than {PATTERN_SIZE} bytes; repeat or count less in it")
 }
@@ -111,26 +118,6 @@ impl fmt::Debug for Pattern {
         f.write_str("pattern")
     }
 }
-
-impl Val for Pattern {
-    fn get_type(&self) -> &Type {
-        <Self as Val>::cel_type()
-    }
-
-    fn cel_type() -> &'static Type {
-        &DYN_TYPE
-    }
-
-    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
-        Box::new(self.clone())
-    }
-
-    fn as_any(&self) -> Option<&dyn Any> {
-        Some(self)
-    }
-}
-
-impl StaticVal for Pattern {}
 
 #[cfg(test)]
 mod tests {
@@ -179,6 +166,7 @@ mod tests {
     fn what_is_too_large_is_refused() {
         let refused = Pattern::compile(r"\pL{1000}\pL{1000}").unwrap_err();
         assert!(refused.contains("compiles to more than"), "{refused}");
+        assert!(Pattern::compile(r"\pL{20}").is_ok() && Pattern::compile_small(r"\pL{20}").is_err());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::*;
 use crate::policy::testing::{Given, typical};
 
+mod against_cel;
 mod bounded;
 mod helpers;
 

@@ -1,46 +1,47 @@
 //! Numbers of things, and things as numbers.
 
-use cel::common::types::{CelDouble, CelInt, CelString, CelUInt};
-use cel::common::value::CowVal;
+use super::{Fault, Meter, Outcome, Value};
 
-use super::{Failure, Outcome, failed, pay, text, wrong_type};
+const NO_INTEGER: Fault<'static> = Fault::Other("int() of something that is no integer");
 
-pub(super) fn size<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Outcome<'b, 'v> {
-    let value = args.first().ok_or_else(wrong_type)?;
-    if let Some(whole) = value.downcast_ref::<CelString>() {
-        pay(whole.len())?;
-    }
-    Ok(CowVal::owned(value.as_sizer().ok_or_else(wrong_type)?.size()))
+pub(super) fn size<'a>(meter: &Meter, args: &[Value<'a>]) -> Outcome<'a> {
+    let size = match args.first() {
+        Some(Value::Text(text)) => {
+            meter.text(text.len())?;
+            text.chars().count()
+        }
+        Some(Value::List(list)) => list.len(),
+        Some(Value::Map(map)) => {
+            meter.elements(map.at_most())?;
+            map.keys().len()
+        }
+        _ => return Err(Fault::Type),
+    };
+    Ok(Value::Int(i64::try_from(size).unwrap_or(i64::MAX)))
 }
 
-pub(super) fn string<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Outcome<'b, 'v> {
-    let value = args.first().ok_or_else(wrong_type)?;
-    let out = if let Some(int) = value.downcast_ref::<CelInt>() {
-        int.inner().to_string()
-    } else if let Some(uint) = value.downcast_ref::<CelUInt>() {
-        uint.inner().to_string()
-    } else if let Some(double) = value.downcast_ref::<CelDouble>() {
-        double.inner().to_string()
-    } else {
-        let whole = text(&args, 0)?;
-        pay(whole.len())?;
-        whole.to_owned()
-    };
-    Ok(CowVal::owned(CelString::from(out)))
+pub(super) fn string<'a>(_: &Meter, args: &[Value<'a>]) -> Outcome<'a> {
+    Ok(match args.first() {
+        Some(Value::Int(int)) => Value::made(int.to_string()),
+        Some(Value::UInt(uint)) => Value::made(uint.to_string()),
+        Some(Value::Double(double)) => Value::made(double.to_string()),
+        Some(text @ Value::Text(_)) => text.clone(),
+        _ => return Err(Fault::Type),
+    })
 }
 
-pub(super) fn int<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Outcome<'b, 'v> {
-    let value = args.first().ok_or_else(wrong_type)?;
-    let out = if let Some(int) = value.downcast_ref::<CelInt>() {
-        Some(*int.inner())
-    } else if let Some(uint) = value.downcast_ref::<CelUInt>() {
-        i64::try_from(*uint.inner()).ok()
-    } else if let Some(double) = value.downcast_ref::<CelDouble>() {
-        whole(*double.inner())
-    } else {
-        text(&args, 0)?.parse().ok()
+pub(super) fn int<'a>(meter: &Meter, args: &[Value<'a>]) -> Outcome<'a> {
+    let int = match args.first() {
+        Some(Value::Int(int)) => Some(*int),
+        Some(Value::UInt(uint)) => i64::try_from(*uint).ok(),
+        Some(Value::Double(double)) => whole(*double),
+        Some(Value::Text(text)) => {
+            meter.text(text.len())?;
+            text.parse().ok()
+        }
+        _ => return Err(Fault::Type),
     };
-    out.map(|int| CowVal::owned(CelInt::from(int))).ok_or_else(|| failed(Failure::Integer))
+    int.map(Value::Int).ok_or(NO_INTEGER)
 }
 
 /// A double cut off at the point, if an `i64` holds it.

@@ -1,83 +1,58 @@
 //! Versions (Semantic Versioning 2.0.0), by the names that Kubernetes gave CEL for them.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
-use cel::common::types::{CelInt, DYN_TYPE};
-use cel::common::value::{CowVal, StaticVal, Val};
-use semver::Version as Semver;
+use semver::Version;
 
-use super::{Failure, Outcome, boolean, failed, pay, text, wrong_type};
+use super::{Fault, Meter, Outcome, Value, text};
 
-/// A version.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Version(Semver);
-
-impl Val for Version {
-    fn get_type(&self) -> &cel::common::types::Type {
-        <Self as Val>::cel_type()
-    }
-
-    fn cel_type() -> &'static cel::common::types::Type {
-        &DYN_TYPE
-    }
-
-    fn equals(&self, other: &dyn Val) -> bool {
-        other.downcast_ref::<Self>().is_some_and(|other| self.0.cmp_precedence(&other.0) == Ordering::Equal)
-    }
-
-    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
-        Box::new(self.clone())
-    }
-
-    fn as_any(&self) -> Option<&dyn std::any::Any> {
-        Some(self)
-    }
-}
-
-impl StaticVal for Version {}
+const NO_VERSION: Fault<'static> = Fault::Other("semver() of something that is no version");
 
 /// Whether a text is a version.
 pub(super) fn reads(text: &str) -> bool {
-    Semver::parse(text).is_ok()
+    Version::parse(text).is_ok()
 }
 
-pub(super) fn semver<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Outcome<'b, 'v> {
-    let whole = text(&args, 0)?;
-    pay(whole.len())?;
-    let version = Semver::parse(whole).map_err(|_| failed(Failure::Version))?;
-    Ok(CowVal::owned(Version(version)))
+pub(super) fn semver<'a>(meter: &Meter, args: &[Value<'a>]) -> Outcome<'a> {
+    let whole = text(args, 0)?;
+    meter.text(whole.len())?;
+    let version = Version::parse(whole).map_err(|_| NO_VERSION)?;
+    Ok(Value::Version(Arc::new(version)))
 }
 
-fn version<'a>(args: &'a [CowVal<'_, '_>], index: usize) -> Result<&'a Semver, cel::ExecutionError> {
-    let found = args.get(index).and_then(|value| value.downcast_ref::<Version>()).map(|version| &version.0);
-    found.ok_or_else(wrong_type)
+fn version<'v>(args: &'v [Value<'_>], index: usize) -> Result<&'v Version, Fault<'static>> {
+    match args.get(index) {
+        Some(Value::Version(version)) => Ok(version),
+        _ => Err(Fault::Type),
+    }
 }
 
 /// Precedence alone: what was built how does not count.
-fn order(args: &[CowVal<'_, '_>]) -> Result<Ordering, cel::ExecutionError> {
+fn order(args: &[Value<'_>]) -> Result<Ordering, Fault<'static>> {
     Ok(version(args, 0)?.cmp_precedence(version(args, 1)?))
 }
 
-pub(super) fn compare_to<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Outcome<'b, 'v> {
-    Ok(CowVal::owned(CelInt::from(order(&args)? as i64)))
+pub(super) fn compare_to<'a>(_: &Meter, args: &[Value<'a>]) -> Outcome<'a> {
+    Ok(Value::Int(order(args)? as i64))
 }
 
-pub(super) fn is_greater_than<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Outcome<'b, 'v> {
-    Ok(boolean(order(&args)? == Ordering::Greater))
+pub(super) fn is_greater_than<'a>(_: &Meter, args: &[Value<'a>]) -> Outcome<'a> {
+    Ok(Value::Bool(order(args)?.is_gt()))
 }
 
-pub(super) fn is_less_than<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Outcome<'b, 'v> {
-    Ok(boolean(order(&args)? == Ordering::Less))
+pub(super) fn is_less_than<'a>(_: &Meter, args: &[Value<'a>]) -> Outcome<'a> {
+    Ok(Value::Bool(order(args)?.is_lt()))
 }
 
-pub(super) fn major<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Outcome<'b, 'v> {
-    number(version(&args, 0)?.major)
+pub(super) fn major<'a>(_: &Meter, args: &[Value<'a>]) -> Outcome<'a> {
+    number(version(args, 0)?.major)
 }
 
-pub(super) fn minor<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Outcome<'b, 'v> {
-    number(version(&args, 0)?.minor)
+pub(super) fn minor<'a>(_: &Meter, args: &[Value<'a>]) -> Outcome<'a> {
+    number(version(args, 0)?.minor)
 }
 
-fn number<'b, 'v>(number: u64) -> Outcome<'b, 'v> {
-    Ok(CowVal::owned(CelInt::from(i64::try_from(number).unwrap_or(i64::MAX))))
+fn number<'a>(number: u64) -> Outcome<'a> {
+    Ok(Value::Int(i64::try_from(number).unwrap_or(i64::MAX)))
 }

@@ -104,13 +104,13 @@ fn helpers_pay_for_what_they_work_on() {
     for source in [
         "sets.contains(llm.tools, llm.tools)",
         "sets.equivalent(llm.tools, llm.tools) || true",
-        "sets.intersects(llm.tools, llm.tools)",
+        "sets.intersects(llm.tools, llm.tools.map(t, t + \"!\"))",
         "prompt.text.split(\",\") == []",
         "prompt.text.split(\"\") == []",
         "llm.tools.exists(t, [prompt.text, prompt.text].join(t) == \"\")",
         "llm.tools.all(t, prompt.text.lower() != t)",
         "llm.tools.all(t, prompt.text.trim() != t)",
-        "sets.intersects([prompt.text, \"b\", \"c\"], [\"x\", \"y\", \"z\"])",
+        "llm.tools.all(t, sets.intersects([prompt.text], [prompt.text]))",
     ] {
         assert_eq!(compile(source).evaluate(&facts), Err(EvalError::Cost), "{source}");
     }
