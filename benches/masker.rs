@@ -62,7 +62,9 @@ fn main() {
         let text = unit.bytes().cycle().take(size() / 4).collect::<Vec<_>>();
         row(&shown(unit), &text, &plan, None);
     }
-    rewriter::run(&plan, &corpora);
+    if only().is_none() {
+        rewriter::run(&plan, &corpora);
+    }
 }
 
 /// How much of each text is written for others: some of them read a tenth of a megabyte a second.
@@ -109,7 +111,15 @@ fn stream(plan: &Plan, text: &[u8], piece: usize) -> (Count, u64) {
     (count, held)
 }
 
+/// The one text that is asked for: `cargo bench --bench masker -- only prose`.
+fn only() -> Option<String> {
+    std::env::args().skip_while(|word| word != "only").nth(1)
+}
+
 fn row(name: &str, text: &[u8], plan: &Plan, wall: Option<&Wall>) {
+    if only().is_some_and(|only| only != name) {
+        return;
+    }
     let scan = |piece| best(|| black_box(stream(plan, text, piece).0.kept));
     let per_second = |time: Duration| text.len() as f64 / 1e6 / time.as_secs_f64();
     let find = best(|| memchr::memchr_iter(0, black_box(text)).count());

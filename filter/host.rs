@@ -4,7 +4,6 @@
 //! in the command line and in the module. No call panics: what the proxy cannot do comes back as `None`, an
 //! empty list or an error.
 
-#[cfg(any(test, not(target_arch = "wasm32")))]
 pub mod memory;
 
 use std::time::Duration;

@@ -94,10 +94,31 @@ impl Value<'_> {
     }
 }
 
-/// Writes a JSON string.
+/// Writes a JSON string, escaped as RFC 8785 wants it: no more than must be, with the short escapes.
 pub(super) fn string(out: &mut String, text: &str) {
-    // Text always serialises; were it ever not to, an empty string keeps the JSON whole.
-    out.push_str(&serde_json::to_string(text).unwrap_or_else(|_| "\"\"".to_owned()));
+    out.reserve(text.len().saturating_add(2));
+    out.push('"');
+    let mut plain = 0;
+    // Every byte that is escaped is a character of its own.
+    for (at, byte) in text.bytes().enumerate() {
+        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
+            continue;
+        }
+        out.push_str(text.get(plain..at).unwrap_or_default());
+        plain = at.saturating_add(1);
+        match byte {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            0x08 => out.push_str("\\b"),
+            b'\t' => out.push_str("\\t"),
+            b'\n' => out.push_str("\\n"),
+            0x0c => out.push_str("\\f"),
+            b'\r' => out.push_str("\\r"),
+            control => out.push_str(&format!("\\u{control:04x}")),
+        }
+    }
+    out.push_str(text.get(plain..).unwrap_or_default());
+    out.push('"');
 }
 
 /// Writes a JSON array.
@@ -303,6 +324,13 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(150))]
+
+        #[test]
+        fn a_string_is_written_as_canonical_json_has_it(text in "[\\x00-\\x22a\\\\/\\x7f-\u{a0}é\u{2028}😀]{0,12}") {
+            let mut written = String::new();
+            super::string(&mut written, &text);
+            prop_assert_eq!(&written, &serde_json_canonicalizer::to_string(&text).unwrap());
+        }
 
         #[test]
         fn any_record_is_canonical_stable_and_projects_wholly(record in anything()) {
