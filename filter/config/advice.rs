@@ -163,7 +163,8 @@ fn literal_credentials(set: &PolicySet, warnings: &mut Vec<Problem>) {
     let credentials = credentials.map(|credential| ("the credential", &credential.value));
     let keys = set.pseudonym_keys().map(|key| ("the key of pseudonyms", key));
     let signing = set.signing_key().map(|key| ("the key that anchors are signed under", key));
-    for (what, template) in credentials.chain(keys).chain(signing) {
+    let clients = set.client_secrets().map(|secret| ("the client's secret", secret));
+    for (what, template) in credentials.chain(keys).chain(signing).chain(clients) {
         if !template.parts.iter().any(|part| matches!(part, TemplatePart::Env(_))) {
             let problem = Problem::warning(&template.place, format!("{what} is written in the set itself"));
             warnings.push(problem.help("take it from the environment of Envoy: `${env:NAME}`"));

@@ -4,7 +4,7 @@ use super::grammar;
 use super::node::{Node, Value};
 use super::problem::{Problem, shown};
 use super::read;
-use super::set::{Issuer, JwksSource, JwtAuthn, Located, Proof};
+use super::set::{Introspection, Issuer, JwksSource, JwtAuthn, Located, Proof};
 use super::tables;
 
 pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Issuer> {
@@ -24,6 +24,9 @@ fn proof(node: &Node, problems: &mut Vec<Problem>) -> Option<Proof> {
         certificate(node, problems);
         return Some(Proof::Certificate);
     }
+    if let Some(asked) = node.get("introspection") {
+        return introspection(asked, node, problems).map(Proof::Introspection);
+    }
     if node.get("audiences").is_none() {
         let problem = Problem::error(&node.place, "needs the key `audiences`");
         problems.push(problem.help("the token's `aud` must hold one of them"));
@@ -40,9 +43,41 @@ fn proof(node: &Node, problems: &mut Vec<Problem>) -> Option<Proof> {
     }
     if jwks.is_none() {
         let problem = Problem::error(&node.place, "does not say how its tokens are verified");
-        problems.push(problem.help("give `jwks`, where its keys come from, or `verified_by`"));
+        problems.push(problem.help("give `jwks`, where its keys come from, `introspection`, or `verified_by`"));
     }
     jwks.flatten().map(Proof::Keys)
+}
+
+/// The issuer says itself what its tokens are worth: nothing else may seem to.
+fn introspection(asked: &Node, issuer: &Node, problems: &mut Vec<Problem>) -> Option<Introspection> {
+    for key in ["jwks", "verified_by", "payload_in_metadata"] {
+        let Some(other) = issuer.get(key) else { continue };
+        let message = format!("`{key}` does not go with `introspection`: one of them says what tokens are worth");
+        problems.push(Problem::error(&other.place, message).help("take one of the two out"));
+    }
+    let client = match (asked.get("client_id"), asked.get("client_secret")) {
+        (Some(_), Some(secret)) => read::text(asked, "client_id").zip(read::template(secret)),
+        (None, None) => None,
+        (Some(id), None) => {
+            let problem = Problem::error(&id.place, "stands without `client_secret`");
+            problems.push(problem.help("give the secret too, as `${env:NAME}`"));
+            None
+        }
+        (None, Some(secret)) => {
+            problems.push(Problem::error(&secret.place, "stands without `client_id`"));
+            None
+        }
+    };
+    if client.is_some()
+        && let Some(headers) = asked.get("headers")
+        && let Some(second) =
+            headers.entries().iter().find(|entry| entry.key.eq_ignore_ascii_case("authorization"))
+    {
+        let message = "does not go with `client_id`, which is sent in that header";
+        problems.push(Problem::error(&second.place, message).help("take one of the two out"));
+    }
+    let max_age = read::duration(asked, "max_age", tables::MAX_AGE);
+    Some(Introspection { cluster: read::cluster(asked)?, client, max_age })
 }
 
 /// Callers with certificates have no tokens, and nothing that is said of tokens.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::node::{Node, Value};
 use super::policies::MODES;
 use super::problem::{Problem, elsewhere, shown};
-use super::set::{Connection, Expose, Issuer, Place, PolicySet, Unmatched};
+use super::set::{Connection, Expose, Issuer, Located, Place, PolicySet, Unmatched};
 use crate::order;
 
 use super::{
@@ -102,6 +102,7 @@ fn assemble(root: &Node, problems: &mut Vec<Problem>) -> PolicySet {
     };
     for connection in &set.connections {
         one_issuer_each(connection, &set.issuers, problems);
+        one_introspection(connection, &set.issuers, problems);
     }
     budgets::check_service(&set, root.get("rate_limit_service").is_some(), problems);
     set
@@ -120,6 +121,23 @@ fn one_issuer_each(connection: &Connection, issuers: &[Issuer], problems: &mut V
             let help = "give a connection one of them, or put their audiences together";
             problems.push(Problem::error(&reference.place, message).help(help));
         }
+    }
+}
+
+/// An opaque token does not say whose it is, and is shown to its own issuer alone.
+fn one_introspection(connection: &Connection, issuers: &[Issuer], problems: &mut Vec<Problem>) {
+    let asked = |reference: &&Located<String>| {
+        let issuer = issuers.iter().find(|issuer| issuer.name.value == reference.value);
+        issuer.is_some_and(|issuer| issuer.proof.introspection().is_some())
+    };
+    let mut all = connection.issuers.iter().filter(asked);
+    if let (Some(first), Some(second)) = (all.next(), all.next()) {
+        let message = format!(
+            "is asked about opaque tokens as `{}` is, and a token does not say which of them it is of",
+            first.value
+        );
+        let help = "give the connection one issuer with `introspection`, and make another connection";
+        problems.push(Problem::error(&second.place, message).help(help));
     }
 }
 

@@ -115,6 +115,8 @@ pub enum Proof {
     Keys(JwksSource),
     /// Envoy's own `jwt_authn`, which stands before the module in the chain.
     Proxy(JwtAuthn),
+    /// The issuer itself, asked about each token (RFC 7662).
+    Introspection(Introspection),
     /// There are none: callers show certificates, and the issuer is a SPIFFE trust domain.
     Certificate,
 }
@@ -124,9 +126,28 @@ impl Proof {
     pub fn keys(&self) -> Option<&JwksSource> {
         match self {
             Proof::Keys(keys) => Some(keys),
-            Proof::Proxy(_) | Proof::Certificate => None,
+            Proof::Proxy(_) | Proof::Introspection(_) | Proof::Certificate => None,
         }
     }
+
+    /// Where the issuer is asked about tokens.
+    pub fn introspection(&self) -> Option<&Introspection> {
+        match self {
+            Proof::Introspection(introspection) => Some(introspection),
+            _ => None,
+        }
+    }
+}
+
+/// Where an issuer is asked about tokens (RFC 7662), and what of its answers is kept.
+#[derive(Debug, Clone)]
+pub struct Introspection {
+    /// The cluster; its path is always given.
+    pub cluster: ClusterRef,
+    /// Name and secret by which the module is known there; `None`: by the cluster's headers, if at all.
+    pub client: Option<(String, Template)>,
+    /// The longest time for which an answer counts.
+    pub max_age: Duration,
 }
 
 /// Tokens whose signatures Envoy's `jwt_authn` verifies.

@@ -16,6 +16,7 @@ pub(super) const VERSION: i64 = 1;
 pub(super) const FORMAT: i64 = 1;
 
 pub(super) const LEEWAY: Duration = Duration::from_secs(30);
+pub(super) const MAX_AGE: Duration = Duration::from_mins(1);
 pub(super) const REFRESH: Duration = Duration::from_mins(10);
 pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) const RATE_LIMIT_TIMEOUT: Duration = Duration::from_millis(500);
@@ -140,13 +141,19 @@ pub(super) const ISSUER: Section = Section {
             "audiences",
             Kind::List(&Kind::Text(&TEXT)),
             "",
-            "The token's `aud` must hold one of them. Required, except with `verified_by: mtls`.",
+            "The token's `aud` must hold one of them. Required, except with `introspection` and `verified_by: mtls`.",
         ),
         may(
             "jwks",
             Kind::Section(&JWKS),
             "",
             "Where the keys come from. With `verified_by` for `render envoy` alone, which writes them into Envoy's filter.",
+        ),
+        may(
+            "introspection",
+            Kind::Section(&INTROSPECTION),
+            "",
+            "Where the issuer is asked about its tokens (RFC 7662), in the place of `jwks`: for tokens that nobody else can read ([identity.md](identity.md#opaque-tokens)).",
         ),
         may(
             "verified_by",
@@ -205,6 +212,30 @@ pub(super) const JWKS: Section = Section {
             Kind::KeySet,
             "",
             "The key set itself, `{ keys: […] }`, instead of everything else here. Public keys only.",
+        ),
+    ],
+};
+
+pub(super) const INTROSPECTION: Section = Section {
+    title: "Introspection",
+    keys: &[
+        must("cluster", Kind::Text(&TEXT), "Envoy cluster of the issuer."),
+        must("path", Kind::Text(&PATH), "Path of its introspection endpoint, such as `/oauth2/introspect`."),
+        CLUSTER_AUTHORITY,
+        CLUSTER_TIMEOUT,
+        CLUSTER_HEADERS,
+        may(
+            "client_id",
+            Kind::Text(&TEXT),
+            "",
+            "Who the module is to the endpoint (`client_secret_basic`). With `client_secret`. An endpoint that wants a bearer token instead gets it by `headers`.",
+        ),
+        may("client_secret", Kind::Text(&TEMPLATE), "", "Its secret, `${env:NAME}`."),
+        may(
+            "max_age",
+            Kind::Duration(Duration::from_secs(1), Duration::from_hours(1)),
+            "`1m`",
+            "The longest time for which an answer counts: so long a token that was taken back may pass. Never beyond its `exp`.",
         ),
     ],
 };

@@ -10,8 +10,14 @@ impl PolicySet {
         let credentials = self.connections.iter().flat_map(|connection| &connection.credentials);
         let headers = self.cluster_refs().flat_map(|cluster| cluster.headers.iter().map(|(_, value)| value));
         let credentials = credentials.map(|credential| &credential.value);
-        let keys = self.pseudonym_keys().chain(self.signing_key());
+        let keys = self.pseudonym_keys().chain(self.signing_key()).chain(self.client_secrets());
         credentials.chain(headers).chain(keys).flat_map(names).collect()
+    }
+
+    /// The secrets by which the module is known to issuers that it asks about tokens.
+    pub fn client_secrets(&self) -> impl Iterator<Item = &Template> {
+        let asked = self.issuers.iter().filter_map(|issuer| issuer.proof.introspection());
+        asked.filter_map(|asked| asked.client.as_ref().map(|(_, secret)| secret))
     }
 
     /// The key that anchors are signed under.
@@ -43,6 +49,8 @@ impl PolicySet {
 
     fn cluster_refs(&self) -> impl Iterator<Item = &ClusterRef> {
         let keys = self.issuers.iter().filter_map(|issuer| issuer.proof.keys().and_then(JwksSource::cluster));
+        let asked = self.issuers.iter().filter_map(|issuer| issuer.proof.introspection());
+        let keys = keys.chain(asked.map(|asked| &asked.cluster));
         let recognisers = self.recognisers.iter().map(|recogniser| &recogniser.cluster);
         let rates = self.rate_limit_service.iter().map(|service| &service.cluster);
         keys.chain(self.audit.iter().map(|audit| &audit.cluster)).chain(recognisers).chain(rates)

@@ -196,7 +196,7 @@ fn check_keys(issuer: &set::Issuer, problems: &mut Vec<Problem>) {
     let keys = match &issuer.proof {
         Proof::Keys(keys) => Some(keys),
         Proof::Proxy(filter) => filter.keys.as_ref(),
-        Proof::Certificate => None,
+        Proof::Introspection(_) | Proof::Certificate => None,
     };
     if let Some(JwksSource::Inline(text)) = keys
         && let Err(error) = KeySet::parse(text.value.as_bytes())

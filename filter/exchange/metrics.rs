@@ -3,7 +3,7 @@
 use crate::host::Metric;
 
 /// Name, labels, what it counts. The page on metrics is checked against it.
-pub const METRICS: [(&str, &[&str], &str); 12] = [
+pub const METRICS: [(&str, &[&str], &str); 13] = [
     ("portcullis_decisions_total", &["connection", "policy", "decision", "reason"], "Exchanges by decision."),
     (
         "portcullis_rules_total",
@@ -40,6 +40,11 @@ pub const METRICS: [(&str, &[&str], &str); 12] = [
         "portcullis_key_set_fetches_total",
         &["issuer", "outcome"],
         "Rounds of fetching keys from identity providers: ok, failed.",
+    ),
+    (
+        "portcullis_introspections_total",
+        &["issuer", "outcome"],
+        "Tokens that their issuer was asked about: ok, refused, failed; crowded: not asked, since too many wait.",
     ),
     (
         "portcullis_budgets_total",
@@ -106,19 +111,24 @@ pub fn key_fetch(issuer: &str, outcome: &str) -> Metric {
     metric(8, &[issuer, outcome])
 }
 
+/// An issuer was asked about a token.
+pub fn introspection(issuer: &str, outcome: &str) -> Metric {
+    metric(9, &[issuer, outcome])
+}
+
 /// A fault of our own.
 pub fn error(kind: &str) -> Metric {
-    metric(11, &[kind])
+    metric(12, &[kind])
 }
 
 /// A budget was asked.
 pub fn budget(policy: &str, budget: &str, outcome: &str) -> Metric {
-    metric(9, &[policy, budget, outcome])
+    metric(10, &[policy, budget, outcome])
 }
 
 /// Something was used of a budget.
 pub fn used(policy: &str, budget: &str) -> Metric {
-    metric(10, &[policy, budget])
+    metric(11, &[policy, budget])
 }
 
 #[test]

@@ -21,6 +21,7 @@
 //! | [`inquiry`] | what has been learnt of a request, and the facts that conditions read of it |
 //! | [`budgets`], [`buckets`], [`ratelimit`], [`rates`] | what a request takes of budgets, where they are kept, here or by a service, and what callers are told of them |
 //! | [`ledger`] | the records of an exchange |
+//! | [`introspection`] | asking issuers about tokens that nobody else can read |
 //! | [`service`] | calls to key servers, the collector and recognisers |
 //! | [`refusal`] | what a caller is told |
 //! | [`metrics`] | the table of metrics |
@@ -39,6 +40,7 @@ mod detectors;
 pub mod guard;
 pub mod head;
 mod inquiry;
+mod introspection;
 mod keys;
 mod later;
 mod ledger;
@@ -84,7 +86,7 @@ pub use worker::Worker;
 enum Stage {
     /// Nothing came yet.
     New,
-    /// Held until the issuer's keys are there.
+    /// Held until the issuer's keys are there, or it has answered about the token.
     AwaitKeys,
     /// Held until the body is whole.
     AwaitBody,

@@ -282,6 +282,23 @@ impl Exchange {
                 }
                 keys_unavailable("keys_pending")
             }
+            Err(IdentityRefusal::Asked(number, long)) => {
+                // Without its caller's name a call would go upstream without the connection's credential, and fail.
+                let holds = self.mode() == Mode::Enforce || !lane.credentials.is_empty();
+                if holds && !self.inquiry.tunnel {
+                    self.inquiry.token = Some(token);
+                    // Once: an answer that does not come in time does not come.
+                    self.inquiry.awaited_keys = MOST_ROUNDS;
+                    self.stage = Stage::AwaitKeys;
+                    self.worker.await_answer(host, self.context, number, long);
+                    return Ok(Step::Wait);
+                }
+                unanswered("introspection_pending")
+            }
+            Err(IdentityRefusal::Unanswered(_)) => {
+                host.count(&metrics::error("introspection"), 1);
+                unanswered("introspection")
+            }
             Err(IdentityRefusal::Unavailable(_)) => {
                 host.count(&metrics::error("keys_unavailable"), 1);
                 keys_unavailable("keys_unavailable")
@@ -553,6 +570,11 @@ const NOT_RECORDED: &str = "the audit collector has not taken the record of this
 
 fn unrecorded(message: &str) -> Refusal {
     Refusal::new(Code::GuardUnavailable, message).because("not_recorded")
+}
+
+fn unanswered(reason: &str) -> Refusal {
+    Refusal::new(Code::GuardUnavailable, "the token's issuer cannot be asked about it at the moment")
+        .because(reason)
 }
 
 fn keys_unavailable(reason: &str) -> Refusal {

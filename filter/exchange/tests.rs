@@ -6,6 +6,7 @@ mod bounds;
 mod budgets;
 mod callers;
 mod credentials;
+mod introspected;
 mod masks;
 mod protocols;
 mod recognised;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::buckets;
 use super::collector::{self, Collector};
 use super::guard::Guard;
+use super::introspection::{Introspection, Said};
 use super::keys::Keys;
 use super::later::Later;
 use super::metrics;
@@ -18,8 +19,11 @@ use crate::audit::Recorder;
 use crate::config::Problem;
 use crate::config::set::{self, Bundle, Place};
 use crate::host::{CallId, Host, Level, Reply};
+use crate::identity::introspection::{AnswerError, Answered};
 use crate::identity::provider::{FetchError, Refetch};
+use crate::identity::recent::Namer;
 use crate::identity::signature::Native;
+use crate::identity::token::MAX_TOKEN;
 use crate::identity::{self, Cache, Identity, Proof, TokenError, Verifier, Vouched, cache, metadata};
 
 /// How long a request may wait for a first body piece on a proxy that has not shown yet that it gives any.
@@ -37,8 +41,12 @@ pub enum Refusal {
     Unauthenticated(TokenError),
     /// Keys are on their way: wait for those of this issuer, then ask again.
     Pending(usize),
+    /// Its issuer is asked about it: wait so long for the answer of this number, then ask again.
+    Asked(u64, Duration),
     /// 503.
     Unavailable(FetchError),
+    /// 503: its issuer said nothing of it.
+    Unanswered(AnswerError),
 }
 
 struct Wait {
@@ -51,6 +59,8 @@ struct Wait {
 pub(super) enum Awaited {
     /// The keys of an issuer.
     Keys(usize),
+    /// What an issuer says of the token of this number.
+    Token(u64),
     /// The body, of a proxy that has not shown yet that it gives any.
     Body,
     /// That the collector has taken the record of this number.
@@ -64,6 +74,7 @@ pub struct Worker {
     verifier: Verifier,
     keys: RefCell<Keys>,
     cache: RefCell<Cache>,
+    introspection: RefCell<Introspection>,
     pub(super) recorder: RefCell<Recorder>,
     pub(super) collector: Option<Collector>,
     pub(super) rate_limits: Option<RateLimits>,
@@ -108,14 +119,16 @@ impl Worker {
             .and_then(|service| RateLimits::of(service, &env, &mut problems));
         let delivery = bundle.set.audit.as_ref().map(|audit| audit.delivery).unwrap_or_default();
         let signer = bundle.set.signing_key().and_then(|key| collector::signer(key, &env, &mut problems));
-        if !problems.is_empty() {
-            return Err(problems);
-        }
         let mut seed = [0; 32];
         let mut chain = [0; 16];
         if !host.random(&mut seed) || !host.random(&mut chain) {
             // Chains and exchanges are named by chance: two of one name would spoil the record of both.
             return Err(vec![Problem::error(&Place::default(), "the proxy gives no random bytes")]);
+        }
+        let introspection =
+            Introspection::new(&bundle.set.issuers, Namer::new(seed), &env, &mut problems);
+        if !problems.is_empty() {
+            return Err(problems);
         }
         host.log(
             Level::Info,
@@ -133,6 +146,7 @@ impl Worker {
             verifier: Verifier::new(bundle.set.issuers.iter().map(issuer).collect()),
             keys: RefCell::new(keys),
             cache: RefCell::new(Cache::new(seed, cache::DEFAULT_ENTRIES)),
+            introspection: RefCell::new(introspection),
             recorder: RefCell::new(collector::recorder(chain, host, delivery, signer)),
             collector,
             rate_limits,
@@ -153,6 +167,9 @@ impl Worker {
         since: u64,
         again: bool,
     ) -> Result<std::sync::Arc<Identity>, Refusal> {
+        if let Some(issuer) = self.verifier.introspected(token, accepted) {
+            return self.introspected(host, token, issuer, again);
+        }
         let now = host.now();
         let keys = self.keys.borrow();
         if let Some(identity) =
@@ -188,6 +205,25 @@ impl Worker {
         })
     }
 
+    /// Who calls, as the token's issuer says.
+    fn introspected(
+        &self,
+        host: &dyn Host,
+        token: &str,
+        issuer: usize,
+        again: bool,
+    ) -> Result<std::sync::Arc<Identity>, Refusal> {
+        if token.len() > MAX_TOKEN {
+            return Err(Refusal::Unauthenticated(TokenError::TooLong));
+        }
+        match self.introspection.borrow_mut().said(host, issuer, token, again) {
+            Said::Caller(identity) => Ok(identity),
+            Said::Asked(number, long) => Err(Refusal::Asked(number, long)),
+            Said::Not(Answered::Refused(error)) => Err(Refusal::Unauthenticated(error)),
+            Said::Not(Answered::Unknown(error)) => Err(Refusal::Unanswered(error)),
+        }
+    }
+
     /// The workload that the caller's certificate names.
     pub(super) fn certified(&self, principal: &str, accepted: &[usize]) -> Option<Identity> {
         self.verifier.certified(principal, accepted)
@@ -219,6 +255,11 @@ impl Worker {
         self.wait(host, context, Awaited::Keys(issuer), ROUND_WAIT);
     }
 
+    /// An exchange waits for what an issuer says of its token.
+    pub(super) fn await_answer(&self, host: &dyn Host, context: u32, number: u64, long: Duration) {
+        self.wait(host, context, Awaited::Token(number), long);
+    }
+
     /// An exchange waits for its body; it is woken if this proxy may be one that gives none.
     pub(super) fn await_body(&self, host: &dyn Host, context: u32) {
         if !self.bodies_come.get() {
@@ -248,11 +289,13 @@ impl Worker {
         self.pay(host);
         let mut woken = self.send(host);
         let now = host.now();
+        let silent = self.introspection.borrow_mut().ask(host);
         let keys = self.keys.borrow();
         let settled = |what| match what {
             Awaited::Keys(issuer) => {
                 matches!(keys.state(issuer, now), identity::provider::State::Unavailable { .. })
             }
+            Awaited::Token(number) => silent.contains(&number),
             Awaited::Body | Awaited::Record(_) => false,
         };
         woken.extend(self.woken(|what, deadline| settled(what) || now >= deadline));
@@ -265,6 +308,10 @@ impl Worker {
         if let Some(arrival) = arrival {
             // A round that failed leaves all waiting: the next round may come in time.
             return self.woken(|what, _| arrival.keys && what == Awaited::Keys(arrival.issuer));
+        }
+        let said = self.introspection.borrow_mut().reply(host, &self.verifier, call, reply);
+        if let Some(number) = said {
+            return self.woken(|what, _| what == Awaited::Token(number));
         }
         self.answered_later(host, call, reply);
         self.paid(host, call, reply);
@@ -338,6 +385,7 @@ fn issuer(issuer: &set::Issuer) -> identity::Issuer {
         proof: match &issuer.proof {
             set::Proof::Keys(_) => Proof::Signature,
             set::Proof::Proxy(filter) => Proof::Proxy { payload: filter.payload.clone() },
+            set::Proof::Introspection(_) => Proof::Introspection,
             set::Proof::Certificate => Proof::Certificate,
         },
     }

@@ -11,6 +11,8 @@
 //! | [`provider`] | getting an issuer's keys and keeping them fresh, as a state machine |
 //! | [`metadata`] | claims that a filter of the proxy verified, out of its dynamic metadata |
 //! | [`verify`] | all of it together: token in, [`Identity`] or [`Refusal`] out |
+//! | [`introspection`] | what an issuer answers about a token that nobody else can read (RFC 7662) |
+//! | [`answers`] | such answers of a moment ago |
 //! | [`cache`] | tokens verified a moment ago |
 //!
 //! Nothing here does I/O or reads a clock: time comes in as nanoseconds since 1970, calls to an identity provider
@@ -21,16 +23,19 @@
 //! no error carries a piece of the token.
 
 mod algorithm;
+pub mod answers;
 mod base64url;
 pub mod bearer;
 pub mod cache;
 mod discovery;
 mod groups;
+pub mod introspection;
 mod json;
 pub mod keys;
 pub mod metadata;
 pub mod provider;
 pub mod query;
+pub mod recent;
 pub mod signature;
 pub mod token;
 pub mod verify;
@@ -39,6 +44,7 @@ pub mod verify;
 mod testing;
 
 pub use algorithm::{Algorithm, Digest};
+pub use answers::Answers;
 pub use cache::Cache;
 pub use keys::KeySet;
 pub use provider::Provider;

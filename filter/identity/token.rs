@@ -87,6 +87,9 @@ pub enum TokenError {
     /// No certificate of a trust domain that is accepted.
     #[error("no client certificate of a workload that is accepted here")]
     Certificate,
+    /// Its issuer says that it is not, or no longer, one of its tokens.
+    #[error("the token's issuer says that it does not hold, or no longer")]
+    Inactive,
     /// Beside the token that the proxy's filter vouches for there is another.
     #[error("two tokens that differ")]
     Another,
@@ -115,6 +118,7 @@ impl TokenError {
             TokenError::Unvouched => "token_unvouched",
             TokenError::GroupsElsewhere => "token_groups_elsewhere",
             TokenError::Certificate => "certificate_missing",
+            TokenError::Inactive => "token_inactive",
             TokenError::Another => "token_conflict",
         }
     }
@@ -241,8 +245,20 @@ fn is_token_type(kind: &str) -> bool {
     ["JWT", "at+jwt", "application/at+jwt"].iter().any(|known| known.eq_ignore_ascii_case(kind))
 }
 
+/// What a JWT says of its issuer, without reading the rest: whose it may be, if it is one at all.
+pub(super) fn claimed_issuer(text: &str) -> Option<String> {
+    let [_, second, _] = parts(text).ok()?;
+    let claims = decode_object(second).ok()?;
+    claims.get("iss")?.as_str().map(str::to_owned)
+}
+
 /// Reads the claims of a token, whatever vouches for them.
 pub(super) fn read_claims(all: Map<String, Value>) -> Result<Claims, TokenError> {
+    read_claims_until(all, None)
+}
+
+/// The same; `end` is when a token without `exp` ends: never without `end` for one that nobody can take back.
+pub(super) fn read_claims_until(all: Map<String, Value>, end: Option<u64>) -> Result<Claims, TokenError> {
     let issuer = text_claim(&all, "iss", usize::MAX)?.ok_or(TokenError::Claim("iss"))?;
     let subject = text_claim(&all, "sub", MAX_SUBJECT)?.ok_or(TokenError::Claim("sub"))?;
     if issuer.is_empty() || has_control(&issuer) {
@@ -263,7 +279,7 @@ pub(super) fn read_claims(all: Map<String, Value>) -> Result<Claims, TokenError>
         issuer,
         subject,
         audiences,
-        expires: time_claim(&all, "exp")?.ok_or(TokenError::Claim("exp"))?,
+        expires: time_claim(&all, "exp")?.or(end).ok_or(TokenError::Claim("exp"))?,
         not_before: time_claim(&all, "nbf")?,
         issued_at: time_claim(&all, "iat")?,
         all,

@@ -8,8 +8,9 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::groups;
+use super::introspection::{self, Answered};
 use super::keys::{KeySet, Miss};
-use super::provider::{FetchError, State};
+use super::provider::{Failure, FetchError, State};
 use super::signature::{self, Native};
 use super::token::{self, Claims, Token, TokenError};
 
@@ -38,6 +39,8 @@ pub enum Proof {
         /// The name.
         payload: String,
     },
+    /// The issuer itself, asked about each (RFC 7662).
+    Introspection,
     /// The caller's certificate, which the proxy verified: the issuer is a SPIFFE trust domain.
     Certificate,
 }
@@ -162,6 +165,39 @@ impl Verifier {
         Ok(identity(token.claims, index, issuer)?)
     }
 
+    /// The one of the `accepted` issuers that is to be asked about a token: its own, where the token says whose it is.
+    /// Others are shown none that is not theirs.
+    pub fn introspected(&self, text: &str, accepted: &[usize]) -> Option<usize> {
+        let asked = |index: &&usize| {
+            self.issuers.get(**index).is_some_and(|issuer| issuer.proof == Proof::Introspection)
+        };
+        let index = accepted.iter().find(asked)?;
+        let claimed = token::claimed_issuer(text);
+        let own = |claimed: String| self.issuers.get(*index).is_some_and(|issuer| issuer.issuer == claimed);
+        claimed.is_none_or(own).then_some(*index)
+    }
+
+    /// The caller of a token, by what its issuer answered about it.
+    ///
+    /// # Errors
+    /// The token is refused, or the answer is none.
+    pub fn answered(
+        &self,
+        index: usize,
+        now: u64,
+        answer: Result<(u16, &[u8]), Failure>,
+    ) -> Result<Identity, Answered> {
+        let issuer = self.issuers.get(index).ok_or(TokenError::Issuer)?;
+        let claims = introspection::read(answer?, issuer)?;
+        if !issuer.audiences.is_empty()
+            && !claims.audiences.iter().any(|audience| issuer.audiences.contains(audience))
+        {
+            return Err(TokenError::Audience.into());
+        }
+        check_time(&claims, issuer, now)?;
+        Ok(identity(claims, index, issuer)?)
+    }
+
     /// Whether one of the `accepted` issuers has its tokens verified by the proxy.
     pub fn asks_proxy(&self, accepted: &[usize]) -> bool {
         self.payloads(accepted).next().is_some()
@@ -216,7 +252,7 @@ impl Verifier {
     fn payload_of(&self, index: usize) -> Option<&str> {
         match &self.issuers.get(index)?.proof {
             Proof::Proxy { payload } => Some(payload),
-            Proof::Signature | Proof::Certificate => None,
+            Proof::Signature | Proof::Introspection | Proof::Certificate => None,
         }
     }
 
