@@ -29,6 +29,7 @@ mod order;
 mod pages;
 pub mod policy;
 pub mod protocol;
+pub mod secret;
 pub mod texts;
 
 #[cfg(all(target_arch = "wasm32", target_os = "wasi"))]

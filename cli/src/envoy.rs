@@ -46,7 +46,7 @@ pub struct Options {
 }
 
 /// Labels of the module's metrics. They travel in the name of a stat, as `name;label=value;label=value`.
-const LABELS: [&str; 11] = [
+const LABELS: [&str; 12] = [
     "connection",
     "policy",
     "decision",
@@ -56,6 +56,7 @@ const LABELS: [&str; 11] = [
     "entity",
     "operator",
     "issuer",
+    "secret",
     "outcome",
     "kind",
 ];

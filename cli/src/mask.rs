@@ -171,7 +171,7 @@ fn keys(bundle: &Bundle) -> impl Iterator<Item = &str> {
     let parts = bundle.set.pseudonym_keys().flat_map(|key| &key.parts);
     parts.filter_map(|part| match part {
         TemplatePart::Env(name) => Some(name.as_str()),
-        TemplatePart::Text(_) => None,
+        TemplatePart::Text(_) | TemplatePart::Secret(_) => None,
     })
 }
 

@@ -8,6 +8,7 @@ use super::set::{Amount, Connection, Effect, Match, Mode, PolicySet, Protocol, T
 pub(super) fn warnings(set: &PolicySet, root: &Node) -> Vec<Problem> {
     let mut warnings = Vec::new();
     unused(set, &mut warnings);
+    unused_secrets(set, &mut warnings);
     covered(set, &mut warnings);
     monitors(set, root, &mut warnings);
     literal_credentials(set, &mut warnings);
@@ -37,6 +38,19 @@ fn unused(set: &PolicySet, warnings: &mut Vec<Problem>) {
                 &name.place,
                 format!("no connection uses the issuer `{}`", name.value),
             ));
+        }
+    }
+}
+
+fn unused_secrets(set: &PolicySet, warnings: &mut Vec<Problem>) {
+    let values = set.connections.iter().flat_map(|connection| &connection.credentials);
+    let parts: Vec<&TemplatePart> = values.flat_map(|credential| &credential.value.parts).collect();
+    for secret in &set.secrets {
+        let name = &secret.name;
+        if !parts.iter().any(|part| matches!(part, TemplatePart::Secret(used) if *used == name.value)) {
+            let problem =
+                Problem::warning(&name.place, format!("no credential holds the secret `{}`", name.value));
+            warnings.push(problem.help(format!("write `${{secret:{}}}` in the credential's value", name.value)));
         }
     }
 }
@@ -163,9 +177,11 @@ fn literal_credentials(set: &PolicySet, warnings: &mut Vec<Problem>) {
     let credentials = credentials.map(|credential| ("the credential", &credential.value));
     let keys = set.pseudonym_keys().map(|key| ("the key of pseudonyms", key));
     let signing = set.signing_key().map(|key| ("the key that anchors are signed under", key));
+    let tokens = set.secrets.iter().filter_map(|secret| secret.token.as_ref());
+    let tokens = tokens.map(|token| ("the token of a secret", token));
     let clients = set.client_secrets().map(|secret| ("the client's secret", secret));
-    for (what, template) in credentials.chain(keys).chain(signing).chain(clients) {
-        if !template.parts.iter().any(|part| matches!(part, TemplatePart::Env(_))) {
+    for (what, template) in credentials.chain(keys).chain(signing).chain(clients).chain(tokens) {
+        if !template.parts.iter().any(|part| !matches!(part, TemplatePart::Text(_))) {
             let problem = Problem::warning(&template.place, format!("{what} is written in the set itself"));
             warnings.push(problem.help("take it from the environment of Envoy: `${env:NAME}`"));
         }

@@ -5,7 +5,7 @@ use super::node::{Node, Value};
 use super::parse::Names;
 use super::problem::{Problem, elsewhere, near, one_of, shown};
 use super::read;
-use super::set::{Answers, Connection, Credential, Located, Match, Protocol, Resource, Seat, TokenHeader};
+use super::set::{Answers, Connection, Credential, Located, Match, Protocol, Resource, Seat, TemplatePart, TokenHeader};
 
 pub(super) fn read(node: &Node, names: &Names<'_>, problems: &mut Vec<Problem>) -> Option<Connection> {
     let protocol = read::choice(node, "protocol", &Protocol::ALL);
@@ -37,7 +37,7 @@ pub(super) fn read(node: &Node, names: &Names<'_>, problems: &mut Vec<Problem>) 
         matches,
         issuers,
         policy,
-        credentials: credentials(node, problems),
+        credentials: credentials(node, names, problems),
         token_headers: token_headers(node, problems),
         answers: node.get("answers").map(answers).unwrap_or_default(),
         resource: node.get("resource").and_then(resource),
@@ -121,7 +121,7 @@ fn one_match(node: &Node) -> Match {
     }
 }
 
-fn credentials(node: &Node, problems: &mut Vec<Problem>) -> Vec<Credential> {
+fn credentials(node: &Node, names: &Names<'_>, problems: &mut Vec<Problem>) -> Vec<Credential> {
     let Some(node) = node.get("credential") else { return Vec::new() };
     let nodes = match &node.value {
         Value::List(items) => items.as_slice(),
@@ -130,6 +130,12 @@ fn credentials(node: &Node, problems: &mut Vec<Problem>) -> Vec<Credential> {
     let mut all: Vec<Credential> = Vec::new();
     for node in nodes {
         let Some(credential) = credential(node, problems) else { continue };
+        for part in &credential.value.parts {
+            if let TemplatePart::Secret(name) = part {
+                let name = Located { value: name.clone(), place: credential.value.place.clone() };
+                refers(&name, "secret", &names.secrets, problems);
+            }
+        }
         if all.iter().any(|before| before.seat == credential.seat && before.when.is_none()) {
             let problem = Problem::error(
                 &node.place,
@@ -158,7 +164,7 @@ fn credential(node: &Node, problems: &mut Vec<Problem>) -> Option<Credential> {
             return None;
         }
     };
-    Some(Credential { seat, value: read::template(node.get("value")?)?, when: read::verbatim(node, "when") })
+    Some(Credential { seat, value: read::credential(node.get("value")?)?, when: read::verbatim(node, "when") })
 }
 
 fn resource(node: &Node) -> Option<Resource> {

@@ -28,7 +28,7 @@ fn whole() -> Value {
             { "name": "probes", "protocol": "none", "match": { "path_prefix": "/healthz", "method": "GET" } },
             { "name": "chat", "protocol": "openai", "match": [{ "path_prefix": "/v1" }, { "authority": "llm.example.com" }],
               "issuers": ["corp", "inline", "mesh", "workloads", "opaque"], "policy": "rag-chat",
-              "credential": { "header": "Authorization", "value": "Bearer ${env:OPENAI_API_KEY}" },
+              "credential": { "header": "Authorization", "value": "Bearer ${secret:openai}" },
               "token": { "headers": [{ "name": "X-Token", "prefix": "Bearer " }] },
               "resource": { "uri": "https://rag.example.com/v1", "scopes": ["rag.read"] } },
             { "name": "rows", "protocol": "http", "match": { "path_prefix": "/rest" }, "issuers": ["corp"], "policy": "rag-chat",
@@ -53,6 +53,10 @@ fn whole() -> Value {
         "detectors": [
             { "name": "EMPLOYEE_ID", "pattern": "EMP-[0-9]{6}", "not_after": "[0-9A-Z]", "not_before": "" },
             { "name": "CODENAME", "words": ["Bluebird", "Nightjar"], "ignore_case": true, "context": ["project"] },
+        ],
+        "secrets": [
+            { "name": "openai", "cluster": "vault", "path": "/v1/secret/data/openai", "token": "${env:VAULT_TOKEN}",
+              "field": "api_key", "refresh": "1m", "keep": "30m", "headers": { "x-vault-namespace": "rag" } },
         ],
         "audit": { "cluster": "audit", "headers": { "x-key": "${env:AUDIT_KEY}" }, "timeout": "2s" },
         "unmatched": "deny",
@@ -99,7 +103,7 @@ fn each_fault_is_told_at_its_place() {
     #[rustfmt::skip] // one line each
     let cases = [
         ("/isuers", json!([]), "isuers: `isuers` is not a key here\n  help: did you mean `issuers`?"),
-        ("/zebra", json!(1), "zebra: `zebra` is not a key here\n  help: use `version`, `mode`, `issuers`, `connections`, `policies`, `detectors`, `recognisers`, `audit`, `rate_limit_service`, `unmatched` or `expose`"),
+        ("/zebra", json!(1), "zebra: `zebra` is not a key here\n  help: use `version`, `mode`, `issuers`, `connections`, `policies`, `detectors`, `recognisers`, `secrets`, `audit`, `rate_limit_service`, `unmatched` or `expose`"),
         ("/version", json!(2), "version: the set is of version 2; this release reads version 1\n  help: load it with a release that reads it"),
         ("/version", json!(0), "version: there is no version 0 of the format\n  help: write `version: 1`"),
         ("/version", json!("1"), "version: expected a whole number, found `1`"),
@@ -131,6 +135,11 @@ fn each_fault_is_told_at_its_place() {
         ("/issuers/0/jwks/refresh", json!("10 m"), "issuers[0].jwks.refresh: `10 m` is not a duration\n  help: write a whole number and its unit: 500ms, 30s, 10m or 1h"),
         ("/issuers/0/jwks/refresh", json!("10ms"), "issuers[0].jwks.refresh: `10ms` is not between 1s and 24h"),
         ("/issuers/0/jwks", json!(null), "issuers[0]: does not say how its tokens are verified\n  help: give `jwks`, where its keys come from, `introspection`, or `verified_by`"),
+        ("/connections/1/credential/value", json!("Bearer ${secret:opena}"), "connections[1].credential.value: there is no secret `opena`\n  help: did you mean `openai`?"),
+        ("/connections/1/credential/value", json!("${secret:a b}"), "connections[1].credential.value: its value is not a name\n  help: a name is 1 to 64 letters, digits, `-`, `_` or `.`, and starts with a letter or digit"),
+        ("/secrets/0/token", json!("${secret:openai}"), "secrets[0].token: its value holds `${secret:…}`, which stands in the values of credentials only\n  help: take it from the environment of Envoy: `${env:NAME}`"),
+        ("/secrets/0/path", json!(null), "secrets[0]: needs the key `path`\n  help: Where it is, as Vault's KV engine (version 2) has it: `/v1/MOUNT/data/PATH`."),
+        ("/secrets/0/refresh", json!("48h"), "secrets[0].refresh: `48h` is not between 1s and 24h"),
         ("/issuers/4/jwks", json!({ "cluster": "sso" }), "issuers[4].jwks: `jwks` does not go with `introspection`: one of them says what tokens are worth\n  help: take one of the two out"),
         ("/issuers/4/introspection/path", json!(null), "issuers[4].introspection: needs the key `path`\n  help: Path of its introspection endpoint, such as `/oauth2/introspect`."),
         ("/issuers/4/introspection/client_id", json!(null), "issuers[4].introspection.client_secret: stands without `client_id`"),

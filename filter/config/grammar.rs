@@ -125,6 +125,21 @@ pub(super) fn split_template(text: &str) -> Result<Vec<Piece>, Fault> {
 
 /// The value of a header, in which `${env:NAME}` may stand.
 pub(super) fn template(text: &str) -> Result<Vec<TemplatePart>, Fault> {
+    header_value(text, environment)
+}
+
+/// The value of a credential, in which `${secret:NAME}` may stand as well.
+pub(super) fn credential(text: &str) -> Result<Vec<TemplatePart>, Fault> {
+    header_value(text, |inner| match inner.strip_prefix("secret:") {
+        Some(secret) => name(secret).map(|()| TemplatePart::Secret(secret.to_owned())),
+        None => environment(inner),
+    })
+}
+
+fn header_value(
+    text: &str,
+    expression: impl Fn(&str) -> Result<TemplatePart, Fault>,
+) -> Result<Vec<TemplatePart>, Fault> {
     let mut parts = Vec::new();
     for piece in split_template(text)? {
         match piece {
@@ -137,7 +152,7 @@ pub(super) fn template(text: &str) -> Result<Vec<TemplatePart>, Fault> {
                 }
                 parts.push(TemplatePart::Text(text));
             }
-            Piece::Expression(inner) => parts.push(environment(&inner)?),
+            Piece::Expression(inner) => parts.push(expression(&inner)?),
         }
     }
     if parts.is_empty() { Err(Fault::new("is empty")) } else { Ok(parts) }
@@ -179,6 +194,10 @@ pub(super) fn field(text: &str) -> Result<(), Fault> {
 }
 
 fn environment(inner: &str) -> Result<TemplatePart, Fault> {
+    if inner.starts_with("secret:") {
+        return Err(Fault::new("holds `${secret:…}`, which stands in the values of credentials only")
+            .help("take it from the environment of Envoy: `${env:NAME}`"));
+    }
     let Some(name) = inner.strip_prefix("env:") else {
         return Err(Fault::new("holds a `${…}` other than `${env:NAME}`, which is not yet supported here")
             .help("write `$${` for a literal `${`"));

@@ -34,6 +34,7 @@ mod recognisers;
 #[cfg(test)]
 mod reference;
 mod schema;
+mod secrets;
 pub mod set;
 mod tables;
 mod uses;

@@ -9,7 +9,8 @@ use super::set::{Connection, Expose, Issuer, Located, Place, PolicySet, Unmatche
 use crate::order;
 
 use super::{
-    advice, audit, budgets, check, connections, detectors, issuers, policies, read, recognisers, tables,
+    advice, audit, budgets, check, connections, detectors, issuers, policies, read, recognisers, secrets,
+    tables,
 };
 
 const UNMATCHED: &[(&str, Unmatched)] =
@@ -20,6 +21,7 @@ const EXPOSE: &[(&str, Expose)] = &[("id", Expose::Id), ("full", Expose::Full), 
 pub(super) struct Names<'a> {
     pub issuers: Vec<(&'a str, &'a Node)>,
     pub policies: Vec<(&'a str, &'a Node)>,
+    pub secrets: Vec<(&'a str, &'a Node)>,
     /// Whether the set describes issuers at all, well or badly.
     pub has_issuers: bool,
 }
@@ -77,17 +79,20 @@ fn assemble(root: &Node, problems: &mut Vec<Problem>) -> PolicySet {
         ("connections", "connection"),
         ("policies", "policy"),
         ("recognisers", "recogniser"),
+        ("secrets", "secret"),
     ] {
         unique(section(key), what, problems);
     }
     let names = Names {
         issuers: named(section("issuers")),
         policies: named(section("policies")),
+        secrets: named(section("secrets")),
         has_issuers: root.get("issuers").is_some(),
     };
     let set = PolicySet {
         mode: read::choice(root, "mode", MODES).unwrap_or_default(),
         issuers: section("issuers").iter().filter_map(|node| issuers::read(node, problems)).collect(),
+        secrets: section("secrets").iter().filter_map(secrets::read).collect(),
         connections: section("connections")
             .iter()
             .filter_map(|node| connections::read(node, &names, problems))

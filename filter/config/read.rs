@@ -87,6 +87,12 @@ pub(super) fn template(node: &Node) -> Option<Template> {
     Some(Template { parts, place: node.place.clone() })
 }
 
+/// The value of a credential.
+pub(super) fn credential(node: &Node) -> Option<Template> {
+    let parts = grammar::credential(node.text()?).ok()?;
+    Some(Template { parts, place: node.place.clone() })
+}
+
 /// A map that names a cluster.
 pub(super) fn cluster(node: &Node) -> Option<ClusterRef> {
     let headers = node.get("headers").map(Node::entries).unwrap_or_default();

@@ -96,6 +96,11 @@ pub(super) const TEXT: Form = form("text", |text| grammar::literal(text).map(dro
 pub(super) const CONDITION: Form = form("a CEL condition", grammar::condition);
 pub(super) const TEMPLATE: Form =
     Form { name: "text with `${env:NAME}`", check: |text| grammar::template(text).map(drop), secret: true };
+pub(super) const CREDENTIAL_VALUE: Form = Form {
+    name: "text with `${env:NAME}` or `${secret:NAME}`",
+    check: |text| grammar::credential(text).map(drop),
+    secret: true,
+};
 pub(super) const PREFIX: Form = form("text", grammar::token_prefix);
 pub(super) const HEADER: Form = form("a header's name", |text| grammar::header(text).map(drop));
 pub(super) const METHOD: Form = form("a request method", grammar::method);

@@ -73,6 +73,8 @@ pub struct PolicySet {
     pub mode: Mode,
     /// Who signs callers' tokens.
     pub issuers: Vec<Issuer>,
+    /// Secrets that services keep, for credentials to hold.
+    pub secrets: Vec<Secret>,
     /// What callers may reach; the first match wins.
     pub connections: Vec<Connection>,
     /// The policies that connections name.
@@ -223,6 +225,8 @@ pub enum TemplatePart {
     Text(String),
     /// The value of an environment variable of Envoy's process.
     Env(String),
+    /// The value of the [`Secret`] of that name; in credentials only.
+    Secret(String),
 }
 
 /// The API spoken on a connection.
@@ -348,6 +352,23 @@ pub struct Match {
     pub cluster: Option<String>,
     /// `:method`.
     pub method: Option<String>,
+}
+
+/// A secret that a service keeps, by the API of Vault's KV engine, version 2.
+#[derive(Debug, Clone)]
+pub struct Secret {
+    /// Name within the set.
+    pub name: Located<String>,
+    /// The service; its path is always given.
+    pub cluster: ClusterRef,
+    /// What the module shows it, in `x-vault-token`.
+    pub token: Option<Template>,
+    /// Which field of `data.data` the value is.
+    pub field: String,
+    /// Time between calls.
+    pub refresh: Duration,
+    /// How old a value may grow while the service is down.
+    pub keep: Duration,
 }
 
 /// An upstream credential.

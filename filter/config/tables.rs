@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::schema::{
-    AUTHORITY, CHARACTER, CLAIM, CLASS, CONDITION, ENTITY, HEADER, JSON_PATH, Key, Kind, METHOD, NAME, Need,
+    AUTHORITY, CHARACTER, CLAIM, CLASS, CONDITION, CREDENTIAL_VALUE, ENTITY, HEADER, JSON_PATH, Key, Kind, METHOD, NAME, Need,
     PATH, PATH_PREFIX, PATTERN, PREFIX, RESOURCE_URI, REVISION, SCOPE, SCOPE_TOKEN, Section, TEMPLATE, TEXT,
     TEXT_TEMPLATE, URI, WORD,
 };
@@ -17,6 +17,8 @@ pub(super) const FORMAT: i64 = 1;
 
 pub(super) const LEEWAY: Duration = Duration::from_secs(30);
 pub(super) const MAX_AGE: Duration = Duration::from_mins(1);
+pub(super) const SECRET_REFRESH: Duration = Duration::from_mins(5);
+pub(super) const SECRET_KEEP: Duration = Duration::from_hours(1);
 pub(super) const REFRESH: Duration = Duration::from_mins(10);
 pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) const RATE_LIMIT_TIMEOUT: Duration = Duration::from_millis(500);
@@ -89,6 +91,12 @@ pub(super) const SET: Section = Section {
             Kind::List(&Kind::Section(&RECOGNISER)),
             "none",
             "Services that find in whole texts what no pattern can: names, places, organisations.",
+        ),
+        may(
+            "secrets",
+            Kind::List(&Kind::Section(&SECRET)),
+            "none",
+            "Secrets that services keep, for credentials to hold ([operators.md](operators.md#credentials-from-a-secret-store)).",
         ),
         may("audit", Kind::Section(&AUDIT), "no records", "Where records go."),
         may(
@@ -351,7 +359,11 @@ pub(super) const CREDENTIAL: Section = Section {
     keys: &[
         may("header", Kind::Text(&HEADER), "", "Header to set. Either this or `query`."),
         may("query", Kind::Text(&NAME), "", "Parameter of the query to set; its value is percent-encoded."),
-        must("value", Kind::Text(&TEMPLATE), "Its value, such as `Bearer ${env:OPENAI_API_KEY}`."),
+        must(
+            "value",
+            Kind::Text(&CREDENTIAL_VALUE),
+            "Its value, such as `Bearer ${env:OPENAI_API_KEY}`, or `Bearer ${secret:NAME}` with one of `secrets`.",
+        ),
         may(
             "when",
             Kind::Text(&CONDITION),
@@ -791,6 +803,41 @@ pub(super) const RECOGNISER: Section = Section {
             Kind::Size(1 << 10, 1 << 20),
             "`256Ki`",
             "The largest answer that is held for it; a larger one is `uninspected: size`. Envoy's own buffer (1 MiB unless set) must be larger.",
+        ),
+    ],
+};
+
+pub(super) const SECRET: Section = Section {
+    title: "Secrets",
+    keys: &[
+        must("name", Kind::Text(&NAME), "Unique in the set. Credentials hold it as `${secret:NAME}`."),
+        CLUSTER,
+        must(
+            "path",
+            Kind::Text(&PATH),
+            "Where it is, as Vault's KV engine (version 2) has it: `/v1/MOUNT/data/PATH`.",
+        ),
+        CLUSTER_AUTHORITY,
+        CLUSTER_TIMEOUT,
+        CLUSTER_HEADERS,
+        may(
+            "token",
+            Kind::Text(&TEMPLATE),
+            "none",
+            "What is sent as `x-vault-token`, `${env:NAME}`. None for an agent that puts its own.",
+        ),
+        may("field", Kind::Text(&TEXT), "`value`", "Which field of the secret it is, in `data.data`."),
+        may(
+            "refresh",
+            Kind::Duration(Duration::from_secs(1), Duration::from_hours(24)),
+            "`5m`",
+            "Time between calls. After an upstream's 401 it is asked sooner.",
+        ),
+        may(
+            "keep",
+            Kind::Duration(Duration::from_secs(1), Duration::from_hours(168)),
+            "`1h`",
+            "How old a value may grow while the service is down; then calls that need it are refused with 503.",
         ),
     ],
 };

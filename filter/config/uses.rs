@@ -11,6 +11,7 @@ impl PolicySet {
         let headers = self.cluster_refs().flat_map(|cluster| cluster.headers.iter().map(|(_, value)| value));
         let credentials = credentials.map(|credential| &credential.value);
         let keys = self.pseudonym_keys().chain(self.signing_key()).chain(self.client_secrets());
+        let keys = keys.chain(self.secrets.iter().filter_map(|secret| secret.token.as_ref()));
         credentials.chain(headers).chain(keys).flat_map(names).collect()
     }
 
@@ -51,6 +52,7 @@ impl PolicySet {
         let keys = self.issuers.iter().filter_map(|issuer| issuer.proof.keys().and_then(JwksSource::cluster));
         let asked = self.issuers.iter().filter_map(|issuer| issuer.proof.introspection());
         let keys = keys.chain(asked.map(|asked| &asked.cluster));
+        let keys = keys.chain(self.secrets.iter().map(|secret| &secret.cluster));
         let recognisers = self.recognisers.iter().map(|recogniser| &recogniser.cluster);
         let rates = self.rate_limit_service.iter().map(|service| &service.cluster);
         keys.chain(self.audit.iter().map(|audit| &audit.cluster)).chain(recognisers).chain(rates)
@@ -60,6 +62,6 @@ impl PolicySet {
 fn names(template: &Template) -> impl Iterator<Item = &str> {
     template.parts.iter().filter_map(|part| match part {
         TemplatePart::Env(name) => Some(name.as_str()),
-        TemplatePart::Text(_) => None,
+        TemplatePart::Text(_) | TemplatePart::Secret(_) => None,
     })
 }

@@ -3,30 +3,92 @@
 //! A connection may have several, each in a header or in a parameter of the query. For each of these places the first whose
 //! `when` holds goes upstream; a place for which none holds refuses the request, for without it the upstream would.
 
+use std::rc::Rc;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 
-use super::Exchange;
 use super::guard::{Env, Lane, condition_problem, fill};
 use super::refusal::{Code, Refusal};
+use super::{Exchange, metrics};
 use crate::config::Problem;
-use crate::config::set::{self, Seat};
+use crate::config::set::{self, Seat, Template, TemplatePart};
 use crate::host::{Host, Side};
 use crate::policy::{Condition, Phase, Variable};
+use crate::secret::Held;
 
 /// What need not be encoded in a query (RFC 3986, 2.3).
 const RESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// A resolved credential. It has no `Debug`, so that it reaches no log.
+/// A credential. It has no `Debug`, so that it reaches no log.
+#[derive(Clone)]
 pub struct Credential {
     seat: Seat,
-    when: Option<Condition>,
-    value: String,
+    when: Option<Rc<Condition>>,
+    parts: Rc<[Part]>,
+    /// As it goes upstream; `None`: a service has not said yet what it is.
+    value: Option<String>,
+    /// Until when it may be used, in nanoseconds since 1970.
+    until: u64,
+}
+
+/// A part of a credential's value.
+enum Part {
+    /// Fixed when the worker starts.
+    Text(String),
+    /// What a service keeps, by its place in the set.
+    Secret(usize),
+}
+
+impl Credential {
+    /// Whether a service keeps a part of it.
+    pub(super) fn is_sourced(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Secret(_)))
+    }
+
+    /// The secrets in it, by their places in the set.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = usize> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Secret(at) => Some(*at),
+            Part::Text(_) => None,
+        })
+    }
+
+    /// The same with what services keep at the moment; `literals` takes every form in which that could come back.
+    pub(super) fn with_secrets<'h>(
+        &self,
+        held: &dyn Fn(usize) -> Option<&'h Held>,
+        literals: &mut Vec<Vec<u8>>,
+    ) -> Self {
+        let (mut value, mut until) = (Some(String::new()), u64::MAX);
+        for part in &*self.parts {
+            let text = match part {
+                Part::Text(text) => Some(text.as_str()),
+                Part::Secret(at) => held(*at).map(|held| {
+                    until = until.min(held.until);
+                    literals.push(held.value.clone().into_bytes());
+                    held.value.as_str()
+                }),
+            };
+            value = value.zip(text).map(|(value, text)| value + text);
+        }
+        if matches!(self.seat, Seat::Query(_)) {
+            value = value.map(|value| {
+                let encoded = utf8_percent_encode(&value, &RESERVED).to_string();
+                if encoded != value {
+                    literals.push(encoded.clone().into_bytes());
+                }
+                encoded
+            });
+        }
+        Self { value, until, ..self.clone() }
+    }
 }
 
 /// Compiles a connection's credentials; `secrets` takes every form in which their values could come back. `env` is `None` away
 /// from any proxy: then there are none.
 pub(super) fn compile(
     written: &[set::Credential],
+    named: &[set::Secret],
     env: Option<&Env<'_>>,
     secrets: &mut Vec<Vec<u8>>,
     problems: &mut Vec<Problem>,
@@ -36,35 +98,58 @@ pub(super) fn compile(
         let when = match &credential.when {
             None => None,
             Some(when) => {
-                Some(condition_problem(when, Condition::compile(&when.value, Phase::Head), problems)?)
+                let compiled = Condition::compile(&when.value, Phase::Head);
+                Some(Rc::new(condition_problem(when, compiled, problems)?))
             }
         };
         let Some(env) = env else { continue };
-        let mut value = fill(&credential.value, env, secrets, problems)?;
-        if matches!(credential.seat, Seat::Query(_)) {
-            let encoded = utf8_percent_encode(&value, &RESERVED).to_string();
-            if encoded != value {
-                secrets.push(encoded.clone().into_bytes());
-            }
-            value = encoded;
-        }
-        all.push(Credential { seat: credential.seat.clone(), when, value });
+        let parts = parts(&credential.value, named, env, secrets, problems)?;
+        let unset = Credential { seat: credential.seat.clone(), when, parts, value: None, until: 0 };
+        all.push(unset.with_secrets(&|_| None, secrets));
     }
     Some(all)
 }
 
+fn parts(
+    value: &Template,
+    named: &[set::Secret],
+    env: &Env<'_>,
+    secrets: &mut Vec<Vec<u8>>,
+    problems: &mut Vec<Problem>,
+) -> Option<Rc<[Part]>> {
+    let part = |part: &TemplatePart| match part {
+        TemplatePart::Secret(name) => {
+            named.iter().position(|secret| secret.name.value == *name).map(Part::Secret)
+        }
+        fixed => {
+            let fixed = Template { parts: vec![fixed.clone()], place: value.place.clone() };
+            fill(&fixed, env, secrets, problems).map(Part::Text)
+        }
+    };
+    value.parts.iter().map(part).collect()
+}
+
 /// Whether one of them must know the request's headers.
 pub(super) fn read_headers(all: &[Credential]) -> bool {
-    let reads = |condition: &Condition| condition.reads().contains(&Variable::RequestHeaders);
+    let reads = |condition: &Rc<Condition>| condition.reads().contains(&Variable::RequestHeaders);
     all.iter().filter_map(|credential| credential.when.as_ref()).any(reads)
 }
 
 impl Exchange {
     /// Chooses those that go upstream.
-    pub(super) fn choose_credentials(&mut self) -> Result<(), Refusal> {
+    pub(super) fn choose_credentials(&mut self, host: &dyn Host) -> Result<(), Refusal> {
         let Some(lane) = self.lane.clone().filter(|_| self.inquiry.allowed) else { return Ok(()) };
         match self.chosen(&lane) {
             Ok(chosen) => {
+                let usable = |at: &usize| {
+                    let credential = lane.credentials.get(*at);
+                    credential.is_some_and(|known| known.value.is_some() && host.now() < known.until)
+                };
+                if !chosen.iter().all(usable) {
+                    host.count(&metrics::error("secret"), 1);
+                    let message = "the connection's credential cannot be had at the moment";
+                    return self.object(Refusal::new(Code::GuardUnavailable, message).because("secret"));
+                }
                 self.credentials = chosen;
                 Ok(())
             }
@@ -120,14 +205,15 @@ impl Exchange {
             }
         }
         for credential in self.credentials.iter().filter_map(|at| lane.credentials.get(*at)) {
+            let Some(value) = &credential.value else { continue };
             match &credential.seat {
-                Seat::Header(name) => host.set_header(Side::Request, name, credential.value.as_bytes()),
+                Seat::Header(name) => host.set_header(Side::Request, name, value.as_bytes()),
                 Seat::Query(name) => {
                     let mark = if made.contains('?') { '&' } else { '?' };
                     made.push(mark);
                     made.push_str(name);
                     made.push('=');
-                    made.push_str(&credential.value);
+                    made.push_str(value);
                 }
             }
             self.credentialed = true;

@@ -31,6 +31,7 @@ use crate::protocol::answers::EVERYTHING;
 use crate::protocol::api::{APIS, Api, Family};
 use crate::protocol::json::paths::{self, PathsError};
 use crate::protocol::json::table::Table;
+use crate::secret::Held;
 
 /// A policy set, compiled.
 pub struct Guard {
@@ -55,6 +56,7 @@ pub struct Guard {
 }
 
 /// A connection with all that an exchange on it needs.
+#[derive(Clone)]
 pub struct Lane {
     /// The connection as written.
     pub connection: Connection,
@@ -70,8 +72,10 @@ pub struct Lane {
     pub token_headers: Vec<TokenHeader>,
     /// What goes upstream in the token's stead.
     pub credentials: Vec<Credential>,
+    /// Every form in which what is fixed of their values could come back.
+    literals: Vec<Vec<u8>>,
     /// What clients are told of it, so that they find where to get a token.
-    pub resource: Option<Resource>,
+    pub resource: Option<Rc<Resource>>,
     /// What is masked in answers: the policy's entities and the credential.
     pub plan: Plan,
     /// What monitor looks for in answers, without changing them.
@@ -82,6 +86,26 @@ pub struct Lane {
     pub masks_entities: bool,
     /// Whether vectors are left out of answers.
     pub drops_vectors: bool,
+}
+
+impl Lane {
+    /// Whether a credential holds what a service keeps.
+    pub(super) fn is_sourced(&self) -> bool {
+        self.credentials.iter().any(Credential::is_sourced)
+    }
+
+    /// The same with what services keep at the moment: in its credentials, and among what answers must not repeat.
+    /// Exchanges that have the one before end with it.
+    pub(super) fn with_secrets<'h>(&self, held: &dyn Fn(usize) -> Option<&'h Held>) -> Self {
+        let mut literals = self.literals.clone();
+        let renewed = self.credentials.iter().map(|credential| credential.with_secrets(held, &mut literals));
+        Self {
+            credentials: renewed.collect(),
+            plan: self.plan.with_literals(literals.clone()),
+            cover: self.cover.with_literals(literals),
+            ..self.clone()
+        }
+    }
 }
 
 /// A policy, compiled.
@@ -445,7 +469,8 @@ fn compile_lane(
         return None;
     }
     let mut secrets = Vec::new();
-    let credentials = credentials::compile(&connection.credentials, env, &mut secrets, problems)?;
+    let credentials =
+        credentials::compile(&connection.credentials, &set.secrets, env, &mut secrets, problems)?;
     let response = policy.as_ref().and_then(|policy| policy.response.as_ref());
     let entities = response.map_or(Entities::NONE, Masking::entities);
     let issuers = set
@@ -459,12 +484,13 @@ fn compile_lane(
         resource: connection
             .resource
             .as_ref()
-            .map(|written| Resource::new(connection, written, &set.issuers)),
+            .map(|written| Rc::new(Resource::new(connection, written, &set.issuers))),
         issuers,
         api,
         answers,
         token_headers: token_headers(connection, api),
         credentials,
+        literals: secrets.clone(),
         plan: plans.get(entities, secrets.clone()),
         watch: plans.get(entities, Vec::new()),
         cover: plans.get(Entities::NONE, secrets),
@@ -567,6 +593,8 @@ pub fn fill(
     for part in &template.parts {
         match part {
             TemplatePart::Text(fixed) => text.push_str(fixed),
+            // Where one may stand it is not filled in here: the grammar refuses it elsewhere.
+            TemplatePart::Secret(_) => return None,
             TemplatePart::Env(name) => match env(name).filter(|value| !value.is_empty()) {
                 Some(value) if value.bytes().any(|byte| byte.is_ascii_control()) => {
                     problems.push(unusable(

@@ -3,7 +3,7 @@
 use crate::host::Metric;
 
 /// Name, labels, what it counts. The page on metrics is checked against it.
-pub const METRICS: [(&str, &[&str], &str); 13] = [
+pub const METRICS: [(&str, &[&str], &str); 14] = [
     ("portcullis_decisions_total", &["connection", "policy", "decision", "reason"], "Exchanges by decision."),
     (
         "portcullis_rules_total",
@@ -45,6 +45,11 @@ pub const METRICS: [(&str, &[&str], &str); 13] = [
         "portcullis_introspections_total",
         &["issuer", "outcome"],
         "Tokens that their issuer was asked about: ok, refused, failed; crowded: not asked, since too many wait.",
+    ),
+    (
+        "portcullis_secret_fetches_total",
+        &["secret", "outcome"],
+        "Calls for secrets that services keep: ok, failed.",
     ),
     (
         "portcullis_budgets_total",
@@ -116,19 +121,24 @@ pub fn introspection(issuer: &str, outcome: &str) -> Metric {
     metric(9, &[issuer, outcome])
 }
 
+/// A call for a secret came to an end.
+pub fn secret_fetch(secret: &str, outcome: &str) -> Metric {
+    metric(10, &[secret, outcome])
+}
+
 /// A fault of our own.
 pub fn error(kind: &str) -> Metric {
-    metric(12, &[kind])
+    metric(13, &[kind])
 }
 
 /// A budget was asked.
 pub fn budget(policy: &str, budget: &str, outcome: &str) -> Metric {
-    metric(10, &[policy, budget, outcome])
+    metric(11, &[policy, budget, outcome])
 }
 
 /// Something was used of a budget.
 pub fn used(policy: &str, budget: &str) -> Metric {
-    metric(11, &[policy, budget])
+    metric(12, &[policy, budget])
 }
 
 #[test]

@@ -22,6 +22,7 @@
 //! | [`budgets`], [`buckets`], [`ratelimit`], [`rates`] | what a request takes of budgets, where they are kept, here or by a service, and what callers are told of them |
 //! | [`ledger`] | the records of an exchange |
 //! | [`introspection`] | asking issuers about tokens that nobody else can read |
+//! | [`secrets`] | what services keep, fetched for credentials |
 //! | [`service`] | calls to key servers, the collector and recognisers |
 //! | [`refusal`] | what a caller is told |
 //! | [`metrics`] | the table of metrics |
@@ -62,6 +63,7 @@ mod request;
 mod resource;
 mod response;
 pub mod route;
+mod secrets;
 mod service;
 mod templates;
 #[cfg(test)]

@@ -178,7 +178,7 @@ impl Exchange {
             return Ok(Flow::Pause);
         }
         let chosen = guard.routes.choose(&self.inquiry.head, &self.inquiry.path);
-        self.lane = chosen.and_then(|at| guard.lanes.get(at)).map(Rc::clone);
+        self.lane = chosen.and_then(|at| self.worker.lane(at));
         if let Err(error) = canonical {
             self.object(Refusal::new(Code::InvalidRequest, error.to_string()).because("path"))?;
         }
@@ -417,7 +417,7 @@ impl Exchange {
         }
         // A body that goes by unheld is judged again at its end, by what only watches.
         self.judge(self.inquiry.complete)?;
-        self.choose_credentials()?;
+        self.choose_credentials(host)?;
         self.admit(host, self.inquiry.complete)?;
         self.settle_masks()?;
         // What only watches has not seen the body yet.

@@ -66,7 +66,7 @@ pub(super) fn described(guard: &Guard, head: &Head, path: &str) -> Option<LocalA
     if !path.starts_with(WELL_KNOWN) || !matches!(head.method.as_str(), "GET" | "HEAD") {
         return None;
     }
-    let mut all = guard.lanes.iter().filter_map(|lane| lane.resource.as_ref());
+    let mut all = guard.lanes.iter().filter_map(|lane| lane.resource.as_deref());
     let resource =
         all.find(|one| one.path == path && route::same_authority(&one.authority, &head.authority))?;
     let headers = [

@@ -137,6 +137,9 @@ impl Exchange {
             self.expose(host, headers);
             self.tell_rates(host, headers);
         }
+        if self.credentialed && self.answer.status == 401 {
+            self.worker.doubt_secrets(host, &lane, &self.credentials);
+        }
         if self.credentialed && enforce && self.answer.status == 401 {
             host.count(&metrics::error("upstream_credential"), 1);
             return Err(Refusal::new(

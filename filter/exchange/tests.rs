@@ -13,6 +13,7 @@ mod recognised;
 mod recorded_first;
 mod records;
 mod replays;
+mod secrets;
 mod shared_budgets;
 mod vectors;
 mod vouched;

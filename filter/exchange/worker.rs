@@ -5,16 +5,19 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::buckets;
 use super::collector::{self, Collector};
-use super::guard::Guard;
+use super::credentials::Credential;
+use super::guard::{Guard, Lane};
 use super::introspection::{Introspection, Said};
 use super::keys::Keys;
 use super::later::Later;
 use super::metrics;
 use super::ratelimit::RateLimits;
+use super::secrets::Secrets;
 use crate::audit::Recorder;
 use crate::config::Problem;
 use crate::config::set::{self, Bundle, Place};
@@ -70,7 +73,10 @@ pub(super) enum Awaited {
 /// One worker of one configuration.
 pub struct Worker {
     /// The compiled set.
-    pub guard: std::rc::Rc<Guard>,
+    pub guard: Rc<Guard>,
+    /// The connections with what services keep for their credentials, as it is by now.
+    lanes: RefCell<Vec<Rc<Lane>>>,
+    secrets: RefCell<Secrets>,
     verifier: Verifier,
     keys: RefCell<Keys>,
     cache: RefCell<Cache>,
@@ -125,6 +131,7 @@ impl Worker {
             // Chains and exchanges are named by chance: two of one name would spoil the record of both.
             return Err(vec![Problem::error(&Place::default(), "the proxy gives no random bytes")]);
         }
+        let secrets = Secrets::new(&bundle.set.secrets, host, &env, &mut problems);
         let introspection =
             Introspection::new(&bundle.set.issuers, Namer::new(seed), &env, &mut problems);
         if !problems.is_empty() {
@@ -142,7 +149,9 @@ impl Worker {
             ),
         );
         Ok(Self {
-            guard: guard.into(),
+            lanes: RefCell::new(guard.lanes.clone()),
+            secrets: RefCell::new(secrets),
+            guard: Rc::new(guard),
             verifier: Verifier::new(bundle.set.issuers.iter().map(issuer).collect()),
             keys: RefCell::new(keys),
             cache: RefCell::new(Cache::new(seed, cache::DEFAULT_ENTRIES)),
@@ -224,6 +233,17 @@ impl Worker {
         }
     }
 
+    /// A connection, by its place in the set.
+    pub(super) fn lane(&self, at: usize) -> Option<Rc<Lane>> {
+        self.lanes.borrow().get(at).map(Rc::clone)
+    }
+
+    /// An upstream refused these credentials of a connection: those that services keep may be others by now.
+    pub(super) fn doubt_secrets(&self, host: &dyn Host, lane: &Lane, sent: &[usize]) {
+        let sent = sent.iter().filter_map(|at| lane.credentials.get(*at));
+        self.secrets.borrow_mut().doubt(host, sent.flat_map(Credential::secrets));
+    }
+
     /// The workload that the caller's certificate names.
     pub(super) fn certified(&self, principal: &str, accepted: &[usize]) -> Option<Identity> {
         self.verifier.certified(principal, accepted)
@@ -285,6 +305,7 @@ impl Worker {
     /// Looks after keys, records and waits; gives the exchanges to wake.
     pub fn tick(&self, host: &dyn Host) -> Vec<u32> {
         self.keys.borrow_mut().fetch(host);
+        self.secrets.borrow_mut().fetch(host);
         self.ask_later(host);
         self.pay(host);
         let mut woken = self.send(host);
@@ -308,6 +329,13 @@ impl Worker {
         if let Some(arrival) = arrival {
             // A round that failed leaves all waiting: the next round may come in time.
             return self.woken(|what, _| arrival.keys && what == Awaited::Keys(arrival.issuer));
+        }
+        let secret = self.secrets.borrow_mut().reply(host, call, reply);
+        if let Some(renewed) = secret {
+            if renewed {
+                self.secrets.borrow().renew(&mut self.lanes.borrow_mut());
+            }
+            return Vec::new();
         }
         let said = self.introspection.borrow_mut().reply(host, &self.verifier, call, reply);
         if let Some(number) = said {

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use portcullis::config::Problem;
-use portcullis::config::set::{Audit, Bundle, Capture, ClusterRef, Delivery, Issuer, Located};
+use portcullis::config::set::{Audit, Bundle, Capture, ClusterRef, Delivery, Issuer, Located, TemplatePart};
 use portcullis::exchange::{Exchange, Worker};
 use portcullis::host::memory::Memory;
 use portcullis::host::{CallId, Flow, Header, Reply, Shared, Side};
@@ -68,6 +68,7 @@ impl Stage {
         given: &std::collections::BTreeMap<String, String>,
     ) -> Result<Self, Vec<Problem>> {
         let signer = Signer::for_all(&mut bundle);
+        stand_for_secrets(&mut bundle);
         let audit = bundle.set.audit.get_or_insert_with(records);
         let audit = audit.cluster.cluster.value.clone();
         let rates =
@@ -155,6 +156,17 @@ fn records() -> Audit {
         delivery: Delivery::Async,
         signing_key: None,
     }
+}
+
+/// No case asks a service for a secret: it is a variable like any other, named `secret:NAME`.
+fn stand_for_secrets(bundle: &mut Bundle) {
+    let values = bundle.set.connections.iter_mut().flat_map(|connection| &mut connection.credentials);
+    for part in values.flat_map(|credential| &mut credential.value.parts) {
+        if let TemplatePart::Secret(name) = part {
+            *part = TemplatePart::Env(format!("secret:{name}"));
+        }
+    }
+    bundle.set.secrets.clear();
 }
 
 /// What a variable has that no case gives: long enough for a key, and to be known again.
