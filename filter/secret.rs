@@ -272,10 +272,7 @@ mod tests {
         let mut pauses = Vec::new();
         for _ in 0..12 {
             assert!(source.is_due(now));
-            assert_eq!(
-                source.received(now, Err(FetchError::Broken)),
-                Outcome::Failed(FetchError::Broken)
-            );
+            assert_eq!(source.received(now, Err(FetchError::Broken)), Outcome::Failed(FetchError::Broken));
             pauses.push(source.next_at - now);
             now = source.next_at;
         }

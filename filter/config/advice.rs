@@ -50,7 +50,8 @@ fn unused_secrets(set: &PolicySet, warnings: &mut Vec<Problem>) {
         if !parts.iter().any(|part| matches!(part, TemplatePart::Secret(used) if *used == name.value)) {
             let problem =
                 Problem::warning(&name.place, format!("no credential holds the secret `{}`", name.value));
-            warnings.push(problem.help(format!("write `${{secret:{}}}` in the credential's value", name.value)));
+            warnings
+                .push(problem.help(format!("write `${{secret:{}}}` in the credential's value", name.value)));
         }
     }
 }

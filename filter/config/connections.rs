@@ -5,7 +5,9 @@ use super::node::{Node, Value};
 use super::parse::Names;
 use super::problem::{Problem, elsewhere, near, one_of, shown};
 use super::read;
-use super::set::{Answers, Connection, Credential, Located, Match, Protocol, Resource, Seat, TemplatePart, TokenHeader};
+use super::set::{
+    Answers, Connection, Credential, Located, Match, Protocol, Resource, Seat, TemplatePart, TokenHeader,
+};
 
 pub(super) fn read(node: &Node, names: &Names<'_>, problems: &mut Vec<Problem>) -> Option<Connection> {
     let protocol = read::choice(node, "protocol", &Protocol::ALL);
@@ -164,7 +166,11 @@ fn credential(node: &Node, problems: &mut Vec<Problem>) -> Option<Credential> {
             return None;
         }
     };
-    Some(Credential { seat, value: read::credential(node.get("value")?)?, when: read::verbatim(node, "when") })
+    Some(Credential {
+        seat,
+        value: read::credential(node.get("value")?)?,
+        when: read::verbatim(node, "when"),
+    })
 }
 
 fn resource(node: &Node) -> Option<Resource> {

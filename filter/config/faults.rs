@@ -28,10 +28,11 @@ fn whole() -> Value {
             { "name": "probes", "protocol": "none", "match": { "path_prefix": "/healthz", "method": "GET" } },
             { "name": "chat", "protocol": "openai", "match": [{ "path_prefix": "/v1" }, { "authority": "llm.example.com" }],
               "issuers": ["corp", "inline", "mesh", "workloads", "opaque"], "policy": "rag-chat",
-              "credential": { "header": "Authorization", "value": "Bearer ${secret:openai}" },
+              "credential": { "header": "Authorization", "value": "Bearer ${env:OPENAI_API_KEY}" },
               "token": { "headers": [{ "name": "X-Token", "prefix": "Bearer " }] },
               "resource": { "uri": "https://rag.example.com/v1", "scopes": ["rag.read"] } },
             { "name": "rows", "protocol": "http", "match": { "path_prefix": "/rest" }, "issuers": ["corp"], "policy": "rag-chat",
+              "credential": { "header": "x-key", "value": "${secret:openai}" },
               "answers": { "text": ["$[*].body"], "keep": ["$[*]['id']"] } },
         ],
         "policies": [
@@ -135,9 +136,9 @@ fn each_fault_is_told_at_its_place() {
         ("/issuers/0/jwks/refresh", json!("10 m"), "issuers[0].jwks.refresh: `10 m` is not a duration\n  help: write a whole number and its unit: 500ms, 30s, 10m or 1h"),
         ("/issuers/0/jwks/refresh", json!("10ms"), "issuers[0].jwks.refresh: `10ms` is not between 1s and 24h"),
         ("/issuers/0/jwks", json!(null), "issuers[0]: does not say how its tokens are verified\n  help: give `jwks`, where its keys come from, `introspection`, or `verified_by`"),
-        ("/connections/1/credential/value", json!("Bearer ${secret:opena}"), "connections[1].credential.value: there is no secret `opena`\n  help: did you mean `openai`?"),
-        ("/connections/1/credential/value", json!("${secret:a b}"), "connections[1].credential.value: its value is not a name\n  help: a name is 1 to 64 letters, digits, `-`, `_` or `.`, and starts with a letter or digit"),
-        ("/secrets/0/token", json!("${secret:openai}"), "secrets[0].token: its value holds `${secret:…}`, which stands in the values of credentials only\n  help: take it from the environment of Envoy: `${env:NAME}`"),
+        ("/connections/2/credential/value", json!("Bearer ${secret:opena}"), "connections[2].credential.value: there is no secret `opena`\n  help: did you mean `openai`?"),
+        ("/connections/2/credential/value", json!("${secret:a b}"), "connections[2].credential.value: is not a name\n  help: a name is 1 to 64 letters, digits, `-`, `_` or `.`, and starts with a letter or digit"),
+        ("/secrets/0/token", json!("${secret:openai}"), "secrets[0].token: holds `${secret:…}`, which stands in the values of credentials only\n  help: take it from the environment of Envoy: `${env:NAME}`"),
         ("/secrets/0/path", json!(null), "secrets[0]: needs the key `path`\n  help: Where it is, as Vault's KV engine (version 2) has it: `/v1/MOUNT/data/PATH`."),
         ("/secrets/0/refresh", json!("48h"), "secrets[0].refresh: `48h` is not between 1s and 24h"),
         ("/issuers/4/jwks", json!({ "cluster": "sso" }), "issuers[4].jwks: `jwks` does not go with `introspection`: one of them says what tokens are worth\n  help: take one of the two out"),
@@ -170,7 +171,7 @@ fn each_fault_is_told_at_its_place() {
         ("/connections/1/policy", json!("rag-chta"), "connections[1].policy: there is no policy `rag-chta`\n  help: did you mean `rag-chat`?"),
         ("/connections/1/policy", json!("zebra"), "connections[1].policy: there is no policy `zebra`\n  help: use `rag-chat`"),
         ("/connections/1/policy", json!(null), "connections[1]: needs the key `policy`\n  help: it names what guards the connection; only `protocol: none` goes without"),
-        ("/connections/1/issuers", json!(null), "connections[1]: needs the key `issuers`, as the set has several\n  help: name those whose tokens it accepts: `corp`, `inline`, `mesh` or `workloads`"),
+        ("/connections/1/issuers", json!(null), "connections[1]: needs the key `issuers`, as the set has several\n  help: name those whose tokens it accepts: `corp`, `inline`, `mesh`, `workloads` or `opaque`"),
         ("/connections/1/issuers/0", json!("crop"), "connections[1].issuers[0]: there is no issuer `crop`\n  help: did you mean `corp`?"),
         ("/issuers/1/issuer", json!("https://idp.example.com"), "connections[1].issuers[1]: has the same `issuer` as `corp`, so a token could belong to both\n  help: give a connection one of them, or put their audiences together"),
         ("/connections/1/match", json!([]), "connections[1].match: is an empty list\n  help: leave the key out, or fill it"),
@@ -428,7 +429,8 @@ fn what_works_but_may_not_be_meant_is_a_warning() {
         [
             "issuers[1].name: no connection uses the issuer `inline`",
             "issuers[2].name: no connection uses the issuer `mesh`",
-            "issuers[3].name: no connection uses the issuer `workloads`"
+            "issuers[3].name: no connection uses the issuer `workloads`",
+            "issuers[4].name: no connection uses the issuer `opaque`"
         ]
     );
     assert_eq!(
@@ -490,7 +492,7 @@ fn values_are_read_as_written_and_defaults_are_the_documented_ones() {
     assert_eq!(set.audit.as_ref().unwrap().cluster.timeout.as_secs(), 2);
     assert_eq!(
         set.env_names().into_iter().collect::<Vec<_>>(),
-        ["AUDIT_KEY", "OPENAI_API_KEY", "PSEUDONYMS"]
+        ["AUDIT_KEY", "OPENAI_API_KEY", "PSEUDONYMS", "SSO_SECRET", "VAULT_TOKEN"]
     );
     assert_eq!(set.clusters().iter().map(|name| name.value.as_str()).collect::<Vec<_>>(), ["idp", "audit"]);
 

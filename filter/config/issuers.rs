@@ -43,7 +43,8 @@ fn proof(node: &Node, problems: &mut Vec<Problem>) -> Option<Proof> {
     }
     if jwks.is_none() {
         let problem = Problem::error(&node.place, "does not say how its tokens are verified");
-        problems.push(problem.help("give `jwks`, where its keys come from, `introspection`, or `verified_by`"));
+        problems
+            .push(problem.help("give `jwks`, where its keys come from, `introspection`, or `verified_by`"));
     }
     jwks.flatten().map(Proof::Keys)
 }
@@ -52,7 +53,8 @@ fn proof(node: &Node, problems: &mut Vec<Problem>) -> Option<Proof> {
 fn introspection(asked: &Node, issuer: &Node, problems: &mut Vec<Problem>) -> Option<Introspection> {
     for key in ["jwks", "verified_by", "payload_in_metadata"] {
         let Some(other) = issuer.get(key) else { continue };
-        let message = format!("`{key}` does not go with `introspection`: one of them says what tokens are worth");
+        let message =
+            format!("`{key}` does not go with `introspection`: one of them says what tokens are worth");
         problems.push(Problem::error(&other.place, message).help("take one of the two out"));
     }
     let client = match (asked.get("client_id"), asked.get("client_secret")) {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::schema::{
-    AUTHORITY, CHARACTER, CLAIM, CLASS, CONDITION, CREDENTIAL_VALUE, ENTITY, HEADER, JSON_PATH, Key, Kind, METHOD, NAME, Need,
-    PATH, PATH_PREFIX, PATTERN, PREFIX, RESOURCE_URI, REVISION, SCOPE, SCOPE_TOKEN, Section, TEMPLATE, TEXT,
-    TEXT_TEMPLATE, URI, WORD,
+    AUTHORITY, CHARACTER, CLAIM, CLASS, CONDITION, CREDENTIAL_VALUE, ENTITY, HEADER, JSON_PATH, Key, Kind,
+    METHOD, NAME, Need, PATH, PATH_PREFIX, PATTERN, PREFIX, RESOURCE_URI, REVISION, SCOPE, SCOPE_TOKEN,
+    Section, TEMPLATE, TEXT, TEXT_TEMPLATE, URI, WORD,
 };
 use super::set::{Kind as Uninspected, Protocol};
 use crate::policy::budget::Rate;
@@ -204,7 +204,7 @@ pub(super) const JWKS: Section = Section {
             "refresh",
             Kind::Duration(Duration::from_secs(1), Duration::from_hours(24)),
             "`10m`",
-            "Time between fetches.",
+            "The longest time between fetches; a shorter `max-age` of the key set is honoured, down to 30 s.",
         ),
         CLUSTER_AUTHORITY,
         may(

@@ -158,7 +158,13 @@ impl Introspection {
     }
 
     /// Takes a reply; gives the number of those who wait for it. `None`: it was not for us.
-    pub fn reply(&mut self, host: &dyn Host, verifier: &Verifier, call: CallId, reply: &Reply) -> Option<u64> {
+    pub fn reply(
+        &mut self,
+        host: &dyn Host,
+        verifier: &Verifier,
+        call: CallId,
+        reply: &Reply,
+    ) -> Option<u64> {
         let question = self.calls.remove(&call)?;
         if !self.waiting.is_empty() {
             host.hasten();
@@ -194,7 +200,10 @@ impl Slot {
         };
         match error {
             Some(error) if self.logged != Some(error) => {
-                host.log(Level::Warn, &format!("issuer {}: nothing is known of tokens: {error}", self.issuer));
+                host.log(
+                    Level::Warn,
+                    &format!("issuer {}: nothing is known of tokens: {error}", self.issuer),
+                );
             }
             None if self.logged.is_some() => {
                 host.log(Level::Info, &format!("issuer {}: answers about tokens again", self.issuer));

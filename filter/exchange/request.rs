@@ -23,8 +23,9 @@ use crate::protocol::api::{Body, Family};
 /// The realm of our challenges.
 pub(super) const REALM: &str = "portcullis";
 
-/// How often keys are awaited for a request: a round that was under way when it came may still bring those of before.
-const MOST_ROUNDS: u8 = 2;
+/// How often keys are awaited for a request: a round that was under way when it came may still bring those of before, and so
+/// may one that another worker had made.
+const MOST_ROUNDS: u8 = 3;
 
 /// Whether the step after may run now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -394,10 +395,11 @@ impl Exchange {
             }
             return Ok(Flow::Pause);
         }
+        // Whoever waits for its caller's name may go on before the body is whole: what came till then is not shown again.
+        if self.has_views() && (end || self.stage == Stage::AwaitKeys) {
+            self.inquiry.body = host.body(Side::Request, size);
+        }
         if end {
-            if self.has_views() {
-                self.inquiry.body = host.body(Side::Request, size);
-            }
             self.inquiry.complete = true;
             if self.stage == Stage::AwaitBody {
                 return self.conclude(host);

@@ -122,22 +122,14 @@ impl Slot {
     }
 }
 
-fn slot(
-    written: &set::Secret,
-    host: &dyn Host,
-    env: &Env<'_>,
-    problems: &mut Vec<Problem>,
-) -> Option<Slot> {
+fn slot(written: &set::Secret, host: &dyn Host, env: &Env<'_>, problems: &mut Vec<Problem>) -> Option<Slot> {
     let service = Service::compile(&written.cluster, Some(env), problems)?;
     let token = match &written.token {
         Some(token) => Some(fill(token, env, &mut Vec::new(), problems)?),
         None => None,
     };
-    let timing = Timing {
-        refresh: written.refresh,
-        keep: written.keep,
-        lost: service.timeout.saturating_add(GRACE),
-    };
+    let timing =
+        Timing { refresh: written.refresh, keep: written.keep, lost: service.timeout.saturating_add(GRACE) };
     let mut seed = [0; 8];
     host.random(&mut seed);
     let source = Source::new(written.field.clone(), timing, host.now(), u64::from_le_bytes(seed));

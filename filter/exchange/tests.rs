@@ -15,6 +15,7 @@ mod records;
 mod replays;
 mod secrets;
 mod shared_budgets;
+mod shared_keys;
 mod vectors;
 mod vouched;
 

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
+
 use super::buckets;
 use super::collector::{self, Collector};
 use super::credentials::Credential;
@@ -112,7 +114,8 @@ impl Worker {
     pub fn of(host: &dyn Host, bundle: &Bundle) -> Result<Self, Vec<Problem>> {
         let env = |name: &str| host.env(name);
         let guard = Guard::compile(bundle, Some(&env))?;
-        let keys = Keys::new(&bundle.set.issuers, host, &env)?;
+        let owner = Sha256::digest(&bundle.digest).into();
+        let keys = Keys::new(&bundle.set.issuers, owner, host, &env)?;
         if bundle.set.policies.iter().any(|policy| !policy.budgets.is_empty()) {
             buckets::prepare(host);
         }
@@ -132,8 +135,7 @@ impl Worker {
             return Err(vec![Problem::error(&Place::default(), "the proxy gives no random bytes")]);
         }
         let secrets = Secrets::new(&bundle.set.secrets, host, &env, &mut problems);
-        let introspection =
-            Introspection::new(&bundle.set.issuers, Namer::new(seed), &env, &mut problems);
+        let introspection = Introspection::new(&bundle.set.issuers, Namer::new(seed), &env, &mut problems);
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -304,7 +306,7 @@ impl Worker {
 
     /// Looks after keys, records and waits; gives the exchanges to wake.
     pub fn tick(&self, host: &dyn Host) -> Vec<u32> {
-        self.keys.borrow_mut().fetch(host);
+        let came = self.keys.borrow_mut().fetch(host);
         self.secrets.borrow_mut().fetch(host);
         self.ask_later(host);
         self.pay(host);
@@ -314,7 +316,8 @@ impl Worker {
         let keys = self.keys.borrow();
         let settled = |what| match what {
             Awaited::Keys(issuer) => {
-                matches!(keys.state(issuer, now), identity::provider::State::Unavailable { .. })
+                let state = keys.state(issuer, now);
+                came.contains(&issuer) || matches!(state, identity::provider::State::Unavailable { .. })
             }
             Awaited::Token(number) => silent.contains(&number),
             Awaited::Body | Awaited::Record(_) => false,

@@ -119,7 +119,9 @@ fn is_another_kind(all: &Map<String, Value>) -> bool {
     };
     let foreign = all.get("token_type").is_some_and(|kind| !kind.is_null())
         && !among("token_type", &["bearer", "access_token", "access-token"]);
-    foreign || among("token_use", &["refresh_token", "id", "refresh"]) || among("typ", &["refresh", "offline", "id"])
+    foreign
+        || among("token_use", &["refresh_token", "id", "refresh"])
+        || among("typ", &["refresh", "offline", "id"])
 }
 
 #[cfg(test)]

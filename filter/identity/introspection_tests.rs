@@ -97,7 +97,10 @@ fn an_answer_that_says_nothing_of_the_token_is_no_fault_of_its_caller() {
     let twice = body.replacen("\"active\":true", "\"active\":false,\"active\":true", 1);
     assert_ne!(twice, body);
     for body in ["", "<html>", "[]", "true", &twice, &body[..body.len() - 1]] {
-        assert!(matches!(answered(200, body.as_bytes()), Err(Answered::Unknown(AnswerError::Json(_)))), "{body}");
+        assert!(
+            matches!(answered(200, body.as_bytes()), Err(Answered::Unknown(AnswerError::Json(_)))),
+            "{body}"
+        );
     }
     let mut huge = body.clone().into_bytes();
     huge.resize(MAX_ANSWER + 1, b' ');

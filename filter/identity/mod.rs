@@ -9,6 +9,7 @@
 //! | [`keys`] | an issuer's key set (RFC 7517), and which key fits a token |
 //! | [`signature`] | one verdict on a signature, by the proxy's cryptography or by ours |
 //! | [`provider`] | getting an issuer's keys and keeping them fresh, as a state machine |
+//! | [`round`] | what of that all workers of a proxy share |
 //! | [`metadata`] | claims that a filter of the proxy verified, out of its dynamic metadata |
 //! | [`verify`] | all of it together: token in, [`Identity`] or [`Refusal`] out |
 //! | [`introspection`] | what an issuer answers about a token that nobody else can read (RFC 7662) |
@@ -36,6 +37,7 @@ pub mod metadata;
 pub mod provider;
 pub mod query;
 pub mod recent;
+pub mod round;
 pub mod signature;
 pub mod token;
 pub mod verify;

@@ -21,6 +21,7 @@ use sha2::{Digest as _, Sha256};
 use super::discovery;
 pub use super::discovery::{DocumentError, Fetch};
 use super::keys::{KeyError, KeySet};
+use super::round::Round;
 
 /// Where the keys come from.
 #[derive(Debug, Clone)]
@@ -52,6 +53,8 @@ pub struct Timing {
     pub retry_most: Duration,
     /// How long callers are held while there are no keys at all.
     pub patience: Duration,
+    /// Never sooner than this, whatever the provider says of how long its keys may be used.
+    pub least: Duration,
     /// How old keys may grow while the provider is down.
     pub keep: Duration,
     /// The least time between two calls for keys of which unknown keys ask for the second: well below
@@ -68,6 +71,7 @@ impl Default for Timing {
             retry_first: Duration::from_millis(500),
             retry_most: Duration::from_secs(30),
             patience: Duration::from_secs(5),
+            least: Duration::from_secs(30),
             keep: Duration::from_secs(24 * 3600),
             throttle: Duration::from_secs(2),
             lost: Duration::from_secs(60),
@@ -239,6 +243,54 @@ impl Provider {
             generation: 0,
             random: seed | 1,
         })
+    }
+
+    /// Whether a call is due. Another worker may have made it: see [`Provider::adopt`].
+    pub fn is_due(&self, now: u64) -> bool {
+        self.first.is_some() && self.under_way.is_none() && now >= self.next_at
+    }
+
+    /// Takes the keys that another worker fetched, if they were asked for after those at hand. `None`: they are no newer.
+    pub fn adopt(&mut self, now: u64, round: &Round) -> Option<Outcome> {
+        let newer = self.held.as_ref().is_none_or(|held| held.asked < round.asked);
+        if !newer || round.keys.is_empty() {
+            return None;
+        }
+        let keys = KeySet::parse(&round.keys).ok()?;
+        let changed = self.hold(now, round.asked, keys, Sha256::digest(&round.keys).into());
+        if let Some(held) = &mut self.held {
+            held.fetched = round.fetched.min(now);
+        }
+        let age = now.saturating_sub(round.fetched);
+        self.next_at = self.next_at.saturating_sub(age).max(now);
+        self.usable_for(round.fetched, round.max_age);
+        Some(Outcome::Keys { changed })
+    }
+
+    /// Another worker has failed to get keys: this one, when its turn comes, pauses for as long.
+    pub fn fails_elsewhere(&mut self, round: &Round) {
+        self.failing_since.get_or_insert(round.failing_since);
+        self.failures = self.failures.max(u32::try_from(round.failures).unwrap_or(u32::MAX));
+    }
+
+    /// How long the keys that came may be used without asking again, as their provider says.
+    pub fn usable_for(&mut self, fetched: u64, max_age: Option<Duration>) {
+        let Some(max_age) = max_age else { return };
+        let age = nanoseconds(max_age.max(self.timing.least));
+        self.next_at = self.next_at.min(fetched.saturating_add(age));
+    }
+
+    /// What others may know of the last round: when it was asked and came, since when it fails, and when the next begins.
+    pub fn round(&self) -> Round {
+        let held = self.held.as_ref();
+        Round {
+            asked: held.map_or(0, |held| held.asked),
+            fetched: held.map_or(0, |held| held.fetched),
+            failing_since: self.failing_since.unwrap_or(0),
+            failures: u64::from(self.failures),
+            lease: if self.failing_since.is_some() { self.next_at } else { 0 },
+            ..Round::NONE
+        }
     }
 
     /// The next call to make, if its time has come. Whoever takes it owes [`Provider::received`].

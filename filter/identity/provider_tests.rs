@@ -397,3 +397,27 @@ proptest! {
         prop_assert!(ready(&provider, now));
     }
 }
+
+fn round(asked: u64, keys: &[u8]) -> Round {
+    Round { asked, fetched: asked, keys: keys.to_vec(), ..Round::NONE }
+}
+
+#[test]
+fn keys_of_another_worker_are_taken_if_they_are_newer() {
+    let mut provider = discovered();
+    assert!(provider.is_due(START));
+    assert_eq!(provider.adopt(START, &Round::NONE), None);
+    assert_eq!(provider.adopt(START, &round(START, b"{}")), None, "what is no key set is nobody's");
+    assert_eq!(provider.adopt(at(2), &round(at(1), &good())), Some(Outcome::Keys { changed: true }));
+    assert!(ready(&provider, at(2)) && !provider.is_due(at(500)));
+    assert!(provider.is_due(at(601)), "by the time when they came, not when they were taken");
+    assert_eq!(provider.adopt(at(3), &round(at(1), &set(&[jwk("p256")]))), None, "no newer");
+    assert_eq!(provider.adopt(at(600), &round(at(599), &good())), Some(Outcome::Keys { changed: false }));
+}
+
+#[test]
+fn keys_of_another_worker_do_not_look_younger_than_they_are() {
+    let mut provider = discovered();
+    provider.adopt(at(100), &round(at(1), &good()));
+    assert_eq!(provider.age(at(100)), Some(Duration::from_secs(99)));
+}

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import policies as sets
 from guard import Guard, question
-from parts import tokens
+from parts import process, tokens
 from parts.idp import Idp
 from parts.keys import KeySet
+from parts.upstream import Answer, Received, Upstream, json_answer
 
 CHAT = "/v1/chat/completions"
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
@@ -104,3 +105,70 @@ def test_while_the_provider_is_away_known_keys_go_on_and_unknown_ones_are_no_fau
     assert {(answer.status_code, answer.json()["error"]["code"]) for answer in answers} == {(503, "guard_unavailable")}
     assert time.monotonic() - started < 12, "the first waited twice, and no other"
     assert guard.chat(token).status_code == 200
+
+
+class Counted:
+    """A provider by script that counts what it is asked."""
+
+    def __init__(self, keys: KeySet, *, max_age: int | None = None):
+        self.keys, self.max_age = keys, max_age
+        self.server = Upstream().start()
+        self.server.answer = self._answer
+        self.issuer = "https://counted.example.com"
+
+    def _answer(self, seen: Received) -> Answer:
+        if seen.path.endswith("/openid-configuration"):
+            return json_answer(json.dumps({"issuer": self.issuer, "jwks_uri": f"{self.issuer}/jwks"}))
+        control = [("cache-control", f"public, max-age={self.max_age}")] if self.max_age is not None else []
+        return json_answer(json.dumps(self.keys.jwks()), 200, *control)
+
+    @property
+    def fetches(self) -> int:
+        return sum(seen.path == "/jwks" for seen in self.server.requests)
+
+    def token(self, **more: str) -> str:
+        return tokens.sign(self.keys["ES256"], tokens.claims(self.issuer, **more))
+
+
+def test_four_workers_fetch_once_for_all_at_the_start_at_each_refresh_and_for_a_new_key(
+    start_guard: Callable[..., Guard],
+) -> None:
+    provider = Counted(KeySet.make("ES256", generation=1))
+    try:
+        made = sets.chat(provider.issuer)
+        made["issuers"][0]["jwks"] = {"cluster": "idp", "refresh": "6s"}
+        guard = start_guard(made, idp_address=provider.server.address, concurrency=4)
+        # Each call is a connection of its own, so that every worker gets some.
+        assert {guard.chat(provider.token()).status_code for _ in range(24)} == {200}
+        assert provider.fetches == 1, "at the start"
+        provider.keys = KeySet.make("ES256", generation=2)
+        assert {guard.chat(provider.token()).status_code for _ in range(24)} == {200}
+        assert provider.fetches == 2, "for the new key"
+        since = time.monotonic()
+        time.sleep(13)
+        assert {guard.chat(provider.token()).status_code for _ in range(24)} == {200}
+        rounds = (time.monotonic() - since) / (6 * 0.9) + 1
+        assert 3 <= provider.fetches <= 2 + rounds, "one for each refresh, not one for each worker"
+        assert len(provider.server.requests) <= 2 * provider.fetches
+    finally:
+        provider.server.stop()
+
+
+def test_workers_do_not_flood_a_provider_that_is_down_and_all_come_back_with_it(
+    start_guard: Callable[..., Guard],
+) -> None:
+    provider = Counted(KeySet.make("ES256"))
+    address = provider.server.address
+    good, provider.server.answer = provider.server.answer, json_answer("{}", 500)
+    try:
+        made = sets.chat(provider.issuer)
+        guard = start_guard(made, idp_address=address, concurrency=4)
+        time.sleep(4)
+        assert 2 <= len(provider.server.requests) <= 8, "as one worker would ask alone"
+        provider.server.answer = good
+        token = provider.token()
+        process.wait_until("one is served", lambda: guard.chat(token).status_code == 200, timeout=20)
+        assert {guard.chat(token).status_code for _ in range(24)} == {200}
+        assert provider.fetches == 1
+    finally:
+        provider.server.stop()

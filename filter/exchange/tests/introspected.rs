@@ -101,14 +101,26 @@ fn what_the_issuer_takes_for_none_of_its_tokens_is_refused_and_not_asked_about_a
 
 #[test]
 fn an_issuer_that_says_nothing_of_the_token_is_no_fault_of_the_caller() {
-    for (status, body) in [(500, ""), (401, "{}"), (504, ""), (200, "<html>"), (200, r#"{"active":"true","sub":"a"}"#)] {
+    for (status, body) in
+        [(500, ""), (401, "{}"), (504, ""), (200, "<html>"), (200, r#"{"active":"true","sub":"a"}"#)]
+    {
         let rig = rig(|_| {});
         let (mut exchange, _) = begin(&rig, 7, TOKEN);
         rig.worker.tick(&rig.host);
         assert_eq!(answer(&rig, status, body), [7], "{status} {body}");
         exchange.wake(&rig.host);
-        assert_eq!((rig.refusal().status, rig.code().as_str()), (503, "guard_unavailable"), "{status} {body}");
-        assert!(rig.host.lines.borrow().iter().any(|line| line.contains("issuer corp: nothing is known of tokens")));
+        assert_eq!(
+            (rig.refusal().status, rig.code().as_str()),
+            (503, "guard_unavailable"),
+            "{status} {body}"
+        );
+        assert!(
+            rig.host
+                .lines
+                .borrow()
+                .iter()
+                .any(|line| line.contains("issuer corp: nothing is known of tokens"))
+        );
         rig.pass(2);
         rig.host.answers.borrow_mut().clear();
         assert_eq!(begin(&rig, 8, TOKEN).1, Flow::Pause);
@@ -182,4 +194,26 @@ fn neither_the_token_nor_the_clients_secret_is_in_a_log_or_a_refusal() {
     for text in told.iter().map(|bytes| String::from_utf8_lossy(bytes)) {
         assert!(!text.contains(TOKEN) && !text.contains("Z3VhcmQ6c2hvcnQ="), "{text}");
     }
+}
+
+#[test]
+fn what_comes_of_a_body_while_its_caller_is_asked_about_is_read_like_the_rest() {
+    let rig = rig(|set| {
+        set["policies"][0]["rules"] = json!([{ "name": "hello", "flag": "prompt.text.contains(\"Hello\")" }]);
+    });
+    let bearer = format!("Bearer {TOKEN}");
+    let head = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    rig.head("POST", "/v1/chat/completions", &head);
+    let mut exchange = Exchange::begin(Rc::clone(&rig.worker), 7);
+    assert_eq!(exchange.request_head(&rig.host, false), Flow::Pause);
+    let (first, second) = QUESTION.split_at(20);
+    *rig.host.request_body.borrow_mut() = first.as_bytes().to_vec();
+    assert_eq!(exchange.request_body(&rig.host, first.len(), false), Flow::Pause);
+    rig.worker.tick(&rig.host);
+    answer(&rig, 200, &alice().to_string());
+    exchange.wake(&rig.host);
+    assert_eq!(*rig.host.resumed.borrow(), [Side::Request], "nothing that is enforced reads the body");
+    *rig.host.request_body.borrow_mut() = second.as_bytes().to_vec();
+    assert_eq!(exchange.request_body(&rig.host, second.len(), true), Flow::Continue);
+    assert_eq!(exchange.inquiry.flags, ["hello"]);
 }
