@@ -494,7 +494,10 @@ fn values_are_read_as_written_and_defaults_are_the_documented_ones() {
         set.env_names().into_iter().collect::<Vec<_>>(),
         ["AUDIT_KEY", "OPENAI_API_KEY", "PSEUDONYMS", "SSO_SECRET", "VAULT_TOKEN"]
     );
-    assert_eq!(set.clusters().iter().map(|name| name.value.as_str()).collect::<Vec<_>>(), ["idp", "sso", "vault", "audit"]);
+    assert_eq!(
+        set.clusters().iter().map(|name| name.value.as_str()).collect::<Vec<_>>(),
+        ["idp", "sso", "vault", "audit"]
+    );
 
     let claim = with("/issuers/0/groups_claim", json!(["https://example.com/groups"]));
     assert_eq!(bundle(&claim).set.issuers[0].groups_claim, ["https://example.com/groups"]);
