@@ -58,6 +58,9 @@ impl Exchange {
                 // All that is buffered is shown each time.
                 self.inquiry.size = 0;
                 self.inquiry.body.clear();
+                if !self.inquiry.complete {
+                    self.capture_again();
+                }
                 self.observe(host, size, end);
                 Flow::Pause
             }
@@ -371,6 +374,7 @@ impl Exchange {
         self.inquiry.size = size;
         if self.over_limit(size) {
             self.inquiry.unreadable = true;
+            self.capture_too_large();
             self.uninspected(Kind::Size)?;
             if self.stage == Stage::AwaitBody {
                 return self.conclude(host);
@@ -378,7 +382,7 @@ impl Exchange {
             return Ok(Flow::Pause);
         }
         if end {
-            if self.has_views() {
+            if self.has_views() || self.captures() {
                 self.inquiry.body = host.body(Side::Request, size);
             }
             self.inquiry.complete = true;
@@ -392,6 +396,7 @@ impl Exchange {
     /// Everything that is needed is here: judges, and lets the request go upstream.
     fn conclude(&mut self, host: &dyn Host) -> Result<Flow, Refusal> {
         if self.inquiry.complete {
+            self.capture_held(host);
             self.read_view()?;
         }
         let streams = self.inquiry.view.as_ref().is_some_and(|view| view.stream);
@@ -462,6 +467,10 @@ impl Exchange {
         if self.inquiry.complete || self.policy().is_none() {
             return;
         }
+        let captured = (size > 0 && self.captures()).then(|| host.body(Side::Request, size));
+        if let Some(piece) = captured {
+            self.capture_request(&piece);
+        }
         if size > 0 && !self.inquiry.unreadable {
             self.inquiry.size = self.inquiry.size.saturating_add(size);
             if self.over_limit(self.inquiry.size) {
@@ -474,6 +483,7 @@ impl Exchange {
         }
         if end {
             self.inquiry.complete = true;
+            self.capture_prompt(host);
             // It went upstream already: what is objected to now can only be written down.
             let _too_late = self
                 .read_view()
