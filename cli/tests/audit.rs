@@ -42,7 +42,8 @@ fn chain(id: u8, signed: bool, from: u64, seconds: u64) -> Vec<String> {
             user_id: Some(Text::from("https://idp.example.com#alice")),
             ..Facts::default()
         };
-        let start = |name| Record::Start(Box::new(StartRecord { facts: facts(name) }));
+        let start =
+            |name| Record::Start(Box::new(StartRecord { facts: facts(name), ..StartRecord::default() }));
         let end = |name| Record::End(Box::new(EndRecord { facts: facts(name), ..EndRecord::default() }));
         let mut records = vec![start("a"), start("b"), end("a")];
         records.extend((at + 1 < seconds).then(|| end("b")));

@@ -2,6 +2,7 @@
 //!
 //! To write them anew: `UPDATE_DOCS=1 cargo test`.
 
+use super::captured::{Captured, Part};
 use super::queue::Limits;
 use super::record::{Anchor, Answered, DERIVED, Facts, Link, Summary};
 use super::samples::{self, SECOND, START, bodies, log_records};
@@ -19,6 +20,8 @@ fn fields() -> String {
         table("Also there, or following from other fields", DERIVED),
         table("Start and end: who, what, decision", Facts::FIELDS),
         table("End: what came back", Answered::FIELDS),
+        table("Start, part and end, where `audit.capture` asks for it", Captured::FIELDS),
+        table("Part", Part::FIELDS),
         table("Summary", Summary::FIELDS),
         table("Anchor", Anchor::FIELDS),
     ]
@@ -30,7 +33,8 @@ fn chain() -> Vec<u8> {
     let limits = Limits { refusal_records: 1, records: 2, ..Limits::default() };
     let mut recorder = samples::recorder(limits);
     recorder.record(START, &samples::start());
-    recorder.record(START + SECOND, &samples::end());
+    recorder.record(START + SECOND / 2, &samples::part());
+    recorder.record(START + SECOND, &samples::ended(Some(1)));
     recorder.record(START + 2 * SECOND, &samples::start());
     recorder.record(START + 2 * SECOND, &samples::refusal());
     recorder.record(START + 3 * SECOND, &samples::refusal());
@@ -71,7 +75,7 @@ fn a_batch_is_an_otlp_request() {
         resource["scopeLogs"][0]["scope"],
         serde_json::json!({"name": "portcullis", "version": "0.1.0"})
     );
-    let end = &resource["scopeLogs"][0]["logRecords"][1];
+    let end = &resource["scopeLogs"][0]["logRecords"][2];
     assert_eq!(end["timeUnixNano"], "1795363162000000000");
     assert_eq!(end["observedTimeUnixNano"], "1795363162000000000");
     assert_eq!((&end["severityNumber"], &end["severityText"]), (&9.into(), &"INFO".into()));

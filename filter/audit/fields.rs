@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use super::captured::Pieces;
 use super::loss::Losses;
 use super::record::{Decision, Outcome};
 use super::trace::{TraceParent, to_hex};
@@ -30,6 +31,8 @@ pub enum Value<'a> {
     Claims(&'a Claims),
     /// Losses; in the body alone.
     Losses(&'a Losses),
+    /// Texts of bodies; in the body alone.
+    Pieces(&'a Pieces),
 }
 
 /// The fields of one record.
@@ -83,6 +86,11 @@ impl Value<'_> {
                     out.push_str(json)
                 });
             }
+            Self::Pieces(pieces) => list(out, pieces.iter(), |out, (of, text)| {
+                out.push_str(&format!(r#"{{"of":{},"text":"#, of.get()));
+                string(out, text);
+                out.push('}');
+            }),
             Self::Losses(losses) => list(out, losses.ranges(), |out, range| {
                 let (count, first, last) = (range.count, range.first, range.last);
                 let why = range.why.name();
@@ -194,6 +202,7 @@ field! {
     Tally: |it| Value::Tally(it), if !it.is_empty();
     Claims: |it| Value::Claims(it), if !it.is_empty();
     Losses: |it| Value::Losses(it), if !it.is_empty();
+    Pieces: |it| Value::Pieces(it), if !it.is_empty();
 }
 
 impl Field for TraceParent {
@@ -210,8 +219,9 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::Value as Json;
 
+    use crate::audit::captured::{Captured, Pieces};
     use crate::audit::queue::Limits;
-    use crate::audit::record::{Answered, EndRecord, Facts, Record};
+    use crate::audit::record::{Answered, EndRecord, Record};
     use crate::audit::samples::{self, SECOND, START, log_records};
     use crate::audit::value::{Claims, Count, Path, Seconds, Tally, Text};
 
@@ -253,7 +263,15 @@ mod tests {
             .collect();
         assert_eq!(attributes.len(), record["attributes"].as_array().unwrap().len(), "no key twice");
         assert!(attributes.remove("portcullis.chain.hash").is_some());
-        let apart = ["time", "trace_id", "span_id", "trace_flags", "portcullis.dropped.ranges"];
+        let apart = [
+            "time",
+            "trace_id",
+            "span_id",
+            "trace_flags",
+            "portcullis.dropped.ranges",
+            "portcullis.prompt.texts",
+            "portcullis.response.texts",
+        ];
         for (name, value) in
             body.as_object().unwrap().iter().filter(|(name, _)| !apart.contains(&name.as_str()))
         {
@@ -298,14 +316,16 @@ mod tests {
                     first_byte: Some(Seconds::from_nanos(numbers.2)),
                     ..Answered::default()
                 };
-                Record::End(Box::new(EndRecord { facts, answered }))
+                let pieces = texts.iter().map(|text| (numbers.0, text.clone())).collect();
+                let captured = Captured { response: Pieces::new(pieces), ..Captured::default() };
+                Record::End(Box::new(EndRecord { facts, answered, captured }))
             },
         )
     }
 
     #[test]
     fn the_samples_are_canonical_and_project_wholly() {
-        for record in [samples::start(), samples::end(), samples::refusal()] {
+        for record in [samples::start(), samples::part(), samples::end(), samples::refusal()] {
             let body = body(&record);
             assert_eq!(serde_json_canonicalizer::pipe(&body).unwrap(), body);
             assert_projection(&log_record(&record));
@@ -314,7 +334,7 @@ mod tests {
 
     #[test]
     fn absent_fields_are_left_out() {
-        let empty = EndRecord { facts: Facts::default(), answered: Answered::default() };
+        let empty = EndRecord::default();
         let body: Json = serde_json::from_str(&body(&Record::End(Box::new(empty)))).unwrap();
         let names: Vec<_> = body.as_object().unwrap().keys().cloned().collect();
         let always = ["event.name", "portcullis.chain.id", "portcullis.chain.seq"];

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`value`] | what a field may hold: text of bounded length, numbers that JSON keeps exact |
 //! | [`record`] | the records themselves, one declaration a field |
+//! | [`captured`] | what is kept of prompt and answer, in pieces |
 //! | [`fields`] | the canonical body (RFC 8785), written from those declarations |
 //! | [`otlp`] | the same fields as an OpenTelemetry log record, and the envelope of a batch |
 //! | [`trace`] | `traceparent` |
@@ -20,8 +21,9 @@
 //!
 //! What always holds: the body and the attributes of a record are written from one list of fields, so they cannot
 //! disagree; every text from outside is cut at a bound, so a record, and with it the queue, is bounded; no field can
-//! hold a body, a token or a query string; a record that is lost is declared, by its sequence number, in a later one.
+//! hold a token or a query string; a record that is lost is declared, by its sequence number, in a later one.
 
+pub mod captured;
 pub mod chain;
 pub mod fields;
 pub mod loss;
@@ -42,6 +44,7 @@ mod queue_laws;
 #[cfg(test)]
 mod samples;
 
+pub use captured::{Captured, Part, PartRecord, Pieces};
 pub use queue::{Batch, Fate, Limits, Recorded, Recorder, Stats, Ticket};
 pub use record::{Decision, EndRecord, Facts, Outcome, Record, StartRecord};
 pub use retry::Answer;

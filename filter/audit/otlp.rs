@@ -94,7 +94,7 @@ pub(super) fn log_record(draft: &Draft<'_>, now: u64, content: Content<'_>) -> S
     text(&mut out, &draft.body);
     out.push_str(r#","attributes":["#);
     for (name, value) in draft.fields.iter() {
-        if !NOT_ATTRIBUTES.contains(name) && !matches!(value, Value::Losses(_)) {
+        if !NOT_ATTRIBUTES.contains(name) && !matches!(value, Value::Losses(_) | Value::Pieces(_)) {
             attribute(&mut out, name, |out| any_value(out, value));
             out.push(',');
         }
@@ -133,6 +133,7 @@ fn any_value(out: &mut String, value: &Value<'_>) {
         Value::List(items) => texts(out, items.iter().map(String::as_str)),
         Value::Tally(tally) => texts(out, tally.iter().map(|(name, _)| name)),
         Value::Claims(claims) => texts(out, claims.entries().iter().map(|(name, _)| name.as_str())),
+        Value::Pieces(pieces) => texts(out, pieces.iter().map(|(_, text)| text)),
         Value::Losses(losses) => out.push_str(&format!(r#"{{"intValue":"{}"}}"#, losses.count())),
     }
 }

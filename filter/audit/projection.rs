@@ -7,7 +7,15 @@
 use serde_json::{Map, Value};
 
 /// Fields that the projection makes no attribute of, or that OpenTelemetry has a place for.
-const APART: &[&str] = &["time", "trace_id", "span_id", "trace_flags", "portcullis.dropped.ranges"];
+const APART: &[&str] = &[
+    "time",
+    "trace_id",
+    "span_id",
+    "trace_flags",
+    "portcullis.dropped.ranges",
+    "portcullis.prompt.texts",
+    "portcullis.response.texts",
+];
 
 /// The names of the attributes that say something else than the body. Names of ours that the body does not have count.
 pub fn disagreements(body: &Map<String, Value>, attributes: &[(String, Value)]) -> Vec<String> {

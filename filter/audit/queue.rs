@@ -2,7 +2,8 @@
 //!
 //! One queue in the order of the chain, one batch on its way at a time: so records arrive in order, and a failing
 //! collector is asked again by one call, not by many. What does not fit is lost newest first, keeps its sequence
-//! number and is declared in the next record. Refusals before identity have bounds of their own within the queue;
+//! number and is declared in the next record. Parts have bounds of their own, so that no long text costs another
+//! exchange's start or end. Refusals before identity have bounds of their own within the queue;
 //! beyond them they are only counted, by reason, into one summary record, so no flood of them costs another record.
 //! A record counts against the bounds until the collector has taken it. Summaries and anchors are never lost to a full
 //! queue: at most one of each waits in it.
@@ -21,10 +22,14 @@ use super::value::{Count, Text, rfc3339};
 /// Bounds and times.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Most bytes of records in the queue and on their way, refusals before identity apart.
+    /// Most bytes of records in the queue and on their way, parts and refusals before identity apart.
     pub bytes: usize,
-    /// Most records there, refusals before identity apart.
+    /// Most records there, parts and refusals before identity apart.
     pub records: usize,
+    /// Most bytes of parts of long texts.
+    pub part_bytes: usize,
+    /// Most of these parts.
+    pub part_records: usize,
     /// Most bytes of refusals before identity.
     pub refusal_bytes: usize,
     /// Most refusals before identity.
@@ -54,6 +59,8 @@ impl Default for Limits {
         Self {
             bytes: 4 << 20,
             records: 4096,
+            part_bytes: 4 << 20,
+            part_records: 1024,
             refusal_bytes: 256 << 10,
             refusal_records: 128,
             batch_bytes: 512 << 10,
@@ -126,6 +133,7 @@ pub struct Stats {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lane {
     Exchange,
+    Part,
     Refusal,
     Summary,
     Anchor,
@@ -182,6 +190,7 @@ pub struct Recorder {
     queue: VecDeque<Entry>,
     flight: Option<Flight>,
     exchanges: Load,
+    parts: Load,
     refusals: Load,
     losses: Losses,
     sum: Option<Sum>,
@@ -209,6 +218,7 @@ impl Recorder {
             queue: VecDeque::new(),
             flight: None,
             exchanges: Load::default(),
+            parts: Load::default(),
             refusals: Load::default(),
             losses: Losses::default(),
             sum: None,
@@ -235,14 +245,15 @@ impl Recorder {
     /// Chains and queues a record of this moment, or says what became of it.
     pub fn record(&mut self, now: u64, record: &Record) -> Recorded {
         match record {
-            Record::Start(start) => self.exchange(now, Content::Start(start)),
-            Record::End(end) => self.exchange(now, Content::End(end)),
+            Record::Start(start) => self.exchange(now, Lane::Exchange, Content::Start(start)),
+            Record::Part(part) => self.exchange(now, Lane::Part, Content::Part(part)),
+            Record::End(end) => self.exchange(now, Lane::Exchange, Content::End(end)),
             Record::Refusal(end) => self.refusal(now, end),
         }
     }
 
-    fn exchange(&mut self, now: u64, content: Content<'_>) -> Recorded {
-        if let Some(seq) = self.append(now, Lane::Exchange, content) {
+    fn exchange(&mut self, now: u64, lane: Lane, content: Content<'_>) -> Recorded {
+        if let Some(seq) = self.append(now, lane, content) {
             return Recorded::Queued(seq);
         }
         let seq = self.chain.skip();
@@ -295,6 +306,7 @@ impl Recorder {
         let limits = &self.limits;
         match lane {
             Lane::Exchange => self.exchanges.has_room(bytes, limits.records, limits.bytes),
+            Lane::Part => self.parts.has_room(bytes, limits.part_records, limits.part_bytes),
             Lane::Refusal => self.refusals.has_room(bytes, limits.refusal_records, limits.refusal_bytes),
             Lane::Summary | Lane::Anchor => !self.waits(lane),
         }
@@ -303,6 +315,7 @@ impl Recorder {
     fn load(&mut self, lane: Lane) -> Option<&mut Load> {
         match lane {
             Lane::Exchange => Some(&mut self.exchanges),
+            Lane::Part => Some(&mut self.parts),
             Lane::Refusal => Some(&mut self.refusals),
             Lane::Summary | Lane::Anchor => None,
         }

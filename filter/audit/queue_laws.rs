@@ -15,6 +15,8 @@ fn small() -> Limits {
     Limits {
         bytes: 64 << 10,
         records: 12,
+        part_bytes: 64 << 10,
+        part_records: 4,
         refusal_bytes: 16 << 10,
         refusal_records: 3,
         batch_bytes: 20 << 10,
@@ -179,6 +181,20 @@ fn a_flood_of_refusals_costs_no_other_record() {
     assert_eq!(sums[0]["portcullis.summed.count"], 3997);
     assert_eq!(sums[0]["portcullis.summed.reasons"], serde_json::json!({"unauthenticated": 3997}));
     assert_eq!(judged(&stored), []);
+}
+
+#[test]
+fn a_flood_of_parts_costs_no_start_and_no_end() {
+    let mut recorder = samples::recorder(Limits { part_records: 3, ..Limits::default() });
+    let mut lost = 0;
+    for round in 0..4 {
+        assert!(matches!(recorder.record(START + round, &samples::start()), Recorded::Queued(_)));
+        for _ in 0..1000 {
+            lost += u64::from(matches!(recorder.record(START + round, &samples::part()), Recorded::Lost(_)));
+        }
+        assert!(matches!(recorder.record(START + round, &samples::end()), Recorded::Queued(_)));
+    }
+    assert_eq!((lost, recorder.stats().queued, recorder.stats().dropped_total), (3997, 11, 3997));
 }
 
 #[test]

@@ -3,8 +3,10 @@
 //! Each field is declared once, with its name in the record and what it means; the struct, the body, the attributes
 //! and the table in `docs/audit-record.md` all come from that declaration. Names are OpenTelemetry's where there is
 //! one (semantic conventions 1.41.0), else `portcullis.*`; none is a prefix of another at a dot, for some stores turn
-//! dots into objects. There is no field for a body, a token or a header, so none can be recorded by mistake.
+//! dots into objects. There is no field for a token or a header, so none can be recorded by mistake; texts of bodies have their own
+//! ([`super::captured`]).
 
+use super::captured::{Captured, PartRecord};
 use super::fields::{Field, Fields};
 use super::loss::Losses;
 use super::trace::TraceParent;
@@ -75,12 +77,14 @@ macro_rules! record {
             /// Names of the fields with their meanings.
             pub const FIELDS: &'static [(Name, Name)] = &[$(($name, concat!($($doc),+)),)*];
 
-            pub(super) fn put<'a>(&'a self, out: &mut Fields<'a>) {
+            pub(in crate::audit) fn put<'a>(&'a self, out: &mut Fields<'a>) {
                 $(Field::put(&self.$field, $name, out);)*
             }
         }
     };
 }
+
+pub(super) use record;
 
 record! {
     /// Who asked what, and what was decided: known before anything goes upstream, repeated in the end record (where
@@ -313,6 +317,8 @@ impl Facts {
 pub struct StartRecord {
     /// Who, what, decision.
     pub facts: Facts,
+    /// What is kept of the prompt.
+    pub captured: Captured,
 }
 
 /// An exchange is over.
@@ -322,6 +328,8 @@ pub struct EndRecord {
     pub facts: Facts,
     /// What came back.
     pub answered: Answered,
+    /// What is kept of prompt and answer, and is in no record before.
+    pub captured: Captured,
 }
 
 /// What callers of [`super::Recorder::record`] hand in.
@@ -329,6 +337,8 @@ pub struct EndRecord {
 pub enum Record {
     /// `portcullis.exchange.start`.
     Start(Box<StartRecord>),
+    /// `portcullis.exchange.part`.
+    Part(Box<PartRecord>),
     /// `portcullis.exchange.end`.
     End(Box<EndRecord>),
     /// `portcullis.exchange.end` of a refusal before identity: has a small queue of its own and is summed up beyond it.
@@ -350,6 +360,7 @@ const ERROR: Severity = Severity { number: 17, text: "ERROR" };
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Content<'a> {
     Start(&'a StartRecord),
+    Part(&'a PartRecord),
     End(&'a EndRecord),
     Summary(&'a Summary),
     Anchor(&'a Anchor),
@@ -359,6 +370,7 @@ impl<'a> Content<'a> {
     pub(super) fn event(self) -> Name {
         match self {
             Self::Start(_) => "portcullis.exchange.start",
+            Self::Part(_) => "portcullis.exchange.part",
             Self::End(_) => "portcullis.exchange.end",
             Self::Summary(_) => "portcullis.exchange.summary",
             Self::Anchor(_) => "portcullis.chain.anchor",
@@ -369,7 +381,7 @@ impl<'a> Content<'a> {
         match self {
             Self::Start(start) => start.facts.trace,
             Self::End(end) => end.facts.trace,
-            Self::Summary(_) | Self::Anchor(_) => None,
+            Self::Part(_) | Self::Summary(_) | Self::Anchor(_) => None,
         }
     }
 
@@ -378,7 +390,7 @@ impl<'a> Content<'a> {
             Self::Start(start) => (start.facts.decision, None),
             Self::End(end) => (end.facts.decision, end.answered.outcome),
             Self::Summary(_) => return WARN,
-            Self::Anchor(_) => return INFO,
+            Self::Part(_) | Self::Anchor(_) => return INFO,
         };
         match (decision, outcome) {
             (Some(Decision::Error), _) => ERROR,
@@ -391,10 +403,15 @@ impl<'a> Content<'a> {
     pub(super) fn put(self, out: &mut Fields<'a>) {
         out.text("event.name", self.event());
         match self {
-            Self::Start(start) => start.facts.put_all(out),
+            Self::Start(start) => {
+                start.facts.put_all(out);
+                start.captured.put(out);
+            }
+            Self::Part(part) => part.put_all(out),
             Self::End(end) => {
                 end.facts.put_all(out);
                 end.answered.put(out);
+                end.captured.put(out);
                 if end.facts.stream == Some(true) {
                     Field::put(&end.answered.first_byte, "gen_ai.response.time_to_first_chunk", out);
                 }
@@ -408,11 +425,20 @@ impl<'a> Content<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::captured::Part;
 
     #[test]
     fn no_name_stands_in_the_way_of_another() {
-        let tables =
-            [Facts::FIELDS, Answered::FIELDS, Summary::FIELDS, Anchor::FIELDS, Link::FIELDS, DERIVED];
+        let tables = [
+            Facts::FIELDS,
+            Answered::FIELDS,
+            Captured::FIELDS,
+            Part::FIELDS,
+            Summary::FIELDS,
+            Anchor::FIELDS,
+            Link::FIELDS,
+            DERIVED,
+        ];
         let mut names: Vec<_> = tables.iter().flat_map(|table| table.iter().map(|(name, _)| *name)).collect();
         names.extend(["portcullis.chain.hash", "span_id", "trace_flags"]);
         for (at, name) in names.iter().enumerate() {

@@ -1,5 +1,6 @@
 //! Records for tests and for the examples in the docs.
 
+use super::captured::{Captured, Part, PartRecord, Pieces};
 use super::otlp::Resource;
 use super::queue::{Limits, Recorder};
 use super::record::{Answered, Decision, EndRecord, Facts, Outcome, Record, StartRecord};
@@ -74,10 +75,28 @@ pub fn facts() -> Facts {
 }
 
 pub fn start() -> Record {
-    Record::Start(Box::new(StartRecord { facts: facts() }))
+    let prompt = Pieces::new(vec![
+        (1, "Who is ".into()),
+        (2, "Answer briefly.".into()),
+        (1, "<EMAIL_ADDRESS>?".into()),
+    ]);
+    let captured = Captured { capture: Some("masked"), prompt, ..Captured::default() };
+    Record::Start(Box::new(StartRecord { facts: facts(), captured }))
+}
+
+pub fn part() -> Record {
+    let response = Pieces::new(vec![(1, "She is in the handbook: ".into())]);
+    let captured = Captured { capture: Some("masked"), response, ..Captured::default() };
+    let (exchange, part) = (facts().exchange, Part { number: 1.into() });
+    Record::Part(Box::new(PartRecord { exchange, part, captured }))
 }
 
 pub fn end() -> Record {
+    ended(None)
+}
+
+/// The end of an exchange of so many parts.
+pub fn ended(parts: Option<u64>) -> Record {
     let mut response_entities = Tally::default();
     response_entities.add("EMAIL_ADDRESS", 2);
     response_entities.add("CREDIT_CARD", 1);
@@ -104,7 +123,13 @@ pub fn end() -> Record {
         duration: Some(Seconds::from_nanos(1_204_500_000)),
         first_byte: Some(Seconds::from_nanos(180_250_000)),
     };
-    Record::End(Box::new(EndRecord { facts: facts(), answered }))
+    let captured = Captured {
+        capture: Some("masked"),
+        response: Pieces::new(vec![(1, "ask <EMAIL_ADDRESS>.".into())]),
+        parts: parts.map(Into::into),
+        ..Captured::default()
+    };
+    Record::End(Box::new(EndRecord { facts: facts(), answered, captured }))
 }
 
 pub fn refusal() -> Record {
@@ -122,7 +147,7 @@ pub fn refusal() -> Record {
     };
     let answered =
         Answered { outcome: Some(Outcome::Refused), status: Some(401.into()), ..Answered::default() };
-    Record::Refusal(Box::new(EndRecord { facts, answered }))
+    Record::Refusal(Box::new(EndRecord { facts, answered, captured: Captured::default() }))
 }
 
 /// The log records of a batch.

@@ -54,7 +54,7 @@ fn nibble(digit: u8) -> Option<u8> {
 }
 
 /// Lower-case hex.
-pub(super) fn to_hex(bytes: &[u8]) -> String {
+pub fn to_hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     let mut text = String::with_capacity(bytes.len().saturating_mul(2));
     for byte in bytes {

@@ -1,14 +1,35 @@
-//! Where records go.
+//! Where records go, and how much they hold.
 
 use super::node::Node;
+use super::problem::Problem;
 use super::read;
-use super::set::{Audit, Capture, Delivery};
+use super::set::{Audit, Capture, Delivery, Located};
 
 const DELIVERIES: &[(&str, Delivery)] =
     &[("async", Delivery::Async), ("before_forward", Delivery::BeforeForward)];
 
-pub(super) fn read(node: &Node) -> Option<Audit> {
+const CAPTURES: &[(&str, Capture)] = &[("none", Capture::None), ("masked", Capture::Masked)];
+
+/// What is masked where the set does not say.
+const MASK: [&str; 2] = ["PII", "SECRETS"];
+
+pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Audit> {
     let delivery = read::choice(node, "delivery", DELIVERIES).unwrap_or_default();
     let signing_key = node.get("signing_key").and_then(read::template);
-    Some(Audit { cluster: read::cluster(node)?, capture: Capture::None, delivery, signing_key })
+    let capture = read::choice(node, "capture", CAPTURES).unwrap_or_default();
+    let mask = mask(node, capture, problems);
+    Some(Audit { cluster: read::cluster(node)?, capture, mask, delivery, signing_key })
+}
+
+fn mask(node: &Node, capture: Capture, problems: &mut Vec<Problem>) -> Vec<Located<String>> {
+    let Some(written) = node.get("mask") else {
+        let named = |name: &str| Located { value: name.to_owned(), place: node.place.clone() };
+        return MASK.into_iter().map(named).collect();
+    };
+    if capture != Capture::Masked {
+        let problem = Problem::error(&written.place, "has no effect without `capture: masked`");
+        problems.push(problem.help("records hold no texts that it could mask"));
+    }
+    // A list that is empty has been refused.
+    read::located_texts(node, "mask")
 }

@@ -100,7 +100,7 @@ fn assemble(root: &Node, problems: &mut Vec<Problem>) -> PolicySet {
         policies: section("policies").iter().filter_map(|node| policies::read(node, problems)).collect(),
         detectors: section("detectors").iter().filter_map(|node| detectors::read(node, problems)).collect(),
         recognisers: recognisers::read_all(section("recognisers"), problems),
-        audit: root.get("audit").and_then(audit::read),
+        audit: root.get("audit").and_then(|node| audit::read(node, problems)),
         rate_limit_service: root.get("rate_limit_service").and_then(budgets::read_service),
         unmatched: read::choice(root, "unmatched", UNMATCHED).unwrap_or_default(),
         expose: read::choice(root, "expose", EXPOSE).unwrap_or_default(),

@@ -774,6 +774,8 @@ pub enum Capture {
     /// Neither.
     #[default]
     None,
+    /// Their texts, masked by `audit.mask`.
+    Masked,
 }
 
 /// Where records go.
@@ -783,6 +785,8 @@ pub struct Audit {
     pub cluster: ClusterRef,
     /// How much a record holds.
     pub capture: Capture,
+    /// What is masked in it: entities, and sets of them.
+    pub mask: Vec<Located<String>>,
     /// How records are delivered.
     pub delivery: Delivery,
     /// The secret that anchors are signed under.

@@ -882,7 +882,18 @@ pub(super) const AUDIT: Section = Section {
         may("path", Kind::Text(&PATH), "`/v1/logs`", "Where the collector takes OTLP logs over HTTP."),
         CLUSTER_TIMEOUT,
         CLUSTER_HEADERS,
-        may("capture", Kind::Choice(&["none"]), "`none`", "How much of prompt and answer a record holds."),
+        may(
+            "capture",
+            Kind::Choice(&["none", "masked"]),
+            "`none`",
+            "How much of prompt and answer records hold. `masked`: their texts, masked by `mask`, whatever was forwarded; of what is not text a digest.",
+        ),
+        may(
+            "mask",
+            Kind::List(&Kind::Text(&ENTITY)),
+            "`[PII, SECRETS]`",
+            "With `capture: masked`, the entities that are replaced in what records hold. What only a recogniser finds is not among them.",
+        ),
         may(
             "delivery",
             Kind::Choice(&["before_forward", "async"]),

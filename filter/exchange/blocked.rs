@@ -35,6 +35,7 @@ impl Exchange {
     /// A piece of an answer that goes out whole or not at all.
     pub(super) fn gather(&mut self, host: &dyn Host, size: usize, end: bool) -> Flow {
         let body = host.body(Side::Response, size);
+        self.capture_answer(host, &body, end);
         let mut whole = self.answer.whole.take().unwrap_or_default();
         let outcome = match &mut self.answer.rewriter {
             Some(rewriter) => rewriter.push(&body, end, &mut whole),

@@ -8,7 +8,7 @@ use super::budgets::{self, Budgets};
 use super::credentials::{self, Credential};
 use super::detectors;
 use super::limits::{self, StoreLimits};
-use super::masks::Masking;
+use super::masks::{self, Masking};
 use super::operations::{self, Operations};
 use super::plans::Plans;
 use super::recogniser::Recogniser;
@@ -82,6 +82,8 @@ pub struct Lane {
     pub watch: Plan,
     /// The credential alone, which is covered in every mode.
     pub cover: Plan,
+    /// What is kept of prompts and answers for the records; `None`: nothing.
+    pub capture: Option<Capturing>,
     /// Whether the policy changes values in answers, beside the credential.
     pub masks_entities: bool,
     /// Whether vectors are left out of answers.
@@ -99,13 +101,28 @@ impl Lane {
     pub(super) fn with_secrets<'h>(&self, held: &dyn Fn(usize) -> Option<&'h Held>) -> Self {
         let mut literals = self.literals.clone();
         let renewed = self.credentials.iter().map(|credential| credential.with_secrets(held, &mut literals));
+        let credentials = renewed.collect();
+        let capture = self
+            .capture
+            .as_ref()
+            .map(|kept| Capturing { plan: kept.plan.with_literals(literals.clone()), how: kept.how });
         Self {
-            credentials: renewed.collect(),
+            credentials,
+            capture,
             plan: self.plan.with_literals(literals.clone()),
             cover: self.cover.with_literals(literals),
             ..self.clone()
         }
     }
+}
+
+/// What is kept of prompts and answers for the records.
+#[derive(Clone)]
+pub struct Capturing {
+    /// What is masked in it: the entities of `audit.mask` and the connection's credential.
+    pub plan: Plan,
+    /// How it is kept, as records name it.
+    pub how: &'static str,
 }
 
 /// A policy, compiled.
@@ -181,6 +198,7 @@ impl Guard {
         let compiled = |written| Recogniser::compile(written, &number, env, &mut problems).map(Rc::new);
         let recognisers: Vec<Rc<Recogniser>> = set.recognisers.iter().filter_map(compiled).collect();
         let plans = Plans::new(&catalogue);
+        let captured = captured_entities(set, &plans, &mut problems);
         let mut policies = BTreeMap::new();
         for policy in &set.policies {
             let compiled = compile_policy(policy, bundle, &plans, &recognisers, env, &mut problems);
@@ -194,7 +212,9 @@ impl Guard {
         let lanes = set
             .connections
             .iter()
-            .filter_map(|connection| compile_lane(connection, set, &policies, &plans, env, &mut problems))
+            .filter_map(|connection| {
+                compile_lane(connection, set, &policies, &plans, captured, env, &mut problems)
+            })
             .map(Rc::new)
             .collect();
         condition::compiled_all();
@@ -435,6 +455,7 @@ fn compile_lane(
     set: &set::PolicySet,
     policies: &BTreeMap<String, Rc<Policy>>,
     plans: &Plans<'_>,
+    captured: Option<Entities>,
     env: Option<&Env<'_>>,
     problems: &mut Vec<Problem>,
 ) -> Option<Lane> {
@@ -493,6 +514,8 @@ fn compile_lane(
         literals: secrets.clone(),
         plan: plans.get(entities, secrets.clone()),
         watch: plans.get(entities, Vec::new()),
+        capture: captured
+            .map(|entities| Capturing { plan: plans.get(entities, secrets.clone()), how: "masked" }),
         cover: plans.get(Entities::NONE, secrets),
         masks_entities: response.is_some_and(Masking::alters),
         drops_vectors: policy
@@ -502,6 +525,27 @@ fn compile_lane(
         policy,
         connection: connection.clone(),
     })
+}
+
+/// What is masked in the texts that records hold; `None`: they hold none.
+fn captured_entities(
+    set: &set::PolicySet,
+    plans: &Plans<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<Entities> {
+    let audit = set.audit.as_ref().filter(|audit| audit.capture == set::Capture::Masked)?;
+    let mut all = Entities::NONE;
+    for name in &audit.mask {
+        let entities = masks::resolved(name, plans.catalogue(), problems);
+        let known = plans.get(entities, Vec::new()).entities();
+        if !entities.is_empty() && !entities.iter().any(|entity| known.contains(entity)) {
+            let message =
+                format!("only a recogniser finds `{}`, and it is not asked for records", name.value);
+            problems.push(Problem::error(&name.place, message).help("name what a detector finds"));
+        }
+        all = all.union(entities);
+    }
+    Some(all)
 }
 
 /// Where a token may come: as the connection says, else in the API's own headers.
@@ -682,6 +726,35 @@ mod tests {
         let unknown =
             "policies[0].mask.response.entities[0]: no detector finds CODENAMES; did you mean CODENAME?";
         assert_eq!(told(&detectors, "CODENAMES"), [unknown]);
+    }
+
+    #[test]
+    fn records_are_masked_by_what_detectors_find() {
+        let told = |mask: serde_json::Value| {
+            let set = serde_json::json!({
+                "version": 1,
+                "issuers": [{ "name": "i", "issuer": "https://i", "audiences": ["a"], "jwks": { "cluster": "c" } }],
+                "connections": [
+                    { "name": "c", "protocol": "openai", "policy": "p", "match": { "path_prefix": "/" } },
+                ],
+                "policies": [{ "name": "p", "allow": "true" }],
+                "recognisers": [{ "name": "ner", "cluster": "ner", "entities": ["PERSON"] }],
+                "audit": { "cluster": "audit", "capture": "masked", "mask": mask },
+            });
+            let mut root = crate::config::json::read(set.to_string().as_bytes()).unwrap();
+            assert_eq!(root.settle(), []);
+            let (bundle, _) = Bundle::of(&root, "abc", set::HostPromises::default()).unwrap();
+            let problems = Guard::compile(&bundle, None).map_or_else(|problems| problems, |_| Vec::new());
+            problems.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(told(serde_json::json!(["PII", "SECRETS"])), [""; 0]);
+        assert_eq!(
+            told(serde_json::json!(["PERSON", "SECRET"])),
+            [
+                "audit.mask[0]: only a recogniser finds `PERSON`, and it is not asked for records\n  help: name what a detector finds",
+                "audit.mask[1]: no detector finds SECRET; did you mean SECRETS?",
+            ]
+        );
     }
 
     #[test]

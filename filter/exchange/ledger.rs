@@ -26,7 +26,7 @@ impl Exchange {
         }
         self.start_recorded = true;
         self.note_state(host, "allow");
-        let start = StartRecord { facts: self.record_facts() };
+        let start = StartRecord { facts: self.record_facts(), captured: self.captured(false) };
         self.worker.record(host, &Record::Start(Box::new(start)))
     }
 
@@ -38,9 +38,11 @@ impl Exchange {
         if self.stage == Stage::Forwarded {
             self.record_start(host);
         }
+        self.capture_ends(host);
         let answered = self.record_answer(host);
         self.count(host);
-        let end = Box::new(EndRecord { facts: self.record_facts(), answered });
+        let captured = self.captured(true);
+        let end = Box::new(EndRecord { facts: self.record_facts(), answered, captured });
         let before_identity =
             self.stage == Stage::Refused && self.inquiry.identity.is_none() && !self.start_recorded;
         if let Some((recogniser, text)) = self.question() {
@@ -75,6 +77,7 @@ impl Exchange {
         let head = &inquiry.head;
         let (host_name, port) = split_authority(&head.authority);
         let text = |text: &str| (!text.is_empty()).then(|| Text::from(text));
+        let named = |names: &[String]| names.iter().map(|name| self.named(name)).collect::<Texts>();
         let policy = self.policy();
         let mut facts = Facts {
             exchange: Text::from(self.name.as_str()),
@@ -85,7 +88,7 @@ impl Exchange {
             mode: Some(if self.mode() == Mode::Enforce { "enforce" } else { "monitor" }),
             protocol: self.lane.as_ref().map(|_| self.protocol_name()),
             method: text(&head.method),
-            path: Some(Path::of(head.path.as_bytes())),
+            path: Some(self.path()),
             server_address: text(host_name),
             server_port: port.map(Into::into),
             request_bytes: (inquiry.size > 0).then(|| to_u64(inquiry.size).into()),
@@ -114,12 +117,12 @@ impl Exchange {
             facts.groups = texts(&identity.groups);
         }
         if let Some(view) = &inquiry.view {
-            facts.model = text(&view.model);
+            facts.model = (!view.model.is_empty()).then(|| self.named(&view.model));
             facts.stream = Some(view.stream);
             facts.messages = Some(to_u64(view.messages).into());
             facts.prompt_chars = Some(view.prompt_chars.into());
             facts.prompt_tokens = inquiry.prompt_tokens.map(Into::into);
-            facts.tools = texts(&view.tools);
+            facts.tools = named(&view.tools);
             facts.max_output_tokens = view.max_output_tokens.map(Into::into);
             facts.choices = Some(view.n.into());
             facts.images = (view.images > 0).then(|| view.images.into());
@@ -131,8 +134,8 @@ impl Exchange {
         }
         if let Some(asked) = &inquiry.asked {
             let (collections, namespaces) = asked.names();
-            facts.collections = texts(&collections);
-            facts.namespaces = texts(&namespaces);
+            facts.collections = named(&collections);
+            facts.namespaces = named(&namespaces);
             let most = asked.parts.iter().map(|part| part.top_k).max().unwrap_or_default();
             facts.top_k = (most > 0).then(|| most.into());
         }
@@ -211,13 +214,32 @@ impl Exchange {
         answered
     }
 
-    /// What the upstream called something, without what the policy masks.
+    /// What the upstream called something, without what the policy masks, and what is masked in records.
     fn recordable(&self, label: &str) -> Text {
         let mask = |plan| mask::mask_whole(plan, label.as_bytes(), &mut Found::default());
         match self.lane.as_ref().and_then(|lane| mask(&lane.plan)) {
+            Some(masked) => self.named(&String::from_utf8_lossy(&masked)),
+            None => self.named(label),
+        }
+    }
+
+    /// What a caller or an upstream called something, without what is masked in records.
+    fn named(&self, label: &str) -> Text {
+        match self.masked_in_records(label.as_bytes()) {
             Some(masked) => Text::lossy(&masked),
             None => Text::from(label),
         }
+    }
+
+    /// The path, in the same way.
+    fn path(&self) -> Path {
+        let path = self.inquiry.head.path_part().as_bytes();
+        Path::of(&self.masked_in_records(path).unwrap_or_else(|| path.to_vec()))
+    }
+
+    fn masked_in_records(&self, text: &[u8]) -> Option<Vec<u8>> {
+        let plan = &self.lane.as_ref()?.capture.as_ref()?.plan;
+        mask::mask_whole(plan, text, &mut Found::default())
     }
 
     /// What the policy's mask found in the prompt.

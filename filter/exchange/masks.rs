@@ -211,7 +211,11 @@ fn resolve(names: &[Located<String>], catalogue: &Catalogue, problems: &mut Vec<
     names.iter().fold(Entities::NONE, |all, name| all.union(resolved(name, catalogue, problems)))
 }
 
-fn resolved(name: &Located<String>, catalogue: &Catalogue, problems: &mut Vec<Problem>) -> Entities {
+pub(super) fn resolved(
+    name: &Located<String>,
+    catalogue: &Catalogue,
+    problems: &mut Vec<Problem>,
+) -> Entities {
     catalogue.resolve(&name.value).unwrap_or_else(|error| {
         problems.push(Problem::error(&name.place, error.to_string()));
         Entities::NONE

@@ -20,6 +20,7 @@
 //! | [`approval`] | rules that ask a human |
 //! | [`inquiry`] | what has been learnt of a request, and the facts that conditions read of it |
 //! | [`budgets`], [`buckets`], [`ratelimit`], [`rates`] | what a request takes of budgets, where they are kept, here or by a service, and what callers are told of them |
+//! | [`capture`] | what is kept of prompt and answer for the records |
 //! | [`ledger`] | the records of an exchange |
 //! | [`introspection`] | asking issuers about tokens that nobody else can read |
 //! | [`secrets`] | what services keep, fetched for credentials |
@@ -35,6 +36,7 @@ mod blocked;
 mod bounds;
 mod buckets;
 mod budgets;
+mod capture;
 mod collector;
 mod credentials;
 mod detectors;
@@ -77,6 +79,7 @@ use crate::host::{CallId, Host, Reply};
 use crate::mask::operators::restore::Restoration;
 use crate::mask::{Found, Plan};
 use budgets::Spending;
+use capture::Capture;
 use guard::{Lane, Policy};
 use inquiry::Inquiry;
 use refusal::Refusal;
@@ -131,6 +134,8 @@ pub struct Exchange {
     covered: Vec<u8>,
     /// What was masked in headers and trailers.
     found: Found,
+    /// What is kept for the records.
+    capture: Capture,
     start_recorded: bool,
     end_recorded: bool,
     /// Whether anything went upstream.
@@ -157,6 +162,7 @@ impl Exchange {
             credentialed: false,
             covered: Vec::new(),
             found: Found::default(),
+            capture: Capture::default(),
             start_recorded: false,
             end_recorded: false,
             forwarded: false,

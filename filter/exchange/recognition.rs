@@ -128,6 +128,7 @@ impl Exchange {
             return Ok(self.rewrite(host, size, true));
         };
         let body = host.body(Side::Response, size);
+        self.capture_answer(host, &body, true);
         let mut masked = Vec::with_capacity(body.len());
         if let Some(rewriter) = &mut self.answer.rewriter {
             rewriter.push(&body, true, &mut masked).map_err(|why| {

@@ -59,6 +59,9 @@ impl Exchange {
                 // All that is buffered is shown each time.
                 self.inquiry.size = 0;
                 self.inquiry.body.clear();
+                if !self.inquiry.complete {
+                    self.capture_again();
+                }
                 self.observe(host, size, end);
                 Flow::Pause
             }
@@ -389,6 +392,7 @@ impl Exchange {
         self.inquiry.size = size;
         if self.over_limit(size) {
             self.inquiry.unreadable = true;
+            self.capture_too_large();
             self.uninspected(Kind::Size)?;
             if self.stage == Stage::AwaitBody {
                 return self.conclude(host);
@@ -396,7 +400,7 @@ impl Exchange {
             return Ok(Flow::Pause);
         }
         // Whoever waits for its caller's name may go on before the body is whole: what came till then is not shown again.
-        if self.has_views() && (end || self.stage == Stage::AwaitKeys) {
+        if (self.has_views() || self.captures()) && (end || self.stage == Stage::AwaitKeys) {
             self.inquiry.body = host.body(Side::Request, size);
         }
         if end {
@@ -411,7 +415,10 @@ impl Exchange {
     /// Everything that is needed is here: judges, and lets the request go upstream.
     fn conclude(&mut self, host: &dyn Host) -> Result<Flow, Refusal> {
         if self.inquiry.complete {
+            self.capture_held(host);
             self.read_view()?;
+        } else {
+            self.capture_early();
         }
         let streams = self.inquiry.view.as_ref().is_some_and(|view| view.stream);
         if streams && self.policy().is_some_and(|policy| policy.recogniser.is_some()) {
@@ -481,6 +488,10 @@ impl Exchange {
         if self.inquiry.complete || self.policy().is_none() {
             return;
         }
+        let captured = (size > 0 && self.captures()).then(|| host.body(Side::Request, size));
+        if let Some(piece) = captured {
+            self.capture_request(&piece);
+        }
         if size > 0 && !self.inquiry.unreadable {
             self.inquiry.size = self.inquiry.size.saturating_add(size);
             if self.over_limit(self.inquiry.size) {
@@ -493,6 +504,7 @@ impl Exchange {
         }
         if end {
             self.inquiry.complete = true;
+            self.capture_prompt(host);
             // It went upstream already: what is objected to now can only be written down.
             let _too_late = self
                 .read_view()

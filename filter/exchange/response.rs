@@ -160,14 +160,17 @@ impl Exchange {
         if end {
             return Ok(());
         }
-        match answer::body_kind(self.answer.status, headers) {
+        let kind = answer::body_kind(self.answer.status, headers);
+        let table = self.answers(&lane);
+        let coding = answer::coding(headers).unwrap_or_default();
+        self.capture_begins(&lane, kind.map(|kind| (framing(kind, lane.api), coding)), table);
+        match kind {
             Ok(kind) => {
                 let kind = framing(kind, lane.api);
                 self.answer.kind = Some(kind);
-                let coding = answer::coding(headers).unwrap_or_default();
                 self.answer.coding = coding;
                 let masks = Way::Answer(Restoring::new(masks.clone(), std::rc::Rc::clone(&self.names)));
-                let rewriter = ResponseRewriter::new(kind, self.answers(&lane), masks).coded(coding);
+                let rewriter = ResponseRewriter::new(kind, table, masks).coded(coding);
                 // Where nothing but the credential is masked, nothing is dropped either.
                 let keeps_all = !self.masks_answer() || !lane.masks_entities;
                 let thinking = self.policy().map(|policy| policy.thinking).unwrap_or_default();
@@ -285,10 +288,11 @@ impl Exchange {
     fn pass(&mut self, host: &dyn Host, size: usize, end: bool) -> Flow {
         let added = u64::try_from(size).unwrap_or(u64::MAX);
         self.answer.sent = self.answer.sent.saturating_add(added);
-        if self.answer.rewriter.is_none() && self.answer.cover.is_none() {
+        if self.answer.rewriter.is_none() && self.answer.cover.is_none() && !self.captures_answer() {
             return Flow::Continue;
         }
         let body = host.body(Side::Response, size);
+        self.capture_answer(host, &body, end);
         self.copy(&body);
         if let Some(rewriter) = &mut self.answer.rewriter {
             let mut unused = Vec::new();
@@ -312,6 +316,7 @@ impl Exchange {
 
     pub(super) fn rewrite(&mut self, host: &dyn Host, size: usize, end: bool) -> Flow {
         let body = host.body(Side::Response, size);
+        self.capture_answer(host, &body, end);
         let mut out = Vec::with_capacity(body.len().saturating_add(64));
         // What waited there goes through the proxy's buffer, and no more may than that takes (see `blocked`).
         let waited = std::mem::take(&mut self.answer.waits);

@@ -5,6 +5,7 @@ mod approvals;
 mod bounds;
 mod budgets;
 mod callers;
+mod captures;
 mod credentials;
 mod introspected;
 mod masks;

@@ -50,6 +50,7 @@ mod gates;
 mod grammar;
 mod heard;
 mod held;
+pub mod kept;
 mod lexicon;
 mod literals;
 mod masker;

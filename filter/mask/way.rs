@@ -1,5 +1,6 @@
 //! Every way in which texts are masked, as one type: what walks documents is compiled for it once, and its code is what
 //! the proxy compiles before the first request.
+use super::kept::{Keeping, Kept};
 use super::operators::prompt::{PromptMask, PromptText};
 use super::operators::restore::{Restoring, RestoringText};
 use super::recognised::{Collecting, Recognised, Spanned, Texts};
@@ -11,6 +12,8 @@ pub enum Way {
     Answer(Restoring),
     /// A prompt: each text as a whole.
     Prompt(PromptMask),
+    /// Not at all: a masked copy is kept.
+    Keep(Keeping),
     /// Not at all: they are handed over.
     Collect(Texts),
     /// Where somebody else found something.
@@ -30,6 +33,8 @@ pub enum WayText {
     Answer(RestoringText),
     /// Of a prompt.
     Prompt(Box<PromptText>),
+    /// Of which a copy is kept.
+    Keep(Kept),
     /// On its way to somebody else.
     Collect(Collecting),
     /// Whose values are known.
@@ -43,6 +48,7 @@ impl Masks for Way {
         match self {
             Self::Answer(masks) => WayText::Answer(masks.begin()),
             Self::Prompt(masks) => WayText::Prompt(Box::new(masks.begin())),
+            Self::Keep(masks) => WayText::Keep(masks.begin()),
             Self::Collect(masks) => WayText::Collect(masks.begin()),
             Self::Recognised(masks) => WayText::Recognised(masks.begin()),
         }
@@ -55,6 +61,7 @@ impl Masks for Way {
     fn masks_numbers(&self) -> bool {
         match self {
             Self::Answer(masks) => masks.masks_numbers(),
+            Self::Keep(masks) => masks.masks_numbers(),
             Self::Prompt(_) | Self::Collect(_) | Self::Recognised(_) => true,
         }
     }
@@ -63,6 +70,7 @@ impl Masks for Way {
         match self {
             Self::Answer(masks) => WayText::Answer(masks.begin_number()),
             Self::Prompt(masks) => WayText::Prompt(Box::new(masks.begin_number())),
+            Self::Keep(masks) => WayText::Keep(masks.begin_number()),
             Self::Collect(_) | Self::Recognised(_) => self.begin(),
         }
     }
@@ -70,7 +78,7 @@ impl Masks for Way {
     fn begin_label(&self) -> Option<WayText> {
         match self {
             Self::Answer(masks) => masks.begin_label().map(WayText::Answer),
-            Self::Prompt(_) | Self::Collect(_) | Self::Recognised(_) => None,
+            Self::Prompt(_) | Self::Keep(_) | Self::Collect(_) | Self::Recognised(_) => None,
         }
     }
 
@@ -84,6 +92,7 @@ impl WayText {
         match self {
             Self::Answer(text) => text,
             Self::Prompt(text) => &mut **text,
+            Self::Keep(text) => text,
             Self::Collect(text) => text,
             Self::Recognised(text) => text,
         }
@@ -99,6 +108,7 @@ impl TextMask for WayText {
         match self {
             Self::Answer(text) => text.held(),
             Self::Prompt(text) => text.held(),
+            Self::Keep(text) => text.held(),
             Self::Collect(text) => text.held(),
             Self::Recognised(text) => text.held(),
         }

@@ -63,8 +63,15 @@ pub fn json(verified: &Verified) -> Value {
             let mut one = json!({
                 "what": name(what), "chain": chain, "first": first, "last": last, "damage": finding.is_damage(),
             });
-            if let (What::Disagreeing(attributes), Some(one)) = (what, one.as_object_mut()) {
-                one.insert("attributes".to_owned(), json!(attributes));
+            match (what, one.as_object_mut()) {
+                (What::Disagreeing(attributes), Some(one)) => {
+                    one.insert("attributes".to_owned(), json!(attributes));
+                }
+                (What::PartsMissing(exchange, parts) | What::PartsLost(exchange, parts), Some(one)) => {
+                    one.insert("exchange".to_owned(), json!(exchange));
+                    one.insert("parts".to_owned(), json!(parts));
+                }
+                _ => {}
             }
             one
         }
@@ -155,7 +162,20 @@ fn told(what: &What) -> String {
         What::Doubled => "delivered more than once".to_owned(),
         What::Reordered => "stands behind a later one".to_owned(),
         What::Lost => "lost on the way, as a later record declares".to_owned(),
+        What::PartsMissing(exchange, parts) => {
+            format!("{} of exchange {exchange} not there, and no record says why", parts_of(parts))
+        }
+        What::PartsLost(exchange, parts) => {
+            format!("{} of exchange {exchange} lost on the way", parts_of(parts))
+        }
     }
+}
+
+fn parts_of(parts: &[u64]) -> String {
+    let named = parts.iter().take(NAMED).map(u64::to_string).collect::<Vec<_>>().join(", ");
+    let more = parts.len().saturating_sub(NAMED);
+    let word = if parts.len() == 1 { "part" } else { "parts" };
+    if more == 0 { format!("{word} {named}") } else { format!("{word} {named} and {more} more") }
 }
 
 fn name(what: &What) -> &'static str {
@@ -169,6 +189,8 @@ fn name(what: &What) -> &'static str {
         What::Doubled => "doubled",
         What::Reordered => "reordered",
         What::Lost => "lost",
+        What::PartsMissing(..) => "parts_missing",
+        What::PartsLost(..) => "parts_lost",
     }
 }
 

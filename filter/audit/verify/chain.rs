@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+use super::parts::Parts;
 use super::{ChainReport, Finding, Knowledge, Stored, What};
 use crate::audit::chain::hash;
 use crate::audit::projection::disagreements;
@@ -17,7 +18,7 @@ pub(super) struct Read {
     said: Option<String>,
     disagreeing: Vec<String>,
     dropped: Vec<Dropped>,
-    /// The exchange that begins or ends with it.
+    /// The exchange that begins or ends with it, or of which it is a part.
     exchange: Option<(String, Half)>,
     link: Link,
 }
@@ -25,13 +26,16 @@ pub(super) struct Read {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Half {
     Start,
-    End,
+    Part(u64),
+    /// With so many parts before.
+    End(u64),
 }
 
 /// Records that one declares as lost.
 struct Dropped {
     first: u64,
     last: u64,
+    count: u64,
     /// Whether they were never chained, so that the links around them fit.
     unchained: bool,
 }
@@ -58,6 +62,7 @@ pub(super) struct Chain {
     highest: u64,
     started: BTreeSet<String>,
     ended: BTreeSet<String>,
+    parts: Parts,
 }
 
 impl Read {
@@ -68,7 +73,8 @@ impl Read {
         let seq = number("portcullis.chain.seq").filter(|seq| *seq > 0)?;
         let half = match text("event.name")?.as_str() {
             "portcullis.exchange.start" => Some(Half::Start),
-            "portcullis.exchange.end" => Some(Half::End),
+            "portcullis.exchange.part" => number("portcullis.part").map(Half::Part),
+            "portcullis.exchange.end" => Some(Half::End(number("portcullis.parts").unwrap_or_default())),
             _ => None,
         };
         let anchor = number("portcullis.anchor.seq").zip(text("portcullis.anchor.hash"));
@@ -101,6 +107,7 @@ impl Dropped {
         Some(Self {
             first: range.get("first")?.as_u64()?,
             last: range.get("last")?.as_u64()?,
+            count: range.get("count").and_then(Value::as_u64).unwrap_or(1),
             unchained: range.get("reason")?.as_str()? == "queue_full",
         })
     }
@@ -130,7 +137,11 @@ impl Chain {
         self.dropped.extend(read.dropped);
         match read.exchange {
             Some((id, Half::Start)) => _ = self.started.insert(id),
-            Some((id, Half::End)) => _ = self.ended.insert(id),
+            Some((id, Half::Part(number))) => self.parts.came(id, number, read.seq),
+            Some((id, Half::End(parts))) => {
+                self.parts.end(&id, parts, read.seq);
+                self.ended.insert(id);
+            }
             None => {}
         }
         self.links.insert(read.seq, read.link);
@@ -160,6 +171,8 @@ impl Chain {
             }
             before = Some((*seq, link));
         }
+        let lost = self.dropped.iter().fold(0, |sum: u64, lost| sum.saturating_add(lost.count));
+        findings.extend(self.parts.check(id, known.partial, lost));
         let vouched =
             self.links.iter().filter_map(|(seq, link)| self.anchor(id, *seq, link, known, findings));
         Some(ChainReport {

@@ -8,6 +8,7 @@
 //! holds speaks against its chain.
 
 mod chain;
+mod parts;
 #[cfg(test)]
 mod tests;
 
@@ -106,12 +107,19 @@ pub enum What {
     Reordered,
     /// Records are not there, as a later record declares.
     Lost,
+    /// Parts of an exchange, by their numbers, are not there, and no record says why.
+    PartsMissing(String, Vec<u64>),
+    /// The same, and the chain declares as many records as lost.
+    PartsLost(String, Vec<u64>),
 }
 
 impl Finding {
     /// Whether it speaks against the records; doubled, reordered and declared as lost happen in the course of things.
     pub fn is_damage(&self) -> bool {
-        !matches!(self, Self::OfChain { what: What::Doubled | What::Reordered | What::Lost, .. })
+        !matches!(
+            self,
+            Self::OfChain { what: What::Doubled | What::Reordered | What::Lost | What::PartsLost(..), .. }
+        )
     }
 
     fn one(chain: &str, seq: u64, what: What) -> Self {

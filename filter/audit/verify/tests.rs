@@ -3,8 +3,11 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::audit::captured::{Part, PartRecord};
 use crate::audit::chain::hash;
 use crate::audit::queue::Limits;
+use crate::audit::record::Record;
+use crate::audit::retry::Answer;
 use crate::audit::samples::{self, SECOND, START, log_records};
 use crate::audit::signature::Signer;
 
@@ -12,10 +15,10 @@ const CHAIN: &str = "5f0e8a1142c94d7b903a1cee2766b4d8";
 const SEED: &str = "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=";
 
 /// A body and its hash attribute.
-type Record = (String, String);
+type Stood = (String, String);
 
 /// Four records and an anchor.
-fn written(signer: Option<Signer>) -> Vec<Record> {
+fn written(signer: Option<Signer>) -> Vec<Stood> {
     let mut recorder = samples::recorder(Limits::default());
     if let Some(signer) = signer {
         recorder = recorder.signing(signer);
@@ -24,23 +27,27 @@ fn written(signer: Option<Signer>) -> Vec<Record> {
         recorder.record(START + n, &samples::start());
     }
     recorder.close(START + 5);
-    let batch = recorder.next_batch(START + SECOND).unwrap();
+    stored_of(&recorder.next_batch(START + SECOND).unwrap().body)
+}
+
+/// The records of a batch.
+fn stored_of(batch: &[u8]) -> Vec<Stood> {
     let attribute = |record: &Value| {
         let attributes = record["attributes"].as_array().unwrap();
         let hash = attributes.iter().find(|a| a["key"] == "portcullis.chain.hash").unwrap();
         hash["value"]["stringValue"].as_str().unwrap().to_owned()
     };
-    log_records(&batch.body)
+    log_records(batch)
         .iter()
         .map(|record| (record["body"]["stringValue"].as_str().unwrap().to_owned(), attribute(record)))
         .collect()
 }
 
-fn stored() -> Vec<Record> {
+fn stored() -> Vec<Stood> {
     written(None)
 }
 
-fn report(records: &[Record], hashes: bool, known: &Knowledge) -> Report {
+fn report(records: &[Stood], hashes: bool, known: &Knowledge) -> Report {
     let attributes: Vec<_> = records
         .iter()
         .map(|(_, hash)| vec![("portcullis.chain.hash".to_owned(), json!({ "stringValue": hash }))])
@@ -51,7 +58,7 @@ fn report(records: &[Record], hashes: bool, known: &Knowledge) -> Report {
     verify(stored, known)
 }
 
-fn judge(records: &[Record], hashes: bool) -> Vec<Finding> {
+fn judge(records: &[Stood], hashes: bool) -> Vec<Finding> {
     report(records, hashes, &Knowledge::default()).findings
 }
 
@@ -126,7 +133,7 @@ fn what_is_no_record_is_said() {
     assert_eq!(judge(&records, true), [Finding::Unreadable { at: 0 }]);
 }
 
-fn witnessed(records: &[Record]) -> Report {
+fn witnessed(records: &[Stood]) -> Report {
     let public = Signer::of_seed(SEED).unwrap().public();
     let known = Knowledge { witnesses: vec![Witness::of_public(&public).unwrap()], ..Knowledge::default() };
     report(records, true, &known)
@@ -188,4 +195,57 @@ fn an_attribute_that_disagrees_with_the_body_shows() {
     let stored = records.iter().map(|(body, _)| Stored { body, attributes: std::slice::from_ref(&changed) });
     let findings = verify(stored.take(1), &Knowledge::default()).findings;
     assert_eq!(findings, [one(1, What::Disagreeing(vec!["user.id".to_owned()]))]);
+}
+
+/// A chain with an exchange of three parts and its end.
+fn in_parts() -> Vec<Stood> {
+    let mut recorder = samples::recorder(Limits::default());
+    let Record::Part(part) = samples::part() else { panic!("a part") };
+    for number in 1..4_u64 {
+        let part = PartRecord { part: Part { number: number.into() }, ..(*part).clone() };
+        recorder.record(START + number, &Record::Part(Box::new(part)));
+    }
+    recorder.record(START + 5, &samples::ended(Some(3)));
+    stored_of(&recorder.next_batch(START + SECOND).unwrap().body)
+}
+
+#[test]
+fn a_missing_part_shows_by_its_exchange() {
+    let id = "018f3c1e6b7a4d21".to_owned();
+    assert_eq!(judge(&in_parts(), true), []);
+    for gone in 0..3 {
+        let mut records = in_parts();
+        records.remove(gone);
+        let number = gone as u64 + 1;
+        let parts = one(4, What::PartsMissing(id.clone(), vec![number]));
+        assert!(parts.is_damage());
+        assert_eq!(judge(&records, true), [one(number, What::Missing), parts]);
+    }
+    // A part of the chain may begin within the exchange.
+    let partial = Knowledge { partial: true, ..Knowledge::default() };
+    assert_eq!(report(&in_parts()[1..], true, &partial).findings, []);
+    assert!(!report(&[in_parts().remove(0), in_parts().remove(3)], true, &partial).findings.is_empty());
+}
+
+#[test]
+fn a_part_that_is_declared_as_lost_is_no_damage() {
+    let limits = Limits { part_records: 2, ..Limits::default() };
+    let mut recorder = samples::recorder(limits);
+    let Record::Part(part) = samples::part() else { panic!("a part") };
+    for number in 1..4_u64 {
+        let part = PartRecord { part: Part { number: number.into() }, ..(*part).clone() };
+        recorder.record(START + number, &Record::Part(Box::new(part)));
+    }
+    let first = recorder.next_batch(START + SECOND).unwrap();
+    recorder.delivered(
+        first.ticket,
+        START + SECOND,
+        &Answer::Status { status: 200, retry_after: None, body: b"" },
+    );
+    recorder.record(START + SECOND, &samples::ended(Some(3)));
+    let mut records = stored_of(&first.body);
+    records.extend(stored_of(&recorder.next_batch(START + 2 * SECOND).unwrap().body));
+    let lost = one(4, What::PartsLost("018f3c1e6b7a4d21".to_owned(), vec![3]));
+    assert!(!lost.is_damage());
+    assert_eq!(judge(&records, true), [one(3, What::Lost), lost]);
 }

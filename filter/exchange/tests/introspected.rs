@@ -200,6 +200,7 @@ fn neither_the_token_nor_the_clients_secret_is_in_a_log_or_a_refusal() {
 fn what_comes_of_a_body_while_its_caller_is_asked_about_is_read_like_the_rest() {
     let rig = rig(|set| {
         set["policies"][0]["rules"] = json!([{ "name": "hello", "flag": "prompt.text.contains(\"Hello\")" }]);
+        set["audit"]["capture"] = json!("masked");
     });
     let bearer = format!("Bearer {TOKEN}");
     let head = [("authorization", bearer.as_str()), ("content-type", "application/json")];
@@ -216,4 +217,9 @@ fn what_comes_of_a_body_while_its_caller_is_asked_about_is_read_like_the_rest() 
     *rig.host.request_body.borrow_mut() = second.as_bytes().to_vec();
     assert_eq!(exchange.request_body(&rig.host, second.len(), true), Flow::Continue);
     assert_eq!(exchange.inquiry.flags, ["hello"]);
+    exchange.finish(&rig.host);
+    rig.pass(1);
+    rig.worker.tick(&rig.host);
+    let kept = super::captures::texts(&super::records::delivered(&rig), "prompt");
+    assert!(kept.iter().any(|text| text.contains("Hello")), "{kept:?}");
 }

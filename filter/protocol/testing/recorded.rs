@@ -1,9 +1,13 @@
 //! The laws of every provider's stream, for recorded events.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::{Empty, Nothing, Simple, masked, masked_value};
+use crate::mask::kept::{Book, Keeping};
 use crate::mask::text::Masks;
+use crate::mask::{Catalogue, Plan};
 use crate::protocol::Unreadable;
 use crate::protocol::json::queue::escape;
 use crate::protocol::json::table::Table;
@@ -54,6 +58,9 @@ pub struct Recorded {
     pub json: bool,
 }
 
+/// The value of a text that a plan finds.
+const EMAIL: &str = "jane@example.com";
+
 const TEXTS: &[&str] = &[
     "a SECRET b",
     "SECRET",
@@ -85,6 +92,7 @@ impl Recorded {
             }
         }
         self.every_cut_of_the_wire();
+        self.a_copy_is_masked();
     }
 
     fn events(&self, text: &str, pieces: &[String]) -> Vec<(String, String)> {
@@ -173,6 +181,35 @@ impl Recorded {
             assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(&whole), "cut at {cut}");
         }
         assert_eq!(self.run(Simple, &input, 1).unwrap(), whole);
+    }
+
+    /// A copy of the texts for records is masked as a whole, however they were cut, and whenever it was taken.
+    fn a_copy_is_masked(&self) {
+        let text = if self.json { DOCUMENTS[0] } else { TEXTS[3] };
+        let catalogue = Catalogue::built_in();
+        let plan = Plan::new(&catalogue, catalogue.resolve("PII").unwrap(), Vec::new());
+        let masked =
+            if self.json { "<EMAIL_ADDRESS>".to_owned() } else { text.replace(EMAIL, "<EMAIL_ADDRESS>") };
+        for size in [1, 3, 7, 100] {
+            let chars: Vec<char> = text.chars().collect();
+            let pieces: Vec<String> = chars.chunks(size).map(|piece| piece.iter().collect()).collect();
+            let input = (self.wire.write)(&self.events(text, &pieces));
+            for cut in [1, 5, usize::MAX] {
+                let book = Book::default();
+                let mut rewriter = self.rewriter(Keeping::new(plan.clone(), book.clone()));
+                let (mut out, mut texts) = (Vec::new(), BTreeMap::<u64, String>::new());
+                let mut read = |piece: &[u8], end| {
+                    rewriter.push(piece, end, &mut out).unwrap();
+                    for (of, piece) in book.take() {
+                        texts.entry(of).or_default().push_str(&piece);
+                    }
+                };
+                input.chunks(cut).for_each(|piece| read(piece, false));
+                read(b"", true);
+                assert!(texts.values().any(|text| *text == masked), "{size} {cut}: {texts:?}");
+                assert!(!format!("{texts:?}").contains(EMAIL), "{size} {cut}: {texts:?}");
+            }
+        }
     }
 
     fn rewriter<M: Masks>(&self, masks: M) -> ResponseRewriter<M> {
