@@ -85,7 +85,7 @@ fn every_provider_on_the_page_is_described_by_a_set_that_is_good() {
         assert!(told.contains("ok: 1 connection, 1 policy, 0 rules, 0 warnings"), "{block}\n{told}");
         seen += 1;
     }
-    assert_eq!(seen, 9, "six providers, Envoy's filter, certificates, clients");
+    assert_eq!(seen, 10, "six providers, tokens asked about, Envoy's filter, certificates, clients");
 }
 
 /// The words of the command on the operators' page, up to where its output goes.
