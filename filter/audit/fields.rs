@@ -106,10 +106,17 @@ impl Value<'_> {
 pub(super) fn string(out: &mut String, text: &str) {
     out.reserve(text.len().saturating_add(2));
     out.push('"');
+    // Most texts have nothing to escape, and that is seen sixteen bytes at a time where nothing ends the look early.
+    let escaped = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+    if !text.bytes().fold(false, |any, byte| any | escaped(byte)) {
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     let mut plain = 0;
     // Every byte that is escaped is a character of its own.
     for (at, byte) in text.bytes().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
+        if !escaped(byte) {
             continue;
         }
         out.push_str(text.get(plain..at).unwrap_or_default());
