@@ -227,6 +227,7 @@ mod tests {
     use serde_json::Value as Json;
 
     use crate::audit::captured::{Captured, Pieces};
+    use crate::audit::projection::APART;
     use crate::audit::queue::Limits;
     use crate::audit::record::{Answered, EndRecord, Record};
     use crate::audit::samples::{self, SECOND, START, log_records};
@@ -270,18 +271,8 @@ mod tests {
             .collect();
         assert_eq!(attributes.len(), record["attributes"].as_array().unwrap().len(), "no key twice");
         assert!(attributes.remove("portcullis.chain.hash").is_some());
-        let apart = [
-            "time",
-            "trace_id",
-            "span_id",
-            "trace_flags",
-            "portcullis.dropped.ranges",
-            "portcullis.prompt.texts",
-            "portcullis.response.texts",
-        ];
-        for (name, value) in
-            body.as_object().unwrap().iter().filter(|(name, _)| !apart.contains(&name.as_str()))
-        {
+        let shared = body.as_object().unwrap().iter().filter(|(name, _)| !APART.contains(&name.as_str()));
+        for (name, value) in shared {
             let attribute = attributes.remove(name).unwrap_or_else(|| panic!("no attribute {name}"));
             let seconds =
                 ["portcullis.duration", "portcullis.first_byte", "gen_ai.response.time_to_first_chunk"];

@@ -7,7 +7,7 @@
 use serde_json::{Map, Value};
 
 /// Fields that the projection makes no attribute of, or that OpenTelemetry has a place for.
-const APART: &[&str] = &[
+pub(super) const APART: &[&str] = &[
     "time",
     "trace_id",
     "span_id",

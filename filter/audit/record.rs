@@ -126,6 +126,11 @@ record! {
         "portcullis.llm.operation" operation: Option<Text>,
         /// Model asked for.
         "gen_ai.request.model" model: Option<Text>,
+        /// Requests of a batch; absent where the request is one by itself. What else is told of them is of all together: sums,
+        /// the largest bound, every name once.
+        "portcullis.llm.requests" requests: Option<Count>,
+        /// Models that the requests of a batch ask for, where they ask for several.
+        "portcullis.llm.models" models: Texts,
         /// Whether a stream was asked for.
         "gen_ai.request.stream" stream: Option<bool>,
         /// Messages in the request.

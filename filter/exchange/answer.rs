@@ -36,8 +36,10 @@ pub fn coding(headers: &[Header]) -> Result<Option<Coding>, Kind> {
     coding::named(values).map_err(|coding::Unknown| Kind::Encoding)
 }
 
-/// The kind of body by which an answer can be read, or the kind of thing that cannot be.
-pub fn body_kind(status: u16, headers: &[Header]) -> Result<BodyKind, Kind> {
+/// The kind of body by which an answer can be read, or the kind of thing that cannot be. `lines`: where its type does not
+/// tell what it is, it is whole answers in lines; an error is not.
+pub fn body_kind(status: u16, headers: &[Header], lines: bool) -> Result<BodyKind, Kind> {
+    let lines = lines && status < 300;
     if status == 206 {
         return Err(Kind::Partial);
     }
@@ -47,7 +49,9 @@ pub fn body_kind(status: u16, headers: &[Header]) -> Result<BodyKind, Kind> {
     coding(headers)?;
     let mut types = values("content-type");
     // Without a type there is nothing to go by but the bytes: they are read as text, whose beginning may tell more.
-    let Some(value) = types.next() else { return Ok(BodyKind::Text) };
+    let Some(value) = types.next() else {
+        return Ok(if lines { BodyKind::Answers } else { BodyKind::Text });
+    };
     if types.next().is_some() {
         return Err(Kind::ContentType);
     }
@@ -58,6 +62,12 @@ pub fn body_kind(status: u16, headers: &[Header]) -> Result<BodyKind, Kind> {
         return Err(Kind::ContentType);
     }
     match media.split_once('/') {
+        Some(("application", "json" | "octet-stream" | "binary") | ("binary", _) | ("text", "plain"))
+            if lines =>
+        {
+            Ok(BodyKind::Answers)
+        }
+        Some(("application", sub)) if lines && is_lines(sub) => Ok(BodyKind::Answers),
         Some(("text", "event-stream")) => Ok(BodyKind::EventStream),
         Some(("text", _)) => Ok(BodyKind::Text),
         Some(("application", "json")) => Ok(BodyKind::Json),
@@ -82,8 +92,12 @@ fn is_lines(sub: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn typed(content_type: &str) -> Header {
+        (b"content-type".to_vec(), content_type.as_bytes().to_vec())
+    }
+
     fn kind(content_type: &str) -> Result<BodyKind, Kind> {
-        body_kind(200, &[(b"content-type".to_vec(), content_type.as_bytes().to_vec())])
+        body_kind(200, &[typed(content_type)], false)
     }
 
     #[test]
@@ -106,8 +120,8 @@ mod tests {
         assert_eq!(kind("audio/mpeg"), Err(Kind::Audio));
         assert_eq!(kind("application/octet-stream"), Err(Kind::ContentType));
         assert_eq!(kind("application/grpc"), Err(Kind::Grpc));
-        assert_eq!(body_kind(206, &[]), Err(Kind::Partial));
-        assert_eq!(body_kind(200, &[]), Ok(BodyKind::Text));
+        assert_eq!(body_kind(206, &[], false), Err(Kind::Partial));
+        assert_eq!(body_kind(200, &[], false), Ok(BodyKind::Text));
     }
 
     #[test]
@@ -116,7 +130,7 @@ mod tests {
         let read = |codings: &[&str]| {
             let mut headers = vec![header("content-type", "application/json")];
             headers.extend(codings.iter().map(|coding| header("content-encoding", coding)));
-            body_kind(200, &headers).and_then(|_| coding(&headers))
+            body_kind(200, &headers, false).and_then(|_| coding(&headers))
         };
         assert_eq!(read(&["identity"]), Ok(None));
         assert_eq!(read(&["identity", "GZIP"]), Ok(Some(Coding::Gzip)));
@@ -125,6 +139,24 @@ mod tests {
             assert_eq!(read(unread), Err(Kind::Encoding), "{unread:?}");
         }
         let headers = [header("content-type", "application/json"), header("content-type", "text/plain")];
-        assert_eq!(body_kind(200, &headers), Err(Kind::ContentType));
+        assert_eq!(body_kind(200, &headers, false), Err(Kind::ContentType));
+    }
+
+    #[test]
+    fn what_is_known_to_be_lines_is_read_as_lines_whatever_vague_type_it_has() {
+        let lines = |status, content_type| body_kind(status, &[typed(content_type)], true);
+        for vague in [
+            "application/x-jsonl",
+            "application/octet-stream",
+            "application/binary",
+            "application/json",
+            "text/plain",
+        ] {
+            assert_eq!(lines(200, vague), Ok(BodyKind::Answers), "{vague}");
+        }
+        assert_eq!(body_kind(200, &[], true), Ok(BodyKind::Answers));
+        assert_eq!(lines(404, "application/json"), Ok(BodyKind::Json));
+        assert_eq!(lines(200, "text/plain; charset=utf-16"), Err(Kind::ContentType));
+        assert_eq!(lines(200, "image/png"), Err(Kind::Image));
     }
 }

@@ -256,5 +256,5 @@ impl Exchange {
 
 /// The kind of body that a request says it has.
 fn request_kind(exchange: &Exchange) -> Result<BodyKind, Kind> {
-    answer::body_kind(0, &exchange.inquiry.head.headers)
+    answer::body_kind(0, &exchange.inquiry.head.headers, false)
 }

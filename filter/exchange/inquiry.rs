@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Exchange;
 use super::credentials;
+use super::guard::Policy;
 use super::head::Head;
 use super::path;
 use super::refusal::{Code, Refusal};
@@ -46,18 +47,16 @@ pub(super) struct Inquiry {
     pub unreadable: bool,
     /// The model that the path names.
     pub path_model: String,
-    /// About how many tokens the prompt is, where a condition asks.
-    pub prompt_tokens: Option<u64>,
     /// What the body asks for, where it was read.
     pub view: Option<RequestView>,
+    /// What was looked for in it, request by request.
+    pub sought: Vec<Sought>,
     /// What is asked of a vector store, where it was read.
     pub asked: Option<StoreView>,
-    /// The part of it that conditions are asked about.
+    /// The part of either that conditions are asked about: a request of a batch, a query of several.
     pub part: usize,
     /// The operation that conditions are asked about, where a request that is not read may be several.
     pub acting: Option<&'static str>,
-    /// Entities of the prompt, where a condition asks.
-    pub entities: Vec<String>,
     /// What the policy's mask found in the prompt.
     pub found: Found,
     /// What of the request was put within the policy's bounds, or would have been.
@@ -75,6 +74,33 @@ pub(super) struct Inquiry {
     pub seconds: i64,
 }
 
+/// What was looked for in a request to a model, where a condition or a budget asks.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sought {
+    /// About how many tokens the prompt is.
+    pub tokens: Option<u64>,
+    /// Entities of the prompt.
+    pub entities: Vec<String>,
+}
+
+impl Inquiry {
+    /// About how many tokens all prompts are, where somebody asks.
+    pub fn prompt_tokens(&self) -> Option<u64> {
+        let tokens = self.sought.iter().filter_map(|sought| sought.tokens);
+        tokens.reduce(u64::saturating_add)
+    }
+
+    /// How many things conditions are asked about, one after the other.
+    pub fn parts(&self) -> usize {
+        let requests = self.view.as_ref().map_or(1, |view| view.requests().len());
+        self.asked.as_ref().map_or(requests, |asked| asked.parts.len().max(1))
+    }
+
+    fn request(&self) -> Option<&RequestView> {
+        self.view.as_ref().and_then(|view| view.requests().get(self.part))
+    }
+}
+
 /// Answers the names of conditions.
 pub(super) struct RequestFacts<'a> {
     exchange: &'a Exchange,
@@ -83,7 +109,8 @@ pub(super) struct RequestFacts<'a> {
 impl Facts for RequestFacts<'_> {
     fn fact(&self, variable: Variable) -> Fact<'_> {
         let inquiry = &self.exchange.inquiry;
-        let view = inquiry.view.as_ref();
+        let view = inquiry.request();
+        let sought = inquiry.sought.get(inquiry.part);
         let part = inquiry.asked.as_ref().and_then(|asked| asked.parts.get(inquiry.part));
         let identity = inquiry.identity.as_deref();
         let text = |part: fn(&Identity) -> &str| {
@@ -125,12 +152,12 @@ impl Facts for RequestFacts<'_> {
                 count(view.map_or(0, |view| u64::try_from(view.messages).unwrap_or(u64::MAX)))
             }
             Variable::LlmPromptChars => count(view.map_or(0, |view| view.prompt_chars)),
-            Variable::LlmPromptTokens => count(inquiry.prompt_tokens.unwrap_or_default()),
+            Variable::LlmPromptTokens => count(sought.and_then(|sought| sought.tokens).unwrap_or_default()),
             Variable::LlmTools => Fact::List(view.map_or(&[], |view| view.tools.as_slice())),
             Variable::LlmImages => count(view.map_or(0, |view| view.images)),
             Variable::LlmN => count(view.map_or(0, |view| view.n)),
             Variable::PromptText => Fact::Str(view.map_or("", |view| &view.text)),
-            Variable::PromptEntities => Fact::List(&inquiry.entities),
+            Variable::PromptEntities => Fact::List(sought.map_or(&[], |sought| sought.entities.as_slice())),
             Variable::VectorOperation => match (part.map(|part| part.operation), inquiry.operation) {
                 (Some(own), _) if !own.is_empty() => Fact::Str(own),
                 (_, Some(operation)) => Fact::Str(inquiry.acting.unwrap_or(operation.name)),
@@ -174,9 +201,17 @@ impl Exchange {
 
     /// Whether headers are held until the body is whole.
     pub(super) fn needs_body(&self) -> bool {
-        self.policy().is_some_and(|policy| policy.holds_for_body || policy.blocks_answers)
+        (self.holds_for_body() || self.policy().is_some_and(|policy| policy.blocks_answers))
             && !self.inquiry.tunnel
             && !self.inquiry.unreadable
+    }
+
+    /// Whether what is asked must be known before the request goes on.
+    pub(super) fn holds_for_body(&self) -> bool {
+        let batch =
+            self.inquiry.operation.and_then(|operation| operation.view).is_some_and(|view| view.batch);
+        let holds = |policy: &Policy| policy.holds_for_body || (batch && policy.budgets.holds_for_batches());
+        self.policy().is_some_and(holds)
     }
 
     pub(super) fn over_limit(&self, size: usize) -> bool {
@@ -232,10 +267,10 @@ impl Exchange {
         // Of a request that is not read, each thing is judged that it may be.
         let unread = also.is_some() && asked.is_none();
         let acting = [None, also];
-        let parts = match asked {
-            None if unread => acting.len(),
-            Some(asked) if policy.reads_view || also.is_some() => asked.parts.len().max(1),
-            _ => 1,
+        let parts = match unread {
+            true => acting.len(),
+            false if policy.reads_view || also.is_some() => self.inquiry.parts(),
+            false => 1,
         };
         let mut all = self.inquiry.identity.is_some();
         let (mut flags, mut errors, mut approvals) = (Vec::new(), Vec::new(), Vec::new());
@@ -256,6 +291,7 @@ impl Exchange {
                 break;
             }
         }
+        self.inquiry.part = 0;
         self.inquiry.allowed = all;
         if refusal.is_some() {
             approvals.clear();
@@ -298,9 +334,7 @@ impl Exchange {
         };
         let found = [(view.images > 0, Kind::Image), (view.audios > 0, Kind::Audio)];
         let (referring, stored) = (!view.references.is_empty(), view.stored);
-        if self.policy().is_some_and(|policy| policy.reads(Variable::LlmPromptTokens)) {
-            self.inquiry.prompt_tokens = Some(tokens::estimate(&view.text));
-        }
+        self.inquiry.sought = view.requests().iter().map(|request| self.seek(request)).collect();
         self.inquiry.view = Some(view);
         if self.policy().is_some_and(|policy| policy.prompt.is_some()) || self.bounds_request() {
             self.inquiry.body = body;
@@ -311,14 +345,21 @@ impl Exchange {
                 self.uninspected(kind)?;
             }
         }
-        if let Some(view) = &self.inquiry.view
-            && self.policy().is_some_and(|policy| policy.reads(Variable::PromptEntities))
-        {
-            let entities = self.worker.guard.everything.find(view.text.as_bytes());
-            let names = self.worker.guard.catalogue.names(entities).map(str::to_owned).collect();
-            self.inquiry.entities = names;
-        }
         Ok(())
+    }
+
+    /// Looks in a request for what conditions ask about.
+    fn seek(&self, request: &RequestView) -> Sought {
+        let Some(policy) = self.policy() else { return Sought::default() };
+        let guard = &self.worker.guard;
+        let entities = policy.reads(Variable::PromptEntities).then(|| {
+            let entities = guard.everything.find(request.text.as_bytes());
+            guard.catalogue.names(entities).map(str::to_owned).collect()
+        });
+        Sought {
+            tokens: policy.reads(Variable::LlmPromptTokens).then(|| tokens::estimate(&request.text)),
+            entities: entities.unwrap_or_default(),
+        }
     }
 
     /// A body that is no JSON is wrong; one of another shape is one that cannot be looked into.

@@ -4,6 +4,7 @@
 //! identity has an end record alone, in a queue of its own: a flood of bad tokens must evict nobody's record.
 
 use super::guard::Policy;
+use super::inquiry::add_each;
 use super::later::Question;
 use super::masks::Masking;
 use super::refusal::{Code, Refusal};
@@ -17,6 +18,7 @@ use crate::config::set::Mode;
 use crate::host::Host;
 use crate::mask::{self, Found};
 use crate::policy::{Variable, rules};
+use crate::protocol::request::RequestView;
 
 impl Exchange {
     /// Records that the exchange goes upstream; once.
@@ -118,10 +120,14 @@ impl Exchange {
         }
         if let Some(view) = &inquiry.view {
             facts.model = (!view.model.is_empty()).then(|| self.named(&view.model));
+            if !view.items.is_empty() {
+                facts.requests = Some(to_u64(view.items.len()).into());
+                facts.models = self.several_models(view);
+            }
             facts.stream = Some(view.stream);
             facts.messages = Some(to_u64(view.messages).into());
             facts.prompt_chars = Some(view.prompt_chars.into());
-            facts.prompt_tokens = inquiry.prompt_tokens.map(Into::into);
+            facts.prompt_tokens = inquiry.prompt_tokens().map(Into::into);
             facts.tools = named(&view.tools);
             facts.max_output_tokens = view.max_output_tokens.map(Into::into);
             facts.choices = Some(view.n.into());
@@ -150,7 +156,12 @@ impl Exchange {
             facts.rule_errors.push(note.as_str());
         }
         let masked = self.prompt_found();
-        for entity in &inquiry.entities {
+        let mut sought = Vec::new();
+        inquiry
+            .sought
+            .iter()
+            .for_each(|sought_in| add_each(&mut sought, sought_in.entities.iter().collect()));
+        for entity in sought {
             // The mask counts; a condition only asks.
             if !masked.iter().any(|seen| seen.entity == entity) {
                 facts.prompt_entities.add(entity, 1);
@@ -161,6 +172,14 @@ impl Exchange {
             facts.prompt_operators.add(seen.operator, seen.count);
         }
         facts
+    }
+
+    /// The models of a batch, where it asks for several.
+    fn several_models(&self, view: &RequestView) -> Texts {
+        let mut models: Vec<&str> = Vec::new();
+        view.items.iter().for_each(|item| add_each(&mut models, vec![item.model.as_str()]));
+        let named = models.iter().filter(|model| models.len() > 1 && !model.is_empty());
+        named.map(|model| self.named(model)).collect()
     }
 
     /// The claims that conditions may have read: all, where one reads them, so that they can judge again.

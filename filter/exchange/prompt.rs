@@ -66,7 +66,8 @@ impl Exchange {
             true => masking.operators(self.inquiry.identity.as_deref()).map_err(scope_missing)?,
             false => Rc::new(Operators::new(Operator::Flag)),
         };
-        let names = || Rc::new(RefCell::new(Names::beside(&view.text)));
+        let texts: Vec<&str> = view.requests().iter().map(|one| one.text.as_str()).collect();
+        let names = || Rc::new(RefCell::new(Names::beside(&texts.join("\n"))));
         let names = (acts && masking.restore).then(names);
         let mask = Way::Prompt(PromptMask::new(&masking.plan, operators, names.clone()));
         let masked = mask_prompt(request, &self.inquiry.path_model, body, &mask)

@@ -381,7 +381,7 @@ impl Exchange {
         };
         let Err(kind) = kind else { return Ok(()) };
         self.inquiry.unreadable = true;
-        if self.policy().is_some_and(|policy| policy.holds_for_body) {
+        if self.holds_for_body() {
             return self.uninspected(kind);
         }
         self.inquiry.uninspected.insert(kind);

@@ -160,7 +160,8 @@ impl Exchange {
         if end {
             return Ok(());
         }
-        let kind = answer::body_kind(self.answer.status, headers);
+        let lines = self.inquiry.operation.is_some_and(|operation| operation.lines);
+        let kind = answer::body_kind(self.answer.status, headers, lines);
         let table = self.answers(&lane);
         let coding = answer::coding(headers).unwrap_or_default();
         self.capture_begins(&lane, kind.map(|kind| (framing(kind, lane.api), coding)), table);

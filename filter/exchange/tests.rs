@@ -2,6 +2,7 @@
 
 mod answers;
 mod approvals;
+mod batches;
 mod bounds;
 mod budgets;
 mod callers;

@@ -8,6 +8,7 @@
 //! * the output is valid JSON, event by event;
 //! * after [`Unreadable`] nothing more goes out: of a stream, what went out before ends with a whole event.
 
+mod answers;
 mod documents;
 mod events;
 mod frames;
@@ -23,6 +24,7 @@ use super::json::whole::Whole;
 use super::json::{Edit, Tally};
 use super::limit::Stopped;
 use super::{Thinking, Unreadable, Usage};
+use answers::Answers;
 use documents::{Documents, Framing};
 use events::Events;
 
@@ -35,6 +37,8 @@ pub enum BodyKind {
     EventStream,
     /// A JSON document a line.
     JsonLines,
+    /// Whole answers, one a line, that have nothing to do with one another.
+    Answers,
     /// A JSON array whose items are events; a body that is no array is [`BodyKind::Json`].
     JsonArray,
     /// AWS event stream: binary frames with a JSON document each.
@@ -50,13 +54,14 @@ impl BodyKind {
             Self::JsonLines => Some(Framing::Lines(Default::default())),
             Self::JsonArray => Some(Framing::Array(Default::default())),
             Self::AwsFrames => Some(Framing::Frames(Default::default())),
-            Self::Json | Self::EventStream | Self::Text => None,
+            Self::Json | Self::Answers | Self::EventStream | Self::Text => None,
         }
     }
 }
 
 enum Body<M: Masks> {
     Json(Box<Whole<M>>),
+    Answers(Box<Answers<M>>),
     Events(Box<Events<M>>),
     Documents(Box<Documents<M>>),
     Text(Box<Text<M::Text>>),
@@ -117,6 +122,7 @@ impl<M: Masks> ResponseRewriter<M> {
         }
         match kind {
             BodyKind::Text => Body::Text(Box::new(Text::bare(masks.begin()))),
+            BodyKind::Answers => Body::Answers(Box::new(Answers::new(table))),
             BodyKind::EventStream => Body::Events(Box::new(Events::new(table))),
             _ => Body::Json(Box::new(Whole::new(table.root))),
         }
@@ -174,6 +180,10 @@ impl<M: Masks> ResponseRewriter<M> {
             Body::Json(whole) => {
                 whole.set_thinking(self.thinking);
                 whole.walk()
+            }
+            Body::Answers(answers) => {
+                answers.whole().set_thinking(self.thinking);
+                answers.whole().walk()
             }
             Body::Events(events) => {
                 events.stream().set_thinking(self.thinking);
@@ -273,6 +283,9 @@ impl<M: Masks> ResponseRewriter<M> {
         let result = match &mut self.body {
             Body::Broken(why) => return Err(why.clone()),
             Body::Json(whole) => whole.push(bytes, end, &mut Edit::new(&self.masks, out, tally), facts),
+            Body::Answers(answers) => {
+                answers.push(bytes, end, &mut Edit::new(&self.masks, out, tally), facts)
+            }
             // Text in UTF-16 or UTF-32 would pass for text in which nothing is found.
             Body::Text(_) if self.drops && memchr::memchr(0, bytes).is_some() => Err(Unreadable::Utf8),
             Body::Text(text) => {
@@ -302,6 +315,7 @@ impl<M: Masks> ResponseRewriter<M> {
         let packed = self.decoder.as_ref().is_some_and(|decoder| !decoder.is_whole());
         let held = match &self.body {
             Body::Json(whole) => whole.held(),
+            Body::Answers(answers) => answers.held(),
             Body::Events(events) => events.held(),
             Body::Documents(documents) => documents.held(),
             Body::Text(text) => text.held(),

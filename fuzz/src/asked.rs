@@ -37,7 +37,8 @@ pub fn of_a_model(input: &[u8]) {
     let again = RequestView::read(request, "gpt-4o", &bounded.body).expect("what was bounded is a request");
     assert!(again.max_output_tokens.is_none_or(|tokens| tokens <= MOST), "{again:?}");
     assert!(!again.stored, "the provider keeps nothing");
-    assert_eq!(again.text, view.text, "a bound changes no prompt");
+    let texts = |view: &RequestView| view.requests().iter().map(|one| one.text.clone()).collect::<Vec<_>>();
+    assert_eq!(texts(&again), texts(&view), "a bound changes no prompt");
     let twice = bound(request, &again, &bounded.body, &bounds).expect("what was bounded can be bounded");
     assert!(twice.is_none_or(|twice| twice.body == bounded.body), "what is within bounds stays");
 }

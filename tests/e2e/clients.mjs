@@ -1,5 +1,5 @@
 // The official npm clients: reads a streamed answer of a guard and prints what came of it as JSON.
-// node clients.mjs chat|responses|anthropic URL TOKEN, in a directory whose node_modules has the clients.
+// node clients.mjs chat|responses|anthropic|batches URL TOKEN, in a directory whose node_modules has the clients.
 
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
@@ -41,4 +41,12 @@ async function anthropic() {
   return { kinds, final: await run.finalMessage() };
 }
 
-console.log(JSON.stringify(await { chat, responses, anthropic }[api]()));
+async function batches() {
+  const { default: Anthropic } = await load("@anthropic-ai/sdk");
+  const client = new Anthropic({ baseURL: `${url}/anthropic`, apiKey: token, maxRetries: 0 });
+  const read = [];
+  for await (const result of await client.messages.batches.results("msgbatch_1")) read.push(result);
+  return read;
+}
+
+console.log(JSON.stringify(await { chat, responses, anthropic, batches }[api]()));

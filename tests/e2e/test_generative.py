@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import copy
 import json
-import subprocess
-from pathlib import Path
 from typing import Any, cast
 
 import anthropic
 import pytest
+from npm import node
 
 import policies as sets
 import providers
 from conftest import StartGuard
 from guard import Guard, delta, finish, question
 from known import ALL, AWS, CARD, EMAIL, JWT, leaks
-from parts import process
 from parts.idp import Idp
 from parts.upstream import Answer, cut, json_answer, stream
 
@@ -100,16 +98,6 @@ def test_openais_client_reads_masked_responses(size: int, guard: Guard, token: s
     assert json.loads(texts["function_call_arguments"]) == ARGUMENTS_MASKED
     call = final.output[2]
     assert call.type == "function_call" and json.loads(call.arguments) == ARGUMENTS_MASKED
-
-
-def node(api: str, guard: Guard, token: str) -> dict[str, Any]:
-    """What the npm client of an API makes of the answer."""
-    script = Path(__file__).parent / "clients.mjs"
-    argv = ["node", str(script), api, guard.url, token]
-    done = subprocess.run(argv, cwd=process.PARTS / "node", capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    seen: dict[str, Any] = json.loads(done.stdout)
-    return seen
 
 
 @pytest.mark.parametrize("size", [2, 1000])

@@ -6,6 +6,7 @@ use super::{Cost, Held, Kept};
 use crate::audit::Tally;
 use crate::config::set::Mode;
 use crate::exchange::buckets::{self, BucketError};
+use crate::exchange::inquiry::add_each;
 use crate::exchange::ratelimit::Limit;
 use crate::exchange::rates::{Level, seconds};
 use crate::exchange::refusal::{Code, Refusal, Wait};
@@ -13,7 +14,7 @@ use crate::exchange::{Exchange, metrics};
 use crate::host::Host;
 use crate::policy::budget::{Fingerprint, Rate};
 use crate::protocol::api::Body;
-use crate::protocol::request::tokens;
+use crate::protocol::request::{Request, RequestView, tokens};
 
 /// Of a budget, the least that lets a request in, and the most that is set aside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,11 +25,28 @@ pub(super) struct Ask {
 
 impl Cost {
     /// What cannot be read costs a token until it is known: an empty bucket keeps it out.
-    const UNREAD: Self = Self { prompt: 1, output: Some(0), answers: 0 };
+    const UNREAD: Self = Self { requests: 1, prompt: 1, output: Some(0), answers: 0 };
+
+    /// With one request more, whose answers the policy bounds so.
+    fn and(self, one: &RequestView, request: &Request, limit: Option<u64>) -> Self {
+        let most = match (one.max_output_tokens, limit) {
+            (Some(asked), Some(limit)) => Some(asked.min(limit)),
+            (asked, limit) => asked.or(limit),
+        };
+        let generates = request.generates(&one.model);
+        let answers = if generates { one.n.max(1) } else { 0 };
+        let output = if generates { most.map(|most| most.saturating_mul(answers)) } else { Some(0) };
+        Self {
+            requests: self.requests.saturating_add(1),
+            prompt: self.prompt,
+            output: self.output.zip(output).map(|(sum, more)| sum.saturating_add(more)),
+            answers: self.answers.saturating_add(answers),
+        }
+    }
 
     fn ask(self, budget: &Budget) -> Ask {
         if !budget.tokens {
-            return Ask { least: 1, most: 1 };
+            return Ask { least: self.requests, most: self.requests };
         }
         let most = self.prompt.saturating_add(self.output.unwrap_or(Rate::MAX_LIMIT));
         let least = self.prompt.saturating_add(self.answers);
@@ -74,7 +92,8 @@ impl Exchange {
     fn cost(&mut self) -> Option<Cost> {
         let counts = self.budgets().is_some_and(|budgets| budgets.all.iter().any(|budget| budget.tokens));
         let Some(operation) = self.inquiry.operation.filter(|_| counts && !self.inquiry.tunnel) else {
-            return Some(Cost::UNREAD);
+            let requests = self.inquiry.view.as_ref().map_or(1, |view| view.requests().len());
+            return Some(Cost { requests: u64::try_from(requests).unwrap_or(u64::MAX), ..Cost::UNREAD });
         };
         if operation.name == "count_tokens" {
             // Providers count for nothing.
@@ -84,18 +103,37 @@ impl Exchange {
             let asks = operation.body != Body::None;
             return Some(if asks { Cost::UNREAD } else { Cost { prompt: 0, ..Cost::UNREAD } });
         };
-        let prompt = self.inquiry.prompt_tokens.unwrap_or_else(|| tokens::estimate(&view.text));
+        for (sought, one) in self.inquiry.sought.iter_mut().zip(view.requests()) {
+            sought.tokens.get_or_insert_with(|| tokens::estimate(&one.text));
+        }
         let limit = self.policy().and_then(|policy| policy.limits.max_output_tokens());
-        let one = match (view.max_output_tokens, limit) {
-            (Some(asked), Some(limit)) => Some(asked.min(limit)),
-            (asked, limit) => asked.or(limit),
-        };
-        let bounded = request.generates(&view.model);
-        let answers = if bounded { view.n.max(1) } else { 0 };
-        let output = if bounded { one.map(|one| one.saturating_mul(answers)) } else { Some(0) };
-        let cost = Cost { prompt, output, answers };
-        self.inquiry.prompt_tokens = Some(prompt);
-        Some(cost)
+        let prompt = self.inquiry.prompt_tokens().unwrap_or_default();
+        let nothing = Cost { requests: 0, prompt, output: Some(0), answers: 0 };
+        Some(view.requests().iter().fold(nothing, |sum, one| sum.and(one, request, limit)))
+    }
+
+    /// Whose a budget is for this request. All requests of a batch are one caller's: what they use is told by one answer.
+    fn whose(&mut self, budget: &Budget) -> Result<Option<String>, Refusal> {
+        let parts = if budget.reads_body() { self.inquiry.parts() } else { 1 };
+        let mut keys: Vec<Option<String>> = Vec::new();
+        for part in 0..parts {
+            self.inquiry.part = part;
+            let key = budget.whose(&self.facts()).map_err(|error| {
+                let message =
+                    format!("the key of the budget \"{}\" could not be decided: {error}", budget.name);
+                named(budget, Refusal::new(Code::PolicyError, message).because("budget_key"))
+            });
+            add_each(&mut keys, vec![key?]);
+        }
+        self.inquiry.part = 0;
+        if keys.len() > 1 {
+            let message = format!(
+                "what is asked counts for several keys of the budget \"{}\": ask it apart",
+                budget.name
+            );
+            return Err(named(budget, Refusal::new(Code::Forbidden, message).because("budget_key")));
+        }
+        Ok(keys.pop().flatten())
     }
 
     fn reserve(
@@ -110,11 +148,9 @@ impl Exchange {
         if ask.most == 0 {
             return Ok(());
         }
-        let key = budget.whose(&self.facts()).map_err(|error| {
-            host.count(&metrics::budget(policy, &budget.name, "error"), 1);
-            let message = format!("the key of the budget \"{}\" could not be decided: {error}", budget.name);
-            named(budget, Refusal::new(Code::PolicyError, message).because("budget_key"))
-        })?;
+        let key = self
+            .whose(budget)
+            .inspect_err(|_| host.count(&metrics::budget(policy, &budget.name, "error"), 1))?;
         if !budget.global {
             let of = Budget::fingerprint(policy, &budget.name, key.as_deref());
             return self.take(host, policy, at, budget, of, ask);

@@ -57,6 +57,11 @@ impl Budgets {
         self.all.iter().any(|budget| budget.acts && budget.reads_body())
     }
 
+    /// Whether one that acts must know how many requests a batch holds.
+    pub(in crate::exchange) fn holds_for_batches(&self) -> bool {
+        self.all.iter().any(|budget| budget.acts)
+    }
+
     /// Whether one must know the body.
     pub(in crate::exchange) fn judges_body(&self) -> bool {
         self.all.iter().any(Budget::reads_body)
@@ -116,7 +121,7 @@ impl Budget {
         })
     }
 
-    fn reads_body(&self) -> bool {
+    pub(super) fn reads_body(&self) -> bool {
         self.tokens || self.key.as_ref().is_some_and(|key| key.condition().reads_body())
     }
 

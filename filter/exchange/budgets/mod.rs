@@ -39,6 +39,8 @@ const BYTES_OF_A_TOKEN: u64 = 4;
 /// What a request may use of a budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Cost {
+    /// Requests: those of a batch are several.
+    requests: u64,
     /// Tokens of the prompt, about.
     prompt: u64,
     /// Most tokens of all answers together; `None`: nothing bounds them.

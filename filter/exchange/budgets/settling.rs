@@ -34,7 +34,8 @@ impl Exchange {
             let Some(budget) = policy.budgets.all.get(held.at) else { continue };
             let used = match budget.tokens {
                 true => spent.tokens.unwrap_or(held.reserved),
-                false => u64::from(spent.served),
+                false if spent.served => held.reserved,
+                false => 0,
             };
             self.change(host, held, budget.rate, used);
             self.spending.used.add(&budget.name, used);
@@ -74,6 +75,10 @@ impl Exchange {
         let known = usage.prompt.is_some() || usage.completion.is_some() || usage.total.is_some();
         if answer.status >= 400 && !known {
             return Spent { tokens: Some(0), served, by: "returned" };
+        }
+        if self.inquiry.operation.and_then(|operation| operation.view).is_some_and(|request| request.batch) {
+            // What it comes to, only a later answer tells, which anyone may fetch.
+            return Spent { tokens: None, served, by: "reservation" };
         }
         let delivered = delivered(answer);
         let Some(delivered) = delivered else {

@@ -120,6 +120,10 @@ impl Recorded {
         bodiless || named || read.iter().any(|name| self.record.contains_key(*name))
     }
 
+    fn is_batch(&self) -> bool {
+        self.count("portcullis.llm.requests").is_some_and(|requests| requests > 1)
+    }
+
     /// Whether the record tells a fact.
     pub fn tells(&self, variable: Variable) -> bool {
         match variable {
@@ -129,6 +133,21 @@ impl Recorded {
             | Variable::TargetRoute
             | Variable::PromptText
             | Variable::VectorFilter => false,
+            // Of the requests of a batch each was judged, and the record tells of all together.
+            Variable::LlmModel if self.is_batch() => !self.text("gen_ai.request.model").is_empty(),
+            Variable::LlmStream
+            | Variable::LlmMaxOutputTokens
+            | Variable::LlmMessages
+            | Variable::LlmPromptChars
+            | Variable::LlmPromptTokens
+            | Variable::LlmTools
+            | Variable::LlmImages
+            | Variable::LlmN
+            | Variable::PromptEntities
+                if self.is_batch() =>
+            {
+                false
+            }
             // It is counted where a rule reads it.
             Variable::LlmPromptTokens => self.record.contains_key("portcullis.llm.prompt_tokens"),
             // Rules that read claims have all of them recorded.

@@ -159,7 +159,7 @@ fn what_is_used_takes_the_place_of_what_was_set_aside() {
     let mut fleet = usual();
     let mut exchange = fleet.asked();
     fleet.answer(&mut exchange);
-    let prompt = exchange.inquiry.prompt_tokens.unwrap();
+    let prompt = exchange.inquiry.prompt_tokens().unwrap();
     assert_eq!(fleet.service.total(), 1 + prompt + 100);
     fleet.settle(&mut exchange, &json!({ "prompt_tokens": 3, "completion_tokens": 4 }));
     assert_eq!(fleet.turn(), 1, "what was not used is given back");

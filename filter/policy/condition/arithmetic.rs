@@ -49,29 +49,25 @@ pub(super) fn negate<'a>(value: &Value<'a>) -> Result<Value<'a>, Fault<'a>> {
     }
 }
 
-fn ints<'a>(operator: Operator, left: i64, right: i64) -> Result<i64, Fault<'a>> {
-    let value = match operator {
-        Operator::Add => left.checked_add(right),
-        Operator::Subtract => left.checked_sub(right),
-        Operator::Multiply => left.checked_mul(right),
-        Operator::Divide | Operator::Modulo if right == 0 => return Err(BY_ZERO),
-        Operator::Divide => left.checked_div(right),
-        Operator::Modulo => left.checked_rem(right),
+/// Arithmetic of one kind of whole numbers: what does not fit is no number.
+macro_rules! whole {
+    ($operate:ident, $number:ty) => {
+        fn $operate<'a>(operator: Operator, left: $number, right: $number) -> Result<$number, Fault<'a>> {
+            let value = match operator {
+                Operator::Add => left.checked_add(right),
+                Operator::Subtract => left.checked_sub(right),
+                Operator::Multiply => left.checked_mul(right),
+                Operator::Divide | Operator::Modulo if right == 0 => return Err(BY_ZERO),
+                Operator::Divide => left.checked_div(right),
+                Operator::Modulo => left.checked_rem(right),
+            };
+            value.ok_or(TOO_LARGE)
+        }
     };
-    value.ok_or(TOO_LARGE)
 }
 
-fn uints<'a>(operator: Operator, left: u64, right: u64) -> Result<u64, Fault<'a>> {
-    let value = match operator {
-        Operator::Add => left.checked_add(right),
-        Operator::Subtract => left.checked_sub(right),
-        Operator::Multiply => left.checked_mul(right),
-        Operator::Divide | Operator::Modulo if right == 0 => return Err(BY_ZERO),
-        Operator::Divide => left.checked_div(right),
-        Operator::Modulo => left.checked_rem(right),
-    };
-    value.ok_or(TOO_LARGE)
-}
+whole!(ints, i64);
+whole!(uints, u64);
 
 /// As IEEE 754 has it: nothing fails.
 #[allow(clippy::arithmetic_side_effects, reason = "doubles do not overflow, they become infinite")]

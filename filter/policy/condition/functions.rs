@@ -417,3 +417,14 @@ fn list<'v, 'a>(args: &'v [Value<'a>], index: usize) -> Result<&'v List<'a>, Fau
         _ => Err(Fault::Type),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_function_is_given_more_than_there_is_room_for() {
+        let most = FUNCTIONS.iter().map(|function| function.takes.len()).max();
+        assert_eq!(most, Some(MAX_ARGUMENTS));
+    }
+}

@@ -16,7 +16,7 @@ const BLOCK: usize = 0;
 
 // Events.
 
-static EVENT: Place = Place {
+pub(super) static EVENT: Place = Place {
     fields: &[("type", &KIND), ("index", &BLOCK_INDEX), ("delta", &DELTA), ("error", &FAILURE)],
     other: &RUNNING,
     kinds: &[
@@ -101,7 +101,7 @@ static ID: Place = fact(Fact::Id);
 static MODEL: Place = fact(Fact::Model);
 static FINISH: Place = fact(Fact::Finish);
 static FAILURE: Place = marked(Mark::Failure, &[("type", &LABEL)]);
-static CONTAINER: Place = object(&[("id", &LABEL), ("expires_at", &LABEL)]);
+pub(super) static CONTAINER: Place = object(&[("id", &LABEL), ("expires_at", &LABEL)]);
 
 /// Models.
 static DATA: Place = array(&DATUM);
@@ -136,11 +136,11 @@ static REDACTED: Place = object(&[("type", &KIND), ("data", &SIGNATURE)]);
 static COMPACTED: Place =
     object(&[("type", &KIND), ("content", &COMPACTION_TEXT), ("encrypted_content", &LABEL)]);
 
-static CITATIONS: Place = array(&CITATION);
+pub(super) static CITATIONS: Place = array(&CITATION);
 static CITATION: Place = object(&[("type", &LABEL), ("file_id", &LABEL), ("encrypted_index", &LABEL)]);
 
 /// What a server's tool found: blocks again, or results with blocks within.
-static RESULT: Place = Place {
+pub(super) static RESULT: Place = Place {
     fields: &[
         ("type", &LABEL),
         ("file_id", &LABEL),
@@ -156,7 +156,7 @@ static RESULT: Place = Place {
     ..MASKED
 };
 /// A document's: text, unless it says before that it is none.
-static SOURCE: Place =
+pub(super) static SOURCE: Place =
     Place { fields: &[("type", &KIND), ("media_type", &LABEL)], kinds: &[("base64", &BINARY)], ..MASKED };
 static BINARY: Place = object(&[("type", &KIND), ("media_type", &LABEL), ("data", &LABEL)]);
 
@@ -169,7 +169,7 @@ static USAGE: Place = Place {
     ],
     ..COUNTED
 };
-const COUNTED: Place = Place { other: &COUNTS, ..MASKED };
+pub(super) const COUNTED: Place = Place { other: &COUNTS, ..MASKED };
 static PROMPT_TOKENS: Place = fact(Fact::PromptTokens);
 static COMPLETION_TOKENS: Place = fact(Fact::CompletionTokens);
 static CACHED_TOKENS: Place = fact(Fact::CachedTokens);

@@ -6,9 +6,9 @@
 use serde_json::Value;
 
 use super::refusal::{JSON, bytes, event, events, object};
-use super::{Api, Body, Family, GET, POST, Root, Shape, Told, read, row};
+use super::{Api, Body, Family, GET, Operation, POST, Root, Shape, Told, read, row};
 use crate::protocol::answers;
-use crate::protocol::anthropic::request;
+use crate::protocol::anthropic::{BATCHES, RESULTS, request};
 
 /// Anthropic's API.
 pub static ANTHROPIC: Api = Api {
@@ -20,6 +20,19 @@ pub static ANTHROPIC: Api = Api {
     operations: &[
         read("chat", POST, "v1/messages", &request::MESSAGES),
         read("count_tokens", POST, "v1/messages/count_tokens", &request::COUNT),
+        Operation {
+            kept: true,
+            answers: Some(&BATCHES),
+            ..read("batches", POST, "v1/messages/batches", &request::BATCH)
+        },
+        kept(GET, "v1/messages/batches"),
+        kept(TAKE, "v1/messages/batches/{batch}"),
+        kept(POST, "v1/messages/batches/{batch}/cancel"),
+        Operation {
+            answers: Some(&RESULTS),
+            lines: true,
+            ..kept(GET, "v1/messages/batches/{batch}/results")
+        },
         row("models", GET, "v1/models", Body::None),
         row("models", GET, "v1/models/{model}", Body::None),
     ],
@@ -33,6 +46,13 @@ pub static ANTHROPIC: Api = Api {
     },
     answers: answers::ANTHROPIC,
 };
+
+const TAKE: &[&str] = &["GET", "DELETE"];
+
+/// An operation on batches, which the provider keeps for whoever holds its key.
+const fn kept(methods: &'static [&'static str], path: &'static str) -> Operation {
+    Operation { kept: true, answers: Some(&BATCHES), ..row("batches", methods, path, Body::None) }
+}
 
 fn body(told: &Told<'_>) -> Vec<u8> {
     let error = object([

@@ -105,6 +105,8 @@ pub struct Operation {
     pub asks: Option<&'static Asks>,
     /// The table that reads its answer; `None`: that of its API.
     pub answers: Option<&'static Table>,
+    /// Whether what comes back is whole answers, one a line, whatever its type says.
+    pub lines: bool,
 }
 
 /// An API.
@@ -142,6 +144,7 @@ pub static UNKNOWN: Operation = Operation {
     view: None,
     asks: None,
     answers: None,
+    lines: false,
 };
 
 /// All of them, in the order of the documentation.
@@ -319,6 +322,7 @@ const fn row(
         view: None,
         asks: None,
         answers: None,
+        lines: false,
     }
 }
 

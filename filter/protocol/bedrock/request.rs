@@ -27,7 +27,15 @@ pub static INVOKE_STREAM: Request = bounded(native::BOUNDED, request(native::BY_
 const BOUNDED: &[Bound] = &[bound("", &["inferenceConfig", "maxTokens"])];
 
 const fn request(body: Body, streams: bool) -> Request {
-    Request { body, path_model: true, streams, bounded: UNBOUNDED, kept: false, tells_if_asked: false }
+    Request {
+        body,
+        path_model: true,
+        streams,
+        bounded: UNBOUNDED,
+        kept: false,
+        tells_if_asked: false,
+        batch: false,
+    }
 }
 
 type Field = (&'static str, &'static Place);

@@ -10,6 +10,7 @@
 //! ([`walk::MAX_TOKEN`]), whatever the length of the document or of one string.
 
 pub(crate) mod grammar;
+pub(crate) mod link;
 pub(crate) mod nested;
 pub(crate) mod number;
 pub mod paths;

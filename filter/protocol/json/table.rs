@@ -12,7 +12,8 @@
 //! 1. **Whole answers** ([`Table::root`]). Identifiers, enumerations and times are [`LABEL`] (kept, but for the injected
 //!    credential); so are opaque and binary values (base64, signatures, encrypted reasoning). Counts: [`COUNTS`]. What is
 //!    read for the record: [`fact`]. Texts need no entry: what is not named is masked as a whole text of its own. Token
-//!    ids and log-probabilities tell a text again: [`drops`] writes a neutral value in their place.
+//!    ids and log-probabilities tell a text again: [`drops`] writes a neutral value in their place. An address that leads
+//!    back to the provider is a [`LINK`].
 //! 2. **Events** ([`Table::event`]). Where the meaning of an event depends on its `type`, give its place
 //!    [`Place::kinds`], and read the type with `fact(Fact::Kind)`; the kind's place then counts as the event's, whatever
 //!    the order of the keys. A name that comes beside the document (SSE's `event:`, a header of AWS's framing) selects
@@ -85,6 +86,8 @@ pub enum OnText {
     Json(&'static Field),
     /// In a stream a piece of the text that stands at this path, which no table knows; else the whole of one.
     Running,
+    /// An address of the provider's own, kept but for its host.
+    Link,
     /// What signs the thinking beside it, or in the events before: nothing once that was changed.
     Signature,
 }
@@ -266,6 +269,10 @@ pub static KEEP: Place = Place {
 
 /// A kept string or number; containers in its place are masked.
 pub static LABEL: Place = Place { text: OnText::Keep, number: OnNumber::Keep, ..MASKED };
+
+/// An address of the provider's own: its scheme and host are left out, so that whoever follows it comes by the proxy
+/// again. (A client that was given a base address joins the two.) Where nothing is masked it is kept.
+pub static LINK: Place = Place { text: OnText::Link, ..MASKED };
 
 /// Kept strings and numbers, one or an array of them.
 pub static LABELS: Place = Place { text: OnText::Keep, number: OnNumber::Keep, items: &LABEL, ..MASKED };

@@ -244,7 +244,11 @@ impl Walk {
 
     /// What the string under way is.
     fn on_text(&self) -> OnText {
-        if self.dropping.is_some() { OnText::Keep } else { self.next.text }
+        match self.next.text {
+            _ if self.dropping.is_some() => OnText::Keep,
+            OnText::Link if !self.drops => OnText::Keep,
+            text => text,
+        }
     }
 
     fn on_number(&self) -> OnNumber {

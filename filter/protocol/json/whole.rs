@@ -4,11 +4,12 @@ use crate::mask::text::Masks;
 use crate::protocol::facts::Facts;
 use crate::protocol::{Thinking, Unreadable};
 
-use super::Edit;
+use super::link::Lead;
 use super::spares::{Kind, Spares};
 use super::table::{Fact, Mark, Offset, OnText, Place};
 use super::text::End;
 use super::walk::{Part, Visit, Walk};
+use super::{Edit, Raw};
 
 /// What the string under way is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +19,8 @@ enum Open {
     Text(Kind),
     /// Not written.
     Gone,
+    /// An address, of which the beginning is not written.
+    Link(Lead),
 }
 
 /// Edits one document.
@@ -51,6 +54,14 @@ impl<M: Masks> Whole<M> {
             empty: true,
             signed: Signed::default(),
         }
+    }
+
+    /// Begins another document of the same kind.
+    pub(crate) fn restart(&mut self) {
+        self.walk.restart(b"");
+        self.open = Open::None;
+        self.empty = true;
+        self.signed = Signed { thinking: self.signed.thinking, ..Signed::default() };
     }
 
     pub(crate) fn set_thinking(&mut self, thinking: Thinking) {
@@ -141,6 +152,7 @@ impl<M: Masks> Editor<'_, '_, M> {
     fn begin(&mut self, on: OnText) -> Open {
         self.begin_signed(on).unwrap_or(match on {
             OnText::Json(_) | OnText::Nested => Open::Text(Kind::Nested),
+            OnText::Link => Open::Link(Lead::default()),
             _ => Open::Text(Kind::Text),
         })
     }
@@ -171,17 +183,35 @@ impl<M: Masks> Editor<'_, '_, M> {
     /// A piece of the string under way.
     fn piece(&mut self, part: &Part<'_>) -> bool {
         let end = if part.end { End::Text } else { End::Piece };
-        match *self.open {
+        match self.open {
             Open::None => false,
             Open::Gone => part.raw.drop(self.edit.out),
-            Open::Text(kind) => self.spares.piece(kind, part.raw, end, self.edit),
+            Open::Text(kind) => self.spares.piece(*kind, part.raw, end, self.edit),
+            Open::Link(lead) => {
+                let (gone, rest) = lead.part(part.raw.bytes);
+                if gone.is_empty() {
+                    return self.spares.piece(Kind::Label, part.raw, end, self.edit);
+                }
+                self.edit.out.extend_from_slice(part.raw.before);
+                if !self.spares.piece(
+                    Kind::Label,
+                    Raw { before: &[], bytes: rest, ..part.raw },
+                    end,
+                    self.edit,
+                ) {
+                    self.edit.out.extend_from_slice(rest);
+                }
+                true
+            }
         }
     }
 
     fn open(&mut self, open: Open) {
         *self.open = open;
-        if let Open::Text(kind) = open {
-            self.spares.begin(kind, self.edit.masks);
+        match open {
+            Open::Text(kind) => self.spares.begin(kind, self.edit.masks),
+            Open::Link(_) => self.spares.begin(Kind::Label, self.edit.masks),
+            Open::None | Open::Gone => {}
         }
     }
 }

@@ -54,30 +54,34 @@ pub fn bound(
 ) -> Result<Option<Bounded>, RequestError> {
     let mut edits = Edits { patch: Patch::new(body), root: Vec::new() };
     let mut changed = Vec::new();
-    if let Some(most) = bounds.max_output_tokens
-        && clamp(request, view, most, &mut edits)?
-    {
-        changed.push("max_output_tokens");
+    for one in view.requests() {
+        let mut note = |what| {
+            if !changed.contains(&what) {
+                changed.push(what);
+            }
+        };
+        if let Some(most) = bounds.max_output_tokens
+            && clamp(request, one, most, &mut edits)?
+        {
+            note("max_output_tokens");
+        }
+        if bounds.forget && forget(request, &one.places, &mut edits) {
+            note("store");
+        }
+        if bounds.report_usage && request.tells_if_asked && report(one, &mut edits) {
+            note(REPORTS);
+        }
+        let object = one.places.object.unwrap_or_else(|| strings::spaces(body, 0));
+        if !edits.patch.enter(object, &std::mem::take(&mut edits.root)) {
+            return Err(RequestError::Schema { path: "the body".to_owned(), reason: "expected an object" });
+        }
     }
-    if bounds.forget && forget(request, &view.places, &mut edits) {
-        changed.push("store");
-    }
-    if bounds.report_usage && request.tells_if_asked && report(view, &mut edits) {
-        changed.push(REPORTS);
-    }
-    if changed.is_empty() {
-        return Ok(None);
-    }
-    let Edits { mut patch, root } = edits;
-    if !patch.enter(strings::spaces(body, 0), &root) {
-        return Err(RequestError::Schema { path: "the body".to_owned(), reason: "expected an object" });
-    }
-    Ok(Some(Bounded { body: patch.apply(), changed }))
+    Ok((!changed.is_empty()).then(|| Bounded { body: edits.patch.apply(), changed }))
 }
 
 struct Edits<'b> {
     patch: Patch<'b>,
-    /// Fields of the document itself.
+    /// Fields of the request's own object.
     root: Vec<String>,
 }
 
@@ -93,10 +97,11 @@ fn clamp(
         let reason = "nobody knows what bounds the answers of this model";
         return Err(RequestError::Schema { path: "the body".to_owned(), reason });
     };
+    let mut beyond = false;
     for limit in places.limits.iter().filter(|limit| limit.value.is_none_or(|given| given > most)) {
         edits.patch.put(limit.at.clone(), most.to_string());
+        beyond = true;
     }
-    let beyond = !edits.patch.is_empty();
     let Some((field, outer)) = bound.keys.split_last() else { return Ok(beyond) };
     if places.limits.iter().any(|limit| limit.field == *field || bound.also.contains(&limit.field)) {
         return Ok(beyond);
@@ -191,6 +196,8 @@ struct Spot<T> {
 /// Where in a body stands what may be bounded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Places {
+    /// Where the request's own object begins; `None`: with the body.
+    object: Option<usize>,
     /// Bounds on the answer; `None`: one that takes the bound away.
     limits: Vec<Spot<Option<u64>>>,
     /// Objects in which bounds stand.
@@ -204,6 +211,11 @@ pub(super) struct Places {
 }
 
 impl Places {
+    /// The request's own object begins here.
+    pub(super) fn begin(&mut self, object: usize) {
+        self.object = Some(object);
+    }
+
     /// Takes down what was met.
     pub(super) fn met(&mut self, event: &Event<'_>, at: &Range<usize>) {
         let at = at.clone();

@@ -164,6 +164,8 @@ pub enum Fact {
 pub enum Mark {
     /// A message.
     Message,
+    /// One of the requests of a batch. Its end is told too.
+    Request,
     /// An image.
     Image,
     /// A piece of audio.
@@ -195,7 +197,7 @@ pub enum Mark {
 impl Mark {
     /// Whether its end is told.
     pub(super) fn spans(self) -> bool {
-        matches!(self, Self::Query(_) | Self::Filter | Self::Namespace | Self::Vectors)
+        matches!(self, Self::Request | Self::Query(_) | Self::Filter | Self::Namespace | Self::Vectors)
     }
 }
 
@@ -446,6 +448,8 @@ pub struct Request {
     pub kept: bool,
     /// Whether a stream reports its usage only where the request says `"stream_options": {"include_usage": true}`.
     pub tells_if_asked: bool,
+    /// Whether it holds requests that are answered later, each marked [`Mark::Request`].
+    pub batch: bool,
 }
 
 /// What bounds the answers of some models.
@@ -493,7 +497,13 @@ pub const fn request(body: &'static Place) -> Request {
         bounded: UNBOUNDED,
         kept: false,
         tells_if_asked: false,
+        batch: false,
     }
+}
+
+/// Requests in batches, whose items bound their answers as the rows say.
+pub const fn batch(bounded: &'static [Bound], body: &'static Place) -> Request {
+    Request { batch: true, bounded, ..request(body) }
 }
 
 /// No generated text is asked for.

@@ -54,9 +54,15 @@ pub struct RequestView {
     pub references: Vec<String>,
     /// Whether the request asks the provider to keep the exchange.
     pub stored: bool,
+    /// The requests of a batch, each as rules see it; none where the request is one by itself. What the batch's own view
+    /// tells is of all of them: sums, the largest bound, every name once; no text, for texts are theirs.
+    pub items: Vec<RequestView>,
     /// Where stands what may be bounded.
     pub(super) places: Places,
 }
+
+/// Most requests of a batch: each is judged by every rule while the worker does nothing else.
+const MAX_ITEMS: usize = 1024;
 
 impl RequestView {
     /// Reads the body of a request; `model` is the one that its path names, if it names one.
@@ -64,19 +70,59 @@ impl RequestView {
     /// # Errors
     /// [`RequestError`]: not strict JSON, or of a shape that is not the API's where text could hide.
     pub fn read(request: &Request, model: &str, body: &[u8]) -> Result<Self, RequestError> {
-        let mut viewer = Viewer {
+        let draft = |room| Draft {
             view: Self::empty(request, model),
-            joined: Joined { text: String::with_capacity(body.len()), joints: 0 },
+            joined: Joined { text: String::with_capacity(room), joints: 0 },
+        };
+        let mut viewer = Viewer {
+            whole: draft(if request.batch { 0 } else { body.len() }),
+            item: None,
+            items: Vec::new(),
+            beyond: false,
+            draft: &draft,
         };
         read(request, model, body, &mut viewer)?;
-        let Joined { mut text, joints } = viewer.joined;
-        // Images leave much of it free.
-        if text.len() < text.capacity() / 2 {
-            text.shrink_to_fit();
+        let Viewer { whole, items, beyond, .. } = viewer;
+        let whole = whole.done();
+        let fault = |reason| Err(RequestError::Schema { path: "the body".to_owned(), reason });
+        match items.is_empty() {
+            _ if beyond => fault("a batch of more than 1024 requests"),
+            true => Ok(whole),
+            // Rules are asked about requests: what stands beside them none would see.
+            false if !whole.text.is_empty() => fault("text beside the requests of a batch"),
+            false => Ok(whole.of(items)),
         }
-        let chars = text.chars().count().saturating_sub(joints);
-        let prompt_chars = u64::try_from(chars).unwrap_or(u64::MAX);
-        Ok(Self { text, prompt_chars, ..viewer.view })
+    }
+
+    /// What rules are asked about, one by one: the requests of a batch, or the one there is.
+    pub fn requests(&self) -> &[Self] {
+        if self.items.is_empty() { std::slice::from_ref(self) } else { &self.items }
+    }
+
+    /// The view of a batch of these.
+    fn of(self, items: Vec<Self>) -> Self {
+        let mut whole = Self { n: 0, ..self };
+        whole.model = items.first().map(|item| item.model.clone()).unwrap_or_default();
+        for item in &items {
+            if item.model != whole.model {
+                whole.model.clear();
+            }
+            whole.stream |= item.stream;
+            whole.messages = whole.messages.saturating_add(item.messages);
+            whole.prompt_chars = whole.prompt_chars.saturating_add(item.prompt_chars);
+            whole.max_output_tokens = whole.max_output_tokens.max(item.max_output_tokens);
+            whole.n = whole.n.saturating_add(item.n);
+            whole.images = whole.images.saturating_add(item.images);
+            whole.audios = whole.audios.saturating_add(item.audios);
+            whole.stored |= item.stored;
+            whole.references.extend_from_slice(&item.references);
+            for tool in &item.tools {
+                if !whole.tools.contains(tool) {
+                    whole.tools.push(tool.clone());
+                }
+            }
+        }
+        Self { items, ..whole }
     }
 
     /// The texts of a body one by one, each with who says it.
@@ -106,20 +152,59 @@ impl RequestView {
             include_usage: false,
             references: Vec::new(),
             stored: false,
+            items: Vec::new(),
             places: Places::default(),
         }
     }
 }
 
-struct Viewer {
+/// Takes down a request, or each of a batch.
+struct Viewer<'d> {
+    whole: Draft,
+    /// The request of a batch that is under way.
+    item: Option<Draft>,
+    items: Vec<RequestView>,
+    /// Whether there were more than are taken down.
+    beyond: bool,
+    draft: &'d dyn Fn(usize) -> Draft,
+}
+
+impl Visit for Viewer<'_> {
+    fn met(&mut self, event: Event<'_>, at: Range<usize>) {
+        match event {
+            Event::Marked(Mark::Request) if self.items.len() >= MAX_ITEMS => self.beyond = true,
+            Event::Marked(Mark::Request) => {
+                let mut draft = (self.draft)(0);
+                draft.view.places.begin(at.start);
+                self.item = Some(draft);
+            }
+            Event::Span(Mark::Request) => self.items.extend(self.item.take().map(Draft::done)),
+            event => self.item.as_mut().unwrap_or(&mut self.whole).met(event, &at),
+        }
+    }
+}
+
+/// A view under way.
+struct Draft {
     view: RequestView,
     joined: Joined,
 }
 
-impl Visit for Viewer {
-    fn met(&mut self, event: Event<'_>, at: Range<usize>) {
+impl Draft {
+    fn done(self) -> RequestView {
+        let Joined { mut text, joints } = self.joined;
+        // Images leave much of it free.
+        if text.len() < text.capacity() / 2 {
+            text.shrink_to_fit();
+        }
+        let chars = text.chars().count().saturating_sub(joints);
+        let prompt_chars = u64::try_from(chars).unwrap_or(u64::MAX);
+        RequestView { text, prompt_chars, ..self.view }
+    }
+
+    fn met(&mut self, event: Event<'_>, at: &Range<usize>) {
         let view = &mut self.view;
-        view.places.met(&event, &at);
+        view.places.met(&event, at);
         match event {
             Event::Text(_, text) => self.joined.text(text),
             Event::Json(_, text) => json(text, |piece, begins| self.joined.piece(piece, begins)),

@@ -290,6 +290,7 @@ impl Visit for Noter<'_> {
             OnText::Nested => Site::Nested,
             OnText::Thinking => Site::Thinking,
             OnText::Signature => Site::Signature { at: positions },
+            OnText::Link => Site::Label { read: false },
             OnText::Keep | OnText::Read(_) | OnText::Mask => Site::Text,
         };
         self.notes.push(site, part)

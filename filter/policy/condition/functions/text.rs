@@ -19,12 +19,16 @@ pub(super) fn contains<'a>(meter: &Meter, args: &[Value<'a>]) -> Outcome<'a> {
     Ok(Value::Bool(whole.contains(part)))
 }
 
-pub(super) fn starts_with<'a>(_: &Meter, args: &[Value<'a>]) -> Outcome<'a> {
-    Ok(Value::Bool(text(args, 0)?.starts_with(text(args, 1)?)))
+pub(super) fn starts_with<'a>(meter: &Meter, args: &[Value<'a>]) -> Outcome<'a> {
+    let (whole, start) = (text(args, 0)?, text(args, 1)?);
+    meter.text(start.len())?;
+    Ok(Value::Bool(whole.starts_with(start)))
 }
 
-pub(super) fn ends_with<'a>(_: &Meter, args: &[Value<'a>]) -> Outcome<'a> {
-    Ok(Value::Bool(text(args, 0)?.ends_with(text(args, 1)?)))
+pub(super) fn ends_with<'a>(meter: &Meter, args: &[Value<'a>]) -> Outcome<'a> {
+    let (whole, end) = (text(args, 0)?, text(args, 1)?);
+    meter.text(end.len())?;
+    Ok(Value::Bool(whole.ends_with(end)))
 }
 
 /// With a pattern that varies, and so is compiled now.

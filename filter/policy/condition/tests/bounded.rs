@@ -70,6 +70,8 @@ fn work_on_text_is_bounded_too() {
         "llm.tools.exists(t, size(prompt.text) == 3)",
         "llm.tools.exists(t, prompt.text.lowerAscii() == t)",
         "llm.tools.exists(t, prompt.text + t == t)",
+        "llm.tools.all(t, prompt.text.startsWith(prompt.text))",
+        "llm.tools.all(t, prompt.text.endsWith(prompt.text))",
         "llm.tools.exists(t, [prompt.text].exists(p, p in [prompt.text]) && false)",
     ] {
         assert_eq!(compile(source).evaluate(&facts), Err(EvalError::Cost), "{source}");

@@ -152,3 +152,74 @@ fn what_servers_tools_found_is_text_but_for_what_only_the_provider_reads() {
     assert!(said.iter().all(|(_, text)| text != "e e" && text != "f"));
     assert_eq!(ASKED.view(&body).references, [""; 0]);
 }
+
+const BATCHED: Asked = Asked(&BATCH, "");
+
+fn batch_of(params: &[Value]) -> Value {
+    let item = |(at, params): (usize, &Value)| json!({"custom_id": format!("r-{at}"), "params": params});
+    json!({"requests": params.iter().enumerate().map(item).collect::<Vec<_>>()})
+}
+
+#[test]
+fn the_requests_of_a_batch_are_read_each_by_itself() {
+    let mut second = user("two".into());
+    second["model"] = "haiku".into();
+    second["tools"] = json!([{"name": "db", "input_schema": {}}]);
+    let view = BATCHED.view(&batch_of(&[user("one".into()), second]));
+    let seen: Vec<_> = view
+        .requests()
+        .iter()
+        .map(|one| {
+            (one.model.as_str(), one.text.as_str(), one.messages, one.tools.len(), one.max_output_tokens)
+        })
+        .collect();
+    assert_eq!(seen, [("claude", "one", 1, 0, Some(9)), ("haiku", "two\ndb", 1, 1, Some(9))]);
+    assert_eq!((view.model.as_str(), view.text.as_str(), view.messages, view.n), ("", "", 2, 2));
+    assert_eq!(view.tools, ["db"]);
+    let alike = BATCHED.view(&batch_of(&[user("one".into()), user("two".into())]));
+    assert_eq!(alike.model, "claude");
+    assert_eq!(ASKED.view(&user("one".into())).requests().len(), 1);
+}
+
+#[test]
+fn what_stands_beside_the_requests_of_a_batch_is_refused() {
+    let mut beside = batch_of(&[user("one".into())]);
+    beside["note"] = "SECRET".into();
+    assert_eq!(BATCHED.fault(&beside), "note");
+    let mut within = batch_of(&[user("one".into())]);
+    within["requests"][0]["note"] = "SECRET".into();
+    assert_eq!(BATCHED.fault(&within), "requests[0].note");
+    let mut null = batch_of(&[user("one".into())]);
+    null["a text that nobody reads"] = Value::Null;
+    assert_eq!(BATCHED.fault(&null), "the body");
+    let mut empty = batch_of(&[user("one".into())]);
+    empty["requests"][0]["params"] = Value::Null;
+    assert_eq!(BATCHED.fault(&empty), "requests[0].params");
+    assert_eq!(BATCHED.fault(&json!({"requests": null})), "requests");
+}
+
+#[test]
+fn a_batch_is_bounded_in_how_many_requests_it_holds() {
+    let many = |count| batch_of(&vec![user("x".into()); count]);
+    assert_eq!(BATCHED.view(&many(1024)).requests().len(), 1024);
+    assert_eq!(BATCHED.fault(&many(1025)), "the body");
+}
+
+#[test]
+fn each_request_of_a_batch_is_put_within_the_bound() {
+    use crate::protocol::request::{Bounds, RequestView, bound};
+    let mut free = user("two".into());
+    free.as_object_mut().unwrap().remove("max_tokens");
+    let mut large = user("three".into());
+    large["max_tokens"] = 4096.into();
+    let body = batch_of(&[user("one".into()), free, large]).to_string();
+    let view = RequestView::read(&BATCH, "", body.as_bytes()).unwrap();
+    let bounds = Bounds { max_output_tokens: Some(50), forget: true, report_usage: true };
+    let bounded = bound(&BATCH, &view, body.as_bytes(), &bounds).unwrap().unwrap();
+    assert_eq!(bounded.changed, ["max_output_tokens"]);
+    let sent: Value = serde_json::from_slice(&bounded.body).unwrap();
+    let most = |at: usize| sent["requests"][at]["params"]["max_tokens"].as_u64();
+    assert_eq!([most(0), most(1), most(2)], [Some(9), Some(50), Some(50)]);
+    let within = RequestView::read(&BATCH, "", &bounded.body).unwrap();
+    assert_eq!(bound(&BATCH, &within, &bounded.body, &bounds), Ok(None));
+}

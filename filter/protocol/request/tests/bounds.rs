@@ -256,6 +256,14 @@ fn a_model_of_which_nobody_knows_the_bound_is_refused() {
     assert_eq!(error.to_string(), "the body: nobody knows what bounds the answers of this model");
 }
 
+/// The place of one of the requests of a batch.
+fn of_an_item(root: &'static Place) -> &'static Place {
+    let fields = root.object.unwrap().fields.iter();
+    let item = fields.filter_map(|(_, place)| place.items).next().unwrap();
+    let mut fields = item.object.unwrap().fields.iter();
+    fields.find(|(_, place)| place.mark == Some(Mark::Request)).unwrap().1
+}
+
 #[test]
 fn where_a_bound_is_put_the_table_reads_one() {
     for (name, request) in requests() {
@@ -265,7 +273,7 @@ fn where_a_bound_is_put_the_table_reads_one() {
                 [(_, root)] => *root,
                 _ => request.root(row.models.trim_end_matches('.')),
             };
-            let mut place: Option<&Place> = Some(root);
+            let mut place: Option<&Place> = Some(if request.batch { of_an_item(root) } else { root });
             for (at, key) in row.keys.iter().enumerate() {
                 assert!(
                     at == 0 || place.is_some_and(|place| place.mark == Some(Mark::Config)),
