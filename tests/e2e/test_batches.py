@@ -40,7 +40,6 @@ def policy_set(issuer: str) -> sets.Set:
         "llm": {"operations": ["chat", "batches"], "references": "allow"},
         "limits": {"max_output_tokens": MOST},
         "rules": [{"name": "models", "deny": 'llm.model.startsWith("claude-opus")'}],
-        "budgets": [{"name": "mine", "key": "identity.id", "requests": 4, "per": "1h"}],
     }
     policy["mask"]["prompt"] = {"entities": ["PII", "SECRETS"]}
     made["connections"][0] = deepcopy(sets.connection(made)) | {
@@ -49,16 +48,23 @@ def policy_set(issuer: str) -> sets.Set:
         "match": {"path_prefix": "/anthropic"},
         "credential": {"header": "x-api-key", "value": "${env:OPENAI_API_KEY}"},
     }
+    counted = deepcopy(policy) | {
+        "name": "counted",
+        "budgets": [{"name": "mine", "key": "identity.id", "requests": 4, "per": "1h"}],
+    }
+    made["policies"].append(counted)
+    again = {"name": "counted", "policy": "counted", "match": {"path_prefix": "/counted"}}
+    made["connections"].append(deepcopy(made["connections"][0]) | again)
     return made
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def guard(start_guard: StartGuard, idp: Idp) -> Guard:
     return start_guard(policy_set(idp.issuer))
 
 
-def client(guard: Guard, token: str) -> anthropic.Anthropic:
-    return anthropic.Anthropic(base_url=f"{guard.url}/anthropic", api_key=token, max_retries=0, timeout=20)
+def client(guard: Guard, token: str, below: str = "anthropic") -> anthropic.Anthropic:
+    return anthropic.Anthropic(base_url=f"{guard.url}/{below}", api_key=token, max_retries=0, timeout=20)
 
 
 def asks(name: str, said: str, model: str = "claude-haiku-4-5") -> Any:
@@ -114,7 +120,7 @@ def test_anthropics_client_reads_masked_results_by_way_of_the_guard(vague: str, 
     assert two.result.message.content[0].text.endswith(" fine")
     assert three.result.error.error.message == "bad <AWS_ACCESS_KEY>"
     paths = [request.path for request in guard.upstream.wait_for(2)]
-    assert paths == [f"{BATCHES}/msgbatch_1", f"{BATCHES}/msgbatch_1/results"]
+    assert paths == [f"/anthropic{BATCHES}/msgbatch_1", f"/anthropic{BATCHES}/msgbatch_1/results"]
 
 
 def test_the_npm_client_reads_them_too(guard: Guard, token: str) -> None:
@@ -148,7 +154,7 @@ def test_one_request_that_may_not_pass_keeps_the_batch_out(guard: Guard, token: 
 
 def test_a_batch_counts_as_the_requests_that_it_holds(guard: Guard, token: str) -> None:
     guard.upstream.answer = json_answer(json.dumps(BATCH))
-    batches = client(guard, token).messages.batches
+    batches = client(guard, token, "counted").messages.batches
     batches.create(requests=[asks(name, "Hello") for name in "abc"])
     with pytest.raises(anthropic.RateLimitError):
         batches.create(requests=[asks(name, "Hello") for name in "de"])
