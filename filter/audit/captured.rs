@@ -4,8 +4,9 @@
 //! text. A body may have many texts, and those of a stream come by turns. What is too long for one record goes out in
 //! `.part` records before the one that closes it: the start record for a prompt, the end record for an answer.
 
-use super::fields::{Field, Fields};
+use super::fields::{Field, Fields, Value};
 use super::record::record;
+use super::seal::{Random, Seal};
 use super::value::{Count, Name, Text};
 
 /// Most bytes of texts in one record of one side.
@@ -78,20 +79,42 @@ fn floor(text: &str, at: usize) -> usize {
     at
 }
 
+/// Pieces that auditors alone can read: an age file in base64.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed(String);
+
+impl Sealed {
+    /// Seals pieces; `None`: there is no chance to be had.
+    pub fn of(pieces: &Pieces, seal: &Seal, random: &Random<'_>) -> Option<Self> {
+        seal.seal(Value::Pieces(pieces).json().as_bytes(), random).map(Self)
+    }
+
+    /// The file.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 record! {
     /// What is kept of prompt and answer.
     Captured {
-        /// How texts are kept: `masked` (by `audit.mask`).
+        /// How texts are kept: `masked` (by `audit.mask`), or `full` (as they came, sealed).
         "portcullis.capture" capture: Option<Name>,
         /// Texts of the prompt: pieces, each with its `text` and the number of the text that it is `of`. In the body alone.
         "portcullis.prompt.texts" prompt: Pieces,
+        /// The same, as they came, sealed to `audit.recipients`: an age file in base64, which `portcullis audit open` opens. In
+        /// the body alone.
+        "portcullis.prompt.sealed" prompt_sealed: Option<Sealed>,
         /// Of a prompt that is not text: `sha256:` digest of its bytes.
         "portcullis.prompt.digest" prompt_digest: Option<Text>,
         /// Why the prompt's texts end before it does: `bound` (it is longer than records hold), `size` (it is larger than
-        /// the policy reads), `unreadable` (it is not what it is said to be), `unfinished` (its end did not come).
+        /// the policy reads), `unreadable` (it is not what it is said to be), `unfinished` (its end did not come),
+        /// `unsealed` (the proxy had no chance to seal it with).
         "portcullis.prompt.cut" prompt_cut: Option<Name>,
         /// Texts of the answer, in the same way.
         "portcullis.response.texts" response: Pieces,
+        /// The same, sealed in the same way.
+        "portcullis.response.sealed" response_sealed: Option<Sealed>,
         /// Of an answer that is not text: `sha256:` digest of its bytes, as far as they came.
         "portcullis.response.digest" response_digest: Option<Text>,
         /// Why the answer's texts end before it does, in the same way.

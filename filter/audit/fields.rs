@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::captured::Pieces;
+use super::captured::{Pieces, Sealed};
 use super::loss::Losses;
 use super::record::{Decision, Outcome};
 use super::trace::{TraceParent, to_hex};
@@ -33,6 +33,8 @@ pub enum Value<'a> {
     Losses(&'a Losses),
     /// Texts of bodies; in the body alone.
     Pieces(&'a Pieces),
+    /// Texts of bodies that are sealed; in the body alone.
+    Sealed(&'a Sealed),
 }
 
 /// The fields of one record.
@@ -70,6 +72,13 @@ impl<'a> Fields<'a> {
 }
 
 impl Value<'_> {
+    /// Its canonical JSON.
+    pub(super) fn json(&self) -> String {
+        let mut out = String::new();
+        self.write(&mut out);
+        out
+    }
+
     fn write(&self, out: &mut String) {
         match self {
             Self::Text(text) => string(out, text),
@@ -91,6 +100,7 @@ impl Value<'_> {
                 string(out, text);
                 out.push('}');
             }),
+            Self::Sealed(sealed) => string(out, sealed.as_str()),
             Self::Losses(losses) => list(out, losses.ranges(), |out, range| {
                 let (count, first, last) = (range.count, range.first, range.last);
                 let why = range.why.name();
@@ -210,6 +220,7 @@ field! {
     Claims: |it| Value::Claims(it), if !it.is_empty();
     Losses: |it| Value::Losses(it), if !it.is_empty();
     Pieces: |it| Value::Pieces(it), if !it.is_empty();
+    Sealed: |it| Value::Sealed(it), if true;
 }
 
 impl Field for TraceParent {

@@ -13,6 +13,7 @@
 //! | [`trace`] | `traceparent` |
 //! | [`chain`] | each record names the hash of the one before |
 //! | [`signature`] | anchors that are signed |
+//! | [`seal`] | texts that auditors alone can read |
 //! | [`projection`] | whether a record's attributes say what its body says |
 //! | [`verify`] | what a list of records shows: missing, changed, reordered, doubled |
 //! | [`loss`] | which records were lost, as the next record declares it |
@@ -32,6 +33,7 @@ pub mod projection;
 pub mod queue;
 pub mod record;
 pub mod retry;
+pub mod seal;
 pub mod signature;
 pub mod trace;
 pub mod value;
@@ -44,7 +46,7 @@ mod queue_laws;
 #[cfg(test)]
 mod samples;
 
-pub use captured::{Captured, Part, PartRecord, Pieces};
+pub use captured::{Captured, Part, PartRecord, Pieces, Sealed};
 pub use queue::{Batch, Fate, Limits, Recorded, Recorder, Stats, Ticket};
 pub use record::{Decision, EndRecord, Facts, Outcome, Record, StartRecord};
 pub use retry::Answer;

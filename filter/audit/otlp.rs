@@ -94,7 +94,9 @@ pub(super) fn log_record(draft: &Draft<'_>, now: u64, content: Content<'_>) -> S
     text(&mut out, &draft.body);
     out.push_str(r#","attributes":["#);
     for (name, value) in draft.fields.iter() {
-        if !NOT_ATTRIBUTES.contains(name) && !matches!(value, Value::Losses(_) | Value::Pieces(_)) {
+        if !NOT_ATTRIBUTES.contains(name)
+            && !matches!(value, Value::Losses(_) | Value::Pieces(_) | Value::Sealed(_))
+        {
             attribute(&mut out, name, |out| any_value(out, value));
             out.push(',');
         }
@@ -134,6 +136,7 @@ fn any_value(out: &mut String, value: &Value<'_>) {
         Value::Tally(tally) => texts(out, tally.iter().map(|(name, _)| name)),
         Value::Claims(claims) => texts(out, claims.entries().iter().map(|(name, _)| name.as_str())),
         Value::Pieces(pieces) => texts(out, pieces.iter().map(|(_, text)| text)),
+        Value::Sealed(sealed) => text(out, sealed.as_str()),
         Value::Losses(losses) => out.push_str(&format!(r#"{{"intValue":"{}"}}"#, losses.count())),
     }
 }

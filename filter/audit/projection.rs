@@ -14,7 +14,9 @@ pub(super) const APART: &[&str] = &[
     "trace_flags",
     "portcullis.dropped.ranges",
     "portcullis.prompt.texts",
+    "portcullis.prompt.sealed",
     "portcullis.response.texts",
+    "portcullis.response.sealed",
 ];
 
 /// The names of the attributes that say something else than the body. Names of ours that the body does not have count.

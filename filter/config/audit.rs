@@ -8,7 +8,8 @@ use super::set::{Audit, Capture, Delivery, Located};
 const DELIVERIES: &[(&str, Delivery)] =
     &[("async", Delivery::Async), ("before_forward", Delivery::BeforeForward)];
 
-const CAPTURES: &[(&str, Capture)] = &[("none", Capture::None), ("masked", Capture::Masked)];
+const CAPTURES: &[(&str, Capture)] =
+    &[("none", Capture::None), ("masked", Capture::Masked), ("full", Capture::Full)];
 
 /// What is masked where the set does not say.
 const MASK: [&str; 2] = ["PII", "SECRETS"];
@@ -18,7 +19,26 @@ pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Audit> {
     let signing_key = node.get("signing_key").and_then(read::template);
     let capture = read::choice(node, "capture", CAPTURES).unwrap_or_default();
     let mask = mask(node, capture, problems);
-    Some(Audit { cluster: read::cluster(node)?, capture, mask, delivery, signing_key })
+    let recipients = recipients(node, capture, problems);
+    Some(Audit { cluster: read::cluster(node)?, capture, mask, recipients, delivery, signing_key })
+}
+
+fn recipients(node: &Node, capture: Capture, problems: &mut Vec<Problem>) -> Vec<Located<String>> {
+    match (node.get("recipients"), capture) {
+        (None, Capture::Full) => {
+            let place = node.get("capture").map_or(&node.place, |capture| &capture.place);
+            let problem = Problem::error(place, "has nobody who could read what is kept as it came");
+            let help = "name the auditors' public keys in `recipients`: `age-keygen` makes them";
+            problems.push(problem.help(help));
+        }
+        (Some(written), Capture::None | Capture::Masked) => {
+            let problem = Problem::error(&written.place, "has no effect without `capture: full`");
+            problems.push(problem.help("what is masked is not sealed"));
+        }
+        _ => {}
+    }
+    // A list that is empty has been refused.
+    read::located_texts(node, "recipients")
 }
 
 fn mask(node: &Node, capture: Capture, problems: &mut Vec<Problem>) -> Vec<Located<String>> {
@@ -26,8 +46,8 @@ fn mask(node: &Node, capture: Capture, problems: &mut Vec<Problem>) -> Vec<Locat
         let named = |name: &str| Located { value: name.to_owned(), place: node.place.clone() };
         return MASK.into_iter().map(named).collect();
     };
-    if capture != Capture::Masked {
-        let problem = Problem::error(&written.place, "has no effect without `capture: masked`");
+    if capture == Capture::None {
+        let problem = Problem::error(&written.place, "has no effect without `capture: masked` or `full`");
         problems.push(problem.help("records hold no texts that it could mask"));
     }
     // A list that is empty has been refused.

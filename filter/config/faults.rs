@@ -272,7 +272,7 @@ fn each_fault_is_told_at_its_place() {
         ("/audit/headers", json!({ "te": "x" }), "audit.headers.te: `te` is a header of the connection itself, which a set cannot write"),
         ("/audit/headers", json!({ "a": "x", "A": "x" }), "audit.headers.a: is given twice, but for capitals"),
         ("/audit/headers", json!(["a"]), "audit.headers: expected a map from header names to values, found a list"),
-        ("/audit/mask", json!(["PII"]), "audit.mask: has no effect without `capture: masked`\n  help: records hold no texts that it could mask"),
+        ("/audit/mask", json!(["PII"]), "audit.mask: has no effect without `capture: masked` or `full`\n  help: records hold no texts that it could mask"),
         ("/audit/path", json!("logs"), "audit.path: `logs` does not start with `/`"),
         ("/audit/timeout", json!("0s"), "audit.timeout: `0s` is not between 1ms and 5m"),
         ("/connections/0/name", json!("chat"), "connections[1].name: the connection `chat` stands already at connections[0].name\n  help: names are unique: rename one of them"),

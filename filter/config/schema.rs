@@ -113,6 +113,7 @@ pub(super) const SCOPE_TOKEN: Form = form("a scope", grammar::scope);
 pub(super) const CLAIM: Form = form("a dotted path", |text| grammar::claim_path(text).map(drop));
 pub(super) const JSON_PATH: Form = form("a JSON path", grammar::json_path);
 pub(super) const ENTITY: Form = form("an entity", grammar::entity);
+pub(super) const RECIPIENT: Form = form("a recipient of age", |text| grammar::filled(text, "recipient"));
 pub(super) const PATTERN: Form = form("a pattern", |text| grammar::filled(text, "pattern"));
 pub(super) const CLASS: Form = form("a class of bytes such as `[0-9]`, or nothing", |_| Ok(()));
 pub(super) const WORD: Form = form("a word", |text| grammar::filled(text, "word"));

@@ -776,6 +776,8 @@ pub enum Capture {
     None,
     /// Their texts, masked by `audit.mask`.
     Masked,
+    /// Their texts as they came, sealed to `audit.recipients`.
+    Full,
 }
 
 /// Where records go.
@@ -787,6 +789,8 @@ pub struct Audit {
     pub capture: Capture,
     /// What is masked in it: entities, and sets of them.
     pub mask: Vec<Located<String>>,
+    /// To whom what is not masked is sealed: recipients of age.
+    pub recipients: Vec<Located<String>>,
     /// How records are delivered.
     pub delivery: Delivery,
     /// The secret that anchors are signed under.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::schema::{
     AUTHORITY, CHARACTER, CLAIM, CLASS, CONDITION, CREDENTIAL_VALUE, ENTITY, HEADER, JSON_PATH, Key, Kind,
-    METHOD, NAME, Need, PATH, PATH_PREFIX, PATTERN, PREFIX, RESOURCE_URI, REVISION, SCOPE, SCOPE_TOKEN,
-    Section, TEMPLATE, TEXT, TEXT_TEMPLATE, URI, WORD,
+    METHOD, NAME, Need, PATH, PATH_PREFIX, PATTERN, PREFIX, RECIPIENT, RESOURCE_URI, REVISION, SCOPE,
+    SCOPE_TOKEN, Section, TEMPLATE, TEXT, TEXT_TEMPLATE, URI, WORD,
 };
 use super::set::{Kind as Uninspected, Protocol};
 use crate::policy::budget::Rate;
@@ -884,15 +884,21 @@ pub(super) const AUDIT: Section = Section {
         CLUSTER_HEADERS,
         may(
             "capture",
-            Kind::Choice(&["none", "masked"]),
+            Kind::Choice(&["none", "masked", "full"]),
             "`none`",
-            "How much of prompt and answer records hold. `masked`: their texts, masked by `mask`, whatever was forwarded; of what is not text a digest.",
+            "How much of prompt and answer records hold. `masked`: their texts, masked by `mask`, whatever was forwarded; of what is not text a digest. `full`: the same as they came, sealed to `recipients`, so that neither the collector nor who runs it can read them.",
+        ),
+        may(
+            "recipients",
+            Kind::List(&Kind::Text(&RECIPIENT)),
+            "none",
+            "With `capture: full`, the public keys of those who can read what was said (age, X25519): `age1…`, as `age-keygen` prints them.",
         ),
         may(
             "mask",
             Kind::List(&Kind::Text(&ENTITY)),
             "`[PII, SECRETS]`",
-            "With `capture: masked`, the entities that are replaced in what records hold. What only a recogniser finds is not among them.",
+            "With `capture: masked`, the entities that are replaced in what records hold; with `full`, in the names that stand there unsealed (models, tools). What only a recogniser finds is not among them.",
         ),
         may(
             "delivery",

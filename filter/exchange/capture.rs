@@ -2,7 +2,8 @@
 //!
 //! The copy has masks of its own, and reads of its own: it is made from the bytes as they came, whatever the policy
 //! makes of them, by the same tables that masks and rules go by. So whatever is forwarded, blocked or broken off, no
-//! value that `audit.mask` names is in a record. It never changes, holds or refuses anything.
+//! value that `audit.mask` names is in a record that its collector can read: with `capture: full` the texts are not masked
+//! (but for the connection's credential), and sealed to auditors. It never changes, holds or refuses anything.
 //!
 //! Texts go out in `.part` records as soon as they fill one, so that an exchange holds no more of them than that, and the
 //! piece that came last. Of an answer that is broken off, the last bytes are in no record where they may begin a value.
@@ -12,8 +13,9 @@ use sha2::{Digest as _, Sha256};
 use super::guard::{Capturing, Lane};
 use super::{Exchange, answer};
 use crate::audit::captured::{MOST_PARTS, PART_BYTES};
+use crate::audit::seal::Seal;
 use crate::audit::trace::to_hex;
-use crate::audit::{Captured, Part, PartRecord, Pieces, Record, Text};
+use crate::audit::{Captured, Part, PartRecord, Pieces, Record, Sealed, Text};
 use crate::config::set::Kind;
 use crate::host::Host;
 use crate::mask::Way;
@@ -34,6 +36,8 @@ pub(super) struct Capture {
     reader: Option<Box<ResponseRewriter<Way>>>,
     /// Part records so far.
     parts: u64,
+    /// Seals what auditors alone may read, once there is something to seal.
+    seal: Option<Seal>,
 }
 
 #[cfg(test)]
@@ -42,6 +46,13 @@ impl Capture {
     pub(super) fn size(&self) -> usize {
         self.prompt.book.bytes().saturating_add(self.answer.book.bytes())
     }
+}
+
+/// Texts as a record has them: open, or sealed.
+#[derive(Default)]
+struct Written {
+    open: Pieces,
+    sealed: Option<Sealed>,
 }
 
 #[derive(Default)]
@@ -182,15 +193,29 @@ impl Exchange {
 
     /// Records what fills a part.
     fn record_parts(&mut self, host: &dyn Host) {
-        self.parts_of(host, |capture| &mut capture.prompt, |captured, pieces| captured.prompt = pieces);
-        self.parts_of(host, |capture| &mut capture.answer, |captured, pieces| captured.response = pieces);
+        self.parts_of(host, |capture| &mut capture.prompt, put_prompt);
+        self.parts_of(host, |capture| &mut capture.answer, put_answer);
+    }
+
+    /// Texts as records are to have them; `None`: they cannot be sealed, and so are not kept.
+    fn written(&mut self, host: &dyn Host, pieces: Pieces) -> Option<Written> {
+        let recipients = self.capturing().and_then(|capturing| capturing.recipients.clone());
+        let Some(recipients) = recipients.filter(|_| !pieces.is_empty()) else {
+            return Some(Written { open: pieces, sealed: None });
+        };
+        let random = |into: &mut [u8]| host.random(into);
+        if self.capture.seal.is_none() {
+            self.capture.seal = Seal::new(&recipients, &random);
+        }
+        let sealed = self.capture.seal.as_ref().and_then(|seal| Sealed::of(&pieces, seal, &random))?;
+        Some(Written { open: Pieces::default(), sealed: Some(sealed) })
     }
 
     fn parts_of(
         &mut self,
         host: &dyn Host,
         side: fn(&mut Capture) -> &mut Kept,
-        put: fn(&mut Captured, Pieces),
+        put: fn(&mut Captured, Written),
     ) {
         let kept = side(&mut self.capture);
         if kept.book.bytes() <= PART_BYTES {
@@ -202,11 +227,14 @@ impl Exchange {
         }
         for pieces in portions {
             if self.capture.parts >= MOST_PARTS {
-                return self.capture_no_more(side);
+                return self.capture_no_more(side, "bound");
             }
+            let Some(written) = self.written(host, pieces) else {
+                return self.capture_no_more(side, "unsealed");
+            };
             self.capture.parts = self.capture.parts.saturating_add(1);
             let mut captured = Captured { capture: self.captured_how(), ..Captured::default() };
-            put(&mut captured, pieces);
+            put(&mut captured, written);
             let part = PartRecord {
                 exchange: Text::from(self.name.as_str()),
                 part: Part { number: self.capture.parts.into() },
@@ -216,10 +244,10 @@ impl Exchange {
         }
     }
 
-    fn capture_no_more(&mut self, side: fn(&mut Capture) -> &mut Kept) {
+    fn capture_no_more(&mut self, side: fn(&mut Capture) -> &mut Kept, why: &'static str) {
         let kept = side(&mut self.capture);
         kept.book.take();
-        kept.cut = Some("bound");
+        kept.cut = Some(why);
         self.capture.reader = None;
     }
 
@@ -235,23 +263,43 @@ impl Exchange {
     }
 
     /// What goes into the next record: all that is in none yet. `last`: there will be no other.
-    pub(super) fn captured(&mut self, last: bool) -> Captured {
+    pub(super) fn captured(&mut self, host: &dyn Host, last: bool) -> Captured {
         let (whole, how) = (self.inquiry.complete, self.captured_how());
-        let Capture { prompt, answer, parts, came, .. } = &mut self.capture;
-        if last && !whole && (prompt.digest.is_some() || !came.is_empty()) {
-            prompt.cut = Some("unfinished");
+        let prompt = self.take_texts(host, |capture| &mut capture.prompt);
+        let answer = self.take_texts(host, |capture| &mut capture.answer);
+        let Capture { prompt: kept, answer: kept_answer, parts, came, .. } = &mut self.capture;
+        if last && !whole && (kept.digest.is_some() || !came.is_empty()) {
+            kept.cut = Some("unfinished");
         }
-        Captured {
+        let mut captured = Captured {
             capture: how,
-            prompt: Pieces::new(prompt.book.take()),
-            prompt_digest: if whole || last { prompt.digest() } else { None },
-            prompt_cut: prompt.cut,
-            response: Pieces::new(answer.book.take()),
-            response_digest: answer.digest(),
-            response_cut: answer.cut,
+            prompt_digest: if whole || last { kept.digest() } else { None },
+            prompt_cut: kept.cut,
+            response_digest: kept_answer.digest(),
+            response_cut: kept_answer.cut,
             parts: (*parts > 0).then(|| (*parts).into()),
-        }
+            ..Captured::default()
+        };
+        put_prompt(&mut captured, prompt);
+        put_answer(&mut captured, answer);
+        captured
     }
+
+    fn take_texts(&mut self, host: &dyn Host, side: fn(&mut Capture) -> &mut Kept) -> Written {
+        let pieces = Pieces::new(side(&mut self.capture).book.take());
+        self.written(host, pieces).unwrap_or_else(|| {
+            side(&mut self.capture).cut = Some("unsealed");
+            Written::default()
+        })
+    }
+}
+
+fn put_prompt(captured: &mut Captured, written: Written) {
+    (captured.prompt, captured.prompt_sealed) = (written.open, written.sealed);
+}
+
+fn put_answer(captured: &mut Captured, written: Written) {
+    (captured.response, captured.response_sealed) = (written.open, written.sealed);
 }
 
 /// The kind of body that a request says it has.

@@ -15,6 +15,7 @@ use super::recogniser::Recogniser;
 use super::resource::Resource;
 use super::route::Routes;
 use super::templates::template;
+use crate::audit::seal::Recipient;
 use crate::config::Problem;
 use crate::config::set::{
     self, Bundle, Connection, Effect, Expose, JwksSource, Located, Mode, Place, Proof, Protocol, Template,
@@ -102,10 +103,11 @@ impl Lane {
         let mut literals = self.literals.clone();
         let renewed = self.credentials.iter().map(|credential| credential.with_secrets(held, &mut literals));
         let credentials = renewed.collect();
-        let capture = self
-            .capture
-            .as_ref()
-            .map(|kept| Capturing { plan: kept.plan.with_literals(literals.clone()), how: kept.how });
+        let capture = self.capture.as_ref().map(|kept| Capturing {
+            plan: kept.plan.with_literals(literals.clone()),
+            names: kept.names.with_literals(literals.clone()),
+            ..kept.clone()
+        });
         Self {
             credentials,
             capture,
@@ -119,10 +121,35 @@ impl Lane {
 /// What is kept of prompts and answers for the records.
 #[derive(Clone)]
 pub struct Capturing {
-    /// What is masked in it: the entities of `audit.mask` and the connection's credential.
+    /// What is masked in it: the entities of `audit.mask` and the connection's credential; of what is sealed, that alone.
     pub plan: Plan,
+    /// What is masked in the names that records give to models, tools and the like: the entities of `audit.mask`, and it.
+    pub names: Plan,
     /// How it is kept, as records name it.
     pub how: &'static str,
+    /// To whom it is sealed; `None`: it is not.
+    pub recipients: Option<Rc<[Recipient]>>,
+}
+
+/// What records hold of prompts and answers, whatever the connection.
+struct Captures {
+    /// What is masked in texts.
+    texts: Entities,
+    /// What is masked in names.
+    names: Entities,
+    recipients: Option<Rc<[Recipient]>>,
+}
+
+impl Captures {
+    /// On a connection with these secrets.
+    fn on(&self, plans: &Plans<'_>, secrets: &[Vec<u8>]) -> Capturing {
+        Capturing {
+            plan: plans.get(self.texts, secrets.to_vec()),
+            names: plans.get(self.names, secrets.to_vec()),
+            how: if self.recipients.is_some() { "full" } else { "masked" },
+            recipients: self.recipients.clone(),
+        }
+    }
 }
 
 /// A policy, compiled.
@@ -198,7 +225,7 @@ impl Guard {
         let compiled = |written| Recogniser::compile(written, &number, env, &mut problems).map(Rc::new);
         let recognisers: Vec<Rc<Recogniser>> = set.recognisers.iter().filter_map(compiled).collect();
         let plans = Plans::new(&catalogue);
-        let captured = captured_entities(set, &plans, &mut problems);
+        let captures = captures(set, &plans, &mut problems);
         let mut policies = BTreeMap::new();
         for policy in &set.policies {
             let compiled = compile_policy(policy, bundle, &plans, &recognisers, env, &mut problems);
@@ -213,7 +240,7 @@ impl Guard {
             .connections
             .iter()
             .filter_map(|connection| {
-                compile_lane(connection, set, &policies, &plans, captured, env, &mut problems)
+                compile_lane(connection, set, &policies, &plans, captures.as_ref(), env, &mut problems)
             })
             .map(Rc::new)
             .collect();
@@ -455,7 +482,7 @@ fn compile_lane(
     set: &set::PolicySet,
     policies: &BTreeMap<String, Rc<Policy>>,
     plans: &Plans<'_>,
-    captured: Option<Entities>,
+    captures: Option<&Captures>,
     env: Option<&Env<'_>>,
     problems: &mut Vec<Problem>,
 ) -> Option<Lane> {
@@ -514,8 +541,7 @@ fn compile_lane(
         literals: secrets.clone(),
         plan: plans.get(entities, secrets.clone()),
         watch: plans.get(entities, Vec::new()),
-        capture: captured
-            .map(|entities| Capturing { plan: plans.get(entities, secrets.clone()), how: "masked" }),
+        capture: captures.map(|captures| captures.on(plans, &secrets)),
         cover: plans.get(Entities::NONE, secrets),
         masks_entities: response.is_some_and(Masking::alters),
         drops_vectors: policy
@@ -527,13 +553,9 @@ fn compile_lane(
     })
 }
 
-/// What is masked in the texts that records hold; `None`: they hold none.
-fn captured_entities(
-    set: &set::PolicySet,
-    plans: &Plans<'_>,
-    problems: &mut Vec<Problem>,
-) -> Option<Entities> {
-    let audit = set.audit.as_ref().filter(|audit| audit.capture == set::Capture::Masked)?;
+/// What records hold; `None`: no texts.
+fn captures(set: &set::PolicySet, plans: &Plans<'_>, problems: &mut Vec<Problem>) -> Option<Captures> {
+    let audit = set.audit.as_ref().filter(|audit| audit.capture != set::Capture::None)?;
     let mut all = Entities::NONE;
     for name in &audit.mask {
         let entities = masks::resolved(name, plans.catalogue(), problems);
@@ -545,7 +567,15 @@ fn captured_entities(
         }
         all = all.union(entities);
     }
-    Some(all)
+    if audit.capture == set::Capture::Masked {
+        return Some(Captures { texts: all, names: all, recipients: None });
+    }
+    let recipient = |written: &Located<String>| {
+        let parsed = Recipient::parse(&written.value);
+        parsed.map_err(|error| problems.push(Problem::error(&written.place, error.to_string()))).ok()
+    };
+    let recipients: Vec<Recipient> = audit.recipients.iter().filter_map(recipient).collect();
+    Some(Captures { texts: Entities::NONE, names: all, recipients: Some(recipients.into()) })
 }
 
 /// Where a token may come: as the connection says, else in the API's own headers.

@@ -28,7 +28,7 @@ impl Exchange {
         }
         self.start_recorded = true;
         self.note_state(host, "allow");
-        let start = StartRecord { facts: self.record_facts(), captured: self.captured(false) };
+        let start = StartRecord { facts: self.record_facts(), captured: self.captured(host, false) };
         self.worker.record(host, &Record::Start(Box::new(start)))
     }
 
@@ -43,7 +43,7 @@ impl Exchange {
         self.capture_ends(host);
         let answered = self.record_answer(host);
         self.count(host);
-        let captured = self.captured(true);
+        let captured = self.captured(host, true);
         let end = Box::new(EndRecord { facts: self.record_facts(), answered, captured });
         let before_identity =
             self.stage == Stage::Refused && self.inquiry.identity.is_none() && !self.start_recorded;
@@ -257,7 +257,7 @@ impl Exchange {
     }
 
     fn masked_in_records(&self, text: &[u8]) -> Option<Vec<u8>> {
-        let plan = &self.lane.as_ref()?.capture.as_ref()?.plan;
+        let plan = &self.lane.as_ref()?.capture.as_ref()?.names;
         mask::mask_whole(plan, text, &mut Found::default())
     }
 

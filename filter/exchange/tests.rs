@@ -15,6 +15,7 @@ mod recognised;
 mod recorded_first;
 mod records;
 mod replays;
+mod sealed;
 mod secrets;
 mod shared_budgets;
 mod shared_keys;

@@ -1,5 +1,6 @@
-//! What an auditor asks of records: `audit verify`, `audit public-key`.
+//! What an auditor asks of records: `audit verify`, `audit open`, `audit public-key`.
 
+mod open;
 mod report;
 
 use std::io::Read as _;
@@ -23,6 +24,11 @@ pub enum Command {
         after_help = "Exit codes: 0 whole, 1 the records cannot be read, 2 wrong arguments, 3 damaged, or not signed where --key asks for it."
     )]
     Verify(Verify),
+    /// Show what was said: prompts and answers, those that are sealed to you among them.
+    #[command(
+        after_help = "Exit codes: 0 all is shown, 1 the records or keys cannot be read, 2 wrong arguments, 3 something is sealed to others, or damaged."
+    )]
+    Open(open::Open),
     /// Print the public key of a signing key, which is read from the standard input.
     PublicKey,
 }
@@ -84,6 +90,7 @@ impl Verified {
 pub fn run(command: &Command) -> ExitCode {
     match command {
         Command::Verify(options) => verify(options),
+        Command::Open(options) => open::open(options),
         Command::PublicKey => public_key(),
     }
 }

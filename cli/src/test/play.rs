@@ -153,6 +153,7 @@ fn records() -> Audit {
             headers: Vec::new(),
         },
         capture: Capture::None,
+        recipients: Vec::new(),
         mask: Vec::new(),
         delivery: Delivery::Async,
         signing_key: None,

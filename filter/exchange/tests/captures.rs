@@ -18,7 +18,7 @@ fn keeping(change: impl FnOnce(&mut Value)) -> Rig {
     })
 }
 
-fn question(text: &str) -> String {
+pub(super) fn question(text: &str) -> String {
     json!({"model": "gpt-4o", "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": text}]})
         .to_string()
 }
@@ -41,7 +41,7 @@ pub(super) fn texts(records: &[Value], side: &str) -> Vec<String> {
 }
 
 /// Lets the collector take everything.
-fn take_batches(rig: &Rig, records: &mut Vec<Value>) {
+pub(super) fn take_batches(rig: &Rig, records: &mut Vec<Value>) {
     loop {
         let id = rig.host.calls.borrow().last().expect("a call").0;
         rig.host.calls.borrow_mut().clear();
@@ -61,13 +61,13 @@ fn ended(rig: &Rig, exchange: &mut Exchange) -> Vec<Value> {
     delivered(rig)
 }
 
-fn json_answer(rig: &Rig, exchange: &mut Exchange, body: &str) -> Vec<Value> {
+pub(super) fn json_answer(rig: &Rig, exchange: &mut Exchange, body: &str) -> Vec<Value> {
     rig.answer(exchange, "200", &[("content-type", "application/json")]);
     rig.piece(exchange, body, true);
     ended(rig, exchange)
 }
 
-fn said(content: &str) -> String {
+pub(super) fn said(content: &str) -> String {
     json!({"id": "c", "model": "gpt-4o", "choices": [{"message": {"content": content}}]}).to_string()
 }
 
