@@ -95,8 +95,9 @@ fn a_long_stream_is_sealed_part_by_part() {
     rig.send(&mut exchange, &question("Hello"));
     rig.answer(&mut exchange, "200", &[("content-type", EVENT)]);
     let word = "a \u{1}\" word that is escaped ";
+    let event = delta(json!(word).to_string().trim_matches('"'));
     for _ in 0..3000 {
-        rig.piece(&mut exchange, &delta(word), false);
+        rig.piece(&mut exchange, &event, false);
     }
     let mut records = delivered(&rig);
     rig.piece(&mut exchange, "data: [DONE]\n\n", true);
