@@ -114,3 +114,30 @@ def test_of_what_is_not_text_the_digest_is_kept(start_guard: StartGuard, idp: Id
     abc = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert (end["portcullis.response.digest"], end["http.response.body.size"]) == (abc, 3)
     assert "portcullis.response.texts" not in end
+
+
+# A pair for tests, known to everybody.
+RECIPIENT = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj"
+IDENTITY = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX"
+
+
+def test_what_is_sealed_is_read_by_the_auditor_and_by_nobody_on_the_way(
+    start_guard: StartGuard, idp: Idp, tmp_path: Path
+) -> None:
+    guard = start_guard(keeping(idp, capture="full", recipients=[RECIPIENT]))
+    said = " ".join(known.text for known in ALL)
+    guard.upstream.answer = stream(*(delta(letter) for letter in said), finish())
+    with guard.client(guard.token()) as client:
+        reply = client.post("/v1/chat/completions", json=question(f"Hello {EMAIL.text}") | {"stream": True})
+    assert content(reply.content) == said
+    records = bodies(guard, names(reply))
+    assert not texts(records, "prompt") and not texts(records, "response")
+    assert not leaks(wire_of(guard), *(known.value for known in ALL), "Hello")
+    key, day = tmp_path / "key.txt", tmp_path / "day.jsonl"
+    key.write_text(f"{IDENTITY}\n")
+    day.write_bytes(wire_of(guard))
+    opened = cli("audit", "open", "--identity", key, "--format", "json", "--exchange", names(reply), day).stdout
+    found = [json.loads(line) for line in opened.splitlines()]
+    assert f"Hello {EMAIL.text}" in texts(found, "prompt")
+    assert texts(found, "response") == [said]
+    assert "whole" in cli("audit", "verify", day).stdout
