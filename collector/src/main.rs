@@ -1,0 +1,53 @@
+//! `portcullis-collector`: the store of audit records.
+//!
+//! | file | idea |
+//! |---|---|
+//! | [`options`] | flags and environment |
+//! | [`server`] | connections: how many, how long, how they end |
+//! | [`http`] | which address does what |
+//! | [`otlp`] | the bytes of OTLP: requests in, answers out |
+//! | [`body`] | bodies within bounds: on the wire, expanded, and all together |
+//! | [`entry`] | a log record that is an audit record |
+//! | [`ingest`] | `POST /v1/logs` |
+//! | [`writer`] | the one task that writes: what waits together is committed together |
+//! | [`store`] | the database: append, chains, gaps |
+//! | [`export`] | `GET /api/records` |
+
+mod body;
+mod entry;
+mod export;
+mod http;
+mod ingest;
+mod options;
+mod otlp;
+mod server;
+mod store;
+mod writer;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let options = options::Options::parse();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).with_target(false).init();
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &options::Options) -> Result<(), server::ServeError> {
+    options.check()?;
+    // Decoding is what blocks; more threads than cores only cost memory.
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(threads.saturating_mul(2))
+        .build()
+        .map_err(server::ServeError::Runtime)?;
+    runtime.block_on(server::serve(options))
+}

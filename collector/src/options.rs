@@ -1,0 +1,103 @@
+//! Flags and environment.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::Parser;
+use portcullis::audit::signature::Witness;
+
+use crate::server::ServeError;
+use crate::store::Database;
+
+/// Takes audit records, keeps them, checks their chains.
+#[derive(Debug, Parser)]
+#[command(
+    name = "portcullis-collector",
+    version,
+    after_help = "Every flag can stand in the environment instead. Exit codes: 0 stopped on request, 1 could not start or go on, 2 wrong arguments."
+)]
+pub struct Options {
+    /// Address and port to listen on; port 0: any that is free.
+    #[arg(
+        long,
+        env = "PORTCULLIS_COLLECTOR_LISTEN",
+        default_value = "127.0.0.1:4318",
+        value_name = "ADDRESS"
+    )]
+    pub listen: SocketAddr,
+    /// Where records are kept: `sqlite:FILE`, or `postgres://USER:PASSWORD@HOST/DATABASE` for several collectors.
+    #[arg(
+        long,
+        env = "PORTCULLIS_COLLECTOR_DATABASE",
+        default_value = "sqlite:portcullis-audit.db",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub database: Database,
+    /// Listen where other machines can connect, though nobody is asked who they are.
+    #[arg(long, env = "PORTCULLIS_COLLECTOR_ALLOW_UNAUTHENTICATED")]
+    pub allow_unauthenticated: bool,
+    /// Most bytes of a request's body as it comes.
+    #[arg(
+        long,
+        env = "PORTCULLIS_COLLECTOR_MAX_BODY_BYTES",
+        default_value_t = 4 << 20,
+        value_name = "BYTES"
+    )]
+    pub max_body_bytes: usize,
+    /// Most bytes of a request's body once it is decompressed.
+    #[arg(
+        long,
+        env = "PORTCULLIS_COLLECTOR_MAX_EXPANDED_BYTES",
+        default_value_t = 16 << 20,
+        value_name = "BYTES"
+    )]
+    pub max_expanded_bytes: usize,
+    /// Most bytes of bodies that are being taken at one time; what comes beyond is asked to come again.
+    #[arg(
+        long,
+        env = "PORTCULLIS_COLLECTOR_MAX_PENDING_BYTES",
+        default_value_t = 64 << 20,
+        value_name = "BYTES"
+    )]
+    pub max_pending_bytes: usize,
+    /// Most connections at one time.
+    #[arg(long, env = "PORTCULLIS_COLLECTOR_MAX_CONNECTIONS", default_value_t = 1024, value_name = "COUNT")]
+    pub max_connections: usize,
+    /// How long a record that is not there is waited for before that is an alarm, in seconds.
+    #[arg(long, env = "PORTCULLIS_COLLECTOR_GAP_SECONDS", default_value_t = 60, value_name = "SECONDS")]
+    pub gap_seconds: u32,
+    /// A public key that anchors must be signed under, in base64, as `portcullis audit public-key` prints it. May be
+    /// given several times.
+    #[arg(
+        long = "anchor-key",
+        env = "PORTCULLIS_COLLECTOR_ANCHOR_KEYS",
+        value_delimiter = ',',
+        value_name = "KEY",
+        value_parser = witness
+    )]
+    pub anchor_keys: Vec<Witness>,
+}
+
+impl Options {
+    /// Whether the flags fit each other.
+    ///
+    /// # Errors
+    /// They do not.
+    pub fn check(&self) -> Result<(), ServeError> {
+        if !self.listen.ip().is_loopback() && !self.allow_unauthenticated {
+            return Err(ServeError::Unprotected(self.listen));
+        }
+        Ok(())
+    }
+
+    /// How long a gap is waited out.
+    pub fn gap(&self) -> Duration {
+        Duration::from_secs(self.gap_seconds.into())
+    }
+}
+
+fn witness(text: &str) -> Result<Witness, String> {
+    Witness::of_public(text)
+        .map_err(|error| format!("{error}; `portcullis audit public-key` prints the one of a signing key"))
+}

@@ -1,0 +1,97 @@
+//! Answers as the OTLP specification wants them, in the encoding of the request.
+
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use prost::Message;
+use serde_json::{Value, json};
+
+use super::Encoding;
+
+/// Why a request was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Of the answer.
+    pub status: StatusCode,
+    /// For whoever runs the sender.
+    pub message: String,
+}
+
+/// `ExportLogsServiceResponse`
+#[derive(Clone, PartialEq, Message)]
+struct Taken {
+    #[prost(message, optional, tag = "1")]
+    partial_success: Option<Partial>,
+}
+
+/// `ExportLogsPartialSuccess`
+#[derive(Clone, PartialEq, Message)]
+struct Partial {
+    #[prost(int64, tag = "1")]
+    rejected: i64,
+    #[prost(string, tag = "2")]
+    message: String,
+}
+
+/// `google.rpc.Status`
+#[derive(Clone, PartialEq, Message)]
+struct Status {
+    #[prost(int32, tag = "1")]
+    code: i32,
+    #[prost(string, tag = "2")]
+    message: String,
+}
+
+/// Everything is kept, but for so many records, and why.
+pub fn taken(encoding: Encoding, rejected: usize, message: String) -> Response {
+    let partial = (rejected > 0)
+        .then(|| Partial { rejected: i64::try_from(rejected).unwrap_or(i64::MAX), message: message.clone() });
+    let body = match (encoding, &partial) {
+        (Encoding::Protobuf, _) => Taken { partial_success: partial }.encode_to_vec(),
+        (Encoding::Json, None) => b"{}".to_vec(),
+        (Encoding::Json, Some(partial)) => text(json!({
+            "partialSuccess": { "rejectedLogRecords": partial.rejected.to_string(), "errorMessage": message }
+        })),
+    };
+    answer(encoding, StatusCode::OK, body)
+}
+
+impl Failure {
+    /// With a status and words.
+    pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: message.into() }
+    }
+
+    /// Nothing of it is kept; it may come again.
+    pub fn busy(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
+    }
+
+    /// The answer.
+    pub fn answer(self, encoding: Encoding) -> Response {
+        let code = match self.status {
+            StatusCode::SERVICE_UNAVAILABLE => 14, // UNAVAILABLE
+            StatusCode::PAYLOAD_TOO_LARGE => 8,    // RESOURCE_EXHAUSTED
+            StatusCode::REQUEST_TIMEOUT => 4,      // DEADLINE_EXCEEDED
+            _ => 3,                                // INVALID_ARGUMENT
+        };
+        let (status, message) = (self.status, self.message);
+        let body = match encoding {
+            Encoding::Protobuf => Status { code, message }.encode_to_vec(),
+            Encoding::Json => text(json!({ "code": code, "message": message })),
+        };
+        let mut answer = answer(encoding, status, body);
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        answer
+    }
+}
+
+fn text(value: Value) -> Vec<u8> {
+    value.to_string().into_bytes()
+}
+
+fn answer(encoding: Encoding, status: StatusCode, body: Vec<u8>) -> Response {
+    (status, [(CONTENT_TYPE, encoding.name())], body).into_response()
+}

@@ -1,0 +1,147 @@
+//! Connections: how many, how long, how they end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+
+use crate::body::Bounds;
+use crate::http::{App, router};
+use crate::options::Options;
+use crate::store::{Appender, Reader, StoreError};
+use crate::writer::writer;
+
+/// How long the head of a request may take to come, also on a connection that is idle. Envoy gives up idle connections
+/// after an hour; were the collector to do it first, a record that is just then sent would have to come again.
+const HEAD: Duration = Duration::from_secs(75 * 60);
+/// How long requests may go on once the collector was asked to stop.
+const LAST: Duration = Duration::from_secs(10);
+/// The wait after a connection could not be taken, for want of files perhaps.
+const BREATH: Duration = Duration::from_millis(50);
+
+/// Why the collector does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Nobody is asked who they are.
+    #[error(
+        "{0} can be reached by other machines, and the collector does not ask who is there: listen on 127.0.0.1, or say --allow-unauthenticated where a proxy or the network does the asking"
+    )]
+    Unprotected(SocketAddr),
+    /// The address is taken, or not ours.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, std::io::Error),
+    /// No threads.
+    #[error("cannot start: {0}")]
+    Runtime(std::io::Error),
+    /// No signals.
+    #[error("cannot hear signals: {0}")]
+    Signals(std::io::Error),
+    /// The store cannot be used.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+}
+
+/// Serves until it is told to stop.
+///
+/// # Errors
+/// It cannot start.
+pub async fn serve(options: &Options) -> Result<(), ServeError> {
+    let mut stops = Stops::new()?;
+    let appender = Appender::open(&options.database, options.anchor_keys.clone()).await?;
+    let reader = Reader::open(&options.database).await?;
+    let (inlet, writer) = writer(appender, options.gap());
+    let bounds = Bounds::new(options.max_body_bytes, options.max_expanded_bytes, options.max_pending_bytes);
+    let app = router(App { bounds, inlet, reader: reader.clone() });
+    let listener = TcpListener::bind(options.listen).await;
+    let listener = listener.map_err(|error| ServeError::Listen(options.listen, error))?;
+    let address = listener.local_addr().unwrap_or(options.listen);
+    let writing = tokio::spawn(writer.run());
+    tracing::info!(%address, "listening");
+    connections(listener, app, options.max_connections, &mut stops).await;
+    // The last handle on the writer went with the connections.
+    if writing.await.is_err() {
+        tracing::error!("the writer broke off");
+    }
+    reader.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Takes connections until it is told to stop, then lets requests end.
+async fn connections(listener: TcpListener, app: Router, most: usize, stops: &mut Stops) {
+    let room = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
+    let graceful = GracefulShutdown::new();
+    let mut open = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = stops.asked() => break,
+            taken = take(&listener, &room) => match taken {
+                Some((stream, permit)) => converse(stream, permit, app.clone(), &graceful, &mut open),
+                None => tokio::time::sleep(BREATH).await,
+            },
+            Some(_) = open.join_next() => (),
+        }
+    }
+    drop((listener, app));
+    tracing::info!("stopping: no more connections, requests end");
+    if tokio::time::timeout(LAST, graceful.shutdown()).await.is_err() {
+        tracing::warn!("requests that did not end in time are broken off");
+    }
+    open.shutdown().await;
+}
+
+async fn take(listener: &TcpListener, room: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(room).acquire_owned().await.ok()?;
+    let (stream, _) = listener.accept().await.ok()?;
+    // An answer is one small packet.
+    let _ = stream.set_nodelay(true);
+    Some((stream, permit))
+}
+
+fn converse(
+    stream: TcpStream,
+    permit: OwnedSemaphorePermit,
+    app: Router,
+    graceful: &GracefulShutdown,
+    open: &mut JoinSet<()>,
+) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
+    let connection = graceful.watch(connection);
+    open.spawn(async move {
+        // How a connection breaks is the caller's affair.
+        let _ = connection.await;
+        drop(permit);
+    });
+}
+
+/// What asks the collector to stop.
+struct Stops {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stops {
+    fn new() -> Result<Self, ServeError> {
+        let on = |kind| signal(kind).map_err(ServeError::Signals);
+        Ok(Self { terminate: on(SignalKind::terminate())?, interrupt: on(SignalKind::interrupt())? })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => (),
+            _ = self.interrupt.recv() => (),
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The database: one schema on SQLite and on PostgreSQL.
+//!
+//! | file | idea |
+//! |---|---|
+//! | [`database`] | which one, and how it is opened |
+//! | [`schema`] | its tables |
+//! | [`append`] | records in, one transaction a commit |
+//! | [`neighbours`] | what stands around new records of a chain |
+//! | [`check`] | what new records show about their chain |
+//! | [`gaps`] | numbers that are not there |
+//! | [`alert`] | the collector's own records |
+//! | [`values`] | rows of placeholders |
+//!
+//! What always holds: every value is bound, and no text from outside is a piece of SQL; one commit at a time, whatever
+//! the number of collectors, for each locks the one row of `store`; records are never changed, which the database
+//! itself refuses.
+
+mod alert;
+mod append;
+mod check;
+mod database;
+mod gaps;
+mod neighbours;
+mod read;
+mod schema;
+mod values;
+
+pub use append::Appender;
+pub use database::Database;
+pub use read::{Kept, Reader};
+
+/// Why the database did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It said so, or cannot be reached.
+    #[error("the database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// There is no chance to be had for the id of a chain.
+    #[error("the system gives no random bytes: {0}")]
+    Random(#[from] getrandom::Error),
+    /// Its tables are of another release.
+    #[error("the database has tables of version {0}, this release knows version {known}: use the release that made them", known = schema::VERSION)]
+    Version(i64),
+    /// Its tables do not hold what they must.
+    #[error("the database holds no row in table `store`: it was changed by other hands; restore a backup")]
+    Unfit,
+}
+
+impl StoreError {
+    /// Whether it is about what was written, so that something else may well be written.
+    pub fn is_of_content(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(_)))
+    }
+}
+
+/// Nanoseconds since 1970.
+pub fn now() -> i64 {
+    i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX)
+}
