@@ -6,7 +6,7 @@ PORTCULLIS := $(CURDIR)/target/debug/portcullis
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help wasm cli cli-debug parts demo test test-unit test-wasm test-e2e lint fmt clean
+.PHONY: help wasm cli cli-debug collector parts demo test test-unit test-wasm test-e2e lint fmt clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
@@ -16,6 +16,9 @@ wasm: ## build the filter: dist/portcullis.wasm
 
 cli: ## build the command: target/release/portcullis
 	cargo build --release --package portcullis-cli
+
+collector: ## build the audit store: target/server/portcullis-collector
+	cargo build --profile server --package portcullis-collector
 
 cli-debug:
 	@cargo build --quiet --package portcullis-cli
@@ -30,6 +33,7 @@ demo: wasm cli-debug ## start everything, play the story, print it (MODEL=real: 
 test: test-unit test-wasm test-e2e ## everything below
 
 test-unit: ## unit and property tests, natively
+	@python3 tools/parts/install.py postgres
 	cargo test --workspace
 
 test-wasm: ## the pure parts as WebAssembly in Node, by wasm-bindgen-test

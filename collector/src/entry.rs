@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use portcullis::audit::chain::hash;
+use portcullis::audit::loss::MAX_RANGES;
 use portcullis::audit::verify::Stored;
 use serde_json::{Map, Value};
 
@@ -66,6 +67,7 @@ impl Entry {
         if head.chain == own || head.event.starts_with("portcullis.collector.") {
             return Err(Rejected::Pretended);
         }
+        let dropped = dropped(&record).ok_or(Rejected::Unreadable)?;
         let hash = hash(&body);
         let said = attributes.iter().find(|(name, _)| name == HASH);
         let said = said.and_then(|(_, value)| value.get("stringValue")?.as_str());
@@ -76,7 +78,7 @@ impl Entry {
             seq: head.seq,
             time: head.time,
             event: head.event,
-            dropped: dropped(&record),
+            dropped,
             body,
             attributes,
         })
@@ -123,13 +125,17 @@ fn hex_alone(text: &str) -> String {
     text.chars().take(64).map(|c| if c.is_ascii_hexdigit() { c } else { '?' }).collect()
 }
 
-fn dropped(record: &Map<String, Value>) -> Vec<(i64, i64)> {
+/// `None`: more than a recorder declares at once.
+fn dropped(record: &Map<String, Value>) -> Option<Vec<(i64, i64)>> {
     let ranges = record.get("portcullis.dropped.ranges").and_then(Value::as_array);
+    if ranges.is_some_and(|ranges| ranges.len() > MAX_RANGES) {
+        return None;
+    }
     let range = |range: &Value| {
         let (first, last) = (range.get("first")?.as_i64()?, range.get("last")?.as_i64()?);
         (1 <= first && first <= last && last <= MOST).then_some((first, last))
     };
-    ranges.into_iter().flatten().filter_map(range).collect()
+    Some(ranges.into_iter().flatten().filter_map(range).collect())
 }
 
 /// sha256 of a body.

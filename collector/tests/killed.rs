@@ -11,7 +11,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use support::place::Place;
 use support::worker::{Worker, id};
@@ -38,6 +38,26 @@ impl Chance {
     }
 }
 
+/// When a life ends: after so many acknowledgements, and a while. So it is a moment of work on a machine of any speed.
+struct Moment {
+    acknowledgements: u64,
+    after: Duration,
+}
+
+impl Moment {
+    fn of(chance: &mut Chance) -> Self {
+        Self { acknowledgements: chance.below(5), after: Duration::from_micros(chance.below(20_000)) }
+    }
+
+    fn wait(&self, acknowledged: &AtomicU64) {
+        let until = Instant::now() + Duration::from_millis(500);
+        while acknowledged.load(Ordering::Relaxed) < self.acknowledgements && Instant::now() < until {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        std::thread::sleep(self.after);
+    }
+}
+
 fn lives(place: &Place) -> u32 {
     match place {
         Place::Sqlite(_) => 300,
@@ -46,7 +66,7 @@ fn lives(place: &Place) -> u32 {
 }
 
 /// Lets workers send to these collectors until `kill` is back; gives how many acknowledgements there were.
-fn under_load(workers: &mut [Worker], addresses: &[SocketAddr], kill: impl FnOnce()) -> u64 {
+fn under_load(workers: &mut [Worker], addresses: &[SocketAddr], kill: impl FnOnce(&AtomicU64)) -> u64 {
     let (over, acknowledged) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
         for (at, worker) in workers.iter_mut().enumerate() {
@@ -67,7 +87,7 @@ fn under_load(workers: &mut [Worker], addresses: &[SocketAddr], kill: impl FnOnc
                 }
             });
         }
-        kill();
+        kill(&acknowledged);
         over.store(true, Ordering::Relaxed);
     });
     acknowledged.into_inner()
@@ -96,13 +116,13 @@ fn nothing_acknowledged_is_lost_and_nothing_is_doubled(place: &Place) {
         if life % 25 == 0 {
             judge(&workers, &collector, life);
         }
-        let after = Duration::from_micros(1_000 + chance.below(60_000));
-        let before: usize = workers.iter().map(|worker| worker.acknowledged.len()).sum();
-        acknowledged += under_load(&mut workers, &[collector.address], || {
-            std::thread::sleep(after);
+        let moment = Moment::of(&mut chance);
+        let taken = under_load(&mut workers, &[collector.address], |acknowledged| {
+            moment.wait(acknowledged);
             collector.kill();
         });
-        broken += u64::from(workers.iter().map(|worker| worker.acknowledged.len()).sum::<usize>() > before);
+        acknowledged += taken;
+        broken += u64::from(taken > 0);
     }
     let collector = Collector::start(place, &[]);
     // What was on its way comes again.
@@ -120,9 +140,9 @@ fn the_same_of_collectors_that_share_a_database(place: &Place) {
     let stays = Collector::start(place, &[]);
     for life in 0..lives(place) / 5 {
         let mut dies = Collector::start(place, &[]);
-        let after = Duration::from_micros(1_000 + chance.below(60_000));
-        under_load(&mut workers, &[stays.address, dies.address], || {
-            std::thread::sleep(after);
+        let moment = Moment::of(&mut chance);
+        under_load(&mut workers, &[stays.address, dies.address], |acknowledged| {
+            moment.wait(acknowledged);
             dies.kill();
         });
         if life % 10 == 0 {

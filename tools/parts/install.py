@@ -1,7 +1,7 @@
 """Installs the parts below target/parts, from package registries alone: `python3 tools/parts/install.py [GROUP…]`.
 
-Groups are the files of `versions/` (exact versions for Python) and `node` (package.json with its lock file). Quick
-when everything is there. Needs nothing but Python's standard library, for it runs before anything is installed.
+Groups are the files of `versions/` (exact versions for Python), `node` (package.json with its lock file) and
+`postgres` (the server, from Debian). Quick when everything is there. Needs nothing but Python's standard library, for it runs before anything is installed.
 """
 
 from __future__ import annotations
@@ -101,13 +101,23 @@ def install_node() -> None:
     stamp.write_text(mark)
 
 
+def install_postgres() -> None:
+    # Debian keeps servers of several versions beside the way.
+    if not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
+        debian(["postgresql"])
+
+
 def install(groups: list[str]) -> None:
     for group in groups:
-        if group not in [*PYTHON_GROUPS, "node"]:
-            raise Failed(f"no group {group}: there are {', '.join([*PYTHON_GROUPS, 'node'])}")
+        if group not in [*PYTHON_GROUPS, *OTHERS]:
+            raise Failed(f"no group {group}: there are {', '.join([*PYTHON_GROUPS, *OTHERS])}")
     PARTS.mkdir(parents=True, exist_ok=True)
     for group in groups:
-        install_node() if group == "node" else install_python(group)
+        other = OTHERS.get(group)
+        other() if other else install_python(group)
+
+
+OTHERS = {"node": install_node, "postgres": install_postgres}
 
 
 def main() -> int:

@@ -276,8 +276,10 @@ impl<'a> Writing<'a> {
 
     async fn insert(&mut self, rows: &[New<'_>]) -> Result<(), StoreError> {
         const HEAD: &str = "INSERT INTO records (id, chain, seq, hash, said, time, arrived, event, body)";
+        // Where so many bodies stand under one number that not all of them were looked at.
+        const TAIL: &str = " ON CONFLICT (chain, seq, hash) DO NOTHING";
         for chunk in values::chunks(rows) {
-            let sql = values::statement(HEAD, chunk.len(), 9, "");
+            let sql = values::statement(HEAD, chunk.len(), 9, TAIL);
             let mut insert = sqlx::query(AssertSqlSafe(sql));
             for row in chunk {
                 self.last = self.last.saturating_add(1);

@@ -51,9 +51,10 @@ pub async fn read(
     if highest < first {
         return Ok(found);
     }
-    let sql =
-        "SELECT seq, hash, body FROM records WHERE chain = $1 AND seq >= $2 AND seq <= $3 ORDER BY seq, id";
-    let within = sqlx::query(sql).bind(chain).bind(first).bind(last);
+    let most = last.saturating_sub(first).saturating_add(1).saturating_mul(MOST);
+    let sql = "SELECT seq, hash, body FROM records WHERE chain = $1 AND seq >= $2 AND seq <= $3 \
+         ORDER BY seq, id LIMIT $4";
+    let within = sqlx::query(sql).bind(chain).bind(first).bind(last).bind(most);
     found.within = neighbours(within.fetch_all(&mut *connection).await?)?;
     let sql = "SELECT seq, hash, body FROM records WHERE chain = $1 AND seq > $2 ORDER BY seq, id LIMIT 1";
     let after = sqlx::query(sql).bind(chain).bind(last);
