@@ -6,6 +6,7 @@ use portcullis::audit::loss::MAX_RANGES;
 use portcullis::audit::verify::Stored;
 use serde_json::{Map, Value};
 
+use crate::index::Indexed;
 use crate::otlp::Log;
 
 /// The attribute that names the hash of the body.
@@ -34,6 +35,8 @@ pub struct Entry {
     pub body: String,
     /// Its projection, with which the body is compared.
     pub attributes: Vec<(String, Value)>,
+    /// What of it is searched; `None`: it belongs to no exchange.
+    pub indexed: Option<Indexed>,
     /// First and last numbers of records that it declares as lost.
     pub dropped: Vec<(i64, i64)>,
 }
@@ -74,6 +77,7 @@ impl Entry {
         Ok(Self {
             said: said.filter(|said| *said != hash).map(hex_alone),
             hash: bytes(&hash).unwrap_or_default(),
+            indexed: Indexed::of(&head.event, &record),
             chain: head.chain,
             seq: head.seq,
             time: head.time,

@@ -8,11 +8,13 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::json;
+use tokio::sync::watch;
 
 use crate::body::Bounds;
+use crate::ingest;
+use crate::query::{exchanges, live, openapi, records};
 use crate::store::Reader;
 use crate::writer::Inlet;
-use crate::{export, ingest};
 
 /// What the addresses share.
 pub struct App {
@@ -22,13 +24,19 @@ pub struct App {
     pub inlet: Inlet,
     /// Where they are read.
     pub reader: Reader,
+    /// Whether the collector was asked to stop: what has no end of its own ends then.
+    pub stopping: watch::Receiver<bool>,
 }
 
 /// All addresses.
 pub fn router(app: App) -> Router {
     Router::new()
         .route("/v1/logs", post(ingest::logs))
-        .route("/api/records", get(export::records))
+        .route("/api/exchanges", get(exchanges::list))
+        .route("/api/exchanges/{id}", get(exchanges::one))
+        .route("/api/records", get(records::records))
+        .route("/api/live", get(live::live))
+        .route("/api/openapi.json", get(openapi::openapi))
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "there is nothing at this address") })
         .with_state(Arc::new(app))
 }

@@ -8,18 +8,20 @@
 //! | [`otlp`] | the bytes of OTLP: requests in, answers out |
 //! | [`body`] | bodies within bounds: on the wire, expanded, and all together |
 //! | [`entry`] | a log record that is an audit record |
+//! | [`index`] | what of a record is searched |
 //! | [`ingest`] | `POST /v1/logs` |
 //! | [`writer`] | the one task that writes: what waits together is committed together |
 //! | [`store`] | the database: append, chains, gaps |
-//! | [`export`] | `GET /api/records` |
+//! | [`query`] | the addresses that read |
 
 mod body;
 mod entry;
-mod export;
 mod http;
+mod index;
 mod ingest;
 mod options;
 mod otlp;
+mod query;
 mod server;
 mod store;
 mod writer;

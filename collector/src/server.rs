@@ -11,7 +11,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::body::Bounds;
@@ -60,13 +60,14 @@ pub async fn serve(options: &Options) -> Result<(), ServeError> {
     let reader = Reader::open(&options.database).await?;
     let (inlet, writer) = writer(appender, options.gap());
     let bounds = Bounds::new(options.max_body_bytes, options.max_expanded_bytes, options.max_pending_bytes);
-    let app = router(App { bounds, inlet, reader: reader.clone() });
+    let (stop, stopping) = watch::channel(false);
+    let app = router(App { bounds, inlet, reader: reader.clone(), stopping });
     let listener = TcpListener::bind(options.listen).await;
     let listener = listener.map_err(|error| ServeError::Listen(options.listen, error))?;
     let address = listener.local_addr().unwrap_or(options.listen);
     let writing = tokio::spawn(writer.run());
     tracing::info!(%address, "listening");
-    connections(listener, app, options.max_connections, &mut stops).await;
+    connections(listener, app, options.max_connections, &mut stops, &stop).await;
     // The last handle on the writer went with the connections.
     if writing.await.is_err() {
         tracing::error!("the writer broke off");
@@ -77,7 +78,13 @@ pub async fn serve(options: &Options) -> Result<(), ServeError> {
 }
 
 /// Takes connections until it is told to stop, then lets requests end.
-async fn connections(listener: TcpListener, app: Router, most: usize, stops: &mut Stops) {
+async fn connections(
+    listener: TcpListener,
+    app: Router,
+    most: usize,
+    stops: &mut Stops,
+    stop: &watch::Sender<bool>,
+) {
     let room = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
     let graceful = GracefulShutdown::new();
     let mut open = JoinSet::new();
@@ -92,6 +99,7 @@ async fn connections(listener: TcpListener, app: Router, most: usize, stops: &mu
         }
     }
     drop((listener, app));
+    stop.send_replace(true);
     tracing::info!("stopping: no more connections, requests end");
     if tokio::time::timeout(LAST, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests that did not end in time are broken off");

@@ -8,8 +8,10 @@ use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Row as _, Transaction};
 
 use super::alert::{ALERT, Alert, Own};
 use super::database::{Database, Kind};
+use super::index::{Exchanges, MOST_TERMS, Terms, texts};
 use super::{StoreError, check, gaps, neighbours, now, schema, values};
 use crate::entry::Entry;
+use crate::index::Indexed;
 
 /// Most alarms of one commit; more are counted.
 const MOST_ALERTS: usize = 256;
@@ -33,6 +35,7 @@ pub struct Appender {
     witnesses: Vec<Witness>,
     /// Short numbers of chains that are known to be in the database.
     chains: HashMap<String, i64>,
+    terms: Terms,
 }
 
 /// A row of `records`.
@@ -43,6 +46,7 @@ struct New<'a> {
     said: Option<&'a str>,
     time: i64,
     event: &'a str,
+    indexed: Option<&'a Indexed>,
     body: &'a str,
 }
 
@@ -57,7 +61,7 @@ impl Appender {
     pub async fn open(database: &Database, witnesses: Vec<Witness>) -> Result<Self, StoreError> {
         let pool = database.writing().await?;
         let own = schema::prepare(&pool, database.kind).await?;
-        Ok(Self { pool, kind: database.kind, own, witnesses, chains: HashMap::new() })
+        Ok(Self { pool, kind: database.kind, own, witnesses, chains: HashMap::new(), terms: Terms::new() })
     }
 
     /// The chain that the collector itself writes.
@@ -131,19 +135,25 @@ struct Writing<'a> {
     known: &'a mut HashMap<String, i64>,
     /// Chains that this commit is the first to know of.
     found: HashMap<String, i64>,
+    /// The same of terms.
+    terms: &'a mut Terms,
+    found_terms: Terms,
     last: i64,
+    exchanges: i64,
     now: i64,
+    kind: Kind,
 }
 
 impl<'a> Writing<'a> {
     async fn begin(appender: &'a mut Appender) -> Result<Self, StoreError> {
-        let Appender { pool, kind, own, witnesses, chains } = appender;
+        let Appender { pool, kind, own, witnesses, chains, terms } = appender;
         let (mut transaction, locking) = match kind {
-            Kind::Sqlite => {
-                (pool.begin_with("BEGIN IMMEDIATE").await?, "SELECT version, last FROM store WHERE one = 1")
-            }
+            Kind::Sqlite => (
+                pool.begin_with("BEGIN IMMEDIATE").await?,
+                "SELECT version, last, exchanges FROM store WHERE one = 1",
+            ),
             Kind::Postgres => {
-                (pool.begin().await?, "SELECT version, last FROM store WHERE one = 1 FOR UPDATE")
+                (pool.begin().await?, "SELECT version, last, exchanges FROM store WHERE one = 1 FOR UPDATE")
             }
         };
         let row = sqlx::query(locking).fetch_optional(&mut *transaction).await?.ok_or(StoreError::Unfit)?;
@@ -151,12 +161,26 @@ impl<'a> Writing<'a> {
         if version != schema::VERSION {
             return Err(StoreError::Version(version));
         }
+        if terms.len() > MOST_TERMS {
+            terms.clear();
+        }
         if chains.len() > MOST_CHAINS {
             chains.clear();
         }
         let found = HashMap::new();
-        let last = row.try_get(1)?;
-        Ok(Self { transaction, witnesses, own, known: chains, found, last, now: now() })
+        Ok(Self {
+            transaction,
+            witnesses,
+            own,
+            known: chains,
+            found,
+            terms,
+            found_terms: Terms::new(),
+            last: row.try_get(1)?,
+            exchanges: row.try_get(2)?,
+            now: now(),
+            kind: *kind,
+        })
     }
 
     /// The short number of a chain.
@@ -221,6 +245,7 @@ impl<'a> Writing<'a> {
             said: entry.said.as_deref(),
             time: entry.time,
             event: &entry.event,
+            indexed: entry.indexed.as_ref(),
             body: &entry.body,
         }));
         Ok(())
@@ -235,10 +260,12 @@ impl<'a> Writing<'a> {
         }
         self.insert(&new).await?;
         self.raise(&alerts).await?;
-        let store = sqlx::query("UPDATE store SET last = $1 WHERE one = 1").bind(self.last);
+        let store = sqlx::query("UPDATE store SET last = $1, exchanges = $2 WHERE one = 1");
+        let store = store.bind(self.last).bind(self.exchanges);
         store.execute(&mut *self.transaction).await?;
         self.transaction.commit().await?;
         self.known.extend(self.found);
+        self.terms.extend(self.found_terms);
         alerts.iter().for_each(Alert::tell);
         Ok(alerts.len())
     }
@@ -268,6 +295,7 @@ impl<'a> Writing<'a> {
             said: None,
             time: self.now,
             event: ALERT,
+            indexed: None,
             body,
         });
         let rows: Vec<_> = rows.collect();
@@ -275,20 +303,29 @@ impl<'a> Writing<'a> {
     }
 
     async fn insert(&mut self, rows: &[New<'_>]) -> Result<(), StoreError> {
-        const HEAD: &str = "INSERT INTO records (id, chain, seq, hash, said, time, arrived, event, body)";
+        let of: Vec<_> = rows.iter().filter_map(|row| Some((row.chain, row.time, row.indexed?))).collect();
+        let exchanges = Exchanges::gather(&mut self.transaction, &of, &mut self.exchanges).await?;
+        exchanges.write(&mut self.transaction, self.terms, &mut self.found_terms).await?;
+        let mut said = Vec::new();
+        const HEAD: &str =
+            "INSERT INTO records (id, chain, seq, hash, said, time, arrived, event, exchange, body)";
         // Where so many bodies stand under one number that not all of them were looked at.
         const TAIL: &str = " ON CONFLICT (chain, seq, hash) DO NOTHING";
         for chunk in values::chunks(rows) {
-            let sql = values::statement(HEAD, chunk.len(), 9, TAIL);
+            let sql = values::statement(HEAD, chunk.len(), 10, TAIL);
             let mut insert = sqlx::query(AssertSqlSafe(sql));
             for row in chunk {
                 self.last = self.last.saturating_add(1);
                 insert = insert.bind(self.last).bind(row.chain).bind(row.seq).bind(row.hash.clone());
                 insert = insert.bind(row.said.map(str::to_owned)).bind(row.time).bind(self.now);
-                insert = insert.bind(row.event.to_owned()).bind(row.body.to_owned());
+                let exchange = row.indexed.and_then(|one| exchanges.id(row.chain, &one.exchange));
+                insert = insert.bind(row.event.to_owned()).bind(exchange).bind(row.body.to_owned());
+                if let Some(text) = row.indexed.map(|one| one.text.as_str()).filter(|text| !text.is_empty()) {
+                    said.push((self.last, text));
+                }
             }
             insert.execute(&mut *self.transaction).await?;
         }
-        Ok(())
+        texts(&mut self.transaction, self.kind, &said).await
     }
 }

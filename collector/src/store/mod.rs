@@ -9,6 +9,9 @@
 //! | [`check`] | what new records show about their chain |
 //! | [`gaps`] | numbers that are not there |
 //! | [`alert`] | the collector's own records |
+//! | [`index`] | what exchanges are searched by, in |
+//! | [`read`] | records out |
+//! | [`search`] | exchanges out |
 //! | [`values`] | rows of placeholders |
 //!
 //! What always holds: every value is bound, and no text from outside is a piece of SQL; one commit at a time, whatever
@@ -20,14 +23,17 @@ mod append;
 mod check;
 mod database;
 mod gaps;
+mod index;
 mod neighbours;
 mod read;
 mod schema;
+mod search;
 mod values;
 
 pub use append::Appender;
 pub use database::Database;
 pub use read::{Kept, Reader};
+pub use search::{Found, Place, Search};
 
 /// Why the database did not do what it was asked.
 #[derive(Debug, thiserror::Error)]

@@ -4,12 +4,13 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyPool, Row as _};
 
 use super::StoreError;
-use super::database::Database;
+use super::database::{Database, Kind};
 
 /// Reads records.
 #[derive(Debug, Clone)]
 pub struct Reader {
-    pool: AnyPool,
+    pub(super) kind: Kind,
+    pub(super) pool: AnyPool,
 }
 
 /// A record as it is kept.
@@ -29,7 +30,7 @@ impl Reader {
     /// # Errors
     /// It cannot be used.
     pub async fn open(database: &Database) -> Result<Self, StoreError> {
-        Ok(Self { pool: database.reading().await? })
+        Ok(Self { kind: database.kind, pool: database.reading().await? })
     }
 
     /// The number of the last record that arrived.
@@ -57,7 +58,7 @@ impl Reader {
     }
 }
 
-fn kept(row: &AnyRow) -> Result<Kept, StoreError> {
+pub(super) fn kept(row: &AnyRow) -> Result<Kept, StoreError> {
     let (hash, said): (Vec<u8>, Option<String>) = (row.try_get(1)?, row.try_get(2)?);
     let hash = said.unwrap_or_else(|| portcullis::audit::trace::to_hex(&hash));
     Ok(Kept { id: row.try_get(0)?, hash, body: row.try_get(3)? })

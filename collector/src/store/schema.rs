@@ -5,6 +5,10 @@
 //! | `store` | the store itself; the one row that every commit locks |
 //! | `chains` | a chain, under a short number |
 //! | `records` | a record, under the number of its arrival. Never updated. Two bodies under one number of a chain are both kept: at least one is forged, and both are evidence |
+//! | `exchanges` | an exchange, under the number of its arrival, as the record that tells most of it says |
+//! | `terms` | a value that is searched for, under a short number |
+//! | `marks` | an exchange that has a value; in the order of time |
+//! | `texts` | what was said, word by word; the words' places alone |
 //! | `gaps` | numbers of a chain that are not there, and since when that is known |
 
 use sqlx::{AnyConnection, AnyPool, Connection as _, Executor as _, Row as _};
@@ -17,30 +21,55 @@ pub const VERSION: i64 = 1;
 
 const SQLITE: &str = "
 CREATE TABLE IF NOT EXISTS store (
-  one INTEGER PRIMARY KEY CHECK (one = 1), version BIGINT NOT NULL, chain TEXT NOT NULL, last BIGINT NOT NULL);
+  one INTEGER PRIMARY KEY CHECK (one = 1), version BIGINT NOT NULL, chain TEXT NOT NULL, last BIGINT NOT NULL,
+  exchanges BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS chains (id INTEGER PRIMARY KEY, chain TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS records (
   id INTEGER PRIMARY KEY, chain BIGINT NOT NULL REFERENCES chains (id), seq BIGINT NOT NULL, hash BLOB NOT NULL,
-  said TEXT, time BIGINT NOT NULL, arrived BIGINT NOT NULL, event TEXT NOT NULL, body TEXT NOT NULL,
-  UNIQUE (chain, seq, hash));
+  said TEXT, time BIGINT NOT NULL, arrived BIGINT NOT NULL, event TEXT NOT NULL, exchange BIGINT,
+  body TEXT NOT NULL, UNIQUE (chain, seq, hash));
+CREATE INDEX IF NOT EXISTS records_exchange ON records (exchange) WHERE exchange IS NOT NULL;
 CREATE TABLE IF NOT EXISTS gaps (
   chain BIGINT NOT NULL REFERENCES chains (id), first BIGINT NOT NULL, last BIGINT NOT NULL, since BIGINT NOT NULL,
   alerted BIGINT NOT NULL, PRIMARY KEY (chain, first));
+CREATE TABLE IF NOT EXISTS exchanges (
+  id INTEGER PRIMARY KEY, chain BIGINT NOT NULL REFERENCES chains (id), exchange TEXT NOT NULL, time BIGINT NOT NULL,
+  rank BIGINT NOT NULL, user_id TEXT, connection TEXT, policy TEXT, revision TEXT, decision TEXT, reason TEXT, rule TEXT,
+  model TEXT, outcome TEXT, UNIQUE (exchange, chain));
+CREATE INDEX IF NOT EXISTS exchanges_time ON exchanges (time, id);
+CREATE TABLE IF NOT EXISTS terms (
+  id INTEGER PRIMARY KEY, kind BIGINT NOT NULL, value TEXT NOT NULL, UNIQUE (kind, value));
+CREATE TABLE IF NOT EXISTS marks (
+  term BIGINT NOT NULL, time BIGINT NOT NULL, exchange BIGINT NOT NULL, PRIMARY KEY (term, time, exchange)) WITHOUT ROWID;
+CREATE VIRTUAL TABLE IF NOT EXISTS texts USING fts5 (text, content = '');
 CREATE TRIGGER IF NOT EXISTS records_stay BEFORE UPDATE ON records
   BEGIN SELECT RAISE(ABORT, 'records are never changed'); END;
 ";
 
 const POSTGRES: &str = "
 CREATE TABLE IF NOT EXISTS store (
-  one BIGINT PRIMARY KEY CHECK (one = 1), version BIGINT NOT NULL, chain TEXT NOT NULL, last BIGINT NOT NULL);
+  one BIGINT PRIMARY KEY CHECK (one = 1), version BIGINT NOT NULL, chain TEXT NOT NULL, last BIGINT NOT NULL,
+  exchanges BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS chains (id BIGINT PRIMARY KEY, chain TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS records (
   id BIGINT PRIMARY KEY, chain BIGINT NOT NULL REFERENCES chains (id), seq BIGINT NOT NULL, hash BYTEA NOT NULL,
-  said TEXT, time BIGINT NOT NULL, arrived BIGINT NOT NULL, event TEXT NOT NULL, body TEXT NOT NULL,
-  UNIQUE (chain, seq, hash));
+  said TEXT, time BIGINT NOT NULL, arrived BIGINT NOT NULL, event TEXT NOT NULL, exchange BIGINT,
+  body TEXT NOT NULL, UNIQUE (chain, seq, hash));
+CREATE INDEX IF NOT EXISTS records_exchange ON records (exchange) WHERE exchange IS NOT NULL;
 CREATE TABLE IF NOT EXISTS gaps (
   chain BIGINT NOT NULL REFERENCES chains (id), first BIGINT NOT NULL, last BIGINT NOT NULL, since BIGINT NOT NULL,
   alerted BIGINT NOT NULL, PRIMARY KEY (chain, first));
+CREATE TABLE IF NOT EXISTS exchanges (
+  id BIGINT PRIMARY KEY, chain BIGINT NOT NULL REFERENCES chains (id), exchange TEXT NOT NULL, time BIGINT NOT NULL,
+  rank BIGINT NOT NULL, user_id TEXT, connection TEXT, policy TEXT, revision TEXT, decision TEXT, reason TEXT, rule TEXT,
+  model TEXT, outcome TEXT, UNIQUE (exchange, chain));
+CREATE INDEX IF NOT EXISTS exchanges_time ON exchanges (time, id);
+CREATE TABLE IF NOT EXISTS terms (
+  id BIGINT PRIMARY KEY, kind BIGINT NOT NULL, value TEXT NOT NULL, UNIQUE (kind, value));
+CREATE TABLE IF NOT EXISTS marks (
+  term BIGINT NOT NULL, time BIGINT NOT NULL, exchange BIGINT NOT NULL, PRIMARY KEY (term, time, exchange));
+CREATE TABLE IF NOT EXISTS texts (record BIGINT PRIMARY KEY, words TSVECTOR NOT NULL);
+CREATE INDEX IF NOT EXISTS texts_words ON texts USING gin (words);
 CREATE OR REPLACE FUNCTION records_stay() RETURNS trigger LANGUAGE plpgsql AS
   $$ BEGIN RAISE EXCEPTION 'records are never changed'; END $$;
 CREATE OR REPLACE TRIGGER records_stay BEFORE UPDATE ON records FOR EACH ROW EXECUTE FUNCTION records_stay();
@@ -76,7 +105,7 @@ async fn own_chain(connection: &mut AnyConnection) -> Result<String, StoreError>
     let mut new = [0; 16];
     getrandom::fill(&mut new)?;
     sqlx::query(
-        "INSERT INTO store (one, version, chain, last) VALUES (1, $1, $2, 0) ON CONFLICT (one) DO NOTHING",
+        "INSERT INTO store (one, version, chain, last, exchanges) VALUES (1, $1, $2, 0, 0) ON CONFLICT (one) DO NOTHING",
     )
     .bind(VERSION)
     .bind(portcullis::audit::trace::to_hex(&new))
