@@ -22,3 +22,7 @@ bench-policies: parts ## what policy costs alone: loading sets, reading requests
 .PHONY: bench-plot
 bench-plot: ## write what the last `make bench`, `bench-memory` and `bench-policies` measured into docs/numbers.md, with its plots
 	@PYTHONPATH=tools:benches $(PYTHON) -m harness.page
+
+.PHONY: bench-collector
+bench-collector: collector ## records a second into the audit store (POSTGRES=1: into PostgreSQL)
+	@COLLECTOR=$(CURDIR)/target/server/portcullis-collector cargo bench --quiet --profile dev --package portcullis-collector --bench ingest

@@ -25,6 +25,8 @@ use crate::writer::writer;
 const HEAD: Duration = Duration::from_secs(75 * 60);
 /// How long requests may go on once the collector was asked to stop.
 const LAST: Duration = Duration::from_secs(10);
+/// Most readers that follow live at one time; each looks at the database a few times a second.
+const FOLLOWERS: usize = 64;
 /// The wait after a connection could not be taken, for want of files perhaps.
 const BREATH: Duration = Duration::from_millis(50);
 
@@ -61,7 +63,9 @@ pub async fn serve(options: &Options) -> Result<(), ServeError> {
     let (inlet, writer) = writer(appender, options.gap());
     let bounds = Bounds::new(options.max_body_bytes, options.max_expanded_bytes, options.max_pending_bytes);
     let (stop, stopping) = watch::channel(false);
-    let app = router(App { bounds, inlet, reader: reader.clone(), stopping });
+    let followers = Arc::new(Semaphore::new(FOLLOWERS));
+    let local = !options.allow_unauthenticated;
+    let app = router(App { bounds, inlet, reader: reader.clone(), stopping, followers, local });
     let listener = TcpListener::bind(options.listen).await;
     let listener = listener.map_err(|error| ServeError::Listen(options.listen, error))?;
     let address = listener.local_addr().unwrap_or(options.listen);

@@ -344,7 +344,9 @@ fn events(
     let mut stream = TcpStream::connect(collector.address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let last = last.map(|last| format!("last-event-id: {last}\r\n")).unwrap_or_default();
-    stream.write_all(format!("GET /api/live{query} HTTP/1.1\r\nhost: x\r\n{last}\r\n").as_bytes()).unwrap();
+    stream
+        .write_all(format!("GET /api/live{query} HTTP/1.1\r\nhost: localhost\r\n{last}\r\n").as_bytes())
+        .unwrap();
     let mut lines = BufReader::new(stream).lines().map(Result::unwrap);
     assert!(lines.next().unwrap().contains("200"));
     assert!(lines.by_ref().any(|line| line.is_empty()));
@@ -381,7 +383,7 @@ fn what_comes_is_told_live_and_goes_on_where_it_was(place: &Place) {
     assert_eq!(events(&collector, "?after=0", None, 1, || ())[0].1, bodies[0]);
     // A reader that never leaves does not keep it from stopping.
     let mut stream = TcpStream::connect(collector.address).unwrap();
-    stream.write_all(b"GET /api/live HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    stream.write_all(b"GET /api/live HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
     std::thread::sleep(Duration::from_millis(300));
     let start = std::time::Instant::now();
     assert_eq!(collector.stop(), 0);
@@ -405,6 +407,9 @@ fn what_is_described_is_there_and_what_is_not_is_refused() {
         assert_eq!(get(&collector, &format!("{path}?bogus=1")).0, 400, "{path}");
         assert!(has("after") || has("cursor"), "{path}");
     }
+    // As a browser asks that was led here under a name of somebody else.
+    let raw = support::http::request_as(collector.address, "evil.example", "/api/records").unwrap();
+    assert_eq!(raw.status, 403);
     for path in ["/", "/api", "/api/exchanges/", "/api/records/1"] {
         assert_eq!(get(&collector, path).0, 404, "{path}");
     }

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt as _, stream};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::parameters::{Asked, LIVE};
 use super::{unclear, unread};
-use crate::http::App;
+use crate::http::{App, problem};
 use crate::store::{Kept, Reader};
 
 /// Between looks: other collectors write too, so the database is what is looked at.
@@ -25,6 +26,7 @@ struct Tail {
     reader: Reader,
     after: i64,
     stopping: watch::Receiver<bool>,
+    _place: OwnedSemaphorePermit,
 }
 
 /// From now on, or from a record on.
@@ -32,6 +34,9 @@ pub async fn live(State(app): State<Arc<App>>, request: Request) -> Response {
     let asked = match Asked::of(&LIVE, request.uri().query()) {
         Ok(asked) => asked,
         Err(wrong) => return unclear(&wrong),
+    };
+    let Ok(place) = Arc::clone(&app.followers).try_acquire_owned() else {
+        return problem(StatusCode::SERVICE_UNAVAILABLE, "too many follow already: come again");
     };
     let header = request.headers().get("last-event-id").and_then(|value| value.to_str().ok());
     let seen = header.and_then(|value| value.parse::<i64>().ok()).or(asked.after);
@@ -42,7 +47,7 @@ pub async fn live(State(app): State<Arc<App>>, request: Request) -> Response {
             Err(error) => return unread(&error),
         },
     };
-    let tail = Tail { reader: app.reader.clone(), after, stopping: app.stopping.clone() };
+    let tail = Tail { reader: app.reader.clone(), after, stopping: app.stopping.clone(), _place: place };
     let events = stream::unfold(tail, |mut tail| async move {
         let records = tail.next().await?;
         Some((stream::iter(records.into_iter().map(event)), tail))

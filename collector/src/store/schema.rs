@@ -41,7 +41,7 @@ CREATE TABLE IF NOT EXISTS terms (
   id INTEGER PRIMARY KEY, kind BIGINT NOT NULL, value TEXT NOT NULL, UNIQUE (kind, value));
 CREATE TABLE IF NOT EXISTS marks (
   term BIGINT NOT NULL, time BIGINT NOT NULL, exchange BIGINT NOT NULL, PRIMARY KEY (term, time, exchange)) WITHOUT ROWID;
-CREATE VIRTUAL TABLE IF NOT EXISTS texts USING fts5 (text, content = '');
+CREATE VIRTUAL TABLE IF NOT EXISTS texts USING fts5 (text, content = '', contentless_delete = 1);
 CREATE TRIGGER IF NOT EXISTS records_stay BEFORE UPDATE ON records
   BEGIN SELECT RAISE(ABORT, 'records are never changed'); END;
 ";

@@ -35,7 +35,10 @@ pub struct Collector {
 impl Collector {
     /// Starts one and waits until it listens.
     pub fn start(place: &Place, more: &[&str]) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_portcullis-collector"))
+        // A benchmark names the one to be measured.
+        let built = env!("CARGO_BIN_EXE_portcullis-collector");
+        let program = std::env::var("COLLECTOR").unwrap_or_else(|_| built.to_owned());
+        let mut process = Command::new(program)
             .args(["--listen", "127.0.0.1:0", "--database", &place.url()])
             .args(more)
             .stderr(Stdio::piped())
