@@ -41,6 +41,7 @@ on_every_database!(
     every_change_is_an_alarm,
     the_chain_of_alarms_goes_on_after_a_restart,
     requests_under_way_end_before_it_stops,
+    a_forged_record_costs_no_other,
 );
 
 fn gzip(body: &[u8]) -> Vec<u8> {
@@ -302,6 +303,50 @@ fn requests_under_way_end_before_it_stops(place: &Place) {
     assert_eq!(answer(&raw).unwrap().status, 200);
     assert_eq!(collector.wait(), 0);
     assert_eq!(Collector::start(place, &[]).records().taken(), 4);
+}
+
+/// What no filter writes, and no database likes, is kept as it came; what comes with it is kept too.
+fn a_forged_record_costs_no_other(place: &Place) {
+    let collector = Collector::start(place, &HASTY);
+    let chain = "0123456789abcdef0123456789abcdef";
+    let words = |count: usize| (0..count).map(|n| format!("{n:x}")).collect::<Vec<_>>().join(" ");
+    let forged: [(&str, Value); 7] = [
+        ("user.id", json!("\u{0}".repeat(5000))),
+        ("portcullis.exchange", json!("\u{0}é".repeat(5000))),
+        ("portcullis.revision", json!("'; DROP TABLE records; --")),
+        ("portcullis.flags", json!((0..5000).map(|n| format!("{n}{}", "x".repeat(90))).collect::<Vec<_>>())),
+        ("portcullis.prompt.texts", json!([{ "of": 1, "text": "x".repeat(300_000) }])),
+        ("portcullis.prompt.texts", json!([{ "of": 1, "text": words(60_000) }])),
+        ("portcullis.parts", json!(9_007_199_254_740_991_u64)),
+    ];
+    let record = |(at, (name, value)): (usize, &(&str, Value))| {
+        let seq = at + 1;
+        let mut body = json!({
+            "event.name": "portcullis.exchange.end", "portcullis.chain.id": chain, "portcullis.chain.seq": seq,
+            "portcullis.record": format!("{chain}-{seq}"), "time": "2026-11-22T15:59:34Z", "portcullis.exchange": "x",
+        });
+        body[*name] = value.clone();
+        json!({ "body": { "stringValue": body.to_string() } })
+    };
+    let mut records: Vec<Value> = forged.iter().enumerate().map(record).collect();
+    records.extend(log_records(&Worker::new(1).batch(1).body));
+    let answer = collector.json(&batch_of(&records));
+    assert_eq!((answer.status, answer.body.as_slice()), (200, &b"{}"[..]), "{answer:?}");
+    let kept = collector.records();
+    let said = |record: &Value| record["body"]["stringValue"].as_str().unwrap().to_owned();
+    let mut bodies: Vec<String> = kept.0.iter().map(|(body, _)| body.clone()).collect();
+    bodies.retain(|body| !body.contains("collector.alert"));
+    let mut sent: Vec<String> = records.iter().map(said).collect();
+    bodies.sort();
+    sent.sort();
+    assert_eq!(bodies, sent);
+    // More declared losses than a recorder declares at once: it is none of ours.
+    let many: Vec<Value> =
+        (1..100).map(|n| json!({ "first": n, "last": n, "count": 1, "reason": "rejected" })).collect();
+    let records: Vec<Value> =
+        [("portcullis.dropped.ranges", json!(many))].iter().enumerate().map(record).collect();
+    let answer = collector.json(&batch_of(&records));
+    assert_eq!(answer.json()["partialSuccess"]["rejectedLogRecords"], "1");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::store::{Kept, StoreError};
 
 /// Records that are read at a time.
-pub const PAGE: i64 = 500;
+pub const PAGE: i64 = 100;
 
 /// A log record, with the hash that it came with: should the store be changed, it no longer fits.
 pub fn line(record: &Kept) -> String {

@@ -11,6 +11,9 @@ use crate::store::{Place, Search};
 const MOST: i64 = 1000;
 /// Exchanges on a page.
 const PAGE: i64 = 50;
+/// Most words, and most bytes of them.
+const MOST_WORDS: usize = 32;
+const LONGEST_WORDS: usize = 256;
 /// Most parameters of a request.
 const MOST_PARAMETERS: usize = 32;
 
@@ -84,7 +87,7 @@ pub const EXCHANGES: [Parameter; 15] = [
     parameter(
         "text",
         Is::Words,
-        "Words of prompt or answer, where they are captured: all of them in one record.",
+        "Words of prompt or answer, where they are captured: all of them in one record. At most 32 words and 256 bytes.",
     ),
     parameter("cursor", Is::Cursor, "`next` of the page before."),
     parameter(
@@ -158,7 +161,10 @@ impl Asked {
             }
             Is::Since => search.since = Some(time()?),
             Is::Until => search.until = Some(time()?),
-            Is::Words => search.text = Some(clean(value)),
+            Is::Words => {
+                let many = value.split_whitespace().nth(MOST_WORDS).is_some();
+                search.text = (!many && value.len() <= LONGEST_WORDS).then(|| Some(clean(value)))?;
+            }
             Is::Cursor => search.behind = Some(Place::read(value)?),
             Is::Limit => {
                 search.most = number().filter(|most| (1..=MOST).contains(most))?;

@@ -7,6 +7,7 @@
     clippy::arithmetic_side_effects,
     dead_code,
     unused_macros,
+    unused_imports,
     reason = "a test may; not every test uses all of it"
 )]
 
