@@ -60,8 +60,8 @@ impl Moment {
 
 fn lives(place: &Place) -> u32 {
     match place {
-        Place::Sqlite(_) => 300,
-        Place::Postgres(_) => 100,
+        Place::Sqlite(_) => 240,
+        Place::Postgres(_) => 60,
     }
 }
 
@@ -113,7 +113,7 @@ fn nothing_acknowledged_is_lost_and_nothing_is_doubled(place: &Place) {
     let (mut acknowledged, mut broken) = (0, 0);
     for life in 0..lives(place) {
         let mut collector = Collector::start(place, &[]);
-        if life % 25 == 0 {
+        if life % 40 == 0 {
             judge(&workers, &collector, life);
         }
         let moment = Moment::of(&mut chance);
@@ -138,7 +138,7 @@ fn the_same_of_collectors_that_share_a_database(place: &Place) {
     let mut chance = Chance(0x2545_f491_4f6c_dd1d);
     let mut workers: Vec<Worker> = (1..=WORKERS).map(Worker::new).collect();
     let stays = Collector::start(place, &[]);
-    for life in 0..lives(place) / 5 {
+    for life in 0..lives(place) / 6 {
         let mut dies = Collector::start(place, &[]);
         let moment = Moment::of(&mut chance);
         under_load(&mut workers, &[stays.address, dies.address], |acknowledged| {
@@ -150,5 +150,5 @@ fn the_same_of_collectors_that_share_a_database(place: &Place) {
         }
     }
     workers.iter_mut().for_each(|worker| while worker.send(stays.address) {});
-    judge(&workers, &stays, lives(place) / 5);
+    judge(&workers, &stays, lives(place) / 6);
 }
