@@ -4,9 +4,10 @@ PYTHON := target/parts/venv/bin/python
 # Tests and demo take the command as cargo test builds it anyway; `make cli` builds the one to ship.
 PORTCULLIS := $(CURDIR)/target/debug/portcullis
 PYTEST_ARGS ?=
+VECTORS := $(CURDIR)/target/wycheproof.jsonl
 
 .DEFAULT_GOAL := help
-.PHONY: help wasm cli cli-debug collector parts demo test test-unit test-wasm test-e2e lint fmt clean
+.PHONY: help wasm cli cli-debug vectors collector parts demo test test-unit test-wasm test-e2e lint fmt clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
@@ -39,8 +40,12 @@ test-unit: ## unit and property tests, natively
 test-wasm: ## the pure parts as WebAssembly in Node, by wasm-bindgen-test
 	@tools/test-wasm
 
-test-e2e: wasm cli-debug parts ## end to end: a real Envoy among real parts (PYTEST_ARGS="-k name")
-	@cd tests/e2e && PORTCULLIS=$(PORTCULLIS) ../../$(PYTHON) -m pytest $(PYTEST_ARGS)
+# Tokens made of signature vectors, which the real Envoy must judge as the tests of the core do.
+vectors:
+	@cargo run --quiet --example wycheproof > $(VECTORS)
+
+test-e2e: wasm cli-debug vectors parts ## end to end: a real Envoy among real parts (PYTEST_ARGS="-k name")
+	@cd tests/e2e && PORTCULLIS=$(PORTCULLIS) VECTORS=$(VECTORS) ../../$(PYTHON) -m pytest $(PYTEST_ARGS)
 
 lint: ## formatting, clippy (natively and for the filter's own target), Python, shell
 	cargo fmt --all --check

@@ -19,6 +19,11 @@ bench-policies: parts ## what policy costs alone: loading sets, reading requests
 	@benches/masker-v8 build policies
 	@PYTHONPATH=tools:benches $(PYTHON) -m harness.policies
 
+.PHONY: bench-callers
+bench-callers: wasm cli-debug parts ## who calls and how much: tokens by algorithm, bad ones, budgets (a part of `make bench`)
+	@cargo build --quiet --release --manifest-path benches/load/Cargo.toml --target-dir target/bench-load
+	@PYTHONPATH=tools:benches $(PYTHON) -m harness.callers --portcullis $(PORTCULLIS)
+
 .PHONY: bench-plot
 bench-plot: ## write what the last `make bench`, `bench-memory` and `bench-policies` measured into docs/numbers.md, with its plots
 	@PYTHONPATH=tools:benches $(PYTHON) -m harness.page

@@ -6,15 +6,16 @@
     missing_docs
 )]
 //! What policy costs: to load a set (time by steps, memory), to choose a request's connection, to read what a request
-//! asks for, to evaluate a condition, to admit a request to a budget.
+//! asks for, to evaluate a condition, to admit a request to a budget, to find a token that was verified before.
 //!
-//! `cargo bench --bench policies` (behind `--`, any of `load`, `choose`, `views`, `conditions` and `budgets` alone), and
+//! `cargo bench --bench policies` (behind `--`, any of `load`, `choose`, `views`, `conditions`, `budgets` and `tokens` alone), and
 //! in Node's V8 `benches/masker-v8 build policies && benches/masker-v8 run policies`.
 //! The large set has 200 connections, 50 policies and 1,000 rules; the dictionary has 100,000 words.
 mod sets;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,7 @@ use portcullis::config::json;
 use portcullis::config::set::{Bundle, HostPromises};
 use portcullis::exchange::guard::Guard;
 use portcullis::exchange::head::Head;
+use portcullis::identity::{Cache, Identity};
 use portcullis::policy::budget::{Bucket, Fingerprint, Rate, Slot};
 use portcullis::policy::{Condition, Fact, Facts, Phase, Variable};
 use portcullis::protocol::api::APIS;
@@ -34,12 +36,13 @@ const HOST: HostPromises = HostPromises { body_before_headers: true };
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|wanted| !wanted.starts_with("--")).collect();
-    let all: [(&str, fn()); 5] = [
+    let all: [(&str, fn()); 6] = [
         ("load", loads),
         ("choose", choose),
         ("views", views),
         ("conditions", conditions),
         ("budgets", budgets),
+        ("tokens", tokens),
     ];
     for (name, measure) in all {
         if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
@@ -174,6 +177,39 @@ fn budgets() {
             bucket.give_back(100);
         });
         println!("{name:<28} {:>8.2} {:>8.2}", admit.as_secs_f64() * 1e6, settle.as_secs_f64() * 1e6);
+    }
+}
+
+/// What it takes to find the caller of a token that was verified a moment ago: the hash of the whole token, and the look-up.
+fn tokens() {
+    const TIMES: u32 = 20_000;
+    const HOUR: u64 = 3_600_000_000_000;
+    println!("\n{:<28} {:>8}", "token", "found us");
+    for (name, length) in [("of 700 bytes, as RS256 has", 700), ("of 2 KB", 2048)] {
+        let token = |number: usize| format!("{number:0>length$}");
+        let mut cache = Cache::new([7; 32], portcullis::identity::cache::DEFAULT_ENTRIES);
+        for number in 0..portcullis::identity::cache::DEFAULT_ENTRIES {
+            cache.put(&token(number), Arc::new(caller(number)), 1);
+        }
+        let asked = token(500);
+        let found = best(TIMES, || {
+            let identity = cache.get(black_box(&asked), &[0], HOUR, |_| 1);
+            _ = black_box(identity.expect("remembered"));
+        });
+        println!("{name:<28} {:>8.2}", found.as_secs_f64() * 1e6);
+    }
+}
+
+fn caller(number: usize) -> Identity {
+    Identity {
+        id: format!("https://idp.example.com#{number}"),
+        subject: number.to_string(),
+        issuer: "https://idp.example.com".to_owned(),
+        issuer_index: 0,
+        groups: vec!["rag-users".to_owned()],
+        groups_malformed: false,
+        claims: serde_json::Map::new(),
+        expires: u64::MAX,
     }
 }
 

@@ -13,7 +13,7 @@ from parts import process
 from parts.envoy import Envoy
 from parts.keys import Key
 
-from . import baselines, machine, masker, policies, report, requests, startup, streams
+from . import baselines, callers, machine, masker, policies, report, requests, startup, streams
 from .load import Failed, Load
 from .rounds import QUICK
 from .variants import FILTERS_OF, LESS, TITLES, Setting
@@ -60,6 +60,8 @@ def run(setting: Setting, load: Load, variants: list[str]) -> dict[str, Any]:
     time.sleep(1.0)
     results["audit"] = load.order("sunk")
     check(envoys, results)
+    say("who calls, and how much")
+    results["callers"] = callers.measure(setting, load)
     say("policies alone")
     results["policies"] = policies.measure()
     say("the masker alone, and what others do with its texts")

@@ -126,6 +126,13 @@ def policy_part(found: dict[str, Any]) -> str:
     return f"{facts}\n- taken: {found['taken']}\n\n{report.verdicts(targets.of_policies(found))}\n\n{tables}"
 
 
+def callers_part(found: dict[str, Any]) -> str:
+    """What `make bench-callers` measured, or the same part of a whole run."""
+    facts = "\n".join(f"- {name}: {value}" for name, value in found["machine"].items())
+    tables = report.callers(found).partition("\n\n")[2]
+    return f"{facts}\n- taken: {found['taken']}\n\n{report.verdicts(targets.of_callers(found))}\n\n{tables}"
+
+
 def memory_table(found: dict[str, Any]) -> str:
     quick = " **A quick run: these figures say little.**" if found.get("quick") else ""
     return f"Taken: {found['taken']}.{quick}\n\n{memory.table(found)}"
@@ -151,6 +158,7 @@ def written(results: dict[str, Any]) -> dict[str, str]:
         "streams": report.streams(results),
         "startup": report.startup(results),
         "policies": policy_part(results),
+        **({"callers": callers_part(results)} if "callers" in results else {}),
         "others": report.others(results),
         "texts": adversarial_table(results),
     }
@@ -170,10 +178,10 @@ def fill(page: str, parts: dict[str, str]) -> str:
 
 
 def main() -> int:
-    runs = {name: OUT / f"{name}.json" for name in ("results", "memory", "policies")}
-    results, found, alone = (json.loads(path.read_text()) if path.exists() else None for path in runs.values())
-    if not results and not found and not alone:
-        print("page: nothing was measured: run make bench, bench-memory or bench-policies", file=sys.stderr)
+    runs = {name: OUT / f"{name}.json" for name in ("results", "memory", "policies", "callers")}
+    results, found, *_ = every = [json.loads(path.read_text()) if path.exists() else None for path in runs.values()]
+    if not any(every):
+        print("page: nothing was measured: run make bench, or one of its parts", file=sys.stderr)
         return 1
     if results and "V8" not in results["masker"]:
         print("page: the masker was not measured in V8: make bench needs Node", file=sys.stderr)
@@ -182,8 +190,9 @@ def main() -> int:
     if results:
         parts |= written(results)
         plots |= {"masking": masking(results), "adversarial": adversarial(results), "streams": streams(results)}
-    if alone and (not results or runs["policies"].stat().st_mtime > runs["results"].stat().st_mtime):
-        parts["policies"] = policy_part(alone)
+    for name, write in {"policies": policy_part, "callers": callers_part}.items():
+        if runs[name].exists() and (not results or runs[name].stat().st_mtime > runs["results"].stat().st_mtime):
+            parts[name] = write(json.loads(runs[name].read_text()))
     if found:
         parts["memory"], plots["memory"] = memory_table(found), memory_plot(found)
     PLOTS.mkdir(exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import callers as tokens
 from . import masker, policies
 from .baselines import ENTITIES, TAKEN
 from .figures import MIB, added, memory, ratio, spread
@@ -22,6 +23,7 @@ def write(results: dict[str, Any]) -> str:
         streams(results),
         startup(results),
         policy(results),
+        callers(results),
         others(results),
         _masker(results),
         targets(results),
@@ -188,6 +190,7 @@ def policy(results: dict[str, Any]) -> str:
         "request": ["a request is read", "bytes", "µs", "memory at most, in times of the body, itself included"],
         "condition": ["a condition is evaluated", "ns"],
         "budget": ["a local budget", "admits, µs", "settles, µs"],
+        "token": ["a remembered token", "found, µs"],
     }
     written = [
         table(head, [[name, *(f"{figure:,g}" for figure in row)] for name, row in found[key].items()])
@@ -199,6 +202,54 @@ def policy(results: dict[str, Any]) -> str:
 Alone, in {policies.place(results)}, one thread, the best of several turns. A set is named by its connections, policies and rules.
 
 {chr(10).join(part + chr(10) for part in written).strip()}"""
+
+
+def callers(results: dict[str, Any]) -> str:
+    """Tokens, bad ones and budgets, beside Envoy's own filters."""
+    if "callers" not in results:
+        return ""
+    found = results["callers"]
+    ways = ("identity cached", "jwt-cached cached", "identity fresh", "jwt fresh")
+    by_alg = [[alg, *(tokens.more_than_bare(found, alg, way).text() for way in ways)] for alg in found["tokens"]]
+    bad = []
+    for kind in found["bad"]["identity"]:
+        ours, native = (tokens.bad(found, variant, kind) for variant in ("identity", "jwt"))
+        bad.append([kind, ours.text(), native.text(), f"{ours.median / 10:.1f} %"])
+    budgets = [
+        [
+            tokens.TITLES[variant],
+            spread(rounds, "requests_per_second").text(0),
+            spread(rounds, "cpu_micros").text(),
+            f"{spread(rounds, 'latency', 'p50').median:.0f} / {spread(rounds, 'latency', 'p99').median:.0f}",
+        ]
+        for variant, rounds in found["budgets"].items()
+    ]
+    heads = (
+        [
+            "added CPU µs a request",
+            "Portcullis, remembered",
+            "jwt_authn, token cache",
+            "Portcullis, new token",
+            "jwt_authn, no cache",
+        ],
+        ["CPU µs a refused request", "Portcullis", "jwt_authn", "1,000 a second take of a worker"],
+        ["", "requests/s", "CPU µs a request", "p50 / p99 µs"],
+    )
+    return f"""## Who calls, and how much
+
+A chat request of 1 KB, {tokens.CONNECTIONS} connections, {tokens.SECONDS:g} s a turn. The token, `allow` by a group, and the upstream's
+credential; no rules, masks and records. jwt_authn with rbac asks for the same group. A new token comes again after
+{tokens.FRESH:,} others, more than the module remembers. RS* and ES* are verified by Envoy's cryptography, PS* and EdDSA in the module.
+
+{table(heads[0], by_alg)}
+
+Tokens that are no good, all of them new: what a refusal takes in all, its answer included.
+
+{table(heads[1], bad)}
+
+With budgets, in Envoy's shared data; a remembered RS256 token.
+
+{table(heads[2], budgets)}"""
 
 
 def others(results: dict[str, Any]) -> str:

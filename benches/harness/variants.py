@@ -76,11 +76,14 @@ class Setting:
         return Envoy(made, self.folder, concurrency, ENVIRONMENT, log_level="warning", name=name or variant)
 
     def _rendered(self, variant: str) -> dict[str, Any]:
-        policy = yaml.safe_load((HERE.parent / "policy.yaml").read_text())
-        policy["issuers"][0]["jwks"]["inline"]["keys"] = [self.key.jwk()]
+        policy = full_guard([self.key])
         if variant in CHANGED:
             CHANGED[variant](policy)
-        path = self.folder / f"policy-{variant}.yaml"
+        return self.rendered(variant, policy)
+
+    def rendered(self, name: str, policy: dict[str, Any]) -> dict[str, Any]:
+        """Envoy's bootstrap for a policy set."""
+        path = self.folder / f"policy-{name}.yaml"
         path.write_text(yaml.safe_dump(policy, sort_keys=False))
         argv = [self.cli, "render", "envoy", path, "--revision", "bench", "--wasm", MODULE, "--upstream", "model"]
         argv += ["--cluster", f"model=127.0.0.1:{self.upstream}", "--cluster", f"audit=127.0.0.1:{self.sink}"]
@@ -91,12 +94,19 @@ class Setting:
         return yaml.safe_load(done.stdout)
 
 
+def full_guard(keys: list[Key]) -> dict[str, Any]:
+    """The policy set, with the keys that sign its tokens."""
+    policy: dict[str, Any] = yaml.safe_load((HERE.parent / "policy.yaml").read_text())
+    policy["issuers"][0]["jwks"]["inline"]["keys"] = [key.jwk() for key in keys]
+    return policy
+
+
 Filter = dict[str, Any]
 
 
-def _jwt_and_rbac(setting: Setting, cached: bool) -> list[Filter]:
+def jwt_and_rbac(keys: list[Key], cached: bool) -> list[Filter]:
     """Envoy's own way to ask what our `allow` asks: a signed token, and a group in it."""
-    jwks = json.dumps({"keys": [setting.key.jwk()]})
+    jwks = json.dumps({"keys": [key.jwk() for key in keys]})
     provider: dict[str, Any] = {
         "issuer": ISSUER,
         "audiences": ["rag"],
@@ -139,8 +149,8 @@ def _lua() -> Filter:
 
 FILTERS_OF: dict[str, Callable[[Setting, Filter], list[Filter]]] = {
     "bare": lambda setting, guard: [],
-    "jwt": lambda setting, guard: _jwt_and_rbac(setting, cached=False),
-    "jwt-cached": lambda setting, guard: _jwt_and_rbac(setting, cached=True),
+    "jwt": lambda setting, guard: jwt_and_rbac([setting.key], cached=False),
+    "jwt-cached": lambda setting, guard: jwt_and_rbac([setting.key], cached=True),
     "copy": lambda setting, guard: [boots.wasm_filter(COPY_FILTER, name="copy")],
     "lua": lambda setting, guard: [_lua()],
     **dict.fromkeys(("monitor", "guard", *LESS), lambda setting, guard: [guard]),

@@ -1,5 +1,11 @@
 //! What `render envoy` prints is YAML with what the guarantees rest on. That Envoy takes it, the end-to-end tests show.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects,
+    reason = "a test may"
+)]
 
 use std::fs;
 use std::process::{Command, Output};
@@ -143,6 +149,43 @@ fn an_upstream_with_tls_is_held_to_its_name() {
     assert_eq!(values(&yaml, "sni"), ["api.example.com"]);
     assert_eq!(values(&yaml, "exact").last().unwrap(), "api.example.com");
     assert_eq!(values(&yaml, "type"), ["STATIC", "STRICT_DNS", "STRICT_DNS", "STATIC"]);
+}
+
+/// A set with a budget of a fleet.
+fn shared() -> String {
+    let service = "rate_limit_service: { cluster: rates }\n";
+    let budget = "{ name: all, key: identity.id, requests: 5, per: 1m, scope: global }";
+    SET.replace("allow: 'true'", &format!("allow: 'true', budgets: [{budget}]")) + service
+}
+
+/// What is written of a cluster.
+fn cluster<'y>(yaml: &'y str, name: &str) -> &'y str {
+    let start = yaml.find(&format!("  - name: \"{name}\"\n")).unwrap();
+    let rest = &yaml[start..];
+    let end = rest[2..].find("\n  - name:").map_or(rest.len(), |end| end + 2);
+    &rest[..end]
+}
+
+#[test]
+fn the_rate_limit_service_is_spoken_to_in_http2_whether_told_so_or_not() {
+    for address in ["--cluster=rates=127.0.0.1:4", "--cluster=rates=127.0.0.1:4,h2"] {
+        let yaml = rendered(&shared(), &[&GIVEN[..], &[address]].concat());
+        let rates = cluster(&yaml, "rates");
+        assert!(rates.contains("{ http2_protocol_options: {} }"), "{rates}");
+        assert!(rates.contains("port_value: 4"), "{rates}");
+        assert!(!rates.contains("transport_socket"), "{rates}");
+        assert!(cluster(&yaml, "idp").contains("{ http_protocol_options: {} }"), "others stay as told");
+    }
+    let yaml = rendered(&shared(), &[&GIVEN[..], &["--cluster=rates=rates.internal:443,tls"]].concat());
+    let rates = cluster(&yaml, "rates");
+    assert!(rates.contains("alpn_protocols: [h2]"), "gRPC over TLS is agreed on by ALPN:\n{rates}");
+    assert!(rates.contains("sni: \"rates.internal\""), "{rates}");
+}
+
+#[test]
+fn a_rate_limit_service_without_an_address_is_told() {
+    let told = refused(&shared(), &GIVEN);
+    assert!(told.contains("`rates`") && told.contains("--cluster rates=HOST:PORT"), "{told}");
 }
 
 #[test]

@@ -35,7 +35,11 @@ const GATEWAY: [&str; 5] = [
 ];
 
 fn render(arguments: &[&str]) -> Result<String, String> {
-    let directory = directory(&[("set.yaml", SET)]);
+    render_set(SET, arguments)
+}
+
+fn render_set(set: &str, arguments: &[&str]) -> Result<String, String> {
+    let directory = directory(&[("set.yaml", set)]);
     let output = run(directory.path(), &[&["render", "istio", "set.yaml"], arguments].concat());
     if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
 }
@@ -137,6 +141,36 @@ fn a_plugin_carries_set_and_environment() {
     for wanted in ["pluginConfig", "body_before_headers", "HOST", "KEY", "oci://r/p:1", "FAIL_RELOAD"] {
         assert!(all.iter().any(|scalar| scalar == wanted), "{wanted}");
     }
+}
+
+/// A set with a budget of a fleet, and no rule on bodies.
+fn shared() -> String {
+    let budgets = "budgets: [{ name: all, key: identity.id, requests: 5, per: 1m, scope: global }]";
+    SET.replace("rules: [{ name: short, deny: llm.prompt_chars > 10 }]", budgets)
+        + "rate_limit_service: { cluster: rates }\n"
+}
+
+#[test]
+fn a_gateway_speaks_http2_to_the_rate_limit_service() {
+    let rates = "--cluster=rates=rates.internal:8081";
+    let yaml = render_set(&shared(), &[&GATEWAY[..], &[rates]].concat()).unwrap();
+    let written: Vec<&str> = yaml.split("- name: \"").collect();
+    let of = |name: &str| {
+        *written.iter().find(|text| text.starts_with(name) && text.contains("load_assignment")).unwrap()
+    };
+    assert!(of("rates").contains("{ http2_protocol_options: {} }"), "{}", of("rates"));
+    assert!(of("idp").contains("{ http_protocol_options: {} }"), "{}", of("idp"));
+    let told = render_set(&shared(), &GATEWAY).unwrap_err();
+    assert!(told.contains("`rates`"), "{told}");
+}
+
+#[test]
+fn a_plugin_says_which_cluster_must_speak_http2() {
+    let plugin = ["--plugin=oci://r/p:1", "--body-before-headers=false"];
+    let yaml = render_set(&shared(), &plugin).unwrap();
+    assert!(yaml.contains("# The cluster \"rates\" is called by gRPC"), "{yaml}");
+    let without = SET.replace(", rules: [{ name: short, deny: llm.prompt_chars > 10 }]", "");
+    assert!(!render_set(&without, &plugin).unwrap().contains("gRPC"));
 }
 
 #[test]

@@ -64,9 +64,9 @@ fn shared(node: &Node, amount: Option<Amount>, per: Duration, problems: &mut Vec
         if let Some(stray) = node.get(key).filter(|stray| stray.value == value) {
             let message =
                 "does not go with `scope: global`: the service does not say beforehand how much is left";
-            problems.push(
-                Problem::error(&stray.place, message).help("leave it out, or set the scope to `local`"),
-            );
+            problems.push(Problem::error(&stray.place, message).help(
+                "leave it out, set the scope to `local`, or put a local budget with it beside this one",
+            ));
         }
     }
     let Some(Amount::Tokens(limit) | Amount::Requests(limit)) = amount else { return };

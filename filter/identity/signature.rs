@@ -38,15 +38,25 @@ impl Native for NoNative {
 
 /// Whether `key` made the token's signature. False also where the key is not for the token's algorithm.
 pub fn holds(token: &Token<'_>, key: &Key, native: &dyn Native) -> bool {
-    if !key.fits(token.algorithm) || token.signature.len() != length(key) {
-        return false;
+    by_proxy(token.algorithm, key, &token.signature, token.signed.as_bytes(), native)
+        .unwrap_or_else(|| ours(token, key))
+}
+
+/// The verdict on a signature over any bytes, as far as it needs nothing of ours: the shape of the signature, then
+/// the proxy's cryptography. `None`: the proxy knows no such algorithm, or cannot do it.
+pub fn by_proxy(
+    algorithm: Algorithm,
+    key: &Key,
+    signature: &[u8],
+    signed: &[u8],
+    native: &dyn Native,
+) -> Option<bool> {
+    if !key.fits(algorithm) || signature.len() != length(key) {
+        return Some(false);
     }
-    let Some((digest, signature)) = native_form(token) else { return ours(token, key) };
-    let Some(signature) = signature else { return false };
-    match native.verify(digest, key.spki(), &signature, token.signed.as_bytes()) {
-        Some(verdict) => verdict,
-        None => ours(token, key),
-    }
+    let (digest, signature) = native_form(algorithm, signature)?;
+    let Some(signature) = signature else { return Some(false) };
+    native.verify(digest, key.spki(), &signature, signed)
 }
 
 /// The one length that a signature under this key has.
@@ -59,16 +69,16 @@ fn length(key: &Key) -> usize {
 }
 
 /// What the proxy takes: `None` where it knows no such algorithm, `Some((_, None))` where no such signature can be.
-fn native_form(token: &Token<'_>) -> Option<(Digest, Option<Vec<u8>>)> {
-    let digest = match token.algorithm {
+fn native_form(algorithm: Algorithm, signature: &[u8]) -> Option<(Digest, Option<Vec<u8>>)> {
+    let digest = match algorithm {
         Algorithm::Rs256 | Algorithm::Es256 => Digest::Sha256,
         Algorithm::Rs384 | Algorithm::Es384 => Digest::Sha384,
         Algorithm::Rs512 => Digest::Sha512,
         Algorithm::Ps256 | Algorithm::Ps384 | Algorithm::Ps512 | Algorithm::EdDsa => return None,
     };
-    let signature = match token.algorithm {
-        Algorithm::Es256 | Algorithm::Es384 => ecdsa_to_der(&token.signature),
-        _ => Some(token.signature.clone()),
+    let signature = match algorithm {
+        Algorithm::Es256 | Algorithm::Es384 => ecdsa_to_der(signature),
+        _ => Some(signature.to_vec()),
     };
     Some((digest, signature))
 }

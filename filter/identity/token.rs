@@ -79,6 +79,9 @@ pub enum TokenError {
     /// The filter of the proxy that verifies such tokens has not vouched for it.
     #[error("the token was not verified by the proxy's own filter")]
     Unvouched,
+    /// `cnf`: only who proves that a key is theirs may use it (RFC 7800), and such proof is not looked at here.
+    #[error("the token is bound to a key, and whose key it is cannot be proved here")]
+    Bound,
     /// The claims say that the groups are elsewhere.
     #[error(
         "the token says that its groups are elsewhere, since they are too many: have its issuer put fewer into it, or roles instead"
@@ -116,6 +119,7 @@ impl TokenError {
             TokenError::KeyAlgorithm => "token_key_algorithm",
             TokenError::Signature => "token_signature",
             TokenError::Unvouched => "token_unvouched",
+            TokenError::Bound => "token_bound",
             TokenError::GroupsElsewhere => "token_groups_elsewhere",
             TokenError::Certificate => "certificate_missing",
             TokenError::Inactive => "token_inactive",
@@ -266,6 +270,13 @@ pub(super) fn read_claims_until(all: Map<String, Value>, end: Option<u64>) -> Re
     }
     if subject.is_empty() || has_control(&subject) {
         return Err(TokenError::Claim("sub"));
+    }
+    if all.contains_key("cnf") {
+        return Err(TokenError::Bound);
+    }
+    // A security event (RFC 8417), such as a logout: its issuer, audience and subject may be an ID token's.
+    if all.get("events").is_some_and(Value::is_object) {
+        return Err(TokenError::Type);
     }
     for name in ["jti", "nonce"] {
         text_claim(&all, name, usize::MAX)?;

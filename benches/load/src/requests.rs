@@ -1,6 +1,9 @@
 //! Whole requests in a closed loop: each connection sends the next when it has the answer to the last.
+//!
+//! With a file of tokens, one a line, each request has the next of them where the request's file says `{token}`.
 
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
@@ -17,19 +20,44 @@ struct Tally {
     ended: u64,
 }
 
-/// `requests port= file= connections= seconds= [must=] [never=] [count=]`: the answers' latencies, and how many of
-/// the texts to `count` the first answer has.
+/// What is sent, in turns.
+struct Requests {
+    all: Vec<Vec<u8>>,
+    next: AtomicUsize,
+}
+
+impl Requests {
+    fn read(order: &Order) -> io::Result<Self> {
+        let request = std::fs::read(order.text("file")?)?;
+        let all = match order.texts("tokens").next() {
+            None => vec![request],
+            Some(file) => {
+                let request = String::from_utf8_lossy(&request);
+                let tokens = std::fs::read_to_string(file)?;
+                tokens.lines().map(|token| request.replace("{token}", token).into_bytes()).collect()
+            }
+        };
+        if all.is_empty() { Err(broken("no token")) } else { Ok(Self { all, next: AtomicUsize::new(0) }) }
+    }
+
+    fn next(&self) -> &[u8] {
+        &self.all[self.next.fetch_add(1, Ordering::Relaxed) % self.all.len()]
+    }
+}
+
+/// `requests port= file= connections= seconds= [tokens=] [status=] [must=] [never=] [count=]`: the answers' latencies,
+/// and how many of the texts to `count` the first answer has.
 pub fn run(order: &Order) -> io::Result<String> {
-    let request: Arc<Vec<u8>> = Arc::new(std::fs::read(order.text("file")?)?);
+    let requests = Arc::new(Requests::read(order)?);
     let connections = order.count("connections")?;
     let start = Arc::new(Barrier::new(connections));
     let mut threads = Vec::new();
     for _ in 0..connections {
-        let (order, request, start) = (order.clone(), Arc::clone(&request), Arc::clone(&start));
+        let (order, requests, start) = (order.clone(), Arc::clone(&requests), Arc::clone(&start));
         threads.push(thread::spawn(move || {
             let ready = Wire::connect(order.port()?);
             start.wait();
-            repeat(ready?, &request, &order)
+            repeat(ready?, &requests, &order)
         }));
     }
     let mut latencies = Vec::new();
@@ -52,7 +80,7 @@ pub fn run(order: &Order) -> io::Result<String> {
 }
 
 /// The first tenth of the time warms up; only what was asked after it counts.
-fn repeat(mut wire: Wire, request: &[u8], order: &Order) -> io::Result<Tally> {
+fn repeat(mut wire: Wire, requests: &Requests, order: &Order) -> io::Result<Tally> {
     let span = order.seconds()?;
     wire.patience(Duration::from_secs(10))?;
     let warm = now() + span.as_nanos() as u64 / 10;
@@ -66,7 +94,7 @@ fn repeat(mut wire: Wire, request: &[u8], order: &Order) -> io::Result<Tally> {
             tally.ended = sent;
             return Ok(tally);
         }
-        wire.write(request)?;
+        wire.write(requests.next())?;
         let head = wire.head()?;
         wire.body(head, &mut body)?;
         let answered = now();
@@ -93,7 +121,8 @@ fn check(status: u16, body: &[u8], order: &Order) -> io::Result<u16> {
     let text = std::str::from_utf8(body).map_err(|_| broken("an answer that is not text"))?;
     let has_all = order.texts("must").all(|must| text.contains(must));
     let has_none = !order.texts("never").any(|never| text.contains(never));
-    if status == 200 && has_all && has_none { Ok(status) } else { Err(unexpected(status, body)) }
+    let wanted = order.texts("status").next().unwrap_or("200");
+    if status.to_string() == wanted && has_all && has_none { Ok(status) } else { Err(unexpected(status, body)) }
 }
 
 fn unexpected(status: u16, body: &[u8]) -> io::Error {

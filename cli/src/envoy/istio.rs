@@ -104,12 +104,16 @@ fn plugin(bundle: &Bundle, root: &Node, options: &Options, url: &str) -> Result<
     let names: Vec<&str> = bundle.set.env_names().into_iter().collect();
     let env = names.iter().map(|name| format!("    - {{ name: {name}, valueFrom: HOST }}\n"));
     let env: String = env.collect();
+    let grpc = bundle.set.rate_limit_service.as_ref().map_or_else(String::new, |service| {
+        let cluster = quoted(&service.cluster.cluster.value);
+        format!("# The cluster {cluster} is called by gRPC: its service's port has `appProtocol: grpc`, so that it speaks HTTP/2.\n")
+    });
     let vm = if env.is_empty() { String::new() } else { format!("  vmConfig:\n    env:\n{env}") };
     Ok(format!(
         r#"# Portcullis for policy set {digest} at {revision}, in gateways that are there.
 # Made by `portcullis render istio`: make it again rather than edit it.
 # The workloads need{needs} in their environment, and clusters of the names that the set has.
-apiVersion: extensions.istio.io/v1alpha1
+{grpc}apiVersion: extensions.istio.io/v1alpha1
 kind: WasmPlugin
 metadata: {{ name: {name}, namespace: {namespace} }}
 spec:
