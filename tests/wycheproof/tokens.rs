@@ -131,7 +131,7 @@ fn rsa_signature(vector: &Vector, words: &[u8]) -> Option<Vec<u8>> {
         |name: &str| BigUint::from_bytes_be(&BASE64URL.decode(vector.jwk[name].as_str().unwrap()).unwrap());
     let (modulus, exponent) = (number("n"), number("e"));
     if modulus.to_bytes_be().len() != RSA_SIZE {
-        return None;
+        return resized(vector, &modulus, &exponent, words);
     }
     // Zeros before or behind the number, or some of it missing.
     let signature = vector.signature.as_slice();
@@ -155,6 +155,23 @@ fn rsa_signature(vector: &Vector, words: &[u8]) -> Option<Vec<u8>> {
     };
     let moved = raised(&BigUint::from_bytes_be(&encoded)) + times * RSA.n();
     Some([before, &padded(&moved, RSA_SIZE), behind].concat())
+}
+
+/// Under a key of another size nothing keeps its fault. What is right stays so: a digest's salt fits everywhere.
+fn resized(vector: &Vector, modulus: &BigUint, exponent: &BigUint, words: &[u8]) -> Option<Vec<u8>> {
+    if !vector.holds() {
+        return None;
+    }
+    let size = modulus.to_bytes_be().len();
+    let encoded = padded(&BigUint::from_bytes_be(&vector.signature).modpow(exponent, modulus), size);
+    let bits = RSA.n().bits() - 1;
+    let good = match vector.algorithm {
+        Algorithm::Ps256 => pss_good::<Sha256>(words, &salt::<Sha256>(&encoded), bits),
+        Algorithm::Ps384 => pss_good::<Sha384>(words, &salt::<Sha384>(&encoded), bits),
+        Algorithm::Ps512 => pss_good::<Sha512>(words, &salt::<Sha512>(&encoded), bits),
+        _ => return None,
+    };
+    Some(padded(&raised(&BigUint::from_bytes_be(&good)), RSA_SIZE))
 }
 
 trait IntoParts<'b> {
@@ -203,20 +220,23 @@ fn pss_encoded<D: sha2::Digest>(
     message: &[u8],
     words: &[u8],
 ) -> Vec<u8> {
-    let bits = modulus.bits() - 1;
-    let size = <D as sha2::Digest>::output_size();
-    let (masked, rest) = encoded.split_at(RSA_SIZE - size - 1);
-    let mask = mgf1::<D>(&rest[..size], masked.len());
-    let block: Vec<u8> = masked.iter().zip(&mask).map(|(byte, mask)| byte ^ mask).collect();
-    // Behind the first one; where there is none, as long as the digest.
-    let start = block.iter().skip(1).position(|byte| *byte != 0).map(|place| place + 1);
-    let salt = match start {
-        Some(start) if block[start] == 1 => &block[start + 1..],
-        _ => &block[block.len() - size..],
-    };
-    let good = |text: &[u8]| pss_good::<D>(text, salt, bits);
+    let (salt, bits) = (salt::<D>(&encoded), modulus.bits() - 1);
+    let good = |text: &[u8]| pss_good::<D>(text, &salt, bits);
     let wrong = encoded.iter().zip(good(message)).map(|(byte, good)| byte ^ good);
     wrong.zip(good(words)).map(|(wrong, good)| wrong ^ good).collect()
+}
+
+/// What stands behind the first one; where there is none, as much as a digest has.
+fn salt<D: sha2::Digest>(encoded: &[u8]) -> Vec<u8> {
+    let size = <D as sha2::Digest>::output_size();
+    let (masked, rest) = encoded.split_at(encoded.len() - size - 1);
+    let mask = mgf1::<D>(&rest[..size], masked.len());
+    let block: Vec<u8> = masked.iter().zip(&mask).map(|(byte, mask)| byte ^ mask).collect();
+    let start = block.iter().skip(1).position(|byte| *byte != 0).map(|place| place + 1);
+    match start {
+        Some(start) if block[start] == 1 => block[start + 1..].to_vec(),
+        _ => block[block.len() - size..].to_vec(),
+    }
 }
 
 fn pss_good<D: sha2::Digest>(text: &[u8], salt: &[u8], bits: usize) -> Vec<u8> {
