@@ -92,7 +92,7 @@ fn verdict(case: &Case) -> bool {
         };
         assert_eq!(token.algorithm, case.algorithm);
         let keys = key_set(&case.jwk).unwrap();
-        let found = keys.find(token.algorithm, None).unwrap();
+        let found = keys.find(token.algorithm, token.key_id.as_deref()).unwrap();
         found.iter().any(|key| holds(&token, key, native))
     };
     let (ours, natively) = (verdict(&NoNative), verdict(&Proxy));

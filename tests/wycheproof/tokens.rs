@@ -56,8 +56,8 @@ fn raised(number: &BigUint) -> BigUint {
 }
 
 /// A token's first two parts.
-fn words(algorithm: Algorithm) -> String {
-    let header = json!({"alg": algorithm.name(), "typ": "JWT"});
+fn words(algorithm: Algorithm, kid: &str) -> String {
+    let header = json!({"alg": algorithm.name(), "kid": kid, "typ": "JWT"});
     // Until 2100.
     let claims = json!({
         "iss": ISSUER, "sub": "wycheproof", "aud": "rag", "exp": 4_102_444_800_u64, "groups": ["rag-users"],
@@ -65,21 +65,24 @@ fn words(algorithm: Algorithm) -> String {
     format!("{}.{}", BASE64URL.encode(header.to_string()), BASE64URL.encode(claims.to_string()))
 }
 
-fn token(algorithm: Algorithm, signature: &[u8]) -> String {
-    format!("{}.{}", words(algorithm), BASE64URL.encode(signature))
+fn token(words: &str, signature: &[u8]) -> String {
+    format!("{words}.{}", BASE64URL.encode(signature))
 }
 
 /// The vector as a token; `None` where it cannot be one.
 pub fn of(vector: &Vector) -> Option<Case> {
-    let words = words(vector.algorithm);
-    let (jwk, signature) = match vector.algorithm {
+    // Of two vectors with one signature, each has its own key.
+    let kid = vector.name.split(' ').nth(1)?;
+    let words = words(vector.algorithm, kid);
+    let (mut jwk, signature) = match vector.algorithm {
         Algorithm::Es256 => (p256_key(vector, words.as_bytes())?, vector.signature.clone()),
         Algorithm::Es384 => (p384_key(vector, words.as_bytes())?, vector.signature.clone()),
         Algorithm::EdDsa => return None,
         _ => (rsa_jwk(), rsa_signature(vector, words.as_bytes())?),
     };
     let (name, flags, algorithm) = (vector.name.clone(), vector.flags.clone(), vector.algorithm);
-    let token = token(algorithm, &signature);
+    let token = token(&words, &signature);
+    jwk["kid"] = Value::from(kid);
     Some(Case { name, flags, algorithm, jwk, token, holds: vector.holds() })
 }
 
@@ -308,8 +311,8 @@ fn plus_order(number: &[u8; 32]) -> Option<[u8; 32]> {
 /// Faults of Wycheproof's EdDSA vectors, in a signature of ours.
 pub fn edwards() -> Vec<Case> {
     let pair = KeyPair::from_seed(Seed::new([7; 32]));
-    let jwk = json!({"kty": "OKP", "crv": "Ed25519", "x": BASE64URL.encode(pair.pk.as_ref())});
-    let words = words(Algorithm::EdDsa);
+    let jwk = json!({"kty": "OKP", "crv": "Ed25519", "kid": "ours", "x": BASE64URL.encode(pair.pk.as_ref())});
+    let words = words(Algorithm::EdDsa, "ours");
     let good = pair.sk.sign(words.as_bytes(), None).to_vec();
     let (r, s) = good.split_at(32);
     let s: [u8; 32] = s.try_into().unwrap();
@@ -351,7 +354,7 @@ pub fn edwards() -> Vec<Case> {
         flags: Vec::new(),
         algorithm: Algorithm::EdDsa,
         jwk: jwk.clone(),
-        token: token(Algorithm::EdDsa, &signature),
+        token: token(&words, &signature),
         holds: holds(&signature),
     };
     cases.into_iter().map(case).collect()
