@@ -58,11 +58,11 @@ def measure(setting: Setting, load: Load) -> dict[str, Any]:
     keys = KeySet.make(*ALGORITHMS)
     request = _request(setting.folder / "caller.http")
     files = _tokens(setting.folder, keys)
-    envoys = {variant: _envoy(setting, variant, list(keys)).start() for variant in TITLES}
+    envoys = {variant: _envoy(setting, variant, keys.keys).start() for variant in TITLES}
     try:
         results = {
             "tokens": _by_algorithm(load, envoys, request, files),
-            "bad": _bad(load, envoys, request, files),
+            "bad": _bad(load, envoys, _bare_request(setting.folder / "caller-bad.http"), files),
             "budgets": _budgets(load, envoys, request, files),
         }
         for variant, envoy in envoys.items():
@@ -85,6 +85,13 @@ def _request(path: Path) -> Path:
         f"content-length: {len(body)}",
     ]
     path.write_text("\r\n".join(lines) + "\r\n\r\n" + body)
+    return path
+
+
+def _bare_request(path: Path) -> Path:
+    """A request without a body: Envoy hangs up on whoever is refused before their body is there."""
+    lines = ["GET /v1/models HTTP/1.1", "host: api.example.com", "authorization: Bearer {token}"]
+    path.write_text("\r\n".join(lines) + "\r\n\r\n")
     return path
 
 
@@ -169,7 +176,15 @@ def _local_ratelimit() -> Filter:
 
 
 def _asked(load: Load, envoy: Envoy, request: Path, file: Path, status: int = 200) -> dict[str, Any]:
-    figures = load.measured(
+    try:
+        figures = _measured(load, envoy, request, file, status)
+    except Failed as failure:
+        raise Failed(f"{envoy.name}, {file.name}: {failure}") from failure
+    return figures | {"cpu_micros": figures["cpu_seconds"] / figures["all_requests"] * 1e6}
+
+
+def _measured(load: Load, envoy: Envoy, request: Path, file: Path, status: int) -> dict[str, Any]:
+    return load.measured(
         envoy,
         "requests",
         file=request,
@@ -178,7 +193,6 @@ def _asked(load: Load, envoy: Envoy, request: Path, file: Path, status: int = 20
         connections=CONNECTIONS,
         seconds=SECONDS,
     )
-    return figures | {"cpu_micros": figures["cpu_seconds"] / figures["all_requests"] * 1e6}
 
 
 def _by_algorithm(load: Load, envoys: dict[str, Envoy], request: Path, files: dict[str, Path]) -> dict[str, Any]:
