@@ -175,20 +175,24 @@ def _local_ratelimit() -> Filter:
     }
 
 
-def _asked(load: Load, envoy: Envoy, request: Path, file: Path, status: int = 200) -> dict[str, Any]:
+def _asked(
+    load: Load, envoy: Envoy, request: Path, file: Path, turn: int, status: list[int] | None = None
+) -> dict[str, Any]:
+    """Each turn begins at another token: the last turn's are remembered still."""
     try:
-        figures = _measured(load, envoy, request, file, status)
+        figures = _measured(load, envoy, request, file, turn * FRESH // ROUNDS, status or [200])
     except Failed as failure:
         raise Failed(f"{envoy.name}, {file.name}: {failure}") from failure
     return figures | {"cpu_micros": figures["cpu_seconds"] / figures["all_requests"] * 1e6}
 
 
-def _measured(load: Load, envoy: Envoy, request: Path, file: Path, status: int) -> dict[str, Any]:
+def _measured(load: Load, envoy: Envoy, request: Path, file: Path, first: int, status: list[int]) -> dict[str, Any]:
     return load.measured(
         envoy,
         "requests",
         file=request,
         tokens=file,
+        first=first,
         status=status,
         connections=CONNECTIONS,
         seconds=SECONDS,
@@ -200,9 +204,9 @@ def _by_algorithm(load: Load, envoys: dict[str, Envoy], request: Path, files: di
     for alg in ALGORITHMS:
         ways = ["bare cached", *(f"{variant} {way}" for variant, all_ways in TOKENS.items() for way in all_ways)]
         found: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
-        for _, name in turns(ways, ROUNDS):
+        for turn, name in turns(ways, ROUNDS):
             variant, _, way = name.rpartition(" ")
-            found[name].append(_asked(load, envoys[variant], request, files[f"{way} {alg}"]))
+            found[name].append(_asked(load, envoys[variant], request, files[f"{way} {alg}"], turn))
         results[alg] = found
     return results
 
@@ -210,8 +214,8 @@ def _by_algorithm(load: Load, envoys: dict[str, Envoy], request: Path, files: di
 def _bad(load: Load, envoys: dict[str, Envoy], request: Path, files: dict[str, Path]) -> dict[str, Any]:
     results: dict[str, Any] = {variant: {kind: [] for kind in BAD} for variant in ("identity", "jwt")}
     for kind in BAD:
-        for _, variant in turns(list(results), ROUNDS):
-            figures = _asked(load, envoys[variant], request, files[kind], status=401)
+        for turn, variant in turns(list(results), ROUNDS):
+            figures = _asked(load, envoys[variant], request, files[kind], turn, status=[401, 503])
             results[variant][kind].append(figures)
     return results
 
@@ -219,7 +223,7 @@ def _bad(load: Load, envoys: dict[str, Envoy], request: Path, files: dict[str, P
 def _budgets(load: Load, envoys: dict[str, Envoy], request: Path, files: dict[str, Path]) -> dict[str, Any]:
     results: dict[str, Any] = {variant: [] for variant in ("bare", *BUDGETS)}
     for _, variant in turns(list(results), ROUNDS + 2):
-        results[variant].append(_asked(load, envoys[variant], request, files["cached RS256"]))
+        results[variant].append(_asked(load, envoys[variant], request, files["cached RS256"], 0))
     return results
 
 
@@ -238,6 +242,12 @@ def more_than_bare(found: dict[str, Any], alg: str, way: str) -> Spread:
 
 def bad(found: dict[str, Any], variant: str, kind: str) -> Spread:
     return spread(found["bad"][variant][kind], "cpu_micros")
+
+
+def judged(found: dict[str, Any], kind: str) -> Spread:
+    """The part of a flood whose tokens were verified at all."""
+    rounds = found["bad"]["identity"][kind]
+    return Spread.of([figures["first_status"] / figures["all_requests"] * 100 for figures in rounds])
 
 
 def main() -> int:

@@ -270,7 +270,8 @@ impl Exchange {
     fn verify(&mut self, host: &dyn Host, token: String) -> Result<Step, Refusal> {
         let Some(lane) = self.lane.clone() else { return Ok(Step::Next) };
         let again = self.inquiry.awaited_keys >= MOST_ROUNDS;
-        let refusal = match self.worker.verify(host, &token, &lane.issuers, self.started, again) {
+        let from = self.inquiry.head.source_address.as_str();
+        let refusal = match self.worker.verify(host, (&token, from), &lane.issuers, self.started, again) {
             Ok(identity) => {
                 self.inquiry.identity = Some(identity);
                 return Ok(Step::Next);
@@ -306,6 +307,10 @@ impl Exchange {
             Err(IdentityRefusal::Unavailable(_)) => {
                 host.count(&metrics::error("keys_unavailable"), 1);
                 keys_unavailable("keys_unavailable")
+            }
+            Err(IdentityRefusal::Flooded) => {
+                host.count(&metrics::error("token_flood"), 1);
+                flooded()
             }
             Err(IdentityRefusal::Unauthenticated(error)) => {
                 unauthenticated(&error.to_string(), error.word(), true)
@@ -589,6 +594,11 @@ fn unrecorded(message: &str) -> Refusal {
 fn unanswered(reason: &str) -> Refusal {
     Refusal::new(Code::GuardUnavailable, "the token's issuer cannot be asked about it at the moment")
         .because(reason)
+}
+
+fn flooded() -> Refusal {
+    Refusal::new(Code::GuardUnavailable, "too many tokens that do not hold are brought at the moment")
+        .because("token_flood")
 }
 
 fn keys_unavailable(reason: &str) -> Refusal {

@@ -25,6 +25,7 @@ use crate::config::Problem;
 use crate::config::set::{self, Bundle, Place};
 use crate::host::{CallId, Host, Level, Reply};
 use crate::identity::introspection::{AnswerError, Answered};
+use crate::identity::patience::Patience;
 use crate::identity::provider::{FetchError, Refetch};
 use crate::identity::recent::Namer;
 use crate::identity::signature::Native;
@@ -52,6 +53,8 @@ pub enum Refusal {
     Unavailable(FetchError),
     /// 503: its issuer said nothing of it.
     Unanswered(AnswerError),
+    /// 503: too many came that do not hold, so new ones are not verified for a moment.
+    Flooded,
 }
 
 struct Wait {
@@ -82,6 +85,7 @@ pub struct Worker {
     verifier: Verifier,
     keys: RefCell<Keys>,
     cache: RefCell<Cache>,
+    patience: RefCell<Patience>,
     introspection: RefCell<Introspection>,
     pub(super) recorder: RefCell<Recorder>,
     pub(super) collector: Option<Collector>,
@@ -130,7 +134,8 @@ impl Worker {
         let signer = bundle.set.signing_key().and_then(|key| collector::signer(key, &env, &mut problems));
         let mut seed = [0; 32];
         let mut chain = [0; 16];
-        if !host.random(&mut seed) || !host.random(&mut chain) {
+        let mut luck = [0; 8];
+        if !host.random(&mut seed) || !host.random(&mut chain) || !host.random(&mut luck) {
             // Chains and exchanges are named by chance: two of one name would spoil the record of both.
             return Err(vec![Problem::error(&Place::default(), "the proxy gives no random bytes")]);
         }
@@ -157,6 +162,7 @@ impl Worker {
             verifier: Verifier::new(bundle.set.issuers.iter().map(issuer).collect()),
             keys: RefCell::new(keys),
             cache: RefCell::new(Cache::new(seed, cache::DEFAULT_ENTRIES)),
+            patience: RefCell::new(Patience::new(u64::from_le_bytes(luck))),
             introspection: RefCell::new(introspection),
             recorder: RefCell::new(collector::recorder(chain, host, delivery, signer)),
             collector,
@@ -169,11 +175,12 @@ impl Worker {
         })
     }
 
-    /// Who calls, by this token, which came at `since`. `again`: its keys were awaited long enough.
+    /// Who calls, by this token, which came at `since` from the address `source`. `again`: its keys were awaited long
+    /// enough.
     pub(super) fn verify(
         &self,
         host: &dyn Host,
-        token: &str,
+        (token, source): (&str, &str),
         accepted: &[usize],
         since: u64,
         again: bool,
@@ -188,8 +195,20 @@ impl Worker {
         {
             return Ok(identity);
         }
+        if !self.patience.borrow_mut().has_any(source, now) {
+            return Err(Refusal::Flooded);
+        }
         let verdict =
             self.verifier.verify(token, accepted, now, |issuer| keys.state(issuer, now), &Proxy(host));
+        // A key that is not known yet is no fault of the caller's: keys change.
+        let bad = match &verdict {
+            Err(identity::Refusal::Unauthenticated(_)) => true,
+            Err(identity::Refusal::UnknownKey { error, .. }) => *error == TokenError::Signature,
+            _ => false,
+        };
+        if bad {
+            self.patience.borrow_mut().tried(source, host.now().saturating_sub(now));
+        }
         let refusal = match verdict {
             Ok(identity) => {
                 let generation = keys.generation(identity.issuer_index);

@@ -15,6 +15,7 @@
 //! | [`introspection`] | what an issuer answers about a token that nobody else can read (RFC 7662) |
 //! | [`answers`] | such answers of a moment ago |
 //! | [`cache`] | tokens verified a moment ago |
+//! | [`patience`] | how much time tokens that do not hold may take |
 //!
 //! Nothing here does I/O or reads a clock: time comes in as nanoseconds since 1970, calls to an identity provider
 //! go out as values ([`provider::Fetch`]) and their answers come back as values.
@@ -34,6 +35,7 @@ pub mod introspection;
 mod json;
 pub mod keys;
 pub mod metadata;
+pub mod patience;
 pub mod provider;
 pub mod query;
 pub mod recent;

@@ -274,8 +274,16 @@ pub(super) fn read_claims_until(all: Map<String, Value>, end: Option<u64>) -> Re
     if all.contains_key("cnf") {
         return Err(TokenError::Bound);
     }
-    // A security event (RFC 8417), such as a logout: its issuer, audience and subject may be an ID token's.
-    if all.get("events").is_some_and(Value::is_object) {
+    // A security event (RFC 8417), such as a logout: its issuer, audience and subject may be an ID token's. What is to
+    // be exchanged for tokens is none either; Keycloak says so in the claim `typ`, Cognito in `token_use`.
+    let is = |name: &str, words: &[&str]| {
+        let word = all.get(name).and_then(Value::as_str);
+        word.is_some_and(|word| words.iter().any(|known| known.eq_ignore_ascii_case(word)))
+    };
+    if all.get("events").is_some_and(Value::is_object)
+        || is("typ", &["refresh", "offline", "logout"])
+        || is("token_use", &["refresh", "refresh_token"])
+    {
         return Err(TokenError::Type);
     }
     for name in ["jti", "nonce"] {

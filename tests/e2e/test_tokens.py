@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -282,3 +283,27 @@ def test_a_flood_of_bad_tokens_opens_nothing_and_harms_nobody(inline: Guard) -> 
             assert answer.status_code == 401
     assert inline.upstream.requests == []
     assert inline.chat(GOOD).status_code == 200
+
+
+def test_a_flood_of_signatures_takes_a_share_of_a_worker_and_leaves_known_callers_alone(inline: Guard) -> None:
+    """PS512 is verified in the module, where it takes a millisecond and more."""
+    signed = tokens.sign(KEYS["PS512"], claims(sub="flood")).rsplit(".", 1)[0]
+    assert inline.chat(GOOD).status_code == 200
+    inline.reset()
+    statuses = []
+    with inline.client() as client:
+        for number in range(600):
+            forged = b"\x01" + os.urandom(255)
+            token = GOOD if number % 20 == 0 else f"{signed}.{b64(forged)}"
+            answer = client.get("/v1/models", headers={"authorization": f"Bearer {token}"})
+            statuses.append((token == GOOD, answer.status_code))
+            if answer.status_code == 503:
+                assert answer.json()["error"]["code"] == "guard_unavailable"
+    assert {status for good, status in statuses if good} == {200}, "who is known goes on"
+    refused = [status for good, status in statuses if not good]
+    assert set(refused) == {401, 503}
+    assert inline.envoy
+    counted = [line for line in inline.envoy.prometheus().splitlines() if 'kind="token_flood"' in line]
+    assert [int(line.split()[-1]) for line in counted] == [refused.count(503)]
+    fresh = tokens.sign(KEYS["ES256"], claims(sub="later"))
+    process.wait_until("it is heard again", lambda: inline.chat(fresh).status_code == 200, timeout=15, every=0.5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,10 @@ def test_the_proxy_judges_every_vector_as_the_core_does(start_guard: Callable[..
     with guard.client() as client:
         for place, case in enumerate(found):
             number = place // KEYS
-            answer = client.get(f"/{number}", headers={"authorization": f"Bearer {case['token']}"})
+            headers = {"authorization": f"Bearer {case['token']}"}
+            # So many bad tokens are a flood, for which the module takes its time.
+            while (answer := client.get(f"/{number}", headers=headers)).status_code == 503:
+                time.sleep(0.2)
             if answer.status_code != (200 if case["holds"] else 401):
                 wrong.append((case["name"], answer.status_code, answer.text[:100]))
     assert wrong == []

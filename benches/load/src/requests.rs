@@ -16,6 +16,7 @@ struct Tally {
     latencies: Vec<u64>,
     all: usize,
     counted: usize,
+    first_status: usize,
     began: u64,
     ended: u64,
 }
@@ -37,7 +38,12 @@ impl Requests {
                 tokens.lines().map(|token| request.replace("{token}", token).into_bytes()).collect()
             }
         };
-        if all.is_empty() { Err(broken("no token")) } else { Ok(Self { all, next: AtomicUsize::new(0) }) }
+        let first = order
+            .texts("first")
+            .next()
+            .map_or(Ok(0), str::parse)
+            .map_err(|_| broken("first= is no number"))?;
+        if all.is_empty() { Err(broken("no token")) } else { Ok(Self { all, next: AtomicUsize::new(first) }) }
     }
 
     fn next(&self) -> &[u8] {
@@ -45,8 +51,9 @@ impl Requests {
     }
 }
 
-/// `requests port= file= connections= seconds= [tokens=] [status=] [must=] [never=] [count=]`: the answers' latencies,
-/// and how many of the texts to `count` the first answer has.
+/// `requests port= file= connections= seconds= [tokens= [first=]] [status=] [must=] [never=] [count=]`: the answers' latencies,
+/// and how many of the texts to `count` the first answer has. `status` may come several times; how many answers had the
+/// first of them is told (`first_status`).
 pub fn run(order: &Order) -> io::Result<String> {
     let requests = Arc::new(Requests::read(order)?);
     let connections = order.count("connections")?;
@@ -61,11 +68,12 @@ pub fn run(order: &Order) -> io::Result<String> {
         }));
     }
     let mut latencies = Vec::new();
-    let (mut all, mut counted, mut began, mut ended) = (0, 0, u64::MAX, 0);
+    let (mut all, mut counted, mut first_status, mut began, mut ended) = (0, 0, 0, u64::MAX, 0);
     for thread in threads {
         let tally = thread.join().map_err(|_| broken("a client thread died"))??;
         latencies.extend(tally.latencies);
         all += tally.all;
+        first_status += tally.first_status;
         counted = counted.max(tally.counted);
         began = began.min(tally.began);
         ended = ended.max(tally.ended);
@@ -75,6 +83,7 @@ pub fn run(order: &Order) -> io::Result<String> {
         .number("requests_per_second", latencies.len() as f64 / seconds)
         .number("all_requests", all as f64)
         .number("counted", counted as f64)
+        .number("first_status", first_status as f64)
         .durations("latency", latencies)
         .finish())
 }
@@ -85,9 +94,17 @@ fn repeat(mut wire: Wire, requests: &Requests, order: &Order) -> io::Result<Tall
     wire.patience(Duration::from_secs(10))?;
     let warm = now() + span.as_nanos() as u64 / 10;
     let end = now() + span.as_nanos() as u64;
-    let mut tally = Tally { latencies: Vec::with_capacity(1 << 16), all: 0, counted: 0, began: 0, ended: 0 };
+    let mut tally = Tally {
+        latencies: Vec::with_capacity(1 << 16),
+        all: 0,
+        counted: 0,
+        first_status: 0,
+        began: 0,
+        ended: 0,
+    };
     let mut body = Vec::new();
     let mut first = None;
+    let statuses = statuses(order)?;
     loop {
         let sent = now();
         if sent >= end {
@@ -99,6 +116,7 @@ fn repeat(mut wire: Wire, requests: &Requests, order: &Order) -> io::Result<Tall
         wire.body(head, &mut body)?;
         let answered = now();
         tally.all += 1;
+        tally.first_status += usize::from(head.status == statuses[0]);
         if sent >= warm {
             if tally.began == 0 {
                 tally.began = sent;
@@ -108,21 +126,33 @@ fn repeat(mut wire: Wire, requests: &Requests, order: &Order) -> io::Result<Tall
         // All answers are alike: the first is read, the others are compared with it by status and size.
         match first {
             None => {
-                first = Some((check(head.status, &body, order)?, body.len()));
+                check(head.status, &body, order)?;
+                first = Some((head.status, body.len()));
                 tally.counted = order.occurring("count", &String::from_utf8_lossy(&body));
             }
             Some(seen) if seen == (head.status, body.len()) => {}
+            Some(_) if statuses.len() > 1 && statuses.contains(&head.status) => {}
             Some(_) => return Err(unexpected(head.status, &body)),
         }
     }
 }
 
-fn check(status: u16, body: &[u8], order: &Order) -> io::Result<u16> {
+/// The statuses that answers may have; 200 alone unless told.
+fn statuses(order: &Order) -> io::Result<Vec<u16>> {
+    let told: Result<Vec<u16>, _> = order.texts("status").map(str::parse).collect();
+    let told = told.map_err(|_| broken("status= is no number"))?;
+    Ok(if told.is_empty() { vec![200] } else { told })
+}
+
+fn check(status: u16, body: &[u8], order: &Order) -> io::Result<()> {
     let text = std::str::from_utf8(body).map_err(|_| broken("an answer that is not text"))?;
     let has_all = order.texts("must").all(|must| text.contains(must));
     let has_none = !order.texts("never").any(|never| text.contains(never));
-    let wanted = order.texts("status").next().unwrap_or("200");
-    if status.to_string() == wanted && has_all && has_none { Ok(status) } else { Err(unexpected(status, body)) }
+    if statuses(order)?.contains(&status) && has_all && has_none {
+        Ok(())
+    } else {
+        Err(unexpected(status, body))
+    }
 }
 
 fn unexpected(status: u16, body: &[u8]) -> io::Error {
