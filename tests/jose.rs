@@ -287,7 +287,11 @@ fn rfc_8725_best_current_practices() {
         ),
         ("3.12 a refresh token", claiming(json!({"typ": "Refresh"})), "token_type"),
         ("3.12 a refresh token of another word", claiming(json!({"token_use": "refresh"})), "token_type"),
-        ("3.12 an access token that says so", claiming(json!({"typ": "Bearer", "token_use": "access"})), "alice"),
+        (
+            "3.12 an access token that says so",
+            claiming(json!({"typ": "Bearer", "token_use": "access"})),
+            "alice",
+        ),
         ("3.12 a token bound to a key (RFC 7800)", claiming(json!({"cnf": {"jkt": "x"}})), "token_bound"),
         (
             "3.12 a token bound to a certificate (RFC 8705)",

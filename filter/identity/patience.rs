@@ -104,7 +104,8 @@ mod tests {
         let one = spent(&["10.0.0.1".to_owned()]);
         assert!(one <= 10 * SECOND / SHARE_OF_ONE + MOST_OF_ONE + TOOK, "{one}");
         assert!(one >= 10 * SECOND / SHARE_OF_ONE, "what is allowed can be used: {one}");
-        let many: Vec<String> = (0..1000).map(|number| format!("10.0.{}.{}", number / 256, number % 256)).collect();
+        let many: Vec<String> =
+            (0..1000).map(|number| format!("10.0.{}.{}", number / 256, number % 256)).collect();
         let many = spent(&many);
         assert!(many <= 10 * SECOND / SHARE_OF_ALL + MOST_OF_ALL + TOOK, "{many}");
     }
