@@ -16,7 +16,7 @@ const MOST_OF_ALL: u64 = 250_000_000;
 /// What a source may owe.
 const MOST_OF_ONE: u64 = 100_000_000;
 /// Sources that are told apart; those of one hash share.
-const SOURCES: usize = 64;
+const SOURCES: usize = 64; // a power of two
 
 /// What is owed.
 #[derive(Debug, Clone)]
@@ -64,7 +64,8 @@ impl Patience {
         let mut hasher = DefaultHasher::new();
         hasher.write_u64(self.seed);
         hasher.write(source.as_bytes());
-        usize::try_from(hasher.finish() % SOURCES as u64).unwrap_or_default()
+        let [first, ..] = hasher.finish().to_le_bytes();
+        usize::from(first & (SOURCES as u8 - 1))
     }
 }
 
