@@ -16,7 +16,9 @@ const MOST_OF_ALL: u64 = 250_000_000;
 /// What a source may owe.
 const MOST_OF_ONE: u64 = 100_000_000;
 /// Sources that are told apart; those of one hash share.
-const SOURCES: usize = 64; // a power of two
+const SOURCES: usize = 64;
+/// The last of them, all of whose bits are ones.
+const LAST: u8 = 63;
 
 /// What is owed.
 #[derive(Debug, Clone)]
@@ -65,7 +67,7 @@ impl Patience {
         hasher.write_u64(self.seed);
         hasher.write(source.as_bytes());
         let [first, ..] = hasher.finish().to_le_bytes();
-        usize::from(first & (SOURCES as u8 - 1))
+        usize::from(first & LAST)
     }
 }
 
