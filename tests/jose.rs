@@ -158,7 +158,7 @@ fn rfc_7515_appendix_a_signatures() {
             };
             let signature = forge::decoded(signature);
             let token = Token { text, signed, algorithm, key_id: None, signature, claims };
-            let set: KeySet = forge::key_set(&[key.clone()]);
+            let set: KeySet = forge::key_set(std::slice::from_ref(&key));
             let key = set.find(algorithm, None).unwrap()[0];
             holds(&token, key, &NoNative)
         };
