@@ -10,7 +10,8 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::guard::{Capturing, Lane};
+use super::captures::Capturing;
+use super::lane::Lane;
 use super::{Exchange, answer};
 use crate::audit::captured::{MOST_PARTS, PART_BYTES};
 use crate::audit::seal::Seal;

@@ -8,7 +8,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use super::guard::{Env, fill};
+use super::environment::{Env, fill};
 use super::metrics;
 use super::service::{Asked, Service};
 use super::worker::{Awaited, Worker};

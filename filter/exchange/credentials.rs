@@ -7,7 +7,9 @@ use std::rc::Rc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 
-use super::guard::{Env, Lane, condition_problem, fill};
+use super::environment::{Env, fill};
+use super::guard::condition_problem;
+use super::lane::Lane;
 use super::refusal::{Code, Refusal};
 use super::{Exchange, metrics};
 use crate::config::Problem;

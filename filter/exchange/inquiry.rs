@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::Exchange;
 use super::credentials;
-use super::guard::Policy;
 use super::head::Head;
 use super::path;
+use super::policy::Policy;
 use super::refusal::{Code, Refusal};
 use crate::config::set::Kind;
 use crate::host::Host;

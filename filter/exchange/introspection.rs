@@ -10,7 +10,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::guard::{Env, fill};
+use super::environment::{Env, fill};
 use super::metrics;
 use super::service::{Asked, Service};
 use crate::config::Problem;

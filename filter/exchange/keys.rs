@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::guard::Env;
+use super::environment::Env;
 use super::metrics;
 use super::service::{Asked, Service};
 use crate::config::Problem;

@@ -3,10 +3,10 @@
 //! A start record is written when an exchange goes upstream, an end record when it is over, however. A refusal before
 //! identity has an end record alone, in a queue of its own: a flood of bad tokens must evict nobody's record.
 
-use super::guard::Policy;
 use super::inquiry::add_each;
 use super::later::Question;
 use super::masks::Masking;
+use super::policy::Policy;
 use super::refusal::{Code, Refusal};
 use super::{Exchange, Stage, metrics};
 use crate::audit::record::{Answered, Facts};

@@ -2,8 +2,8 @@
 //! the request.
 
 use super::Exchange;
-use super::guard::Policy;
 use super::path;
+use super::policy::Policy;
 use super::prompt::GROWTH;
 use super::refusal::{Code, Refusal};
 use super::templates::template;

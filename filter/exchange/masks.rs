@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::guard::{Env, fill};
+use super::environment::{Env, fill};
 use super::plans::Plans;
 use crate::config::Problem;
 use crate::config::set::{self, Located, Scope, ScopePart};

@@ -7,7 +7,8 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | [`guard`] | a policy set, compiled: what all exchanges of a worker share |
+//! | [`guard`], [`lane`], [`policy`] | a policy set, compiled: what all exchanges of a worker share; of it a connection, a policy |
+//! | [`environment`] | the proxy's environment, and what it fills in |
 //! | [`worker`] | keys, records and waits of one worker |
 //! | [`head`], [`path`], [`route`] | reading a request's head, and which connection it is on |
 //! | [`request`] | the request's half, in order |
@@ -20,7 +21,7 @@
 //! | [`approval`] | rules that ask a human |
 //! | [`inquiry`] | what has been learnt of a request, and the facts that conditions read of it |
 //! | [`budgets`], [`buckets`], [`ratelimit`], [`rates`] | what a request takes of budgets, where they are kept, here or by a service, and what callers are told of them |
-//! | [`capture`] | what is kept of prompt and answer for the records |
+//! | [`capture`], [`captures`] | what is kept of prompt and answer for the records; the same, compiled |
 //! | [`ledger`] | the records of an exchange |
 //! | [`introspection`] | asking issuers about tokens that nobody else can read |
 //! | [`secrets`] | what services keep, fetched for credentials |
@@ -37,14 +38,17 @@ mod bounds;
 mod buckets;
 mod budgets;
 mod capture;
+pub mod captures;
 mod collector;
 mod credentials;
 mod detectors;
+pub mod environment;
 pub mod guard;
 pub mod head;
 mod inquiry;
 mod introspection;
 mod keys;
+pub mod lane;
 mod later;
 mod ledger;
 mod limits;
@@ -53,6 +57,7 @@ pub mod metrics;
 mod operations;
 pub mod path;
 mod plans;
+pub mod policy;
 mod prompt;
 mod ratelimit;
 mod rates;
@@ -80,8 +85,9 @@ use crate::mask::operators::restore::Restoration;
 use crate::mask::{Found, Plan};
 use budgets::Spending;
 use capture::Capture;
-use guard::{Lane, Policy};
 use inquiry::Inquiry;
+use lane::Lane;
+use policy::Policy;
 use refusal::Refusal;
 use response::Answer;
 pub use worker::Worker;

@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::guard::Env;
+use super::environment::Env;
 use super::metrics;
 use super::service::{Asked, Service};
 use super::worker::Worker;

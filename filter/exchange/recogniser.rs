@@ -9,7 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::guard::Env;
+use super::environment::Env;
 use super::service::{Asked, Service};
 use crate::config::Problem;
 use crate::config::set;

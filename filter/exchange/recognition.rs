@@ -6,7 +6,7 @@
 
 use std::rc::Rc;
 
-use super::guard::Policy;
+use super::policy::Policy;
 use super::recogniser::Recogniser;
 use super::refusal::{Code, Refusal};
 use super::{Exchange, blocked, metrics};

@@ -6,9 +6,10 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::guard::{Lane, Policy};
 use super::head::{self, Head};
 use super::inquiry::Inquiry;
+use super::lane::Lane;
+use super::policy::Policy;
 use super::refusal::{Code, Refusal};
 use super::worker::Refusal as IdentityRefusal;
 use super::{Exchange, Stage, answer, metrics, path, resource};

@@ -8,7 +8,7 @@
 //! trailers' event unless the last piece was paused): text is held whole while it is short, and where a cut-off
 //! JSON body or stream still holds bytes back when trailers come, the exchange is broken off rather than falsified.
 
-use super::guard::Lane;
+use super::lane::Lane;
 use super::recognition::Reading;
 use super::refusal::{Code, Refusal};
 use super::{Exchange, Stage, answer, blocked, metrics};

@@ -3,7 +3,8 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::guard::{Env, Lane, fill};
+use super::environment::{Env, fill};
+use super::lane::Lane;
 use super::metrics;
 use super::service::{Asked, Service};
 use crate::config::Problem;

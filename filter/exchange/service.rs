@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::guard::{Env, fill};
+use super::environment::{Env, fill};
 use crate::config::Problem;
 use crate::config::set::ClusterRef;
 use crate::host::Call;

@@ -13,11 +13,13 @@ use std::collections::BTreeSet;
 use recorded::Asking;
 pub use recorded::Recorded;
 
-use super::guard::{Guard, Lane, Policy};
+use super::guard::Guard;
 use super::head::Head;
 use super::inquiry::add_each;
+use super::lane::Lane;
 use super::ledger::decision_of;
 use super::masks::Masking;
+use super::policy::Policy;
 use super::refusal::{Code, Refusal};
 use crate::config::set::{Kind, Match, Mode, PolicySet, Protocol, Unmatched};
 use crate::mask::{Catalogue, Entities, UPSTREAM_CREDENTIAL};
