@@ -154,7 +154,7 @@ fn shared() -> String {
 fn a_gateway_speaks_http2_to_the_rate_limit_service() {
     let rates = "--cluster=rates=rates.internal:8081";
     let yaml = render_set(&shared(), &[&GATEWAY[..], &[rates]].concat()).unwrap();
-    let written: Vec<&str> = yaml.split("- name: \"").collect();
+    let written: Vec<&str> = yaml.split("\n        name: \"").collect();
     let of = |name: &str| {
         *written.iter().find(|text| text.starts_with(name) && text.contains("load_assignment")).unwrap()
     };
