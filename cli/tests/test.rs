@@ -134,6 +134,25 @@ fn where_the_record_comes_first_the_collector_takes_it_unless_a_case_says_otherw
 }
 
 #[test]
+fn humans_whom_rules_ask_say_what_a_case_says_and_nothing_else_at_first() {
+    let asking = SET
+        .replace("deny: llm.prompt_chars > 10, message: Be brief.", "approve: llm.prompt_chars > 3")
+        + "approvals: { cluster: people, public_key: 11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo= }\n";
+    let case = |services: &str, expect: &str| {
+        tried(&asking, &format!("{HEAD}    services: {services}\n    expect: {expect}\n"), &[])
+    };
+    let (told, fine) = case("{}", "{ reason: approval_pending, rule: short, answer: { status: 409 } }");
+    assert!(fine, "{told}");
+    let (told, fine) = case("{ people: { body: APPROVED } }", "{ decision: allow, forwarded: true }");
+    assert!(fine, "{told}");
+    let (told, fine) =
+        case("{ people: { body: DENIED } }", "{ reason: approval_denied, answer: { status: 403 } }");
+    assert!(fine, "{told}");
+    let (told, fine) = case("{ people: { status: 503 } }", "{ reason: guard_unavailable, forwarded: false }");
+    assert!(fine, "{told}");
+}
+
+#[test]
 fn callers_have_tokens_that_are_verified() {
     for (identity, expected) in [
         ("{ groups: [users] }", "{ decision: allow, record: { user.id: 'https://i.example#alice' } }"),

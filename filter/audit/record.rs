@@ -167,6 +167,10 @@ record! {
         "portcullis.flags" flags: Texts,
         /// Rules that ask a human and held: every one that enforces is needed.
         "portcullis.approvals" approvals: Texts,
+        /// The approval that was asked for, by its service's name.
+        "portcullis.approval" approval: Option<Text>,
+        /// Who approved it, or denied it.
+        "portcullis.approval.by" approved_by: Texts,
         /// What enforce would have decided, in monitor mode.
         "portcullis.would" would: Option<Decision>,
         /// Code of the refusal that enforce would have given.

@@ -1,8 +1,8 @@
-//! Signed anchors.
+//! Signed anchors, and signed approvals.
 //!
 //! A chain shows what was changed after it was written, unless all of it was written anew. An anchor says where the
 //! chain stands; signed with a key that the collector does not have (Ed25519, RFC 8032), it proves every record up to
-//! there to whoever knows the public key.
+//! there to whoever knows the public key. In the same way the service that asks humans can prove that it was asked.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -25,7 +25,7 @@ pub enum KeyError {
     Point,
 }
 
-/// Signs anchors.
+/// Signs anchors, and approvals that were spent.
 pub struct Signer(KeyPair);
 
 /// Never shows the key.
@@ -55,6 +55,11 @@ impl Signer {
     pub fn sign(&self, chain: &str, seq: u64, hash: &str) -> String {
         STANDARD.encode(*self.0.sk.sign(message(chain, seq, hash), None))
     }
+
+    /// The signature of an approval that an exchange has spent, in base64.
+    pub fn sign_spent(&self, id: &str, binding: &str, exchange: &str) -> String {
+        STANDARD.encode(*self.0.sk.sign(spent(id, binding, exchange), None))
+    }
 }
 
 /// Who signed, as a reader of records knows it.
@@ -73,15 +78,28 @@ impl Witness {
 
     /// Whether it signed that a chain stands there.
     pub fn signed(&self, chain: &str, seq: u64, hash: &str, signature: &str) -> bool {
+        self.verifies(&message(chain, seq, hash), signature)
+    }
+
+    /// Whether it signed that an exchange has spent an approval.
+    pub fn spent(&self, id: &str, binding: &str, exchange: &str, signature: &str) -> bool {
+        self.verifies(&spent(id, binding, exchange), signature)
+    }
+
+    fn verifies(&self, message: &str, signature: &str) -> bool {
         let Ok(bytes) = STANDARD.decode(signature) else { return false };
         let Ok(signature) = Signature::from_slice(&bytes) else { return false };
-        self.0.verify(message(chain, seq, hash), &signature).is_ok()
+        self.0.verify(message, &signature).is_ok()
     }
 }
 
 /// What is signed: lines of ASCII, of which none can hold a line end.
 fn message(chain: &str, seq: u64, hash: &str) -> String {
     format!("portcullis.chain.anchor\n{chain}\n{seq}\n{hash}\n")
+}
+
+fn spent(id: &str, binding: &str, exchange: &str) -> String {
+    format!("portcullis.approval.spent.v1\n{id}\n{binding}\n{exchange}")
 }
 
 fn decode(text: &str) -> Result<Vec<u8>, KeyError> {

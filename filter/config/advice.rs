@@ -12,7 +12,7 @@ pub(super) fn warnings(set: &PolicySet, root: &Node) -> Vec<Problem> {
     covered(set, &mut warnings);
     monitors(set, root, &mut warnings);
     literal_credentials(set, &mut warnings);
-    unanswered(set, &mut warnings);
+    approvals(set, root, &mut warnings);
     rate_limit_service(set, root, &mut warnings);
     if let (Unmatched::Allow, Some(unmatched)) = (set.unmatched, root.get("unmatched")) {
         let problem = Problem::warning(&unmatched.place, "requests that match no connection pass unseen");
@@ -133,21 +133,27 @@ fn monitors(set: &PolicySet, root: &Node, warnings: &mut Vec<Problem>) {
     }
 }
 
-/// Nobody can answer a rule that asks a human.
-fn unanswered(set: &PolicySet, warnings: &mut Vec<Problem>) {
-    for policy in &set.policies {
-        let asks = |rule: &&super::set::Rule| {
-            let mode = rule.mode.or(policy.mode).unwrap_or(set.mode);
-            rule.effect == Effect::Approve && mode == Mode::Enforce
-        };
-        for rule in policy.rules.iter().filter(asks) {
-            let message = format!(
-                "the rule `{}` asks a human, and this release has no service that does: what it holds for is refused",
-                rule.name.value
-            );
-            let problem = Problem::warning(&rule.name.place, message);
-            warnings.push(problem.help("callers get `approval_pending`; `mode: monitor` on the rule records what would be asked, and lets it go"));
+/// A rule that asks a human where nobody does the asking, and a service that no rule needs.
+fn approvals(set: &PolicySet, root: &Node, warnings: &mut Vec<Problem>) {
+    let rules = || set.policies.iter().flat_map(|policy| policy.rules.iter().map(move |rule| (policy, rule)));
+    let mut asking = rules().filter(|(_, rule)| rule.effect == Effect::Approve).peekable();
+    if let Some(node) = root.get("approvals") {
+        if asking.peek().is_none() {
+            let problem = Problem::warning(&node.place, "no rule asks a human");
+            warnings.push(problem.help("`approve` on a rule does"));
         }
+        return;
+    }
+    for (policy, rule) in asking {
+        if rule.mode.or(policy.mode).unwrap_or(set.mode) != Mode::Enforce {
+            continue;
+        }
+        let message = format!(
+            "the rule `{}` asks a human, and the set names no service that does: what it holds for is refused",
+            rule.name.value
+        );
+        let problem = Problem::warning(&rule.name.place, message);
+        warnings.push(problem.help("name it: `approvals: { cluster: … }`"));
     }
 }
 

@@ -42,14 +42,19 @@ fn recipients(node: &Node, capture: Capture, problems: &mut Vec<Problem>) -> Vec
 }
 
 fn mask(node: &Node, capture: Capture, problems: &mut Vec<Problem>) -> Vec<Located<String>> {
-    let Some(written) = node.get("mask") else {
-        let named = |name: &str| Located { value: name.to_owned(), place: node.place.clone() };
-        return MASK.into_iter().map(named).collect();
-    };
-    if capture == Capture::None {
+    if let (Some(written), Capture::None) = (node.get("mask"), capture) {
         let problem = Problem::error(&written.place, "has no effect without `capture: masked` or `full`");
         problems.push(problem.help("records hold no texts that it could mask"));
     }
-    // A list that is empty has been refused.
-    read::located_texts(node, "mask")
+    entities(node)
+}
+
+/// The entities that `mask` names, or else the usual ones.
+pub(super) fn entities(node: &Node) -> Vec<Located<String>> {
+    let named = |name: &str| Located { value: name.to_owned(), place: node.place.clone() };
+    match node.get("mask") {
+        // A list that is empty has been refused.
+        Some(_) => read::located_texts(node, "mask"),
+        None => MASK.into_iter().map(named).collect(),
+    }
 }

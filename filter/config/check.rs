@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::grammar::{self, Fault};
-use super::later;
 use super::list::TextList;
 use super::node::{Entry, Node, Value};
 use super::problem::{Problem, near, one_of, shown};
@@ -12,7 +11,7 @@ use super::set::Place;
 
 /// Reports everything in which `node` departs from `section`.
 pub(super) fn section(node: &Node, section: &Section, problems: &mut Vec<Problem>) {
-    Check { problems }.section(node, section, "");
+    Check { problems }.section(node, section);
 }
 
 struct Check<'a> {
@@ -20,16 +19,14 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// `pattern` is the path without indexes, as the table of what comes later writes it.
-    fn section(&mut self, node: &Node, section: &Section, pattern: &str) {
+    fn section(&mut self, node: &Node, section: &Section) {
         let Value::Map(entries) = &node.value else {
             return self.wrong(node, "a map");
         };
         for entry in entries {
-            let path = below(pattern, &entry.key);
             match section.keys.iter().find(|key| key.name == entry.key) {
-                Some(key) => self.value(&entry.value, &key.kind, &path),
-                None => self.problems.push(unknown(entry, section, &path)),
+                Some(key) => self.value(&entry.value, &key.kind),
+                None => self.problems.push(unknown(entry, section)),
             }
         }
         for key in section.keys {
@@ -40,17 +37,15 @@ impl Check<'_> {
         }
     }
 
-    fn value(&mut self, node: &Node, kind: &Kind, path: &str) {
+    fn value(&mut self, node: &Node, kind: &Kind) {
         match kind {
-            Kind::Section(section) => self.section(node, section, path),
-            Kind::List(item) => self.list(node, item, path, "a list"),
+            Kind::Section(section) => self.section(node, section),
+            Kind::List(item) => self.list(node, item, "a list"),
             Kind::OneOrMany(item) if matches!(node.value, Value::List(_) | Value::Texts(_)) => {
-                self.list(node, item, path, "a list")
+                self.list(node, item, "a list")
             }
-            Kind::OneOrMany(item) => self.value(node, item, path),
-            Kind::ChoiceOr(_, section) if matches!(node.value, Value::Map(_)) => {
-                self.section(node, section, path)
-            }
+            Kind::OneOrMany(item) => self.value(node, item),
+            Kind::ChoiceOr(_, section) if matches!(node.value, Value::Map(_)) => self.section(node, section),
             Kind::ChoiceOr(words, _) | Kind::Choice(words) => self.choice(node, words),
             Kind::Text(form) => self.text(node, form),
             Kind::Duration(least, most) => self.duration(node, *least, *most),
@@ -61,7 +56,7 @@ impl Check<'_> {
                 _ => self.wrong(node, "a number between 0 and 1"),
             },
             Kind::Count(least, most) => self.count(node, *least, *most),
-            Kind::Named(form, section) => self.named(node, form, section, path),
+            Kind::Named(form, section) => self.named(node, form, section),
             Kind::Version => match &node.value {
                 Value::Integer(_) => {}
                 _ => self.wrong(node, "a whole number"),
@@ -98,11 +93,10 @@ impl Check<'_> {
         }
     }
 
-    fn list(&mut self, node: &Node, item: &Kind, path: &str, expected: &str) {
-        let path = format!("{path}[]");
+    fn list(&mut self, node: &Node, item: &Kind, expected: &str) {
         let items = match &node.value {
             Value::List(items) => items,
-            Value::Texts(texts) => return self.texts(node, texts, item, &path),
+            Value::Texts(texts) => return self.texts(node, texts, item),
             _ => return self.wrong(node, expected),
         };
         if items.is_empty() {
@@ -111,7 +105,7 @@ impl Check<'_> {
         }
         let mut texts = std::collections::HashSet::new();
         for node in items {
-            self.value(node, item, &path);
+            self.value(node, item);
             if let Some(text) = node.text()
                 && !texts.insert(text)
             {
@@ -122,7 +116,7 @@ impl Check<'_> {
     }
 
     /// A list of nothing but texts, of which a place is made only where one is at fault.
-    fn texts(&mut self, node: &Node, list: &TextList, item: &Kind, path: &str) {
+    fn texts(&mut self, node: &Node, list: &TextList, item: &Kind) {
         match item {
             Kind::Text(form) => {
                 for (at, text) in list.texts().iter().enumerate() {
@@ -132,7 +126,7 @@ impl Check<'_> {
                     }
                 }
             }
-            _ => node.each().for_each(|node| self.value(&node, item, path)),
+            _ => node.each().for_each(|node| self.value(&node, item)),
         }
         let mut seen = std::collections::HashSet::with_capacity(list.texts().len());
         for (at, text) in list.texts().iter().enumerate() {
@@ -199,7 +193,7 @@ impl Check<'_> {
         }
     }
 
-    fn named(&mut self, node: &Node, form: &Form, section: &Section, path: &str) {
+    fn named(&mut self, node: &Node, form: &Form, section: &Section) {
         let Value::Map(entries) = &node.value else {
             return self.wrong(node, "a map");
         };
@@ -211,7 +205,7 @@ impl Check<'_> {
             if let Err(fault) = (form.check)(&entry.key) {
                 self.problems.push(told(&entry.place, &entry.key, fault));
             }
-            self.section(&entry.value, section, &format!("{path}[]"));
+            self.section(&entry.value, section);
         }
     }
 
@@ -300,31 +294,14 @@ impl Check<'_> {
     }
 }
 
-fn below(pattern: &str, key: &str) -> String {
-    if pattern.is_empty() { key.to_owned() } else { format!("{pattern}.{key}") }
-}
-
 fn told(place: &Place, text: &str, fault: Fault) -> Problem {
     let message = if text.is_empty() { fault.message } else { format!("{} {}", shown(text), fault.message) };
     Problem { help: fault.help, ..Problem::error(place, message) }
 }
 
-fn unknown(entry: &Entry, section: &Section, path: &str) -> Problem {
-    if let Some(later) = later::key(path) {
-        return not_yet(
-            &entry.place,
-            &format!("`{}`", later.path.rsplit('.').next().unwrap_or_default()),
-            later.what,
-        );
-    }
+fn unknown(entry: &Entry, section: &Section) -> Problem {
     let names = || section.keys.iter().map(|key| key.name);
     let problem = Problem::error(&entry.place, format!("{} is not a key here", shown(&entry.key)));
     let all = format!("use {}", one_of(names()));
     problem.help(near(&entry.key, names()).map_or(all, |name| format!("did you mean `{name}`?")))
-}
-
-fn not_yet(place: &Place, name: &str, what: &str) -> Problem {
-    Problem::error(place, format!("{name} is not yet supported ({what})")).help(
-        "this release refuses it rather than ignore it: take it out, or wait for the release that has it",
-    )
 }

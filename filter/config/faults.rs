@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::later::LATER;
 use super::problem::{Problem, Severity};
 use super::set::{Bundle, HostPromises, Seat, TextPart};
 use super::{json, parse};
@@ -104,7 +103,7 @@ fn each_fault_is_told_at_its_place() {
     #[rustfmt::skip] // one line each
     let cases = [
         ("/isuers", json!([]), "isuers: `isuers` is not a key here\n  help: did you mean `issuers`?"),
-        ("/zebra", json!(1), "zebra: `zebra` is not a key here\n  help: use `version`, `mode`, `issuers`, `connections`, `policies`, `detectors`, `recognisers`, `secrets`, `audit`, `rate_limit_service`, `unmatched` or `expose`"),
+        ("/zebra", json!(1), "zebra: `zebra` is not a key here\n  help: use `version`, `mode`, `issuers`, `connections`, `policies`, `detectors`, `recognisers`, `secrets`, `audit`, `approvals`, `rate_limit_service`, `unmatched` or `expose`"),
         ("/version", json!(2), "version: the set is of version 2; this release reads version 1\n  help: load it with a release that reads it"),
         ("/version", json!(0), "version: there is no version 0 of the format\n  help: write `version: 1`"),
         ("/version", json!("1"), "version: expected a whole number, found `1`"),
@@ -216,6 +215,11 @@ fn each_fault_is_told_at_its_place() {
         ("/policies/0/rules/0/message", json!("Not ${env:KEY}"), "policies[0].rules[0].message: `Not ${env:KEY}` holds `${env:…}` where no secret belongs"),
         ("/policies/0/rules/0/message", json!("Not ${ }"), "policies[0].rules[0].message: `Not ${ }` holds an empty `${}`\n  help: write CEL, such as `${identity.claims.tenant}`"),
         ("/policies/0/rules/0/message", json!(" "), "policies[0].rules[0].message: ` ` is empty"),
+        ("/policies/0/rules/0/approvers", json!(["dba"]), "policies[0].rules[0].approvers: goes with `approve` only: nobody else is asked"),
+        ("/policies/0/rules/0/quorum", json!(2), "policies[0].rules[0].quorum: goes with `approve` only: nobody else is asked"),
+        ("/approvals", json!({ "cluster": "a", "ignore": ["metadata"] }), "approvals.ignore[0]: `metadata` is not a JSON pointer: it begins with no slash\n  help: write the names on the way to the value, each after a slash, such as `/metadata/request_time`"),
+        ("/approvals", json!({ "cluster": "a", "wait": "1h" }), "approvals.wait: `1h` is not between 0s and 10m"),
+        ("/approvals", json!({ "wait": "1m" }), "approvals: needs the key `cluster`\n  help: Envoy's name of the cluster."),
         ("/policies/0/rules/0/approve", json!("true"), "policies[0].rules[0].approve: stands beside `deny`: a rule has exactly one effect\n  help: make two rules of it"),
         ("/policies/0/rules/0/message", json!("Not ${identity.id"), "policies[0].rules[0].message: `Not ${identity.id` holds a `${` that nothing closes\n  help: write `$${` for a literal `${`"),
         ("/policies/0/budgets", json!([]), "policies[0].budgets: is an empty list\n  help: leave the key out, or fill it"),
@@ -299,27 +303,6 @@ fn all_faults_are_told_at_once() {
     set["policies"][0]["limits"] = json!({ "max_request_bytes": "x" });
     set["connections"][1]["policy"] = json!("x");
     assert_eq!(told(&set).len(), 3);
-}
-
-/// `policies[].rules[].approve` as a pointer into the whole set that puts a value there.
-fn pointer(path: &str) -> String {
-    let path = path.replace("connections[]", "connections[1]");
-    format!("/{}", path.replace("[]", "[0]").replace('[', ".").replace(']', "").replace('.', "/"))
-}
-
-#[test]
-fn what_is_not_yet_supported_is_refused_by_name() {
-    for later in LATER {
-        let set = with(&pointer(later.path), json!({ "any": 1 }));
-        let name = later.path.rsplit('.').next().unwrap();
-        let key = later.path.replace("connections[]", "connections[1]").replace("[]", "[0]");
-        let expected = format!(
-            "{key}: `{name}` is not yet supported ({})\n  help: this release refuses it rather than ignore it: \
-             take it out, or wait for the release that has it",
-            later.what
-        );
-        assert_eq!(told(&set), [expected]);
-    }
 }
 
 #[test]
@@ -408,7 +391,7 @@ fn what_works_but_may_not_be_meant_is_a_warning() {
     assert_eq!(
         approve(json!("enforce")),
         [
-            "policies[0].rules[2].name: the rule `ask` asks a human, and this release has no service that does: what it holds for is refused"
+            "policies[0].rules[2].name: the rule `ask` asks a human, and the set names no service that does: what it holds for is refused"
         ]
     );
     assert_eq!(

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::set::{TemplatePart, TextPart};
 use crate::protocol::json::paths;
+use crate::protocol::json::pointer::Pointer;
 
 /// Why a value does not stand: what is wrong, and what to do where that is not plain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -457,6 +458,15 @@ pub(super) fn claim_path(text: &str) -> Result<Vec<String>, Fault> {
 }
 
 /// A path into a JSON answer.
+pub(super) fn json_pointer(text: &str) -> Result<(), Fault> {
+    match Pointer::parse(text) {
+        Ok(_) => Ok(()),
+        Err(reason) => Err(Fault::new(format!("is not a JSON pointer: {reason}")).help(
+            "write the names on the way to the value, each after a slash, such as `/metadata/request_time`",
+        )),
+    }
+}
+
 pub(super) fn json_path(text: &str) -> Result<(), Fault> {
     match paths::parse(text) {
         Ok(_) => Ok(()),

@@ -7,6 +7,7 @@
 //! Every fault of a set is a [`Problem`], and all of them are collected: nobody wants to learn of them one by one.
 
 mod advice;
+mod approvals;
 mod audit;
 mod budgets;
 pub mod bundle;
@@ -21,7 +22,6 @@ mod issuers;
 pub mod json;
 #[cfg(any(test, not(target_arch = "wasm32")))]
 mod json_schema;
-mod later;
 pub mod list;
 mod masks;
 pub mod node;

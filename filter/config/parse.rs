@@ -9,8 +9,8 @@ use super::set::{Connection, Expose, Issuer, Located, Place, PolicySet, Unmatche
 use crate::order;
 
 use super::{
-    advice, audit, budgets, check, connections, detectors, issuers, policies, read, recognisers, secrets,
-    tables,
+    advice, approvals, audit, budgets, check, connections, detectors, issuers, policies, read, recognisers,
+    secrets, tables,
 };
 
 const UNMATCHED: &[(&str, Unmatched)] =
@@ -101,6 +101,7 @@ fn assemble(root: &Node, problems: &mut Vec<Problem>) -> PolicySet {
         detectors: section("detectors").iter().filter_map(|node| detectors::read(node, problems)).collect(),
         recognisers: recognisers::read_all(section("recognisers"), problems),
         audit: root.get("audit").and_then(|node| audit::read(node, problems)),
+        approvals: root.get("approvals").and_then(approvals::read),
         rate_limit_service: root.get("rate_limit_service").and_then(budgets::read_service),
         unmatched: read::choice(root, "unmatched", UNMATCHED).unwrap_or_default(),
         expose: read::choice(root, "expose", EXPOSE).unwrap_or_default(),

@@ -73,12 +73,21 @@ fn rule(node: &Node, problems: &mut Vec<Problem>) -> Option<Rule> {
             Problem::error(&message.place, "goes with `deny` and `approve` only: nobody is told of a flag");
         problems.push(problem);
     }
+    if let Some((_, Effect::Deny | Effect::Flag)) = effect {
+        for stray in ["approvers", "quorum"].iter().filter_map(|key| node.get(key)) {
+            let problem = Problem::error(&stray.place, "goes with `approve` only: nobody else is asked");
+            problems.push(problem);
+        }
+    }
     let (key, effect) = effect?;
+    let quorum = read::count(node, "quorum").and_then(|count| u32::try_from(count).ok());
     Some(Rule {
         name: read::located(node, "name")?,
         effect,
         condition: read::verbatim(node, key)?,
         message: message.and_then(text),
+        approvers: read::texts(node, "approvers"),
+        quorum: quorum.unwrap_or(1),
         mode: read::choice(node, "mode", MODES),
     })
 }

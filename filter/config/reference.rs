@@ -5,7 +5,6 @@
 use std::fmt::Write;
 
 use super::grammar::{write_duration, write_size};
-use super::later::LATER;
 use super::schema::{Key, Kind, Need, Section};
 use super::tables::SET;
 use crate::pages;
@@ -27,24 +26,10 @@ pseudonyms only; `${identity.…}` stands in their scope. `${…}` with any CEL 
 in `collections`, `namespaces` and `filter` of `vector`. Its value is taken literally, and must not be empty. `$${` is a literal `${`. Header names are tokens (RFC 9110), neither pseudo-headers nor headers of the connection itself.
 ";
 
-const LATER_HEADING: &str = "
-## Not yet supported
-
-The format has these, this release does not: a set that uses one is refused, never half obeyed. `${…}` in text other than
-what is said above is refused likewise.
-
-| key | what it is |
-|---|---|
-";
-
 fn page() -> String {
     let mut page = INTRODUCTION.to_owned();
     section(&mut page, &SET, "");
     page.push_str(&reference::markdown());
-    page.push_str(LATER_HEADING);
-    for later in LATER {
-        let _ = writeln!(page, "| `{}` | {} |", later.path, later.what);
-    }
     page
 }
 
@@ -120,21 +105,4 @@ fn kind(kind: &Kind) -> String {
 #[test]
 fn the_reference_page_says_what_the_tables_say() {
     pages::whole("policy-reference.md", &page());
-}
-
-#[test]
-fn what_comes_later_is_not_in_the_tables() {
-    for later in LATER {
-        let (parent, key) = later.path.rsplit_once('.').unwrap_or(("", later.path));
-        let parent =
-            parent.split('.').filter(|segment| !segment.is_empty()).fold(&SET, |section, segment| {
-                let key = section
-                    .keys
-                    .iter()
-                    .find(|key| key.name == segment.trim_end_matches("[]"))
-                    .expect(later.path);
-                inner(&key.kind).expect(later.path).0
-            });
-        assert!(parent.keys.iter().all(|known| known.name != key), "{} is in the tables", later.path);
-    }
 }

@@ -87,6 +87,8 @@ pub struct PolicySet {
     pub audit: Option<Audit>,
     /// Who counts what many proxies share.
     pub rate_limit_service: Option<RateLimitService>,
+    /// Who asks the humans whom rules ask; `None`: nobody does.
+    pub approvals: Option<Approvals>,
     /// For requests that match no connection.
     pub unmatched: Unmatched,
     /// Which of our headers answers carry.
@@ -466,6 +468,23 @@ pub enum OnFailure {
     Local,
 }
 
+/// Who asks the humans whom rules ask.
+#[derive(Debug, Clone)]
+pub struct Approvals {
+    /// The service; path defaults to `/v1/approvals`.
+    pub cluster: ClusterRef,
+    /// How long a request is held for its answer.
+    pub wait: Duration,
+    /// How long an approval lives.
+    pub ttl: Duration,
+    /// JSON pointers of what an approval does not bind.
+    pub ignore: Vec<Located<String>>,
+    /// What is masked in what approvers see: entities, and sets of them.
+    pub mask: Vec<Located<String>>,
+    /// The key under which the service signs, in base64.
+    pub public_key: Option<Located<String>>,
+}
+
 /// Units of a budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Amount {
@@ -547,6 +566,10 @@ pub struct Rule {
     pub condition: Located<String>,
     /// What the caller is told, beside the rule's name.
     pub message: Option<Located<Text>>,
+    /// Groups of which those who approve must have one; empty: whoever may.
+    pub approvers: Vec<String>,
+    /// How many must approve.
+    pub quorum: u32,
     /// Overrides the policy's mode.
     pub mode: Option<Mode>,
 }

@@ -1,11 +1,11 @@
-//! The format, version 1: every key that this release reads. What it does not read yet is in `later`.
+//! The format, version 1: every key.
 
 use std::time::Duration;
 
 use super::schema::{
     AUTHORITY, CHARACTER, CLAIM, CLASS, CONDITION, CREDENTIAL_VALUE, ENTITY, HEADER, JSON_PATH, Key, Kind,
-    METHOD, NAME, Need, PATH, PATH_PREFIX, PATTERN, PREFIX, RECIPIENT, RESOURCE_URI, REVISION, SCOPE,
-    SCOPE_TOKEN, Section, TEMPLATE, TEXT, TEXT_TEMPLATE, URI, WORD,
+    METHOD, NAME, Need, PATH, PATH_PREFIX, PATTERN, POINTER, PREFIX, PUBLIC_KEY, RECIPIENT, RESOURCE_URI,
+    REVISION, SCOPE, SCOPE_TOKEN, Section, TEMPLATE, TEXT, TEXT_TEMPLATE, URI, WORD,
 };
 use super::set::{Kind as Uninspected, Protocol};
 use crate::policy::budget::Rate;
@@ -21,6 +21,8 @@ pub(super) const SECRET_REFRESH: Duration = Duration::from_mins(5);
 pub(super) const SECRET_KEEP: Duration = Duration::from_hours(1);
 pub(super) const REFRESH: Duration = Duration::from_mins(10);
 pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const APPROVAL_WAIT: Duration = Duration::from_secs(30);
+pub(super) const APPROVAL_TTL: Duration = Duration::from_mins(15);
 pub(super) const RATE_LIMIT_TIMEOUT: Duration = Duration::from_millis(500);
 pub(super) const MAX_REQUEST: u64 = 1 << 20;
 pub(super) const RECOGNISED: u64 = 256 << 10;
@@ -99,6 +101,12 @@ pub(super) const SET: Section = Section {
             "Secrets that services keep, for credentials to hold ([operators.md](operators.md#credentials-from-a-secret-store)).",
         ),
         may("audit", Kind::Section(&AUDIT), "no records", "Where records go."),
+        may(
+            "approvals",
+            Kind::Section(&APPROVALS),
+            "nobody: what `approve` holds for is refused",
+            "Who asks the humans that rules with `approve` want to be asked ([approvals.md](approvals.md)).",
+        ),
         may(
             "rate_limit_service",
             Kind::Section(&RATE_LIMIT_SERVICE),
@@ -455,8 +463,15 @@ pub(super) const RULE: Section = Section {
             "approve",
             Kind::Text(&CONDITION),
             "",
-            "Asks a human where it holds. No service to ask is there yet: such a request is refused with `approval_pending`.",
+            "Holds the request until a human has said yes to it, where it holds ([approvals.md](approvals.md)). Without `approvals` in the set such a request is refused with `approval_pending`.",
         ),
+        may(
+            "approvers",
+            Kind::List(&Kind::Text(&TEXT)),
+            "whoever may approve",
+            "With `approve`: groups of which those who say yes must have one.",
+        ),
+        may("quorum", Kind::Count(1, 16), "`1`", "With `approve`: how many different people must say yes."),
         may("flag", Kind::Text(&CONDITION), "", "Records that it held."),
         may(
             "message",
@@ -870,6 +885,52 @@ pub(super) const RATE_LIMIT_SERVICE: Section = Section {
             Kind::Choice(&["deny", "allow", "local"]),
             "`deny`",
             "What becomes of a request where it is down, slow, or not understood: refused with `guard_unavailable`, let go uncounted, or counted in a bucket of this Envoy.",
+        ),
+    ],
+};
+
+pub(super) const APPROVALS: Section = Section {
+    title: "Approvals",
+    keys: &[
+        CLUSTER,
+        CLUSTER_AUTHORITY,
+        may(
+            "path",
+            Kind::Text(&PATH),
+            "`/v1/approvals`",
+            "Where the service speaks the protocol of [approvals.md](approvals.md).",
+        ),
+        CLUSTER_TIMEOUT,
+        CLUSTER_HEADERS,
+        may(
+            "wait",
+            Kind::Duration(Duration::ZERO, Duration::from_mins(10)),
+            "`30s`",
+            "How long a request is held for its answer; then its caller gets 409 and asks again.",
+        ),
+        may(
+            "ttl",
+            Kind::Duration(Duration::from_secs(10), Duration::from_hours(168)),
+            "`15m`",
+            "How long an approval lives from its opening, given or not.",
+        ),
+        may(
+            "ignore",
+            Kind::List(&Kind::Text(&POINTER)),
+            "nothing",
+            "JSON pointers (RFC 6901) of what differs from one try to the next, such as `/metadata/request_time`: an approval does not bind it. It is shown to those who approve.",
+        ),
+        may(
+            "mask",
+            Kind::List(&Kind::Text(&ENTITY)),
+            "`[PII, SECRETS]`",
+            "Entities that are replaced in what is shown to those who approve. What only a recogniser finds is not among them.",
+        ),
+        may(
+            "public_key",
+            Kind::Text(&PUBLIC_KEY),
+            "the cluster's TLS is trusted",
+            "The service's public key: nothing goes upstream without its signature (Ed25519, in base64, as `portcullis audit public-key` prints it).",
         ),
     ],
 };

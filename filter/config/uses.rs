@@ -55,7 +55,9 @@ impl PolicySet {
         let keys = keys.chain(self.secrets.iter().map(|secret| &secret.cluster));
         let recognisers = self.recognisers.iter().map(|recogniser| &recogniser.cluster);
         let rates = self.rate_limit_service.iter().map(|service| &service.cluster);
-        keys.chain(self.audit.iter().map(|audit| &audit.cluster)).chain(recognisers).chain(rates)
+        let approvals = self.approvals.iter().map(|service| &service.cluster);
+        let audit = self.audit.iter().map(|audit| &audit.cluster);
+        keys.chain(audit).chain(recognisers).chain(rates).chain(approvals)
     }
 }
 

@@ -61,17 +61,7 @@ pub(super) fn captures(
     problems: &mut Vec<Problem>,
 ) -> Option<Captures> {
     let audit = set.audit.as_ref().filter(|audit| audit.capture != set::Capture::None)?;
-    let mut all = Entities::NONE;
-    for name in &audit.mask {
-        let entities = masks::resolved(name, plans.catalogue(), problems);
-        let known = plans.get(entities, Vec::new()).entities();
-        if !entities.is_empty() && !entities.iter().any(|entity| known.contains(entity)) {
-            let message =
-                format!("only a recogniser finds `{}`, and it is not asked for records", name.value);
-            problems.push(Problem::error(&name.place, message).help("name what a detector finds"));
-        }
-        all = all.union(entities);
-    }
+    let all = by_pattern(&audit.mask, plans, problems);
     if audit.capture == set::Capture::Masked {
         return Some(Captures { texts: all, names: all, recipients: None });
     }
@@ -81,4 +71,23 @@ pub(super) fn captures(
     };
     let recipients: Vec<Recipient> = audit.recipients.iter().filter_map(recipient).collect();
     Some(Captures { texts: Entities::NONE, names: all, recipients: Some(recipients.into()) })
+}
+
+/// Entities for texts that no recogniser is asked about.
+pub(super) fn by_pattern(
+    names: &[Located<String>],
+    plans: &Plans<'_>,
+    problems: &mut Vec<Problem>,
+) -> Entities {
+    let mut all = Entities::NONE;
+    for name in names {
+        let entities = masks::resolved(name, plans.catalogue(), problems);
+        let known = plans.get(entities, Vec::new()).entities();
+        if !entities.is_empty() && !entities.iter().any(|entity| known.contains(entity)) {
+            let message = format!("only a recogniser finds `{}`, and it is not asked here", name.value);
+            problems.push(Problem::error(&name.place, message).help("name what a detector finds"));
+        }
+        all = all.union(entities);
+    }
+    all
 }

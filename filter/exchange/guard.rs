@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::captures::captures;
+use super::captures::{by_pattern, captures};
 use super::detectors;
 use super::environment::Env;
 use super::lane::{Lane, compile_lane};
@@ -54,6 +54,7 @@ impl Guard {
         let recognisers: Vec<Rc<Recogniser>> = set.recognisers.iter().filter_map(compiled).collect();
         let plans = Plans::new(&catalogue);
         let captures = captures(set, &plans, &mut problems);
+        let shown = set.approvals.as_ref().map(|service| by_pattern(&service.mask, &plans, &mut problems));
         let mut policies = BTreeMap::new();
         for policy in &set.policies {
             let compiled = compile_policy(policy, bundle, &plans, &recognisers, env, &mut problems);
@@ -68,7 +69,15 @@ impl Guard {
             .connections
             .iter()
             .filter_map(|connection| {
-                compile_lane(connection, set, &policies, &plans, captures.as_ref(), env, &mut problems)
+                compile_lane(
+                    connection,
+                    set,
+                    &policies,
+                    &plans,
+                    (captures.as_ref(), shown),
+                    env,
+                    &mut problems,
+                )
             })
             .map(Rc::new)
             .collect();
@@ -209,7 +218,7 @@ mod tests {
         assert_eq!(
             told(serde_json::json!(["PERSON", "SECRET"])),
             [
-                "audit.mask[0]: only a recogniser finds `PERSON`, and it is not asked for records\n  help: name what a detector finds",
+                "audit.mask[0]: only a recogniser finds `PERSON`, and it is not asked here\n  help: name what a detector finds",
                 "audit.mask[1]: no detector finds SECRET; did you mean SECRETS?",
             ]
         );

@@ -41,6 +41,8 @@ pub(super) struct Inquiry {
     /// Body bytes seen.
     pub size: usize,
     pub body: Vec<u8>,
+    /// The whole body as it came, where a human may be asked about it.
+    pub came: Vec<u8>,
     /// Whether the body is whole.
     pub complete: bool,
     /// Whether the body is of a kind that cannot be read.
@@ -203,7 +205,12 @@ impl Exchange {
     pub(super) fn needs_body(&self) -> bool {
         (self.holds_for_body() || self.policy().is_some_and(|policy| policy.blocks_answers))
             && !self.inquiry.tunnel
-            && !self.inquiry.unreadable
+            && (!self.inquiry.unreadable || self.asks_humans())
+    }
+
+    /// Whether a human may be asked about the request as it came, readable or not.
+    pub(super) fn asks_humans(&self) -> bool {
+        self.policy().is_some_and(|policy| policy.asks_humans)
     }
 
     /// Whether what is asked must be known before the request goes on.

@@ -53,6 +53,8 @@ pub struct Lane {
     pub cover: Plan,
     /// What is kept of prompts and answers for the records; `None`: nothing.
     pub capture: Option<Capturing>,
+    /// What is masked in what those see who approve requests; `None`: nobody does.
+    pub shown: Option<Plan>,
     /// Whether the policy changes values in answers, beside the credential.
     pub masks_entities: bool,
     /// Whether vectors are left out of answers.
@@ -72,9 +74,11 @@ impl Lane {
         let renewed = self.credentials.iter().map(|credential| credential.with_secrets(held, &mut literals));
         let credentials = renewed.collect();
         let capture = self.capture.as_ref().map(|kept| kept.with_literals(&literals));
+        let shown = self.shown.as_ref().map(|plan| plan.with_literals(literals.clone()));
         Self {
             credentials,
             capture,
+            shown,
             plan: self.plan.with_literals(literals.clone()),
             cover: self.cover.with_literals(literals),
             ..self.clone()
@@ -88,7 +92,7 @@ pub(super) fn compile_lane(
     set: &set::PolicySet,
     policies: &BTreeMap<String, Rc<Policy>>,
     plans: &Plans<'_>,
-    captures: Option<&Captures>,
+    (captures, shown): (Option<&Captures>, Option<Entities>),
     env: Option<&Env<'_>>,
     problems: &mut Vec<Problem>,
 ) -> Option<Lane> {
@@ -148,6 +152,7 @@ pub(super) fn compile_lane(
         plan: plans.get(entities, secrets.clone()),
         watch: plans.get(entities, Vec::new()),
         capture: captures.map(|captures| captures.on(plans, &secrets)),
+        shown: shown.map(|entities| plans.get(entities, secrets.clone())),
         cover: plans.get(Entities::NONE, secrets),
         masks_entities: response.is_some_and(Masking::alters),
         drops_vectors: policy

@@ -43,6 +43,7 @@ impl Exchange {
         self.capture_ends(host);
         let answered = self.record_answer(host);
         self.count(host);
+        self.count_unspent(host);
         let captured = self.captured(host, true);
         let end = Box::new(EndRecord { facts: self.record_facts(), answered, captured });
         let before_identity =
@@ -149,6 +150,8 @@ impl Exchange {
         for approval in &inquiry.approvals {
             facts.approvals.push(approval.rule.as_str());
         }
+        facts.approval = self.asking.id.as_deref().map(Text::from);
+        facts.approved_by = texts(&self.asking.by);
         for (rule, error) in &inquiry.errors {
             facts.rule_errors.push(format!("{rule}: {error}"));
         }
@@ -335,7 +338,7 @@ impl Exchange {
         host.count(&metrics::decision(connection, policy, decision, reason), 1);
         // Approvals are counted one by one below.
         let ruled = |refusal: &'_ Refusal| match refusal.code {
-            Code::ApprovalPending => None,
+            Code::ApprovalPending | Code::ApprovalDenied => None,
             // As are budgets.
             _ if refusal.of_budget() => None,
             _ => refusal.rule.clone(),
@@ -394,6 +397,7 @@ pub(super) fn decision_of(code: Code) -> Decision {
         | Code::InvalidRequest
         | Code::RateLimited
         | Code::ApprovalPending
+        | Code::ApprovalDenied
         | Code::TooLarge
         | Code::Uninspectable => Decision::Deny,
     }

@@ -3,7 +3,7 @@
 use crate::host::Metric;
 
 /// Name, labels, what it counts. The page on metrics is checked against it.
-pub const METRICS: [(&str, &[&str], &str); 14] = [
+pub const METRICS: [(&str, &[&str], &str); 15] = [
     ("portcullis_decisions_total", &["connection", "policy", "decision", "reason"], "Exchanges by decision."),
     (
         "portcullis_rules_total",
@@ -62,6 +62,11 @@ pub const METRICS: [(&str, &[&str], &str); 14] = [
         "What was used of a budget: tokens, or requests.",
     ),
     ("portcullis_errors_total", &["kind"], "Faults of the guard itself or its surroundings, to look into."),
+    (
+        "portcullis_approvals_total",
+        &["policy", "outcome"],
+        "Requests that a human was asked about: spent (approved, and went on), pending, denied, broken_off.",
+    ),
 ];
 
 /// A metric with its label values, in the order of the table.
@@ -139,6 +144,11 @@ pub fn budget(policy: &str, budget: &str, outcome: &str) -> Metric {
 /// Something was used of a budget.
 pub fn used(policy: &str, budget: &str) -> Metric {
     metric(12, &[policy, budget])
+}
+
+/// A human was asked.
+pub fn approval(policy: &str, outcome: &str) -> Metric {
+    metric(14, &[policy, outcome])
 }
 
 #[test]

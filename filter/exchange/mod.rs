@@ -18,7 +18,7 @@
 //! | [`recogniser`], [`recognition`], [`later`] | asking a service for what no pattern finds; the answer, or in monitor the record, that waits for it |
 //! | [`masks`] | a policy's masks, compiled |
 //! | [`resource`] | what clients are told of a connection before they have a token |
-//! | [`approval`] | rules that ask a human |
+//! | [`approval`], [`approvals`], [`binding`] | rules that ask a human; the service that does; what an approval is for |
 //! | [`inquiry`] | what has been learnt of a request, and the facts that conditions read of it |
 //! | [`budgets`], [`buckets`], [`ratelimit`], [`rates`] | what a request takes of budgets, where they are kept, here or by a service, and what callers are told of them |
 //! | [`capture`], [`captures`] | what is kept of prompt and answer for the records; the same, compiled |
@@ -32,7 +32,9 @@
 
 pub mod answer;
 mod approval;
+mod approvals;
 mod asked;
+mod binding;
 mod blocked;
 mod bounds;
 mod buckets;
@@ -83,6 +85,7 @@ use crate::config::set::{Expose, Mode};
 use crate::host::{CallId, Host, Reply};
 use crate::mask::operators::restore::Restoration;
 use crate::mask::{Found, Plan};
+use approval::Asking;
 use budgets::Spending;
 use capture::Capture;
 use inquiry::Inquiry;
@@ -101,6 +104,8 @@ enum Stage {
     AwaitKeys,
     /// Held until the body is whole.
     AwaitBody,
+    /// Held until a human has said yes.
+    AwaitApproval,
     /// Held until the rate limit service has answered.
     AwaitRates,
     /// Held until the collector has the record of its start, by its number.
@@ -128,6 +133,7 @@ pub struct Exchange {
     answer: Answer,
     refusal: Option<Refusal>,
     spending: Spending,
+    asking: Asking,
     /// What is masked in the answer; `None`: the lane's plan holds.
     plan: Option<Plan>,
     /// What stood for values in the prompt, and is taken back.
@@ -162,6 +168,7 @@ impl Exchange {
             answer: Answer::default(),
             refusal: None,
             spending: Spending::default(),
+            asking: Asking::default(),
             plan: None,
             names: Rc::default(),
             credentials: Vec::new(),
@@ -179,6 +186,7 @@ impl Exchange {
     pub fn finish(&mut self, host: &dyn Host) {
         if !matches!(self.stage, Stage::New | Stage::Off) {
             self.forget_questions();
+            self.forget_approval();
             self.settle_budgets(host);
             self.record_end(host);
         }
@@ -186,6 +194,9 @@ impl Exchange {
 
     /// The reply to a call that this exchange made came.
     pub fn reply(&mut self, host: &dyn Host, call: CallId, reply: &Reply) {
+        if self.approvals_said(host, call, reply) {
+            return;
+        }
         match self.service_said(host, call, reply) {
             Some(outcome) => self.rates_came(host, outcome),
             None => self.recogniser_said(host, call, reply),

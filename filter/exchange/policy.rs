@@ -1,6 +1,6 @@
 //! A policy, compiled.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::bounds::Limits;
@@ -30,6 +30,10 @@ pub struct Policy {
     pub mode: Mode,
     /// `allow` and the rules.
     pub rules: rules::Policy,
+    /// Who must say yes, by the rule that asks.
+    pub approvers: BTreeMap<String, Approvers>,
+    /// Whether a human may be asked, so that a request must be whole before it goes on.
+    pub asks_humans: bool,
     /// Whether a rule that can refuse reads the body, so that headers are held until it is whole.
     pub holds_for_body: bool,
     /// Whether headers would be held for the body if everything in it were enforced.
@@ -63,6 +67,14 @@ pub struct Policy {
     pub judges_view: bool,
     /// What may be read of vector stores.
     pub vector: Option<StoreLimits>,
+}
+
+/// Who must say yes to what a rule asks about.
+pub struct Approvers {
+    /// Groups of which each must have one; empty: whoever may.
+    pub groups: Vec<String>,
+    /// How many must.
+    pub quorum: u32,
 }
 
 impl Policy {
@@ -141,10 +153,13 @@ pub(super) fn compile_policy(
     let acts = |rule: &Rule| {
         rule.effect() != rules::Effect::Flag && rule.mode(mode_of(mode)) == rules::Mode::Enforce
     };
+    let asks_humans = bundle.set.approvals.is_some()
+        && compiled.iter().any(|rule| rule.effect() == rules::Effect::Approve && acts(rule));
     // A rule may enforce within a policy that only watches.
     let masks_prompt = mode == Mode::Enforce && prompt.as_ref().is_some_and(Masking::alters);
     let holds_for_body = mode == Mode::Enforce && allow.reads_body()
         || masks_prompt
+        || asks_humans
         || mode == Mode::Enforce && limits.alters()
         || budgets.holds_for_body()
         || mode == Mode::Enforce && vector.as_ref().is_some_and(|limits| limits.reads_view)
@@ -192,6 +207,8 @@ pub(super) fn compile_policy(
         name: policy.name.value.clone(),
         digest: bundle.policy_digests.get(&policy.name.value).cloned().unwrap_or_default(),
         mode,
+        approvers: approvers(policy),
+        asks_humans,
         holds_for_body,
         judges_body,
         blocks_answers,
@@ -210,6 +227,12 @@ pub(super) fn compile_policy(
         vector,
         rules,
     })
+}
+
+fn approvers(policy: &set::Policy) -> BTreeMap<String, Approvers> {
+    let asking = policy.rules.iter().filter(|rule| rule.effect == Effect::Approve);
+    let of = |rule: &set::Rule| Approvers { groups: rule.approvers.clone(), quorum: rule.quorum };
+    asking.map(|rule| (rule.name.value.clone(), of(rule))).collect()
 }
 
 fn thinking_of(policy: &set::Policy) -> Thinking {

@@ -73,8 +73,6 @@ pub(super) struct RateLimits {
     owed: RefCell<BTreeMap<(Limit, bool), Owed>>,
     /// Calls that nobody waits for.
     flights: RefCell<BTreeSet<CallId>>,
-    /// Calls that exchanges wait for, each with the exchange.
-    asked: RefCell<BTreeMap<CallId, u32>>,
     /// Whether the last answer was none.
     down: std::cell::Cell<bool>,
 }
@@ -93,7 +91,6 @@ impl RateLimits {
             on_failure: written.on_failure,
             owed: RefCell::default(),
             flights: RefCell::default(),
-            asked: RefCell::default(),
             down: std::cell::Cell::new(false),
         })
     }
@@ -122,18 +119,15 @@ impl RateLimits {
         host.call(&self.service.call(&asked, body))
     }
 
-    /// Asks whether so many hits may be; the exchange on this stream is told.
+    /// Asks whether so many hits may be.
     pub(super) fn ask(
         &self,
         host: &dyn Host,
-        context: u32,
         limit: &Limit,
         rate: Rate,
         hits: u64,
     ) -> Result<CallId, CallError> {
-        let call = self.call(host, limit, rate, hits, false)?;
-        self.asked.borrow_mut().insert(call, context);
-        Ok(call)
+        self.call(host, limit, rate, hits, false)
     }
 
     /// Owes the service hits, or has it take some back, at the worker's next turn.
@@ -177,8 +171,7 @@ impl RateLimits {
     }
 
     /// What it said to a call that an exchange made; one line in the log when that goes wrong, one when it is well again.
-    pub(super) fn said(&self, host: &dyn Host, call: CallId, reply: &Reply) -> Result<Said, Silence> {
-        self.asked.borrow_mut().remove(&call);
+    pub(super) fn said(&self, host: &dyn Host, reply: &Reply) -> Result<Said, Silence> {
         let said = said(reply);
         self.note(host, said.as_ref().err().copied());
         said
@@ -216,18 +209,6 @@ fn said(reply: &Reply) -> Result<Said, Silence> {
 }
 
 impl Worker {
-    /// The exchange that waits for the reply to a call, and is not told of it by the proxy itself.
-    pub fn asker(&self, call: CallId) -> Option<u32> {
-        self.rate_limits.as_ref()?.asked.borrow().get(&call).copied()
-    }
-
-    /// Nobody waits any longer for this call.
-    pub(super) fn forget_asked(&self, call: CallId) {
-        if let Some(service) = &self.rate_limits {
-            service.asked.borrow_mut().remove(&call);
-        }
-    }
-
     /// Sends what is owed to the rate limit service. Only from the root.
     pub(super) fn pay(&self, host: &dyn Host) {
         if let Some(service) = &self.rate_limits {

@@ -23,6 +23,8 @@ pub enum Code {
     RateLimited,
     /// A human is to say yes first.
     ApprovalPending,
+    /// A human has said no.
+    ApprovalDenied,
     /// Something the guard needs is missing: keys, the proxy's promise.
     GuardUnavailable,
     /// What came from the upstream cannot be inspected.
@@ -35,7 +37,7 @@ pub enum Code {
 const RETRY_AFTER: u32 = 60;
 
 /// Code, its name, HTTP status, gRPC status (`grpc/status.h`), and whether a client may try again by itself.
-const CODES: [(Code, &str, u16, u32, Option<bool>); 11] = [
+const CODES: [(Code, &str, u16, u32, Option<bool>); 12] = [
     (Code::Unauthenticated, "unauthenticated", 401, 16, None),
     (Code::Forbidden, "forbidden", 403, 7, None),
     (Code::InvalidRequest, "invalid_request", 400, 3, None),
@@ -44,6 +46,7 @@ const CODES: [(Code, &str, u16, u32, Option<bool>); 11] = [
     (Code::PolicyError, "policy_error", 403, 7, None),
     (Code::RateLimited, "rate_limited", 429, 8, None),
     (Code::ApprovalPending, "approval_pending", 409, 10, Some(true)),
+    (Code::ApprovalDenied, "approval_denied", 403, 7, Some(false)),
     (Code::GuardUnavailable, "guard_unavailable", 503, 14, None),
     (Code::UpstreamUnreadable, "upstream_unreadable", 502, 13, Some(false)),
     (Code::UpstreamCredential, "upstream_credential", 502, 13, Some(false)),
@@ -81,6 +84,11 @@ impl Code {
     /// What `x-should-retry` tells the SDKs; `None`: their own rules are right.
     pub fn should_retry(self) -> Option<bool> {
         self.row().3
+    }
+
+    /// Whether it tells what became of an approval.
+    pub fn of_approval(self) -> bool {
+        matches!(self, Self::ApprovalPending | Self::ApprovalDenied)
     }
 
     /// In how many seconds it may try again, in `retry-after`; the SDKs wait for no more than a minute.
@@ -232,7 +240,10 @@ mod tests {
                 "A budget has no room for the request ([budgets.md](budgets.md)). With `retry-after`, unless the budget never holds so much, `ratelimit-policy` and `ratelimit`; `x-should-retry: false` where the wait is longer than 60 s."
             }
             Code::ApprovalPending => {
-                "A rule asks a human first, and nobody has said yes. No service to ask is there yet: the request is refused."
+                "A rule asks a human first, and nobody has said yes yet. With `x-portcullis-approval`: the same request goes through once it is approved ([approvals.md](approvals.md))."
+            }
+            Code::ApprovalDenied => {
+                "A human was asked and said no; the message has their reason. With `x-portcullis-approval`."
             }
             Code::GuardUnavailable => {
                 "The guard lacks what it needs: the issuer's keys, or bodies before headers go on; or the request took another route than the one judged."

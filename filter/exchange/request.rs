@@ -70,7 +70,7 @@ impl Exchange {
                 self.observe(host, size, end);
                 Flow::Continue
             }
-            Stage::Refused => Flow::Pause,
+            Stage::AwaitApproval | Stage::Refused => Flow::Pause,
             Stage::New | Stage::Off => Flow::Continue,
         }
     }
@@ -91,7 +91,7 @@ impl Exchange {
                 self.observe(host, 0, true);
                 Flow::Continue
             }
-            Stage::Refused => Flow::Pause,
+            Stage::AwaitApproval | Stage::Refused => Flow::Pause,
             Stage::New | Stage::Off => Flow::Continue,
         }
     }
@@ -112,13 +112,14 @@ impl Exchange {
             Stage::AwaitKeys => self.keys_came(host),
             Stage::AwaitBody if !self.inquiry.complete && self.inquiry.size == 0 => self.without_a_body(host),
             Stage::AwaitRecord(seq) => self.recorded(host, seq),
+            Stage::AwaitApproval => self.approval_due(host),
             _ => return,
         };
         self.go_on(host, outcome);
     }
 
     /// Acts upon what came of an event that is not the stream's own.
-    fn go_on(&mut self, host: &dyn Host, outcome: Result<Flow, Refusal>) {
+    pub(super) fn go_on(&mut self, host: &dyn Host, outcome: Result<Flow, Refusal>) {
         match outcome {
             Ok(Flow::Continue) => host.resume(Side::Request),
             Ok(Flow::Pause) => {}
@@ -322,11 +323,53 @@ impl Exchange {
     }
 
     fn keys_came(&mut self, host: &dyn Host) -> Result<Flow, Refusal> {
+        if self.asking.is_granted() {
+            return self.let_go(host);
+        }
         let Some(token) = self.inquiry.token.take() else { return Ok(Flow::Pause) };
         match self.verify(host, token)? {
             Step::Next => self.identified(host),
             Step::Wait => Ok(Flow::Pause),
         }
+    }
+
+    /// Looks at the caller again, who waited for a human; false: what is known of them has to be awaited.
+    pub(super) fn verify_again(&mut self, host: &dyn Host) -> Result<bool, Refusal> {
+        let (Some(lane), Some(before)) = (self.lane.clone(), self.inquiry.identity.clone()) else {
+            return Ok(true);
+        };
+        let token = bearer::find(&self.inquiry.head.headers, &lane.token_headers).map(str::to_owned);
+        let Some(token) = token.ok().filter(|_| self.worker.reads_tokens_of(before.issuer_index)) else {
+            // Their proxy vouched for them, and can be asked no more.
+            return if self.worker.is_current(&before, host.now()) { Ok(true) } else { Err(expired()) };
+        };
+        let again = self.inquiry.awaited_keys >= MOST_ROUNDS;
+        let from = self.inquiry.head.source_address.as_str();
+        let refusal = match self.worker.verify(host, (&token, from), &lane.issuers, self.started, again) {
+            Ok(now) if *now == *before => return Ok(true),
+            Ok(_) => changed(),
+            Err(IdentityRefusal::Pending(issuer)) if !again => {
+                self.inquiry.awaited_keys = self.inquiry.awaited_keys.saturating_add(1);
+                self.stage = Stage::AwaitKeys;
+                self.worker.await_keys(host, self.context, issuer);
+                return Ok(false);
+            }
+            Err(IdentityRefusal::Asked(number, long)) => {
+                self.inquiry.awaited_keys = MOST_ROUNDS;
+                self.stage = Stage::AwaitKeys;
+                self.worker.await_answer(host, self.context, number, long);
+                return Ok(false);
+            }
+            Err(IdentityRefusal::Unauthenticated(error)) => {
+                unauthenticated(&error.to_string(), error.word(), true)
+            }
+            Err(IdentityRefusal::Flooded) => flooded(),
+            Err(IdentityRefusal::Unanswered(_)) => unanswered("introspection"),
+            Err(IdentityRefusal::Pending(_) | IdentityRefusal::Unavailable(_)) => {
+                keys_unavailable("keys_unavailable")
+            }
+        };
+        Err(refusal)
     }
 
     /// The caller is known (or monitor goes on without): decides what needs no body, then the rest or its wait.
@@ -406,7 +449,8 @@ impl Exchange {
             return Ok(Flow::Pause);
         }
         // Whoever waits for its caller's name may go on before the body is whole: what came till then is not shown again.
-        if (self.has_views() || self.captures()) && (end || self.stage == Stage::AwaitKeys) {
+        let reads = self.has_views() || self.captures() || self.asks_humans();
+        if reads && (end || self.stage == Stage::AwaitKeys) {
             self.inquiry.body = host.body(Side::Request, size);
         }
         if end {
@@ -421,6 +465,9 @@ impl Exchange {
     /// Everything that is needed is here: judges, and lets the request go upstream.
     fn conclude(&mut self, host: &dyn Host) -> Result<Flow, Refusal> {
         if self.inquiry.complete {
+            if self.asks_humans() {
+                self.inquiry.came.clone_from(&self.inquiry.body);
+            }
             self.capture_held(host);
             self.read_view()?;
         } else {
@@ -433,12 +480,21 @@ impl Exchange {
         // A body that goes by unheld is judged again at its end, by what only watches.
         self.judge(self.inquiry.complete)?;
         self.choose_credentials(host)?;
-        self.admit(host, self.inquiry.complete)?;
         self.settle_masks()?;
+        let asks = self.must_ask();
+        if asks {
+            self.bind();
+        }
         // What only watches has not seen the body yet.
         if self.inquiry.complete || self.mode() == Mode::Enforce {
             self.narrow(host, self.inquiry.complete)?;
         }
+        if asks { self.ask_human(host) } else { self.admitted(host) }
+    }
+
+    /// The policy lets the request go on, and so do the humans it asks: budgets have their say, and the body is changed.
+    pub(super) fn admitted(&mut self, host: &dyn Host) -> Result<Flow, Refusal> {
+        self.admit(host, self.inquiry.complete)?;
         if self.inquiry.complete {
             self.edit_request(host, true)?;
         }
@@ -447,11 +503,11 @@ impl Exchange {
             self.stage = Stage::AwaitRates;
             return Ok(Flow::Pause);
         }
-        self.proceed(host)
+        self.spend(host)
     }
 
     /// Nothing refuses the request: it goes on, once it is recorded where that must come first.
-    fn proceed(&mut self, host: &dyn Host) -> Result<Flow, Refusal> {
+    pub(super) fn proceed(&mut self, host: &dyn Host) -> Result<Flow, Refusal> {
         if self.mode() == Mode::Enforce && self.worker.records_first() {
             return self.await_record(host);
         }
@@ -464,7 +520,7 @@ impl Exchange {
         if self.stage != Stage::AwaitRates {
             return;
         }
-        let outcome = outcome.and_then(|()| self.proceed(host));
+        let outcome = outcome.and_then(|()| self.spend(host));
         self.go_on(host, outcome);
     }
 
@@ -590,6 +646,16 @@ const NOT_RECORDED: &str = "the audit collector has not taken the record of this
 
 fn unrecorded(message: &str) -> Refusal {
     Refusal::new(Code::GuardUnavailable, message).because("not_recorded")
+}
+
+fn expired() -> Refusal {
+    unauthenticated(&TokenError::Expired.to_string(), TokenError::Expired.word(), true)
+}
+
+/// What was judged of a caller no longer holds: it is asked again.
+fn changed() -> Refusal {
+    let message = "What is known of the caller has changed since a human was asked: ask again.";
+    Refusal::new(Code::ApprovalPending, message).because("identity_changed")
 }
 
 fn unanswered(reason: &str) -> Refusal {

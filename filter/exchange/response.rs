@@ -117,7 +117,11 @@ impl Exchange {
             return Flow::Continue;
         }
         let refusal = match self.stage {
-            Stage::AwaitKeys | Stage::AwaitBody | Stage::AwaitRates | Stage::AwaitRecord(_) => {
+            Stage::AwaitKeys
+            | Stage::AwaitBody
+            | Stage::AwaitApproval
+            | Stage::AwaitRates
+            | Stage::AwaitRecord(_) => {
                 self.inquiry.uninspected.insert(Kind::Size);
                 Some(Refusal::uninspected(Kind::Size))
             }
@@ -461,6 +465,9 @@ impl Exchange {
         headers.extend(self.exposed().into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes())));
         if let Some(challenge) = self.challenge(refusal) {
             headers.push(("www-authenticate".to_owned(), challenge.into_bytes()));
+        }
+        if let Some(id) = self.asking.id.as_ref().filter(|_| code.of_approval()) {
+            headers.push(("x-portcullis-approval".to_owned(), id.clone().into_bytes()));
         }
         if code == Code::RateLimited {
             let rates = self.rates(host).into_iter();

@@ -2,6 +2,7 @@
 
 mod answers;
 mod approvals;
+mod asked_humans;
 mod batches;
 mod bounds;
 mod budgets;

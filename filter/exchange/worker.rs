@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
+use super::approvals::Approvals;
 use super::buckets;
 use super::collector::{self, Collector};
 use super::credentials::Credential;
@@ -74,6 +75,8 @@ pub(super) enum Awaited {
     Body,
     /// That the collector has taken the record of this number.
     Record(u64),
+    /// What the service says that asks humans.
+    Approval,
 }
 
 /// One worker of one configuration.
@@ -91,6 +94,9 @@ pub struct Worker {
     pub(super) recorder: RefCell<Recorder>,
     pub(super) collector: Option<Collector>,
     pub(super) rate_limits: Option<RateLimits>,
+    pub(super) approvals: Option<Approvals>,
+    /// Calls that exchanges wait for, each with the exchange.
+    asked: RefCell<BTreeMap<CallId, u32>>,
     /// By the proxy's name of the stream: each waits for one thing at a time.
     waits: RefCell<BTreeMap<u32, Wait>>,
     bodies_come: Cell<bool>,
@@ -131,6 +137,8 @@ impl Worker {
             .rate_limit_service
             .as_ref()
             .and_then(|service| RateLimits::of(service, &env, &mut problems));
+        let approvals =
+            bundle.set.approvals.as_ref().and_then(|service| Approvals::of(service, &env, &mut problems));
         let delivery = bundle.set.audit.as_ref().map(|audit| audit.delivery).unwrap_or_default();
         let signer = bundle.set.signing_key().and_then(|key| collector::signer(key, &env, &mut problems));
         let mut seed = [0; 32];
@@ -168,6 +176,8 @@ impl Worker {
             recorder: RefCell::new(collector::recorder(chain, host, delivery, signer)),
             collector,
             rate_limits,
+            approvals,
+            asked: RefCell::default(),
             waits: RefCell::default(),
             bodies_come: Cell::new(false),
             later: RefCell::default(),
@@ -309,6 +319,36 @@ impl Worker {
         }
     }
 
+    /// Whether a caller's token has not come to its end.
+    pub(super) fn is_current(&self, identity: &Identity, now: u64) -> bool {
+        self.verifier.is_current(identity, now)
+    }
+
+    /// Whether callers of an issuer bring a token that is read here, or asked about.
+    pub(super) fn reads_tokens_of(&self, issuer: usize) -> bool {
+        self.verifier.reads_tokens(issuer)
+    }
+
+    /// An exchange waits for what the service says that asks humans.
+    pub(super) fn await_approval(&self, host: &dyn Host, context: u32, long: Duration) {
+        self.wait(host, context, Awaited::Approval, long);
+    }
+
+    /// An exchange waits for the reply to this call.
+    pub(super) fn asks(&self, call: CallId, context: u32) {
+        self.asked.borrow_mut().insert(call, context);
+    }
+
+    /// The exchange that waits for the reply to a call, and is not told of it by the proxy itself.
+    pub fn asker(&self, call: CallId) -> Option<u32> {
+        self.asked.borrow().get(&call).copied()
+    }
+
+    /// Nobody waits any longer for this call.
+    pub(super) fn forget_asked(&self, call: CallId) {
+        self.asked.borrow_mut().remove(&call);
+    }
+
     pub(super) fn wait(&self, host: &dyn Host, context: u32, what: Awaited, long: Duration) {
         let long = u64::try_from(long.as_nanos()).unwrap_or(u64::MAX);
         let deadline = host.now().saturating_add(long);
@@ -340,7 +380,7 @@ impl Worker {
                 came.contains(&issuer) || matches!(state, identity::provider::State::Unavailable { .. })
             }
             Awaited::Token(number) => silent.contains(&number),
-            Awaited::Body | Awaited::Record(_) => false,
+            Awaited::Body | Awaited::Record(_) | Awaited::Approval => false,
         };
         woken.extend(self.woken(|what, deadline| settled(what) || now >= deadline));
         woken

@@ -165,6 +165,19 @@ impl Verifier {
         Ok(identity(token.claims, index, issuer)?)
     }
 
+    /// Whether a caller's token still holds at `now`, as far as its own end goes.
+    pub fn is_current(&self, identity: &Identity, now: u64) -> bool {
+        let leeway = self.issuers.get(identity.issuer_index).map(|issuer| issuer.leeway).unwrap_or_default();
+        let leeway = u64::try_from(leeway.as_nanos()).unwrap_or(u64::MAX);
+        now < identity.expires.saturating_add(leeway)
+    }
+
+    /// Whether callers of an issuer bring a token that is read here, or asked about.
+    pub fn reads_tokens(&self, issuer: usize) -> bool {
+        let read = |issuer: &Issuer| matches!(issuer.proof, Proof::Signature | Proof::Introspection);
+        self.issuers.get(issuer).is_some_and(read)
+    }
+
     /// The one of the `accepted` issuers that is to be asked about a token: its own, where the token says whose it is.
     /// Others are shown none that is not theirs.
     pub fn introspected(&self, text: &str, accepted: &[usize]) -> Option<usize> {

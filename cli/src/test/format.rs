@@ -50,7 +50,7 @@ pub const CASE: Section = Section {
         ),
         (
             "services",
-            "What services (such as a recogniser) answer, by cluster, each written as an answer. Others are down, but for the collector of records, which takes them, and the rate limit service, which counts; with `body: OVER_LIMIT` it refuses.",
+            "What services (such as a recogniser) answer, by cluster, each written as an answer. Others are down, but for the collector of records, which takes them, and the rate limit service, which counts; with `body: OVER_LIMIT` it refuses. Of the service that asks humans the body is `APPROVED`, `DENIED` or `PENDING`, which it is unless said otherwise.",
         ),
     ],
 };

@@ -27,6 +27,8 @@ pub struct Stage {
     issuers: Vec<Issuer>,
     audit: String,
     rates: Option<String>,
+    /// The cluster of the service that asks humans.
+    approvals: Option<String>,
     env: std::collections::HashMap<String, String>,
 }
 
@@ -73,13 +75,18 @@ impl Stage {
         let audit = audit.cluster.cluster.value.clone();
         let rates =
             bundle.set.rate_limit_service.as_ref().map(|service| service.cluster.cluster.value.clone());
+        let approvals = bundle.set.approvals.as_mut().map(|service| {
+            // Nobody can sign for the approvers of cases.
+            service.public_key = None;
+            service.cluster.cluster.value.clone()
+        });
         let names = bundle.set.env_names();
         let mut env: std::collections::HashMap<String, String> =
             names.into_iter().map(|name| (name.to_owned(), stand_in(name))).collect();
         env.extend(given.iter().map(|(name, value)| (name.clone(), value.clone())));
         let host = Memory { env: env.clone(), ..Memory::default() };
         let worker = Rc::new(Worker::of(&host, &bundle)?);
-        Ok(Self { worker, signer, issuers: bundle.set.issuers, audit, rates, env })
+        Ok(Self { worker, signer, issuers: bundle.set.issuers, audit, rates, approvals, env })
     }
 
     /// Plays a case.
@@ -323,6 +330,9 @@ impl Run<'_> {
 
     /// What a service answers to this call.
     fn answer_of(&mut self, call: CallId, cluster: &str) -> Reply {
+        if self.stage.approvals.as_deref() == Some(cluster) {
+            return self.approver_of(call, cluster);
+        }
         if self.stage.rates.as_deref() != Some(cluster) {
             return self.service(cluster);
         }
@@ -339,6 +349,33 @@ impl Run<'_> {
             Some(body) => granted(body),
             None => Reply::Broken,
         }
+    }
+
+    /// What the humans say whom a rule asks: nothing, unless the case says otherwise.
+    fn approver_of(&mut self, call: CallId, cluster: &str) -> Reply {
+        let state = match self.case.services.get(cluster).map(|given| given.body.as_slice()) {
+            None | Some(b"PENDING") => "pending",
+            Some(b"APPROVED") => "approved",
+            Some(b"DENIED") => "denied",
+            Some(_) => return self.service(cluster),
+        };
+        let calls = self.host.calls.borrow();
+        let Some((_, call)) = calls.iter().find(|(id, _)| *id == call) else { return Reply::Broken };
+        if call.body.is_empty() {
+            // The wait for an answer goes by.
+            let waited = u64::try_from(call.timeout.as_nanos()).unwrap_or(u64::MAX);
+            self.host.now.set(self.host.now.get().saturating_add(waited));
+        }
+        let asked: serde_json::Value = serde_json::from_slice(&call.body).unwrap_or_default();
+        // To be spent is all that is asked of an approval without rules.
+        let spent = state == "approved" && asked.get("ttl").is_none() && !call.body.is_empty();
+        let body = serde_json::json!({
+            "id": "apr_test",
+            "state": if spent { "spent" } else { state },
+            "exchange": asked.get("exchange"),
+            "by": ["approver"],
+        });
+        Reply::Answer { status: 200, headers: Vec::new(), body: body.to_string().into_bytes() }
     }
 
     /// Whether the filter answered itself; the caller then has that.

@@ -47,8 +47,9 @@ impl Exchange {
                 continue;
             }
             let Some(rate) = self.rate(question.at) else { continue };
-            match service.ask(host, self.context, &question.limit, rate, question.hits) {
+            match service.ask(host, &question.limit, rate, question.hits) {
                 Ok(call) => {
+                    worker.asks(call, self.context);
                     question.call = Some(call);
                     self.spending.questions.push(question);
                 }
@@ -91,8 +92,9 @@ impl Exchange {
         let at = self.spending.questions.iter().position(|question| question.call == Some(call))?;
         let question = self.spending.questions.swap_remove(at);
         let worker = std::rc::Rc::clone(&self.worker);
+        worker.forget_asked(call);
         let service = worker.rate_limits.as_ref()?;
-        match service.said(host, call, reply) {
+        match service.said(host, reply) {
             Ok(said) => self.judged(host, service, &question, said),
             Err(silence) => self.unanswered(host, service, &question, silence),
         }

@@ -180,7 +180,7 @@ impl Judge<'_> {
             &mut |judge| judge.rules(policy, asking),
             &mut |judge| judge.reach(policy, asking),
             &mut |judge| judge.blocks(policy, recorded),
-            &mut |judge| judge.asks(),
+            &mut |judge| judge.asks(recorded),
         ];
         for step in steps {
             if step(self) == Next::Stop {
@@ -237,9 +237,15 @@ impl Judge<'_> {
         }
     }
 
-    /// Nobody is asked about what is refused anyway.
-    fn asks(&mut self) -> Next {
-        let approvals = std::mem::take(&mut self.approvals);
+    /// Nobody is asked about what is refused anyway. Who said yes to a call has said it for the rules that asked then.
+    fn asks(&mut self, recorded: &Recorded) -> Next {
+        let mut approvals = std::mem::take(&mut self.approvals);
+        let approved = recorded.text("portcullis.decision") == "allow"
+            && !recorded.text("portcullis.approval").is_empty();
+        if approved {
+            let rules = recorded.list("portcullis.approvals");
+            approvals.retain(|approval| !rules.contains(&approval.rule.as_str()));
+        }
         let first = |mode: rules::Mode| approvals.iter().find(|approval| approval.mode == mode);
         let (mode, approval) = match (first(rules::Mode::Enforce), first(rules::Mode::Monitor)) {
             (Some(acts), _) => (Mode::Enforce, acts),

@@ -112,9 +112,8 @@ An `allow`, `deny` or `approve` that fails (a claim that is not there, a bound o
 one whose message fails or has an empty value in it. A `flag` that fails is recorded. As in CEL, `true || failure` is true and
 `false && failure` is false. A `deny` or `approve` of mode `monitor` never refuses, whether it holds or fails.
 
-The service that asks a human is not yet supported. Until it is, what an `approve` holds for is refused: 409 `approval_pending`, with
-`retry-after: 60` and `x-should-retry: true`, however often it is tried. `portcullis check` warns of such rules. With `mode: monitor` they
-record what would be asked.
+What an `approve` of mode `enforce` holds for waits for a human ([approvals.md](approvals.md)). Where the set names nobody who asks them, it is
+refused with 409 `approval_pending`, however often it is tried; `portcullis check` warns of such rules.
 
 A `message` is for the caller. What stands in its `${{…}}` is CEL that gives text, over the names of conditions but for `prompt`: a message says
 which rule refuses, never what was found in a text. The value is literal text in the protocol's own JSON, whatever it holds; of each at most

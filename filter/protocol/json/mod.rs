@@ -15,6 +15,7 @@ pub(crate) mod nested;
 pub(crate) mod number;
 pub mod paths;
 pub(crate) mod plain;
+pub mod pointer;
 pub(crate) mod queue;
 pub(crate) mod spans;
 pub(crate) mod spares;
