@@ -12,6 +12,7 @@ use axum::routing::{get, post};
 use serde_json::json;
 use tokio::sync::{Semaphore, watch};
 
+use crate::approvals::{Service, filter, people};
 use crate::body::Bounds;
 use crate::ingest;
 use crate::query::{exchanges, live, openapi, records};
@@ -32,6 +33,8 @@ pub struct App {
     pub followers: Arc<Semaphore>,
     /// Whether only this machine is to read.
     pub local: bool,
+    /// Approvals.
+    pub approvals: Service,
 }
 
 /// All addresses.
@@ -45,6 +48,14 @@ pub fn router(app: App) -> Router {
     let reading = if app.local { reading.layer(middleware::from_fn(local)) } else { reading };
     Router::new()
         .route("/v1/logs", post(ingest::logs))
+        .route("/v1/approvals", post(filter::open))
+        .route("/v1/approvals/{id}", get(filter::wait))
+        .route("/v1/approvals/{id}/spend", post(filter::spend))
+        .route("/api/approvals", get(people::list))
+        .route("/api/approvals/{id}", get(people::one))
+        .route("/api/approvals/{id}/approve", post(people::approve))
+        .route("/api/approvals/{id}/deny", post(people::deny))
+        .route("/api/approvals/{id}/break-glass", post(people::break_glass))
         .merge(reading)
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "there is nothing at this address") })
         .with_state(Arc::new(app))
