@@ -5,6 +5,7 @@
 //! | [`options`] | flags and environment |
 //! | [`server`] | connections: how many, how long, how they end |
 //! | [`http`] | which address does what |
+//! | [`access`] | who may do what |
 //! | [`otlp`] | the bytes of OTLP: requests in, answers out |
 //! | [`body`] | bodies within bounds: on the wire, expanded, and all together |
 //! | [`entry`] | a log record that is an audit record |
@@ -14,6 +15,7 @@
 //! | [`store`] | the database: append, chains, gaps |
 //! | [`query`] | the addresses that read |
 
+mod access;
 mod body;
 mod entry;
 mod http;

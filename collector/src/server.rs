@@ -14,6 +14,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
+use crate::access::Access;
 use crate::body::Bounds;
 use crate::http::{App, router};
 use crate::options::Options;
@@ -64,8 +65,8 @@ pub async fn serve(options: &Options) -> Result<(), ServeError> {
     let bounds = Bounds::new(options.max_body_bytes, options.max_expanded_bytes, options.max_pending_bytes);
     let (stop, stopping) = watch::channel(false);
     let followers = Arc::new(Semaphore::new(FOLLOWERS));
-    let local = !options.allow_unauthenticated;
-    let app = router(App { bounds, inlet, reader: reader.clone(), stopping, followers, local });
+    let access = Arc::new(Access::Everybody { local: !options.allow_unauthenticated });
+    let app = router(App { bounds, inlet, reader: reader.clone(), stopping, followers, access });
     let listener = TcpListener::bind(options.listen).await;
     let listener = listener.map_err(|error| ServeError::Listen(options.listen, error))?;
     let address = listener.local_addr().unwrap_or(options.listen);
