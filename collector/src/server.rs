@@ -14,6 +14,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
+use crate::access::Access;
 use crate::approvals::{ApprovalError, Service};
 use crate::body::Bounds;
 use crate::http::{App, router};
@@ -72,8 +73,8 @@ pub async fn serve(options: &Options) -> Result<(), ServeError> {
         Service::start(&options.approvals, reader.clone(), stopping.clone()).await?;
     let (inlet, writer) = writer(appender, options.gap(), deeds);
     let followers = Arc::new(Semaphore::new(FOLLOWERS));
-    let local = !options.allow_unauthenticated;
-    let app = router(App { bounds, inlet, reader: reader.clone(), stopping, followers, local, approvals });
+    let access = Arc::new(Access::Everybody { local: !options.allow_unauthenticated });
+    let app = router(App { bounds, inlet, reader: reader.clone(), stopping, followers, access, approvals });
     let listener = TcpListener::bind(options.listen).await;
     let listener = listener.map_err(|error| ServeError::Listen(options.listen, error))?;
     let address = listener.local_addr().unwrap_or(options.listen);
