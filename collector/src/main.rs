@@ -5,6 +5,7 @@
 //! | [`options`] | flags and environment |
 //! | [`server`] | connections: how many, how long, how they end |
 //! | [`http`] | which address does what |
+//! | [`access`] | who may do what |
 //! | [`otlp`] | the bytes of OTLP: requests in, answers out |
 //! | [`body`] | bodies within bounds: on the wire, expanded, and all together |
 //! | [`entry`] | a log record that is an audit record |
@@ -13,7 +14,10 @@
 //! | [`writer`] | the one task that writes: what waits together is committed together |
 //! | [`store`] | the database: append, chains, gaps |
 //! | [`query`] | the addresses that read |
+//! | [`approvals`] | a human says yes or no before a call goes out |
 
+mod access;
+mod approvals;
 mod body;
 mod entry;
 mod http;
