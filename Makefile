@@ -22,14 +22,14 @@ collector: ## build the audit store: target/server/portcullis-collector
 	cargo build --profile server --package portcullis-collector
 
 cli-debug:
-	@cargo build --quiet --package portcullis-cli
+	@cargo build --quiet --package portcullis-cli --package portcullis-collector
 
 parts: ## install the real parts (Envoy, identity provider, model, collector) below target/parts
 	@python3 tools/parts/install.py
 
-demo: wasm cli-debug ## start everything, play the story, print it (MODEL=real: a small model that really speaks)
+demo: wasm cli-debug ## start everything, play the story, print it (MODEL=real: a small model that really speaks; COLLECTOR=rotel)
 	@python3 tools/parts/install.py base node $(if $(filter real,$(MODEL)),real-model)
-	@PORTCULLIS=$(PORTCULLIS) $(PYTHON) tools/demo/demo.py $(if $(MODEL),--model $(MODEL))
+	@PORTCULLIS=$(PORTCULLIS) $(PYTHON) tools/demo/demo.py $(if $(MODEL),--model $(MODEL)) $(if $(COLLECTOR),--collector $(COLLECTOR))
 
 test: test-unit test-wasm test-e2e ## everything below
 

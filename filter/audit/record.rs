@@ -170,7 +170,7 @@ record! {
         /// The approval that was asked for, by its service's name.
         "portcullis.approval" approval: Option<Text>,
         /// Who approved it, or denied it.
-        "portcullis.approval.by" approved_by: Texts,
+        "portcullis.approval_by" approved_by: Texts,
         /// What enforce would have decided, in monitor mode.
         "portcullis.would" would: Option<Decision>,
         /// Code of the refusal that enforce would have given.

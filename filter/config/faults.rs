@@ -218,7 +218,7 @@ fn each_fault_is_told_at_its_place() {
         ("/policies/0/rules/0/approvers", json!(["dba"]), "policies[0].rules[0].approvers: goes with `approve` only: nobody else is asked"),
         ("/policies/0/rules/0/quorum", json!(2), "policies[0].rules[0].quorum: goes with `approve` only: nobody else is asked"),
         ("/approvals", json!({ "cluster": "a", "ignore": ["metadata"] }), "approvals.ignore[0]: `metadata` is not a JSON pointer: it begins with no slash\n  help: write the names on the way to the value, each after a slash, such as `/metadata/request_time`"),
-        ("/approvals", json!({ "cluster": "a", "wait": "1h" }), "approvals.wait: `1h` is not between 0s and 10m"),
+        ("/approvals", json!({ "cluster": "a", "wait": "1h" }), "approvals.wait: `1h` is not between 0ms and 10m"),
         ("/approvals", json!({ "wait": "1m" }), "approvals: needs the key `cluster`\n  help: Envoy's name of the cluster."),
         ("/policies/0/rules/0/approve", json!("true"), "policies[0].rules[0].approve: stands beside `deny`: a rule has exactly one effect\n  help: make two rules of it"),
         ("/policies/0/rules/0/message", json!("Not ${identity.id"), "policies[0].rules[0].message: `Not ${identity.id` holds a `${` that nothing closes\n  help: write `$${` for a literal `${`"),

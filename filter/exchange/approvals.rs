@@ -224,7 +224,11 @@ impl Approvals {
         }
         let Some(witness) = &self.witness else { return Ok(true) };
         let signature = said.signature.as_deref().unwrap_or_default();
-        if witness.signed_spent(id, binding, exchange, signature) { Ok(true) } else { Err(SaidError::Signature) }
+        if witness.signed_spent(id, binding, exchange, signature) {
+            Ok(true)
+        } else {
+            Err(SaidError::Signature)
+        }
     }
 }
 

@@ -36,6 +36,7 @@ def stay_up(stage: Stage) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", choices=["aimock", "real"], default="aimock")
+    parser.add_argument("--collector", choices=["ours", "rotel"], default="ours")
     arguments = parser.parse_args()
     process.exit_on_signals()
     for tool in ("curl", "git"):
@@ -43,9 +44,11 @@ def main() -> int:
             print(f"the demo needs {tool}", file=sys.stderr)
             return 2
     show.title("Portcullis on a real Envoy")
-    stage = Stage(arguments.model)
+    stage = Stage(arguments.model, arguments.collector)
     try:
         stage.start()
+        if stage.store:
+            show.line(f"  its page: http://{stage.store.address}/ (token to log in: {stage.store.bootstrap})")
         story = Story(stage)
         story.play()
         ok = story.failures == 0

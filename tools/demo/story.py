@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+import httpx
 import openai
 import show
-from stage import UPSTREAM_KEY, Stage
+from stage import CLI, UPSTREAM_KEY, Stage
 
 from parts import model, process, tap
-from parts.collector import Record
+from parts.store import WRITER
 
 QUESTION = "Who is customer 42, and how does the job sign in?"
 # A small model knows nothing of customers; it can repeat.
@@ -34,7 +38,8 @@ class Story:
         self.failures += not holds
 
     def play(self) -> None:
-        for number, (title, step) in enumerate(STEPS, 1):
+        steps = [(title, step) for title, step in STEPS if self.stage.store or step not in OURS]
+        for number, (title, step) in enumerate(steps, 1):
             show.title(f"{number}  {title}")
             self.stage.tap.clear()
             try:
@@ -162,47 +167,166 @@ def streamed_answer(story: Story) -> None:
     story.expect(token.encode() not in stage.tap.sent, "and never alice's token")
 
 
+def ended(story: Story) -> list[dict[str, Any]]:
+    """The records of exchanges that ended, as they are."""
+    lines = [json.loads(line) for line in story.stage.records().splitlines()]
+    found = [log for line in lines for log in logs(line)]
+    records = [json.loads(log["body"]["stringValue"]) for log in found]
+    return [record for record in records if record.get("event.name") == "portcullis.exchange.end"]
+
+
+def logs(line: dict[str, Any]) -> list[dict[str, Any]]:
+    """The log records of a line: itself, or what an export holds."""
+    if "resourceLogs" not in line:
+        return [line]
+    scopes = [scope for resource in line["resourceLogs"] for scope in resource["scopeLogs"]]
+    return [log for scope in scopes for log in scope["logRecords"]]
+
+
+def approved_call(story: Story) -> None:
+    stage, store = story.stage, story.stage.store
+    assert store
+    tool = {"type": "function", "function": {"name": "db_write", "parameters": {"type": "object"}}}
+    body = question("Close the account of customer 42", tools=[tool])
+    show.command(f"curl {stage.url}/v1/chat/completions -H 'host: agents.internal' …   # alice's agent, with db_write")
+    with ThreadPoolExecutor(1) as pool:
+        token = story.token("alice")
+        headers = {"authorization": f"Bearer {token}", "host": "agents.internal"}
+        call = pool.submit(httpx.post, f"{stage.url}/v1/chat/completions", json=body, headers=headers, timeout=30)
+        approver = story.token("bob", claims={"sub": "dora", "groups": ["approvers", "dba"]})
+        waiting: list[dict[str, Any]] = []
+        process.wait_until("the approval", lambda: bool(waiting) or waiting.extend(store.waiting(approver)))
+        [approval] = waiting
+        who, [rule] = approval["caller"]["subject"], approval["rules"]
+        show.said(f"{approval['id']} waits: {who} asks \"{approval['prompt']['text']}\" ({rule['rule']})")
+        story.expect_untouched()
+        own = store.decide(story.token("alice", claims={"groups": ["approvers", "dba"]}), approval["id"], "approve")
+        story.expect(own.status_code == 403, "alice cannot approve it herself")
+        show.command(f"curl -X POST http://{store.address}/api/approvals/{approval['id']}/approve   # TOKEN: dora's")
+        story.expect(store.decide(approver, approval["id"], "approve").status_code == 200, "dora, who owns it, can")
+        answer = call.result(30)
+    show.said(f"{answer.status_code}  {answer.json()['choices'][0]['message']['content']}")
+    story.expect(answer.status_code == 200, "and the call that waited goes through")
+    story.expect(model.EMAIL not in answer.text, "masked as every other")
+
+
 def audit_records(story: Story) -> None:
     stage = story.stage
-    # Three were refused for who asked or what, one was answered; the fifth had no identity to speak of.
-    expected = {("deny", "unauthenticated"), ("deny", "forbidden")}
-
-    def ends() -> list[Record]:
-        return stage.sink.events("exchange.end")
-
-    process.wait_until("the records of five exchanges", lambda: len(ends()) >= 5, timeout=20)
+    # Three were refused for who asked or what; the others were answered.
+    answered = 2 if stage.store else 1
+    process.wait_until("the records of the exchanges", lambda: len(ended(story)) >= 4 + answered, timeout=20)
+    records = ended(story)
     rows = [["decision", "reason", "rule", "who", "entities masked", "policy", "revision"]]
-    for record in ends():
-        get = record.attributes.get
-        entities = get("portcullis.response.entities") or []
-        subject = get("portcullis.identity.subject", "-")
-        cells = [get(f"portcullis.{name}", "-") for name in ("decision", "reason", "rule")]
-        rows.append(
-            [
-                *cells,
-                subject,
-                " ".join(entities) or "-",
-                get("portcullis.policy", "-"),
-                get("portcullis.revision", "-")[:12],
-            ]
-        )
-    show.command(f"tail {stage.sink.file.relative_to(process.ROOT)}   # what the collector passed on")
+    for record in records:
+        names = [f"portcullis.{name}" for name in ("decision", "reason", "rule", "identity.subject")]
+        cells = [record.get(name, "-") for name in names]
+        entities = " ".join(record.get("portcullis.response.entities", {})) or "-"
+        rows.append([*cells, entities, record.get("portcullis.policy", "-"), record["portcullis.revision"][:12]])
+    if stage.store:
+        show.command(f'curl http://{stage.store.address}/api/records -H "authorization: Bearer $TOKEN"   # an auditor\'s')
+    else:
+        show.command(f"tail {stage.sink.file.relative_to(process.ROOT)}   # what the collector passed on")
     show.table([[str(cell) for cell in row] for row in rows])
 
-    revisions = {record.attributes.get("portcullis.revision") for record in ends()}
+    revisions = {record.get("portcullis.revision") for record in records}
     story.expect(revisions == {stage.revision}, f"every record names the policies' commit {stage.revision[:12]}")
-    outcomes = {
-        (record.attributes.get("portcullis.decision"), record.attributes.get("portcullis.reason")) for record in ends()
-    }
+    outcomes = {(record.get("portcullis.decision"), record.get("portcullis.reason")) for record in records}
+    expected = {("deny", "unauthenticated"), ("deny", "forbidden")}
     story.expect(expected <= outcomes, "each refusal says why")
-    allowed = [record for record in ends() if record.attributes.get("portcullis.decision") == "allow"]
-    story.expect(len(allowed) == 1, "the one answered call is recorded as allowed")
-    masked = set(allowed[0].attributes.get("portcullis.response.entities", [])) if allowed else set()
+    allowed = [record for record in records if record.get("portcullis.decision") == "allow"]
+    story.expect(len(allowed) == answered, "what was answered is recorded as allowed")
+    masked = {entity for record in allowed for entity in record.get("portcullis.response.entities", {})}
     wanted = {"EMAIL_ADDRESS"} if stage.real else {"EMAIL_ADDRESS", "CREDIT_CARD", "AWS_ACCESS_KEY"}
     story.expect(wanted <= masked, f"with what was masked: {', '.join(sorted(masked))}")
-    written = stage.sink.file.read_text()
-    hidden = [*model.SECRETS, UPSTREAM_KEY, *story.tokens]
+    if stage.store:
+        story.expect(any(record.get("portcullis.approval") for record in allowed), "and who approved what")
+    written = stage.records()
+    hidden = [*model.SECRETS, UPSTREAM_KEY, WRITER, *story.tokens]
     story.expect(not any(value in written for value in hidden), "no record holds a secret, the credential or a token")
+
+
+def replay(story: Story) -> None:
+    """What was asked and answered, as it is kept: masked."""
+    record = next(record for record in ended(story) if record.get("portcullis.approval"))
+    assert story.stage.store
+    exchange = record["portcullis.exchange"]
+    path = f"/api/exchanges/{exchange}"
+    show.command(f"curl http://{story.stage.store.address}{path}   # or open #/exchanges/{exchange} on its page")
+    whole = story.stage.store.ask(story.stage.auditor(), "GET", path)
+    story.expect(whole.status_code == 200, "an auditor reads the whole exchange")
+    by = [who.rsplit("#")[-1] for who in record["portcullis.approval_by"]]
+    for name, side in (("asked", "prompt"), ("answered", "response")):
+        show.said(f"{name}: {said(whole.text, side)}")
+    story.expect("Close the account" in said(whole.text, "prompt"), "what was asked")
+    story.expect("<EMAIL_ADDRESS>" in said(whole.text, "response"), "what was answered, masked")
+    story.expect(by == ["dora"], "who approved it")
+    story.expect("portcullis.collector.read" in story.stage.records(), "and that the auditor read it is recorded too")
+
+
+def said(text: str, side: str) -> str:
+    """The texts of one side, in the order in which they were kept."""
+    found = []
+
+    def walk(value: Any) -> None:
+        if isinstance(value, str) and value.startswith("{"):
+            walk(json.loads(value))
+        elif isinstance(value, dict):
+            found.extend(piece["text"] for piece in value.get(f"portcullis.{side}.texts", []))
+            for inner in value.values():
+                walk(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                walk(inner)
+
+    for line in text.splitlines():
+        walk(json.loads(line))
+    return " ".join(found)
+
+
+def tampered(story: Story) -> None:
+    """Somebody changes a record behind the collector's back."""
+    folder = story.stage.folder
+    good, bad = folder / "records.jsonl", folder / "tampered.jsonl"
+    good.write_text(story.stage.records())
+    verified = verify(good, "--partial")
+    story.expect(verified.returncode == 0, "the records are whole")
+    lines = good.read_text().splitlines(keepends=True)
+    at = next(number for number, line in enumerate(lines) if '\\"o9-huge\\"' in line)
+    lines[at] = lines[at].replace("o9-huge", "o9-tiny")
+    bad.write_text("".join(lines))
+    show.line("   Now somebody makes o9-huge an o9-tiny in one of them.")
+    verified = verify(bad, "--partial")
+    story.expect(verified.returncode == 4, "audit verify says that a record was changed")
+    story.expect("changed" in verified.stdout, "and which")
+
+
+def verify(path: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    show.command(f"portcullis audit verify {' '.join(more)} {path.relative_to(process.ROOT)}")
+    argv = [str(CLI), "audit", "verify", *more, str(path)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    for line in done.stdout.splitlines()[-6:]:
+        show.line(f"   {line}")
+    return done
+
+
+def simulated(story: Story) -> None:
+    """What another policy would have done to the calls of this story."""
+    folder = story.stage.folder / "stricter"
+    shutil.copytree(story.stage.policies, folder, ignore=shutil.ignore_patterns(".git", "*_test.yaml"))
+    changed = 0
+    for path in folder.rglob("*.yaml"):
+        text = path.read_text()
+        changed += text.count('"gpt-4o-mini", ')
+        path.write_text(text.replace('"gpt-4o-mini", ', ""))
+    records = story.stage.folder / "records.jsonl"
+    records.write_text(story.stage.records())
+    show.line("   A stricter set no longer has gpt-4o-mini among its models.")
+    show.command(f"portcullis simulate --records {records.relative_to(process.ROOT)} stricter")
+    argv = [str(CLI), "simulate", "--records", str(records), str(folder)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    for line in done.stdout.splitlines()[:14]:
+        show.line(f"   {line}")
+    story.expect(changed > 0 and "models" in done.stdout, "simulate says whose calls would be refused, and by which rule")
 
 
 STEPS: list[tuple[str, Callable[[Story], None]]] = [
@@ -211,5 +335,12 @@ STEPS: list[tuple[str, Callable[[Story], None]]] = [
     ("In the wrong group", wrong_group),
     ("Asking for a model the policy forbids, with the official OpenAI client", forbidden_model),
     ("Allowed, streamed, masked", streamed_answer),
+    ("A call that a human must approve", approved_call),
     ("What the auditor sees", audit_records),
+    ("One call, replayed", replay),
+    ("A record that somebody changed", tampered),
+    ("Another policy, against what happened", simulated),
 ]
+
+# Steps that need our own collector.
+OURS = {approved_call, replay, tampered, simulated}

@@ -27,8 +27,8 @@ pub struct Stage {
     issuers: Vec<Issuer>,
     audit: String,
     rates: Option<String>,
-    /// The cluster of the service that asks humans.
-    approvals: Option<String>,
+    /// The cluster of the service that asks humans, and its path there: the collector may be both.
+    approvals: Option<(String, String)>,
     env: std::collections::HashMap<String, String>,
 }
 
@@ -78,7 +78,8 @@ impl Stage {
         let approvals = bundle.set.approvals.as_mut().map(|service| {
             // Nobody can sign for the approvers of cases.
             service.public_key = None;
-            service.cluster.cluster.value.clone()
+            let path = service.cluster.path.clone().unwrap_or_else(|| "/v1/approvals".to_owned());
+            (service.cluster.cluster.value.clone(), path)
         });
         let names = bundle.set.env_names();
         let mut env: std::collections::HashMap<String, String> =
@@ -144,6 +145,11 @@ struct Kept {
     /// What the rate limit service counted.
     counted: StandIn,
 }
+
+/// How long until an exchange asks a service again.
+const MOMENT: std::time::Duration = std::time::Duration::from_secs(2);
+/// What a case has the service say that asks humans.
+const VERDICTS: [&[u8]; 3] = [b"PENDING", b"APPROVED", b"DENIED"];
 
 fn header(name: &str, value: &str) -> Header {
     (name.as_bytes().to_vec(), value.as_bytes().to_vec())
@@ -273,14 +279,16 @@ impl Run<'_> {
                 self.record_first(exchange);
             }
             let open = self.open_calls();
-            if open.is_empty() {
+            if open.is_empty() && !self.tries_again(exchange) {
                 break;
             }
             for (call, cluster) in open {
-                if cluster != self.stage.audit {
-                    let reply = self.answer_of(call, &cluster);
-                    exchange.reply(&self.host, call, &reply);
-                }
+                let reply = match self.asks_humans(call) {
+                    true => self.approver_of(call, &cluster),
+                    false if cluster == self.stage.audit => continue,
+                    false => self.answer_of(call, &cluster),
+                };
+                exchange.reply(&self.host, call, &reply);
             }
         }
         let resumed = self.host.resumed.take().contains(&side);
@@ -302,7 +310,8 @@ impl Run<'_> {
 
     /// The collector takes records, unless the case says otherwise.
     fn collector(&self) -> Reply {
-        if self.case.services.contains_key(&self.stage.audit) {
+        let given = self.case.services.get(&self.stage.audit);
+        if given.is_some_and(|given| !VERDICTS.contains(&given.body.as_slice())) {
             return self.service(&self.stage.audit);
         }
         Reply::Answer { status: 200, headers: Vec::new(), body: b"{}".to_vec() }
@@ -330,9 +339,6 @@ impl Run<'_> {
 
     /// What a service answers to this call.
     fn answer_of(&mut self, call: CallId, cluster: &str) -> Reply {
-        if self.stage.approvals.as_deref() == Some(cluster) {
-            return self.approver_of(call, cluster);
-        }
         if self.stage.rates.as_deref() != Some(cluster) {
             return self.service(cluster);
         }
@@ -349,6 +355,33 @@ impl Run<'_> {
             Some(body) => granted(body),
             None => Reply::Broken,
         }
+    }
+
+    /// Lets a moment go by in which the exchange may ask again for an approval, where the service did not say; whether it
+    /// did.
+    fn tries_again(&mut self, exchange: &mut Exchange) -> bool {
+        let refused = !self.host.answers.borrow().is_empty();
+        let gone = self.host.resumed.borrow().contains(&Side::Request);
+        let asked = self.host.calls.borrow().last().map(|(call, _)| *call);
+        if refused || gone || !asked.is_some_and(|call| self.asks_humans(call)) {
+            return false;
+        }
+        let moment = u64::try_from(MOMENT.as_nanos()).unwrap_or(u64::MAX);
+        self.host.now.set(self.host.now.get().saturating_add(moment));
+        let woken = self.stage.worker.tick(&self.host);
+        if !woken.is_empty() {
+            exchange.wake(&self.host);
+        }
+        !woken.is_empty()
+    }
+
+    /// Whether a call is for the service that asks humans.
+    fn asks_humans(&self, call: CallId) -> bool {
+        let Some((cluster, path)) = &self.stage.approvals else { return false };
+        let calls = self.host.calls.borrow();
+        let Some((_, call)) = calls.iter().find(|(id, _)| *id == call) else { return false };
+        let asked = call.headers.iter().find(|(name, _)| name == ":path");
+        call.cluster == *cluster && asked.is_some_and(|(_, asked)| asked.starts_with(path.as_str()))
     }
 
     /// What the humans say whom a rule asks: nothing, unless the case says otherwise.

@@ -66,7 +66,7 @@ pub fn members(approval: &Approval, event: Event) -> Map<String, Value> {
         }
     }
     if matches!(event, Event::Approved | Event::Spent) {
-        put("portcullis.approval.by", list(approval.by()));
+        put("portcullis.approval_by", list(approval.by()));
     }
     if let Some(vote) = approval.votes().last().filter(|_| event.is_vote()) {
         put("portcullis.approval.approver", text(&vote.by));

@@ -154,7 +154,7 @@ fn an_approved_request_is_spent_before_it_goes_upstream() {
     for record in &records {
         assert_eq!(record["portcullis.decision"], "allow");
         assert_eq!(record["portcullis.approval"], "apr_1");
-        assert_eq!(record["portcullis.approval.by"], json!(["i#bob"]));
+        assert_eq!(record["portcullis.approval_by"], json!(["i#bob"]));
     }
     assert_eq!(records.len(), 2);
     let counted =
@@ -183,7 +183,7 @@ fn those_who_approve_see_who_asks_what_and_why_without_what_is_masked() {
         json!({ "text": "<EMAIL_ADDRESS>\n\nBe kind.\n\nHello, I am <EMAIL_ADDRESS>", "cut": false })
     );
     assert_eq!(opening["ignored"], json!({ "/user": "\"<EMAIL_ADDRESS>\"" }));
-    assert_eq!(opening["entities"], json!({ "EMAIL_ADDRESS": 1 }));
+    assert_eq!(opening["entities"], json!({ "EMAIL_ADDRESS": 2 }));
     assert_eq!(opening["flags"], json!(["hello"]));
     assert_eq!(
         opening["rules"],
@@ -195,7 +195,7 @@ fn those_who_approve_see_who_asks_what_and_why_without_what_is_masked() {
         (&opening["policy"], &opening["revision"], &opening["ttl"]),
         (&json!("p"), &json!("c0ffee"), &json!(900))
     );
-    assert!(!opening.to_string().contains("example.com\"") || !opening.to_string().contains("alice@"));
+    assert!(!opening.to_string().contains("@"), "{opening}");
 }
 
 #[test]
