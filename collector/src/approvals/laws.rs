@@ -4,14 +4,15 @@
 //! time), and its answer may be lost, be it that the collector died between the two. Whoever asked asks again.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use super::asked::{Asked, Binding, Exchange};
 use super::state::{Approval, Approver, Ballot, Cast, Spend, State};
 
 const SECOND: i64 = 1_000_000_000;
 /// Seconds that an approval lives, and that the world does.
-const LIFE: i64 = 2;
-const END: i64 = 3;
+const LIFE: i64 = 1;
+const END: i64 = 2;
 
 /// What one world is like.
 struct Scene {
@@ -21,44 +22,53 @@ struct Scene {
     exchanges: &'static [u8],
     /// How often each may send something.
     sends: u8,
+    /// How often each vote may be sent.
+    votes: u8,
     /// Who votes, with which groups, and how.
     voters: &'static [(&'static str, &'static [&'static str], &'static str)],
 }
 
-const SCENES: [Scene; 5] = [
+const SCENES: [Scene; 6] = [
     Scene {
         rules: &[(&["dba"], 1)],
         exchanges: &[0, 0],
-        sends: 5,
-        voters: &[
-            ("alice", &["dba"], "yes"),
-            ("bob", &["dba"], "yes"),
-            ("carol", &["dba"], "no"),
-            ("mallory", &["web"], "yes"),
-        ],
+        sends: 4,
+        votes: 2,
+        voters: &[("bob", &["dba"], "yes"), ("carol", &["dba"], "no")],
+    },
+    Scene {
+        rules: &[(&["dba"], 1)],
+        exchanges: &[0, 0],
+        sends: 3,
+        votes: 1,
+        voters: &[("alice", &["dba"], "yes"), ("bob", &["dba"], "yes"), ("mallory", &["web"], "yes")],
     },
     Scene {
         rules: &[(&["dba"], 1), (&["sec"], 1)],
         exchanges: &[0, 0],
-        sends: 4,
+        sends: 3,
+        votes: 1,
         voters: &[("bob", &["dba"], "yes"), ("carol", &["sec"], "yes"), ("mallory", &["web"], "no")],
     },
     Scene {
         rules: &[(&[], 2)],
         exchanges: &[0, 0],
-        sends: 4,
+        sends: 3,
+        votes: 1,
         voters: &[("alice", &[], "yes"), ("bob", &[], "yes"), ("carol", &[], "yes")],
     },
     Scene {
         rules: &[(&["dba"], 2)],
         exchanges: &[0, 0],
-        sends: 4,
+        sends: 3,
+        votes: 1,
         voters: &[("alice", &[], "break"), ("bob", &["dba"], "yes"), ("bob", &["dba"], "no")],
     },
     Scene {
         rules: &[(&["dba"], 1)],
         exchanges: &[0, 1],
-        sends: 4,
+        sends: 3,
+        votes: 1,
         voters: &[("bob", &["dba"], "yes"), ("carol", &["dba"], "yes")],
     },
 ];
@@ -93,7 +103,9 @@ struct World {
     book: Vec<Approval>,
     now: i64,
     filters: Vec<Filter>,
-    /// Votes that may still come: each twice, for its answer may be lost.
+    /// What each asks.
+    asked: Arc<Vec<Arc<Asked>>>,
+    /// How often each vote may still come, for its answer may be lost.
     votes: Vec<u8>,
     /// Exchanges that were let through, or would have been had the answer come.
     through: Vec<BTreeSet<usize>>,
@@ -119,7 +131,7 @@ fn exchange(filter: usize) -> Exchange {
     format!("exchange-{filter}").try_into().unwrap()
 }
 
-fn asked(scene: &Scene, filter: usize) -> Asked {
+fn asked(scene: &Scene, filter: usize) -> Arc<Asked> {
     let rules = scene.rules.iter().enumerate().map(|(at, (approvers, quorum))| {
         serde_json::json!({ "rule": format!("r{at}"), "approvers": approvers, "quorum": quorum })
     });
@@ -128,7 +140,7 @@ fn asked(scene: &Scene, filter: usize) -> Asked {
         "binding": binding(scene.exchanges[filter]).as_str(), "exchange": exchange(filter).as_str(),
         "caller": { "id": "alice" }, "rules": rules, "ttl": LIFE,
     });
-    Asked::of(body.to_string().as_bytes()).unwrap()
+    Arc::new(Asked::of(body.to_string().as_bytes()).unwrap())
 }
 
 impl World {
@@ -138,7 +150,8 @@ impl World {
             book: Vec::new(),
             now: 0,
             filters: vec![filter; scene.exchanges.len()],
-            votes: vec![2; scene.voters.len()],
+            asked: Arc::new((0..scene.exchanges.len()).map(|filter| asked(scene, filter)).collect()),
+            votes: vec![scene.votes; scene.voters.len()],
             through: Vec::new(),
         }
     }
@@ -176,8 +189,8 @@ impl World {
     }
 
     /// As the database does it: what answers for the call, or a new one.
-    fn open(&mut self, scene: &Scene, filter: usize) -> usize {
-        let asked = asked(scene, filter);
+    fn open(&mut self, filter: usize) -> usize {
+        let asked = Arc::clone(&self.asked[filter]);
         let now = self.now;
         let there = self.book.iter().position(|one| one.asked.binding == asked.binding && one.answers(now));
         there.unwrap_or_else(|| {
@@ -205,7 +218,7 @@ impl World {
         let next = match self.filters[filter].next {
             Next::Open => {
                 let before = self.book.len();
-                let of = self.open(scene, filter);
+                let of = self.open(filter);
                 seen.reopened += usize::from(before > 0 && self.book.len() > before);
                 self.after(of)
             }
@@ -216,6 +229,12 @@ impl World {
         if fate == Fate::Answered {
             self.filters[filter].next = next;
         }
+    }
+
+    /// A filter that spends whatever there is, in a state of its own or of another call.
+    fn grab(&mut self, scene: &Scene, filter: usize, of: usize, seen: &mut Seen) {
+        self.filters[filter].sends -= 1;
+        self.spend(scene, filter, of, seen);
     }
 
     fn spend(&mut self, scene: &Scene, filter: usize, of: usize, seen: &mut Seen) -> Next {
@@ -323,6 +342,9 @@ fn explore(scene: &Scene) -> Seen {
             for filter in 0..world.filters.len() {
                 if world.filters[filter].sends > 0 {
                     go(&|next, seen| next.filter(scene, filter, fate, seen), &mut seen);
+                }
+                for of in (0..world.book.len()).filter(|_| world.filters[filter].sends > 0) {
+                    go(&|next, seen| next.grab(scene, filter, of, seen), &mut seen);
                 }
             }
             for voter in (0..world.votes.len()).filter(|voter| world.votes[*voter] > 0) {
