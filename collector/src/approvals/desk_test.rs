@@ -27,7 +27,7 @@ async fn collector(place: &Place) -> (Desk, Inlet) {
 
 async fn open(desk: &Desk, rules: serde_json::Value) -> Approval {
     let id = new_id().unwrap();
-    let asked = json!({ "binding": format!("{:0>64}", &id[4..]), "exchange": "x", "caller": { "id": "alice" },
+    let asked = json!({ "binding": format!("{:0>64}", id.replace("apr_", "")), "exchange": "x", "caller": { "id": "alice" },
         "rules": rules, "ttl": 900 });
     let asked = Arc::new(Asked::of(asked.to_string().as_bytes()).unwrap());
     match desk.ask(Deed::Open { id, asked, room: Room { all: 100, each: 100 } }).await.unwrap() {
