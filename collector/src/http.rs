@@ -11,6 +11,7 @@ use serde_json::json;
 use tokio::sync::{Semaphore, watch};
 
 use crate::access::{self, Access, guarded};
+use crate::approvals::{Service, filter, people};
 use crate::body::Bounds;
 use crate::ingest;
 use crate::query::{exchanges, live, openapi, records};
@@ -31,6 +32,8 @@ pub struct App {
     pub followers: Arc<Semaphore>,
     /// Who may do what.
     pub access: Arc<Access>,
+    /// Approvals.
+    pub approvals: Service,
 }
 
 /// All addresses.
@@ -44,6 +47,14 @@ pub fn router(app: App) -> Router {
     let access = Arc::clone(&app.access);
     let all = Router::new()
         .route("/v1/logs", post(ingest::logs))
+        .route("/v1/approvals", post(filter::open))
+        .route("/v1/approvals/{id}", get(filter::wait))
+        .route("/v1/approvals/{id}/spend", post(filter::spend))
+        .route("/api/approvals", get(people::list))
+        .route("/api/approvals/{id}", get(people::one))
+        .route("/api/approvals/{id}/approve", post(people::approve))
+        .route("/api/approvals/{id}/deny", post(people::deny))
+        .route("/api/approvals/{id}/break-glass", post(people::break_glass))
         .merge(reading)
         .route("/api/me", get(access::me))
         .with_state(Arc::new(app));

@@ -14,8 +14,10 @@
 //! | [`writer`] | the one task that writes: what waits together is committed together |
 //! | [`store`] | the database: append, chains, gaps |
 //! | [`query`] | the addresses that read |
+//! | [`approvals`] | a human says yes or no before a call goes out |
 
 mod access;
+mod approvals;
 mod body;
 mod entry;
 mod http;
