@@ -15,7 +15,7 @@ use super::asked::{Asked, Binding, Exchange, MOST_BYTES};
 use super::desk::Busy;
 use super::state::{Approval, State as Stands};
 use super::view::answer;
-use super::{Service, is_id, new_id};
+use super::{Service, is_id, json_answer, new_id};
 use crate::body::Coding;
 use crate::http::App;
 use crate::otlp::answer::Failure;
@@ -169,9 +169,9 @@ async fn body(app: &App, request: Request) -> Result<Vec<u8>, Refused> {
 
 fn respond(answer: Result<Map<String, Value>, Refused>) -> Response {
     match answer {
-        Ok(body) => axum::Json(body).into_response(),
+        Ok(body) => json_answer(body),
         Err(Refused { status, body }) => {
-            let mut response = (status, axum::Json(body)).into_response();
+            let mut response = (status, json_answer(body)).into_response();
             if status == StatusCode::SERVICE_UNAVAILABLE {
                 response.headers_mut().insert(RETRY_AFTER, axum::http::HeaderValue::from_static("1"));
             }

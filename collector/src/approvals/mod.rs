@@ -37,7 +37,10 @@ pub use state::{Approval, Approver, Ballot, Event, Refusal, Spend, State};
 
 use std::sync::Arc;
 
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse as _, Response};
 use portcullis::audit::signature::Signer;
+use serde_json::{Map, Value};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
@@ -95,6 +98,11 @@ impl Service {
         let waiters = Arc::new(Semaphore::new(options.max_approval_waits.min(Semaphore::MAX_PERMITS)));
         Ok((Self { desk, reader, bell, waiters, key, room: options.room() }, deeds, tasks))
     }
+}
+
+/// JSON, as every address here answers.
+fn json_answer(body: Map<String, Value>) -> Response {
+    ([(CONTENT_TYPE, "application/json")], Value::Object(body).to_string()).into_response()
 }
 
 /// An id that nobody can guess.

@@ -10,9 +10,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::desk::Busy;
-use super::is_id;
 use super::state::{Approver, Ballot, Refusal};
 use super::view::{May, listed, whole};
+use super::{is_id, json_answer};
 use crate::access::{Caller, Role};
 use crate::body::Coding;
 use crate::http::{App, problem};
@@ -61,7 +61,7 @@ pub async fn list(State(app): State<Arc<App>>, caller: Caller, request: Request)
     let next = found.last().filter(|_| more).map(|(number, _)| number.to_string());
     let (to, may) = seen_by(&caller);
     let shown: Vec<_> = found.iter().map(|(_, approval)| listed(approval, page.now, &to, may)).collect();
-    axum::Json(json!({ "approvals": shown, "next": next })).into_response()
+    json_answer(Map::from_iter([("approvals".to_owned(), json!(shown)), ("next".to_owned(), json!(next))]))
 }
 
 fn page(query: Option<&str>) -> Result<Page, &'static str> {
@@ -93,7 +93,7 @@ pub async fn one(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<Str
     }
     let (to, may) = seen_by(&caller);
     match app.approvals.reader.approval(&id).await {
-        Ok(Some(approval)) => axum::Json(whole(&approval, now(), &to, may)).into_response(),
+        Ok(Some(approval)) => json_answer(whole(&approval, now(), &to, may)),
         Ok(None) => absent(),
         Err(error) => unread(&error),
     }
@@ -134,7 +134,7 @@ async fn vote(app: &App, caller: &Caller, id: String, how: How, request: Request
     let (by, may) = seen_by(caller);
     let deed = Deed::Vote { id, by: by.clone(), ballot };
     match app.approvals.desk.ask(deed).await {
-        Ok(Done::Well(approval)) => axum::Json(whole(&approval, now(), &by, may)).into_response(),
+        Ok(Done::Well(approval)) => json_answer(whole(&approval, now(), &by, may)),
         Ok(Done::Refused(refusal, approval)) => {
             let shown = whole(&approval, now(), &by, may);
             conflict(refusal, shown)
