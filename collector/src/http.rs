@@ -14,6 +14,7 @@ use crate::access::{self, Access, Ledger, guarded};
 use crate::approvals::{Service, filter, people};
 use crate::body::Bounds;
 use crate::ingest;
+use crate::metrics;
 use crate::query::{exchanges, live, openapi, records};
 use crate::store::Reader;
 use crate::writer::Inlet;
@@ -58,6 +59,9 @@ pub fn router(app: App, ledger: Ledger) -> Router {
         .merge(reading)
         .route("/api/me", get(access::me))
         .merge(access::browser::routes())
+        .route("/metrics", get(metrics::metrics))
+        .route("/healthz", get(metrics::healthy))
+        .route("/readyz", get(metrics::ready))
         .with_state(Arc::new(app));
     // What each of them needs stands in the table of `access`.
     guarded(all, access, ledger)

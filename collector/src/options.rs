@@ -1,9 +1,10 @@
 //! Flags and environment.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use portcullis::audit::signature::Witness;
 
 use crate::access::AccessOptions;
@@ -19,6 +20,9 @@ use crate::store::Database;
     after_help = "In the environment alone: PORTCULLIS_COLLECTOR_WRITER_TOKEN (what filters send), PORTCULLIS_COLLECTOR_BOOTSTRAP_TOKEN (for demonstrations), PORTCULLIS_COLLECTOR_CLIENT_SECRET and PORTCULLIS_COLLECTOR_SESSION_KEY (for browsers). Every flag can stand in the environment instead. Exit codes: 0 stopped on request, 1 could not start or go on, 2 wrong arguments."
 )]
 pub struct Options {
+    /// What else there is to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
     /// Address and port to listen on; port 0: any that is free.
     #[arg(
         long,
@@ -31,6 +35,7 @@ pub struct Options {
     #[arg(
         long,
         env = "PORTCULLIS_COLLECTOR_DATABASE",
+        global = true,
         default_value = "sqlite:portcullis-audit.db",
         value_name = "URL",
         hide_env_values = true
@@ -85,6 +90,17 @@ pub struct Options {
     /// Of approvals.
     #[command(flatten)]
     pub approvals: ApprovalOptions,
+}
+
+/// What to do instead of serving.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Copies a SQLite database into a file, also while a collector writes it, and reads the copy to its end.
+    Backup {
+        /// The file; it must not be there.
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
 }
 
 impl Options {

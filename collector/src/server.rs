@@ -22,7 +22,7 @@ use crate::approvals::{ApprovalError, Service};
 use crate::body::Bounds;
 use crate::http::{App, router};
 use crate::options::Options;
-use crate::store::{Appender, Reader, StoreError};
+use crate::store::{Appender, BackupError, Reader, StoreError};
 use crate::writer::writer;
 
 /// How long the head of a request may take to come, also on a connection that is idle. Envoy gives up idle connections
@@ -65,6 +65,9 @@ pub enum ServeError {
     /// Nobody can be asked.
     #[error("{0}")]
     Access(#[from] AccessError),
+    /// No copy.
+    #[error("{0}")]
+    Backup(BackupError),
     /// No TLS.
     #[error("{0}")]
     Tls(#[from] TlsError),

@@ -17,6 +17,7 @@ use super::table::{Needs, is_read, needs};
 use super::tokens::Refused;
 use super::{Access, Door, here};
 use crate::http::problem;
+use crate::metrics;
 
 /// As challenges name it.
 const REALM: &str = "portcullis-collector";
@@ -67,7 +68,10 @@ async fn guard(State(gate): State<Gate>, mut request: Request, next: Next) -> Re
         }
         Ok(None) => next.run(request).await,
         Err(Shut::Unknown) if is_page(&request) => to_login(&request),
-        Err(shut) => shut.response(),
+        Err(shut) => {
+            shut.count();
+            shut.response()
+        }
     }
 }
 
@@ -141,6 +145,15 @@ impl Door {
 }
 
 impl Shut {
+    fn count(&self) {
+        match self {
+            Self::Unknown | Self::Token(_) => metrics::STRANGERS.add(1),
+            Self::Role(_) | Self::Foreign(_) => metrics::FORBIDDEN.add(1),
+            Self::Unavailable => metrics::BUSY.add(1),
+            Self::Method => (),
+        }
+    }
+
     fn response(self) -> Response {
         match self {
             Self::Method => problem(StatusCode::METHOD_NOT_ALLOWED, "this address does not know the method"),

@@ -46,7 +46,7 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-pub use caller::{Caller, Role, Roles};
+pub use caller::{Caller, Role};
 pub use guard::guarded;
 use login::Login;
 use provider::Client;
@@ -151,11 +151,6 @@ impl Door {
         let secure = options.tls_certificate.is_some() || page.is_some_and(|page| page.starts_with("https:"));
         let sessions = Sessions::new(key, age, secure);
         Ok(Self { tokens, bootstrap: secrets.bootstrap, writers: secrets.writers, login, sessions })
-    }
-
-    /// Whether tokens can be judged.
-    pub fn is_ready(&self) -> bool {
-        self.tokens.are_ready()
     }
 }
 

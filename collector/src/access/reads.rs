@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::{mpsc, oneshot};
 
 use super::caller::Caller;
+use crate::metrics;
 use crate::store::{Appender, Note};
 
 /// The event of such a record.
@@ -69,7 +70,9 @@ impl Ledger {
         members.extend(shown.0.into_iter().map(|(name, value)| (format!("portcullis.read.{name}"), value)));
         let (done, kept) = oneshot::channel();
         let job = Job { note: Note { event: READ, members }, done };
-        self.0.try_send(job).is_ok() && kept.await.unwrap_or(false)
+        let kept = self.0.try_send(job).is_ok() && kept.await.unwrap_or(false);
+        if kept { &metrics::READS } else { &metrics::UNREAD }.add(1);
+        kept
     }
 }
 

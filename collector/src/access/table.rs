@@ -45,6 +45,10 @@ const TABLE: &[Row] = &[
     (Method::GET, "/api/me", Needs::Known),
     (Method::GET, "/api/overview", READS),
     (Method::GET, "/api/values", READS),
+    // Numbers tell no record; probes know nobody.
+    (Method::GET, "/metrics", Needs::Known),
+    (Method::GET, "/healthz", Needs::Nothing),
+    (Method::GET, "/readyz", Needs::Nothing),
     // Where one becomes known, and where that ends.
     (Method::GET, "/login", Needs::Nothing),
     (Method::POST, "/login", Needs::Nothing),

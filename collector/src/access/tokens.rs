@@ -100,11 +100,6 @@ impl Tokens {
         self.login.and_then(|login| self.known.get(login)).map(|known| &known.trusted)
     }
 
-    /// Whether every provider's keys are there.
-    pub fn are_ready(&self) -> bool {
-        self.known.iter().all(|known| known.keys.look(|state| matches!(state, State::Ready(_))))
-    }
-
     /// Who brings a token.
     ///
     /// # Errors
