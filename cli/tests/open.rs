@@ -26,7 +26,7 @@ fn batch(auditor: &Identity) -> String {
     let facts = |id: &str| Facts {
         exchange: Text::from(id),
         user_id: Some(Text::from("https://idp.example.com#alice")),
-        model: Some(Text::from("gpt-4o")),
+        model: Some(Text::from("gpt-4o\u{1b}[2J")),
         ..Facts::default()
     };
     let prompt_sealed = sealed(&[(1, "Be brief."), (2, "Hello,\nI am \u{1b}[31mred")]);
@@ -72,6 +72,7 @@ fn an_auditor_reads_exchange_by_exchange_what_was_said() {
     );
     assert!(said.contains("  answer\n      1  jane@example.com\n"), "{said}");
     assert!(said.contains("alice") && said.contains("<EMAIL_ADDRESS>"), "{said}");
+    assert!(!said.contains('\u{1b}'), "what a caller calls a model steers no terminal: {said:?}");
     let (said, _, _) = opened(&auditor, &auditor, &["--exchange", "two"]);
     assert!(said.starts_with("two ") && !said.contains("Be brief"), "{said}");
 }

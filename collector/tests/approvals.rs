@@ -15,7 +15,7 @@ use std::thread;
 
 use portcullis::audit::signature::{Signer, Witness};
 use serde_json::{Value, json};
-use support::approval::{approve, binding, get, open, post, question, spend, vote};
+use support::approval::{approve, binding, by_hand, get, open, post, question, spend, vote};
 use support::http::request;
 use support::place::Place;
 use support::{Collector, eventually, on_every_database};
@@ -294,12 +294,12 @@ fn the_database_itself_refuses_to_go_on_from_an_end(place: &Place) {
         "UPDATE approvals SET exchange = 'y'",
         "UPDATE approvals SET state = 'lost'",
     ] {
-        assert!(!place.sql(change), "{change}");
+        assert!(!by_hand(place, change), "{change}");
     }
     open(collector.address, &question(2, "x"));
     open(collector.address, &question(3, "x"));
-    assert!(!place.sql("UPDATE approvals SET standing = 'same' WHERE state = 'pending'"));
-    assert!(place.sql("UPDATE approvals SET standing = NULL WHERE state = 'pending'"));
+    assert!(!by_hand(place, "UPDATE approvals SET standing = 'same' WHERE state = 'pending'"));
+    assert!(by_hand(place, "UPDATE approvals SET standing = NULL WHERE state = 'pending'"));
 }
 
 #[test]
@@ -320,6 +320,26 @@ fn a_verdict_is_signed_and_proves_itself() {
     assert_eq!(again["signature"], verdict["signature"]);
     let refused = spend(collector.address, &id, 1, "y").unwrap().json();
     assert!(refused.get("signature").is_none());
+}
+
+#[test]
+fn every_address_is_described() {
+    let place = Place::sqlite();
+    let collector = Collector::start(&place, &[]);
+    let described = get(collector.address, "/api/openapi.json").json();
+    for (path, method) in [
+        ("/v1/approvals", "post"),
+        ("/v1/approvals/{id}", "get"),
+        ("/v1/approvals/{id}/spend", "post"),
+        ("/api/approvals", "get"),
+        ("/api/approvals/{id}", "get"),
+        ("/api/approvals/{id}/approve", "post"),
+        ("/api/approvals/{id}/deny", "post"),
+        ("/api/approvals/{id}/break-glass", "post"),
+        ("/api/exchanges", "get"),
+    ] {
+        assert!(described["paths"][path][method]["responses"]["200"].is_object(), "{method} {path}");
+    }
 }
 
 #[test]

@@ -51,7 +51,7 @@ impl Check<'_> {
             Kind::ChoiceOr(_, section) if matches!(node.value, Value::Map(_)) => {
                 self.section(node, section, path)
             }
-            Kind::ChoiceOr(words, _) | Kind::Choice(words) => self.choice(node, words, path),
+            Kind::ChoiceOr(words, _) | Kind::Choice(words) => self.choice(node, words),
             Kind::Text(form) => self.text(node, form),
             Kind::Duration(least, most) => self.duration(node, *least, *most),
             Kind::Size(least, most) => self.size(node, *least, *most),
@@ -144,24 +144,17 @@ impl Check<'_> {
         }
     }
 
-    fn choice(&mut self, node: &Node, words: &[&'static str], path: &str) {
+    fn choice(&mut self, node: &Node, words: &[&'static str]) {
         let Some(text) = node.text() else {
             return self.wrong(node, &one_of(words.iter().copied()));
         };
         if words.contains(&text) {
             return;
         }
-        let problem = match later::value(path.trim_end_matches("[]"), text) {
-            Some(later) => not_yet(&node.place, &shown(text), later.what),
-            None => {
-                let problem = Problem::error(&node.place, format!("{} is not known here", shown(text)));
-                let all = format!("use {}", one_of(words.iter().copied()));
-                problem.help(
-                    near(text, words.iter().copied()).map_or(all, |word| format!("did you mean `{word}`?")),
-                )
-            }
-        };
-        self.problems.push(problem);
+        let problem = Problem::error(&node.place, format!("{} is not known here", shown(text)));
+        let all = format!("use {}", one_of(words.iter().copied()));
+        let help = near(text, words.iter().copied()).map_or(all, |word| format!("did you mean `{word}`?"));
+        self.problems.push(problem.help(help));
     }
 
     fn duration(&mut self, node: &Node, least: Duration, most: Duration) {

@@ -1,8 +1,8 @@
 //! What the format has and this release does not do yet: refused by name, never ignored.
 
-/// A key, or a value of a key, that a later release brings.
+/// A key that a later release brings.
 pub(super) struct Later {
-    /// Path of the key, or `path = value`.
+    /// Path of the key.
     pub path: &'static str,
     /// What it is.
     pub what: &'static str,
@@ -18,10 +18,4 @@ pub(super) const LATER: &[Later] = &[later("approvals", "the service that asks a
 /// What a key at this path would be.
 pub(super) fn key(path: &str) -> Option<&'static Later> {
     LATER.iter().find(|later| later.path == path)
-}
-
-/// What this value of a key would be.
-pub(super) fn value<'a>(path: &str, value: &'a str) -> Option<&'a Later> {
-    let wanted = format!("{path} = {value}");
-    LATER.iter().find(|later| later.path == wanted)
 }

@@ -57,7 +57,7 @@ enum Format {
     /// For people.
     #[default]
     Text,
-    /// One JSON document.
+    /// For programs, in JSON.
     Json,
 }
 

@@ -9,9 +9,10 @@ use std::process::ExitCode;
 use age::{Decryptor, Identity, IdentityFile};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::{Map, Value};
 
+use super::Format;
 use crate::records;
 
 /// Something could not be opened.
@@ -32,19 +33,10 @@ pub struct Open {
     /// This exchange alone.
     #[arg(long, value_name = "ID")]
     exchange: Option<String>,
-    /// How it is written.
+    /// How it is written: exchange by exchange for people, or as the records, one a line, with their texts in the place of
+    /// what was sealed.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-}
-
-/// How it is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people: exchange by exchange, text by text.
-    #[default]
-    Text,
-    /// The records, one a line, with their texts in the place of what was sealed.
-    Json,
 }
 
 /// Why something sealed cannot be opened.
@@ -87,7 +79,8 @@ fn run(options: &Open) -> Result<usize, String> {
         for (side, _) in SIDES {
             if let Err(error) = open_side(&mut record, side, &identities) {
                 faults = faults.saturating_add(1);
-                eprintln!("{id}: the {side} in record {} {error}", text(&record, "portcullis.record"));
+                let name = text(&record, "portcullis.record");
+                eprintln!("{}: the {side} in record {} {error}", safe(&id), safe(name));
             }
         }
         opened.push(record);
@@ -161,7 +154,7 @@ fn exchanges(records: &[Map<String, Value>]) -> String {
             ["time", "user.id", "portcullis.connection", "gen_ai.request.model", "portcullis.decision"];
         let known: Vec<&str> = known.into_iter().filter_map(first).collect();
         // Writing to a text does not fail.
-        let _ = writeln!(out, "{id}  {}", known.join("  "));
+        let _ = writeln!(out, "{}", safe(&format!("{id}  {}", known.join("  "))).replace('\n', " "));
         for (side, called) in SIDES {
             write_side(&mut out, &of, side, called);
         }
@@ -193,7 +186,7 @@ fn write_side(out: &mut String, records: &[&Map<String, Value>], side: &str, cal
         let _ = writeln!(out, "    {number:>3}  {}", safe(&text).replace('\n', "\n         "));
     }
     if let Some(cut) = cut {
-        let _ = writeln!(out, "    cut: {cut}");
+        let _ = writeln!(out, "    cut: {}", safe(cut));
     }
 }
 

@@ -1,4 +1,4 @@
-//! `GET /api/openapi.json`: the description of the addresses that read, written from the tables that read requests.
+//! `GET /api/openapi.json`: the description of the addresses, written from the tables that read requests.
 //!
 //! A table of our own, for the parameters need one anyway: a generator would describe types beside it, and could differ.
 
@@ -55,10 +55,9 @@ pub async fn openapi() -> Response {
 }
 
 fn description() -> Value {
-    let paths: Map<String, Value> = ENDPOINTS
-        .iter()
-        .map(|endpoint| (endpoint.path.to_owned(), json!({ "get": operation(endpoint) })))
-        .collect();
+    let read =
+        ENDPOINTS.iter().map(|endpoint| (endpoint.path.to_owned(), json!({ "get": operation(endpoint) })));
+    let paths: Map<String, Value> = read.chain(crate::approvals::described()).collect();
     json!({
         "openapi": "3.1.0",
         "info": { "title": "portcullis-collector", "version": env!("CARGO_PKG_VERSION") },

@@ -103,6 +103,12 @@ impl Collector {
         self.process.wait().unwrap();
     }
 
+    /// The same, while others still use it.
+    pub fn signal(&self) {
+        let pid = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-KILL", &pid]).status().unwrap().success());
+    }
+
     /// Asks it to stop; gives its exit code.
     pub fn stop(&mut self) -> i32 {
         self.terminate();
@@ -190,6 +196,12 @@ impl Records {
             (what, number(&body, "portcullis.alert.first"), number(&body, "portcullis.alert.last"))
         };
         alerts.map(alert).collect()
+    }
+
+    /// What happened to approvals, in its order.
+    pub fn approvals(&self) -> Vec<String> {
+        let of = self.bodies().filter(|body| body.contains_key("portcullis.approval"));
+        of.map(|body| body["portcullis.approval.what"].as_str().unwrap().to_owned()).collect()
     }
 
     /// Records of others than the collector itself.

@@ -118,14 +118,15 @@ impl Exchange {
         let mut keys: Vec<Option<String>> = Vec::new();
         for part in 0..parts {
             self.inquiry.part = part;
-            let key = budget.whose(&self.facts()).map_err(|error| {
+            let key = budget.whose(&self.facts());
+            self.inquiry.part = 0;
+            let key = key.map_err(|error| {
                 let message =
                     format!("the key of the budget \"{}\" could not be decided: {error}", budget.name);
                 named(budget, Refusal::new(Code::PolicyError, message).because("budget_key"))
-            });
-            add_each(&mut keys, vec![key?]);
+            })?;
+            add_each(&mut keys, vec![key]);
         }
-        self.inquiry.part = 0;
         if keys.len() > 1 {
             let message = format!(
                 "what is asked counts for several keys of the budget \"{}\": ask it apart",

@@ -72,6 +72,26 @@ fn every_auditor_reads_what_was_said_and_the_collector_none_of_it() {
 }
 
 #[test]
+fn a_connection_without_a_credential_seals_as_much() {
+    let auditor = Identity::generate();
+    let rig = Rig::with(|set| {
+        set["audit"]["capture"] = json!("full");
+        set["audit"]["recipients"] = json!([auditor.to_public().to_string()]);
+        set["connections"][1].as_object_mut().unwrap().remove("credential");
+        let policy = set["policies"][0].as_object_mut().unwrap();
+        policy.remove("mask");
+        policy.remove("rules");
+    });
+    let mut exchange = rig.ask(&["rag-users"]);
+    exchange.request_head(&rig.host, false);
+    rig.send(&mut exchange, &question(EMAIL));
+    let mut records = json_answer(&rig, &mut exchange, &said(EMAIL));
+    assert_eq!(open(&mut records, &auditor), 2);
+    assert_eq!(texts(&records, "prompt"), ["Be brief.", EMAIL]);
+    assert_eq!(texts(&records, "response"), [EMAIL]);
+}
+
+#[test]
 fn attributes_have_nothing_of_what_is_sealed() {
     let auditor = Identity::generate();
     let rig = rig(&[&auditor]);

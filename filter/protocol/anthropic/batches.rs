@@ -3,11 +3,9 @@
 //! Source: <https://docs.anthropic.com/en/api/creating-message-batches> and its sisters, and the official clients, which
 //! take the results from wherever `results_url` says.
 
-use crate::protocol::json::table::{
-    COUNTS, LABEL, LINK, MASKED, Mark, Place, SIGNATURE, THINKING, Table, array, marked, object,
-};
+use crate::protocol::json::table::{COUNTS, LABEL, LINK, Place, Table, array, object};
 
-use super::table::{CITATIONS, CONTAINER, COUNTED, EVENT, KIND, RESULT, SOURCE};
+use super::table::{CONTAINER, CONTENT, COUNTED, EVENT, FAILURE};
 
 /// Batches, one or a list of them.
 pub static BATCHES: Table = Table { root: &BATCH, event: &EVENT };
@@ -32,7 +30,6 @@ static BATCH: Place = object(&[
     ("request_id", &LABEL),
 ]);
 static BATCH_LIST: Place = array(&BATCH);
-static FAILURE: Place = marked(Mark::Failure, &[("type", &LABEL)]);
 
 static LINE: Place = object(&[
     ("custom_id", &LABEL),
@@ -58,28 +55,6 @@ static MESSAGE: Place = object(&[
 ]);
 /// Not read: it is of an exchange that was paid for when it was asked.
 static USAGE: Place = Place { fields: &[("service_tier", &LABEL)], ..COUNTED };
-static CONTENT: Place = array(&BLOCK);
-static BLOCK: Place = Place {
-    fields: &[
-        ("type", &KIND),
-        ("id", &LABEL),
-        ("tool_use_id", &LABEL),
-        ("file_id", &LABEL),
-        ("thinking", &THINKING),
-        ("signature", &SIGNATURE),
-        ("citations", &CITATIONS),
-        ("content", &RESULT),
-        ("source", &SOURCE),
-        ("encrypted_content", &LABEL),
-        ("encrypted_stdout", &LABEL),
-        ("retrieved_at", &LABEL),
-        ("return_code", &LABEL),
-    ],
-    kinds: &[("redacted_thinking", &REDACTED)],
-    ..MASKED
-};
-static REDACTED: Place = object(&[("type", &KIND), ("data", &SIGNATURE)]);
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,20 +3,18 @@
 //! Source: <https://docs.anthropic.com/en/api/messages> and the official clients' types, those of beta features too.
 
 use crate::protocol::request::table::{
-    ANY, ANYTHING, Bound, DATA, IMAGE, Kinds, LABEL, MAX_TOKENS, MODEL, Mark, NOTHING, NUMBER, Object,
-    OnString, Place, REFERENCE, Request, Role, STREAM, TEMPERATURE, TEXT, TOOL_KIND, TOOL_NAME, WORD, WORDS,
-    any_or, array, batch, bound, bounded, fields, marked, object, of, one_of, refused, request, required,
-    said_by, text_or,
+    ANY, ANYTHING, DATA, IMAGE, Kinds, LABEL, MAX_TOKENS, MODEL, Mark, NOTHING, NUMBER, Object, OnString,
+    Place, REFERENCE, Request, Role, STREAM, TEMPERATURE, TEXT, TOOL_KIND, TOOL_NAME, WORD, WORDS, any_or,
+    array, batch, bound, bounded, fields, marked, object, of, one_of, refused, request, required, said_by,
+    text_or,
 };
 
 /// `POST messages`.
-pub static MESSAGES: Request = bounded(BOUNDS, request(&BODY));
+pub static MESSAGES: Request = bounded(&[bound("", &["max_tokens"])], request(&BODY));
 /// `POST messages/batches`.
-pub static BATCH: Request = batch(BOUNDS, &BATCH_BODY);
+pub static BATCH: Request = batch(&[bound("", &["params", "max_tokens"])], &BATCH_BODY);
 /// `POST messages/count_tokens`.
 pub static COUNT: Request = request(&BODY);
-
-const BOUNDS: &[Bound] = &[bound("", &["max_tokens"])];
 
 type Field = (&'static str, &'static Place);
 
@@ -26,15 +24,14 @@ static BATCH_FIELDS: Object =
     Object { other: &BESIDE, ..required(&["requests"], fields(&[("requests", &BATCHED)])) };
 static BESIDE: Place = refused("unknown beside the requests of a batch");
 static BATCHED: Place = array(&ITEM);
-static ITEM: Place = object(&ITEM_FIELDS);
+static ITEM: Place = marked(Mark::Request, object(&ITEM_FIELDS));
 static ITEM_FIELDS: Object = Object {
     other: &BESIDE,
+    // The name is the caller's, and comes back with the result. The provider takes letters, digits, `_` and `-` alone.
     ..required(&["custom_id", "params"], fields(&[("custom_id", &NAME), ("params", &PARAMS)]))
 };
-/// Chosen by the caller; it comes back with the result, and no model sees it. The provider takes letters, digits, `_` and
-/// `-` alone.
-static NAME: Place = Place { string: OnString::Data, ..NOTHING };
-static PARAMS: Place = marked(Mark::Request, object(&BODY_FIELDS));
+static NAME: Place = Place { string: OnString::Word, ..NOTHING };
+static PARAMS: Place = marked(Mark::Config, object(&BODY_FIELDS));
 
 pub(in crate::protocol) static BODY: Place = object(&BODY_FIELDS);
 static BODY_FIELDS: Object = fields(&[

@@ -100,7 +100,7 @@ static MESSAGE: Place = Place {
 static ID: Place = fact(Fact::Id);
 static MODEL: Place = fact(Fact::Model);
 static FINISH: Place = fact(Fact::Finish);
-static FAILURE: Place = marked(Mark::Failure, &[("type", &LABEL)]);
+pub(super) static FAILURE: Place = marked(Mark::Failure, &[("type", &LABEL)]);
 pub(super) static CONTAINER: Place = object(&[("id", &LABEL), ("expires_at", &LABEL)]);
 
 /// Models.
@@ -136,11 +136,11 @@ static REDACTED: Place = object(&[("type", &KIND), ("data", &SIGNATURE)]);
 static COMPACTED: Place =
     object(&[("type", &KIND), ("content", &COMPACTION_TEXT), ("encrypted_content", &LABEL)]);
 
-pub(super) static CITATIONS: Place = array(&CITATION);
+static CITATIONS: Place = array(&CITATION);
 static CITATION: Place = object(&[("type", &LABEL), ("file_id", &LABEL), ("encrypted_index", &LABEL)]);
 
 /// What a server's tool found: blocks again, or results with blocks within.
-pub(super) static RESULT: Place = Place {
+static RESULT: Place = Place {
     fields: &[
         ("type", &LABEL),
         ("file_id", &LABEL),
@@ -156,7 +156,7 @@ pub(super) static RESULT: Place = Place {
     ..MASKED
 };
 /// A document's: text, unless it says before that it is none.
-pub(super) static SOURCE: Place =
+static SOURCE: Place =
     Place { fields: &[("type", &KIND), ("media_type", &LABEL)], kinds: &[("base64", &BINARY)], ..MASKED };
 static BINARY: Place = object(&[("type", &KIND), ("media_type", &LABEL), ("data", &LABEL)]);
 

@@ -189,6 +189,10 @@ fn what_stands_beside_the_requests_of_a_batch_is_refused() {
     let mut within = batch_of(&[user("one".into())]);
     within["requests"][0]["note"] = "SECRET".into();
     assert_eq!(BATCHED.fault(&within), "requests[0].note");
+    let mut named = batch_of(&[user("one".into())]);
+    named["requests"][0]["custom_id"] = "no word: a text".into();
+    let view = BATCHED.view(&named);
+    assert_eq!(view.requests()[0].text, "no word: a text\none", "it is judged, and masked");
     let mut null = batch_of(&[user("one".into())]);
     null["a text that nobody reads"] = Value::Null;
     assert_eq!(BATCHED.fault(&null), "the body");

@@ -258,10 +258,8 @@ fn a_model_of_which_nobody_knows_the_bound_is_refused() {
 
 /// The place of one of the requests of a batch.
 fn of_an_item(root: &'static Place) -> &'static Place {
-    let fields = root.object.unwrap().fields.iter();
-    let item = fields.filter_map(|(_, place)| place.items).next().unwrap();
-    let mut fields = item.object.unwrap().fields.iter();
-    fields.find(|(_, place)| place.mark == Some(Mark::Request)).unwrap().1
+    let items = root.object.unwrap().fields.iter().filter_map(|(_, place)| place.items);
+    items.into_iter().find(|item| item.mark == Some(Mark::Request)).unwrap()
 }
 
 #[test]
