@@ -12,6 +12,7 @@ use super::notices::Notices;
 use super::place::Place;
 use super::state::{Approval, Approver, Ballot, Refusal, State};
 use super::waiting::Bell;
+use crate::access::ledger;
 use crate::store::{Appender, Deed, Done, Reader, Room, now};
 use crate::writer::{Inlet, writer};
 
@@ -20,7 +21,7 @@ async fn collector(place: &Place) -> (Desk, Inlet) {
     let appender = Appender::open(&place.url().parse().unwrap(), Vec::new()).await.unwrap();
     let herald = Herald { bell: Arc::new(Bell::default()), notices: Notices::default() };
     let (desk, deeds) = desk(herald, Duration::from_secs(3600));
-    let (inlet, writer) = writer(appender, Duration::from_secs(60), deeds);
+    let (inlet, writer) = writer(appender, Duration::from_secs(60), deeds, ledger().1);
     tokio::spawn(writer.run());
     (desk, inlet)
 }
