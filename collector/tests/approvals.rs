@@ -468,12 +468,13 @@ fn those_who_wait_are_bounded_and_a_stop_ends_their_wait() {
     let address = collector.address;
     let id = open(address, &question(1, "x"));
     thread::scope(|scope| {
-        let wait = |scope: &thread::Scope<'_, '_>| {
-            let path = format!("/v1/approvals/{id}?wait=60");
-            let _ = scope;
-            move || get(address, &path)
-        };
-        let waiting: Vec<_> = (0..2).map(|_| scope.spawn(wait(scope))).collect();
+        let waiting: Vec<_> = (0..2)
+            .map(|_| {
+                // The look below takes a place too, for a moment.
+                let wait = || get(address, &format!("/v1/approvals/{id}?wait=60"));
+                scope.spawn(move || eventually(wait, |answer| answer.status != 503))
+            })
+            .collect();
         let full =
             eventually(|| get(address, &format!("/v1/approvals/{id}?wait=1")), |full| full.status == 503);
         assert_eq!(full.header("retry-after"), Some("1"));

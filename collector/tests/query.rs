@@ -401,11 +401,12 @@ fn what_is_described_is_there_and_what_is_not_is_refused() {
     assert_eq!(status, 200);
     let described: Value = serde_json::from_str(&body).unwrap();
     let paths = described["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 5);
+    // Eight of them are of approvals.
+    assert_eq!(paths.len(), 13);
     for (path, item) in paths {
         let has =
             |name: &str| item["get"]["parameters"].as_array().unwrap().iter().any(|one| one["name"] == name);
-        if path.contains('{') || path.ends_with("openapi.json") {
+        if path.contains('{') || path.ends_with("openapi.json") || item.get("get").is_none() {
             continue;
         }
         assert_eq!(get(&collector, &format!("{path}?bogus=1")).0, 400, "{path}");
