@@ -238,7 +238,8 @@ fn every_change_is_an_alarm(place: &Place) {
     assert_eq!(collector.json(&batch_of(&[hidden])).status, 200);
     alarm("disagreeing", 3);
     let records = collector.records();
-    let last = records.bodies().filter(|body| body["event.name"] == "portcullis.collector.alert").last().unwrap();
+    let last =
+        records.bodies().filter(|body| body["event.name"] == "portcullis.collector.alert").last().unwrap();
     assert_eq!(last["portcullis.alert.attributes"], json!(["user.id"]));
     // Anchors under another key, and under none.
     let mut worker = Worker::new(3);

@@ -401,8 +401,9 @@ fn what_is_described_is_there_and_what_is_not_is_refused() {
     assert_eq!(status, 200);
     let described: Value = serde_json::from_str(&body).unwrap();
     let paths = described["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 5);
-    for (path, item) in paths {
+    let of_approvals = |path: &&String| path.contains("approvals");
+    assert_eq!(paths.keys().filter(|path| !of_approvals(path)).count(), 5);
+    for (path, item) in paths.iter().filter(|(path, _)| !of_approvals(path)) {
         let has =
             |name: &str| item["get"]["parameters"].as_array().unwrap().iter().any(|one| one["name"] == name);
         if path.contains('{') || path.ends_with("openapi.json") {

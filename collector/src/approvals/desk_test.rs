@@ -20,7 +20,8 @@ async fn collector(place: &Place) -> (Desk, Inlet) {
     let appender = Appender::open(&place.url().parse().unwrap(), Vec::new()).await.unwrap();
     let herald = Herald { bell: Arc::new(Bell::default()), notices: Notices::default() };
     let (desk, deeds) = desk(herald, Duration::from_secs(3600));
-    let (inlet, writer) = writer(appender, Duration::from_secs(60), deeds);
+    let (_ledger, reads) = crate::access::ledger();
+    let (inlet, writer) = writer(appender, Duration::from_secs(60), deeds, reads);
     tokio::spawn(writer.run());
     (desk, inlet)
 }
