@@ -12,6 +12,7 @@ use super::notices::Notices;
 use super::place::Place;
 use super::state::{Approval, Approver, Ballot, Refusal, State};
 use super::waiting::Bell;
+use crate::access::ledger;
 use crate::store::{Appender, Deed, Done, Reader, Room, now};
 use crate::writer::{Inlet, writer};
 
@@ -20,15 +21,14 @@ async fn collector(place: &Place) -> (Desk, Inlet) {
     let appender = Appender::open(&place.url().parse().unwrap(), Vec::new()).await.unwrap();
     let herald = Herald { bell: Arc::new(Bell::default()), notices: Notices::default() };
     let (desk, deeds) = desk(herald, Duration::from_secs(3600));
-    let (_ledger, reads) = crate::access::ledger();
-    let (inlet, writer) = writer(appender, Duration::from_secs(60), deeds, reads);
+    let (inlet, writer) = writer(appender, Duration::from_secs(60), deeds, ledger().1);
     tokio::spawn(writer.run());
     (desk, inlet)
 }
 
 async fn open(desk: &Desk, rules: serde_json::Value) -> Approval {
     let id = new_id().unwrap();
-    let asked = json!({ "binding": format!("{:0>64}", &id[4..]), "exchange": "x", "caller": { "id": "alice" },
+    let asked = json!({ "binding": format!("{:0>64}", id.replace("apr_", "")), "exchange": "x", "caller": { "id": "alice" },
         "rules": rules, "ttl": 900 });
     let asked = Arc::new(Asked::of(asked.to_string().as_bytes()).unwrap());
     match desk.ask(Deed::Open { id, asked, room: Room { all: 100, each: 100 } }).await.unwrap() {

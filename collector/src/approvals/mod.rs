@@ -31,8 +31,10 @@ mod waiting;
 #[cfg(test)]
 mod desk_test;
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "a test may")]
 mod laws;
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "a test may")]
 #[path = "../../tests/support/place.rs"]
 mod place;
 
