@@ -270,10 +270,9 @@ const OWN: (&str, &str) = ("sec-fetch-site", "same-origin");
 
 fn with_logins(place: &Place, provider: &Provider, more: &[(&str, &str)]) -> Collector {
     let issuer = format!("{},client_id={CLIENT},scope=groups", issuer(provider));
-    let place = Place::sqlite();
     let mut environment = vec![("PORTCULLIS_COLLECTOR_CLIENT_SECRET", SECRET)];
     environment.extend(more);
-    Collector::start_with(&place, &["--issuer", &issuer, "--public-url", PAGE], &environment)
+    Collector::start_with(place, &["--issuer", &issuer, "--public-url", PAGE], &environment)
 }
 
 #[test]
@@ -415,6 +414,38 @@ fn collectors_of_one_fleet_know_each_others_sessions() {
     assert_eq!(browser.get(&alone, "/api/me").status, 303);
 }
 
+#[test]
+fn a_page_under_a_name_of_its_own_neither_reads_nor_writes() {
+    let place = Place::sqlite();
+    let collector = Collector::start(&place, &[]);
+    let ask = |head: &str| {
+        let mut stream = TcpStream::connect(collector.address).unwrap();
+        let end = "connection: close\r\ncontent-length: 2\r\ncontent-type: application/json\r\n\r\n{}";
+        stream.write_all(format!("{head}\r\n{end}").as_bytes()).unwrap();
+        let mut raw = Vec::new();
+        let _ = stream.read_to_end(&mut raw);
+        support::http::answer(&raw).unwrap().status
+    };
+    // As the filter asks, under the name of its cluster.
+    assert_eq!(ask("POST /v1/logs HTTP/1.1\r\nhost: audit"), 200);
+    for head in [
+        "GET /api/records HTTP/1.1\r\nhost: evil.example",
+        "GET /metrics HTTP/1.1\r\nhost: evil.example",
+        "POST /v1/logs HTTP/1.1\r\nhost: evil.example:4318\r\norigin: http://evil.example:4318",
+        "POST /v1/logs HTTP/1.1\r\nhost: 127.0.0.1:4318\r\norigin: http://evil.example",
+        "POST /api/approvals/apr_x/approve HTTP/1.1\r\nhost: 127.0.0.1:4318\r\norigin: http://evil.example",
+        "POST /api/approvals/apr_x/approve HTTP/1.1\r\nhost: localhost\r\nsec-fetch-site: cross-site",
+    ] {
+        assert_eq!(ask(head), 403, "{head}");
+    }
+    // What is no secret and what is one, and how many came in vain.
+    assert_eq!(get(&collector, "/healthz", None).status, 200);
+    assert_eq!(get(&collector, "/readyz", None).status, 200);
+    let numbers = String::from_utf8(get(&collector, "/metrics", None).body).unwrap();
+    assert!(numbers.contains("\nportcullis_collector_forbidden_total 6\n"), "{numbers}");
+    assert!(numbers.contains("\nportcullis_collector_up 1\n"), "{numbers}");
+}
+
 /// How it ends that cannot start.
 fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     let directory = tempfile::tempdir().unwrap();
@@ -428,12 +459,15 @@ fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
         .unwrap()
 }
 
+/// Flags, environment, what it says.
+type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a str);
+
 #[test]
 fn what_would_not_ask_or_not_be_asked_does_not_start() {
     let issuer = "https://i.example,audience=a,auditor=b";
     let client = format!("{issuer},client_id=c");
     let token = [("PORTCULLIS_COLLECTOR_WRITER_TOKEN", WRITER)];
-    let cases: [(&[&str], &[(&str, &str)], &str); 9] = [
+    let cases: [Case; 9] = [
         (&["--allow-unauthenticated", "--issuer", issuer], &[], "leave one of them out"),
         (&["--allow-unauthenticated"], &token, "leave one of them out"),
         (&["--issuer", &client], &[], "--public-url"),

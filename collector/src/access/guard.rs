@@ -94,8 +94,8 @@ async fn admitted(
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Option<Caller>, Shut> {
-    // What comes from the filter names the cluster as its host, and no page can read the answer.
-    let from_filter = needs == Needs::Any(&[Role::Writer]);
+    // What comes from the filter names the cluster as its host, and says nothing of pages.
+    let from_filter = needs == Needs::Any(&[Role::Writer]) && !here::is_of_page(headers);
     if let Access::Everybody { local: true } = access
         && !from_filter
         && !here::is_local(headers)

@@ -9,6 +9,11 @@ pub fn is_local(headers: &HeaderMap) -> bool {
     is_local_host(text(headers, HOST.as_str()))
 }
 
+/// Whether a browser says that a page makes the request.
+pub fn is_of_page(headers: &HeaderMap) -> bool {
+    headers.contains_key(ORIGIN) || headers.contains_key("sec-fetch-site")
+}
+
 /// Whether no page of another origin can have had a browser make a request that changes something. A browser says where
 /// such a request comes from; programs say nothing of that.
 pub fn is_own(method: &Method, headers: &HeaderMap) -> bool {

@@ -85,8 +85,10 @@ fn operation(endpoint: &Endpoint) -> Value {
         "responses": {
             "200": { "description": "Found", "content": content },
             "400": problem("A parameter cannot be read"),
+            "401": problem("Nobody says who asks, or the token does not hold"),
+            "403": problem("A role is missing"),
             "404": problem("Not there"),
-            "503": problem("The store cannot be read now"),
+            "503": problem("The store cannot be read, or the read not be recorded, now"),
         },
     })
 }
