@@ -10,10 +10,11 @@ use axum::routing::{get, post};
 use serde_json::json;
 use tokio::sync::{Semaphore, watch};
 
-use crate::access::{self, Access, guarded};
+use crate::access::{self, Access, Ledger, guarded};
 use crate::approvals::{Service, filter, people};
 use crate::body::Bounds;
 use crate::ingest;
+use crate::metrics;
 use crate::query::{exchanges, live, openapi, records};
 use crate::store::Reader;
 use crate::writer::Inlet;
@@ -37,7 +38,7 @@ pub struct App {
 }
 
 /// All addresses.
-pub fn router(app: App) -> Router {
+pub fn router(app: App, ledger: Ledger) -> Router {
     let reading = Router::new()
         .route("/api/exchanges", get(exchanges::list))
         .route("/api/exchanges/{id}", get(exchanges::one))
@@ -57,9 +58,13 @@ pub fn router(app: App) -> Router {
         .route("/api/approvals/{id}/break-glass", post(people::break_glass))
         .merge(reading)
         .route("/api/me", get(access::me))
+        .merge(access::browser::routes())
+        .route("/metrics", get(metrics::metrics))
+        .route("/healthz", get(metrics::healthy))
+        .route("/readyz", get(metrics::ready))
         .with_state(Arc::new(app));
     // What each of them needs stands in the table of `access`.
-    guarded(all, access)
+    guarded(all, access, ledger)
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "there is nothing at this address") })
 }
 

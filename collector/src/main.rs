@@ -13,6 +13,7 @@
 //! | [`ingest`] | `POST /v1/logs` |
 //! | [`writer`] | the one task that writes: what waits together is committed together |
 //! | [`store`] | the database: append, chains, gaps |
+//! | [`metrics`] | numbers, and whether it is well |
 //! | [`query`] | the addresses that read |
 //! | [`approvals`] | a human says yes or no before a call goes out |
 
@@ -23,6 +24,7 @@ mod entry;
 mod http;
 mod index;
 mod ingest;
+mod metrics;
 mod options;
 mod otlp;
 mod query;
@@ -47,7 +49,6 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &options::Options) -> Result<(), server::ServeError> {
-    options.check()?;
     // Decoding is what blocks; more threads than cores only cost memory.
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -55,5 +56,13 @@ fn run(options: &options::Options) -> Result<(), server::ServeError> {
         .max_blocking_threads(threads.saturating_mul(2))
         .build()
         .map_err(server::ServeError::Runtime)?;
-    runtime.block_on(server::serve(options))
+    match &options.command {
+        None => runtime.block_on(server::serve(options)),
+        Some(options::Command::Backup { to }) => {
+            let copied =
+                runtime.block_on(options.database.back_up(to)).map_err(server::ServeError::Backup)?;
+            println!("{} records, up to number {}, in {}", copied.records, copied.last, to.display());
+            Ok(())
+        }
+    }
 }

@@ -1,11 +1,13 @@
 //! Flags and environment.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use portcullis::audit::signature::Witness;
 
+use crate::access::AccessOptions;
 use crate::approvals::ApprovalOptions;
 use crate::server::ServeError;
 use crate::store::Database;
@@ -15,9 +17,12 @@ use crate::store::Database;
 #[command(
     name = "portcullis-collector",
     version,
-    after_help = "Every flag can stand in the environment instead. Exit codes: 0 stopped on request, 1 could not start or go on, 2 wrong arguments."
+    after_help = "In the environment alone: PORTCULLIS_COLLECTOR_WRITER_TOKEN (what filters send), PORTCULLIS_COLLECTOR_BOOTSTRAP_TOKEN (for demonstrations), PORTCULLIS_COLLECTOR_CLIENT_SECRET and PORTCULLIS_COLLECTOR_SESSION_KEY (for browsers). Every flag can stand in the environment instead. Exit codes: 0 stopped on request, 1 could not start or go on, 2 wrong arguments."
 )]
 pub struct Options {
+    /// What else there is to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
     /// Address and port to listen on; port 0: any that is free.
     #[arg(
         long,
@@ -30,6 +35,7 @@ pub struct Options {
     #[arg(
         long,
         env = "PORTCULLIS_COLLECTOR_DATABASE",
+        global = true,
         default_value = "sqlite:portcullis-audit.db",
         value_name = "URL",
         hide_env_values = true
@@ -78,18 +84,32 @@ pub struct Options {
         value_parser = witness
     )]
     pub anchor_keys: Vec<Witness>,
+    /// Who is let in.
+    #[command(flatten)]
+    pub access: AccessOptions,
     /// Of approvals.
     #[command(flatten)]
     pub approvals: ApprovalOptions,
 }
 
+/// What to do instead of serving.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Copies a SQLite database into a file, also while a collector writes it, and reads the copy to its end.
+    Backup {
+        /// The file; it must not be there.
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
+}
+
 impl Options {
-    /// Whether the flags fit each other.
+    /// Whether the address fits: one that other machines reach is for a collector that asks who is there.
     ///
     /// # Errors
-    /// They do not.
-    pub fn check(&self) -> Result<(), ServeError> {
-        if !self.listen.ip().is_loopback() && !self.allow_unauthenticated {
+    /// It does not.
+    pub fn check(&self, asks: bool) -> Result<(), ServeError> {
+        if !self.listen.ip().is_loopback() && !self.allow_unauthenticated && !asks {
             return Err(ServeError::Unprotected(self.listen));
         }
         Ok(())

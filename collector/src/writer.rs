@@ -6,9 +6,11 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
+use crate::access::Reads;
 use crate::approvals::Deeds;
 use crate::body::Held;
 use crate::entry::Entry;
+use crate::metrics;
 use crate::otlp::answer::Failure;
 use crate::store::{Appender, StoreError, now};
 
@@ -41,13 +43,14 @@ pub struct Writer {
     jobs: mpsc::Receiver<Job>,
     gap: Duration,
     deeds: Deeds,
+    reads: Reads,
 }
 
 /// A task that writes, and where it takes from. `gap`: how long a record that is not there is waited for.
-pub fn writer(appender: Appender, gap: Duration, deeds: Deeds) -> (Inlet, Writer) {
+pub fn writer(appender: Appender, gap: Duration, deeds: Deeds, reads: Reads) -> (Inlet, Writer) {
     let (sender, jobs) = mpsc::channel(WAITING);
     let own = appender.own_chain().to_owned();
-    (Inlet { jobs: sender, own }, Writer { appender, jobs, gap, deeds })
+    (Inlet { jobs: sender, own }, Writer { appender, jobs, gap, deeds, reads })
 }
 
 impl Inlet {
@@ -84,6 +87,7 @@ impl Writer {
                 },
                 // What people wait for is not behind what workers bring: of both, either comes next.
                 Some(turn) = self.deeds.next() => self.deeds.take(&mut self.appender, turn).await,
+                Some(read) = self.reads.next() => self.reads.take(&mut self.appender, read).await,
                 _ = sweep.tick() => {
                     self.sweep().await;
                     self.deeds.expire(&mut self.appender).await;
@@ -119,14 +123,18 @@ impl Writer {
         let entries: Vec<&Entry> = jobs.iter().flat_map(|job| &job.entries).collect();
         let unreadable = jobs.iter().fold(0_usize, |sum, job| sum.saturating_add(job.unreadable));
         let counts = self.appender.append(&entries, unreadable).await?;
+        metrics::KEPT.add(counts.kept);
+        metrics::DOUBLED.add(counts.doubled);
+        metrics::ALERTS.add(counts.alerts);
         tracing::debug!(requests = jobs.len(), kept = counts.kept, doubled = counts.doubled, "committed");
         Ok(())
     }
 
     async fn sweep(&mut self) {
         let gap = i64::try_from(self.gap.as_nanos()).unwrap_or(i64::MAX);
-        if let Err(error) = self.appender.sweep(now().saturating_sub(gap)).await {
-            tracing::error!(%error, "gaps were not looked at");
+        match self.appender.sweep(now().saturating_sub(gap)).await {
+            Ok(counts) => metrics::ALERTS.add(counts.alerts),
+            Err(error) => tracing::error!(%error, "gaps were not looked at"),
         }
     }
 }
@@ -135,6 +143,7 @@ fn answer(job: Job, done: &Result<(), StoreError>) {
     let done = match done {
         Ok(()) => Ok(()),
         Err(error) => {
+            metrics::FAILED.add(1);
             tracing::error!(%error, "records were not kept, and are asked for again");
             Err(Failure::busy("the records could not be kept: come again"))
         }

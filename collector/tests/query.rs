@@ -306,7 +306,7 @@ fn the_commands_read_what_is_exported(place: &Place) {
     let output = portcullis(&["audit", "verify", "all.jsonl"], directory.path());
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(3), "{said}");
-    assert!(said.contains("DAMAGED: 1 finding in 7 records of 3 chains"), "{said}");
+    assert!(said.contains("DAMAGED: 1 finding in ") && said.contains(" records of 3 chains"), "{said}");
     assert!(said.contains("number 1: not there, and no record says why"), "{said}");
     // The first chain alone is whole; changed by one letter it is not.
     let first: String = export.lines().take(5).map(|line| format!("{line}\n")).collect();
@@ -315,7 +315,8 @@ fn the_commands_read_what_is_exported(place: &Place) {
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(said.contains("vouched for up to number 4 by an anchor"), "{said}");
-    let last = collector.records().0.len() - 1;
+    let records = collector.records();
+    let last = records.0.iter().position(|(body, _)| body.contains("portcullis.alert.first")).unwrap();
     let tail = get(&collector, &format!("/api/records?after={last}&last={}", last + 1)).1;
     write("tail.jsonl", &tail.replace("portcullis.alert.first\\\":1", "portcullis.alert.first\\\":2"));
     let output = portcullis(&["audit", "verify", "tail.jsonl"], directory.path());
@@ -358,7 +359,9 @@ fn events(
         if let Some(said) = line.strip_prefix("id: ") {
             id = said.parse().unwrap();
         }
-        if let Some(data) = line.strip_prefix("data: ") {
+        // That somebody follows is a record too.
+        let data = line.strip_prefix("data: ").filter(|data| !data.contains("portcullis.collector.read"));
+        if let Some(data) = data {
             events.push((id, data.to_owned()));
         }
         if id > 0 && events.last().is_some_and(|(last, _)| *last == 0) {
@@ -376,10 +379,11 @@ fn what_comes_is_told_live_and_goes_on_where_it_was(place: &Place) {
     let told = events(&collector, "", None, 2, || {
         send(&other, &mut worker, &[CALM.end(), Call { id: "x-2", ..CALM }.start()]);
     });
-    let bodies: Vec<String> = collector.records().0.into_iter().map(|(body, _)| body).collect();
-    assert_eq!(told.iter().map(|(_, body)| body).collect::<Vec<_>>(), [&bodies[1], &bodies[2]]);
+    let records = collector.records();
+    let bodies = records.of_workers();
+    assert_eq!(told.iter().map(|(_, body)| body).collect::<Vec<_>>(), [bodies[1], bodies[2]]);
     let again = events(&collector, "", Some(1), 2, || ());
-    assert_eq!(again.iter().map(|(_, body)| body).collect::<Vec<_>>(), [&bodies[1], &bodies[2]]);
+    assert_eq!(again.iter().map(|(_, body)| body).collect::<Vec<_>>(), [bodies[1], bodies[2]]);
     assert_eq!(events(&collector, "?after=0", None, 1, || ())[0].1, bodies[0]);
     // A reader that never leaves does not keep it from stopping.
     let mut stream = TcpStream::connect(collector.address).unwrap();
@@ -397,11 +401,12 @@ fn what_is_described_is_there_and_what_is_not_is_refused() {
     assert_eq!(status, 200);
     let described: Value = serde_json::from_str(&body).unwrap();
     let paths = described["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 5);
+    // Eight of them are of approvals.
+    assert_eq!(paths.len(), 13);
     for (path, item) in paths {
         let has =
             |name: &str| item["get"]["parameters"].as_array().unwrap().iter().any(|one| one["name"] == name);
-        if path.contains('{') || path.ends_with("openapi.json") {
+        if path.contains('{') || path.ends_with("openapi.json") || item.get("get").is_none() {
             continue;
         }
         assert_eq!(get(&collector, &format!("{path}?bogus=1")).0, 400, "{path}");

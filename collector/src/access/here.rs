@@ -9,15 +9,21 @@ pub fn is_local(headers: &HeaderMap) -> bool {
     is_local_host(text(headers, HOST.as_str()))
 }
 
+/// Whether a browser says that a page makes the request.
+pub fn is_of_page(headers: &HeaderMap) -> bool {
+    headers.contains_key(ORIGIN) || headers.contains_key("sec-fetch-site")
+}
+
 /// Whether no page of another origin can have had a browser make a request that changes something. A browser says where
 /// such a request comes from; programs say nothing of that.
 pub fn is_own(method: &Method, headers: &HeaderMap) -> bool {
     if method.is_safe() {
         return true;
     }
-    let site = headers.get("sec-fetch-site").map(|site| site.as_bytes());
-    if site.is_some_and(|site| site != b"same-origin" && site != b"none") {
-        return false;
+    // No page can change it, and it is sent wherever browsers come over TLS or from this machine. The origin is
+    // `null` where a page keeps it to itself.
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return matches!(site.as_bytes(), b"same-origin" | b"none");
     }
     let Some(origin) = headers.get(ORIGIN) else { return true };
     let authority = origin.to_str().ok().and_then(|origin| Some(origin.split_once("://")?.1));
@@ -66,6 +72,7 @@ mod tests {
             &[host, ("origin", "https://audit.example:8443")],
             &[host, ("origin", "https://audit.example:8443"), ("sec-fetch-site", "same-origin")],
             &[host, ("sec-fetch-site", "none")],
+            &[host, ("origin", "null"), ("sec-fetch-site", "same-origin")],
         ] {
             assert!(own(&Method::POST, headers), "{headers:?}");
         }

@@ -51,7 +51,7 @@ async fn opened(app: &App, request: Request) -> Result<Map<String, Value>, Refus
         return Ok(answer(&approval, now()));
     }
     let id = new_id().map_err(StoreError::Random)?;
-    let deed = Deed::Open { id, asked: Box::new(asked), room: service.room };
+    let deed = Deed::Open { id, asked: Arc::new(asked), room: service.room };
     match service.desk.ask(deed).await? {
         Done::Full { caller: true } => Err(Refused::later(
             "this caller has too many open approvals: some have to be decided, spent or expire first",

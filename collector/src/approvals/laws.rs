@@ -1,17 +1,21 @@
 //! Every order of events, with every answer lost: filters that open, ask and spend, people who vote, time that goes by.
 //!
-//! A request does three things: it may be lost on its way, the database does what it asks (at once, for one happens at a
-//! time), and its answer may be lost, be it that the collector died between the two. Whoever asked asks again.
+//! The database does what a request asks, one at a time; its answer comes or is lost, be it that the collector died
+//! between the two. Whoever hears nothing may ask again, as often as it likes, or never. (A request that is lost on its
+//! way is one that was not sent yet.) Worlds in which all is the same are looked at once, so the search ends.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use super::asked::{Asked, Binding, Exchange};
-use super::state::{Approval, Approver, Ballot, Cast, Spend, State};
+use super::state::{Approval, Approver, Ballot, Cast, Spend, State, Vote};
 
 const SECOND: i64 = 1_000_000_000;
 /// Seconds that an approval lives, and that the world does.
-const LIFE: i64 = 2;
-const END: i64 = 3;
+const LIFE: i64 = 1;
+const END: i64 = 2;
+/// Approvals that a world has room for.
+const ROOM: usize = 2;
 
 /// What one world is like.
 struct Scene {
@@ -19,46 +23,39 @@ struct Scene {
     rules: &'static [(&'static [&'static str], u32)],
     /// Exchanges, each of the first call or of the second.
     exchanges: &'static [u8],
-    /// How often each may send something.
-    sends: u8,
     /// Who votes, with which groups, and how.
     voters: &'static [(&'static str, &'static [&'static str], &'static str)],
 }
 
-const SCENES: [Scene; 5] = [
+const SCENES: [Scene; 6] = [
     Scene {
         rules: &[(&["dba"], 1)],
         exchanges: &[0, 0],
-        sends: 5,
-        voters: &[
-            ("alice", &["dba"], "yes"),
-            ("bob", &["dba"], "yes"),
-            ("carol", &["dba"], "no"),
-            ("mallory", &["web"], "yes"),
-        ],
+        voters: &[("bob", &["dba"], "yes"), ("carol", &["dba"], "no")],
+    },
+    Scene {
+        rules: &[(&["dba"], 1)],
+        exchanges: &[0, 0],
+        voters: &[("alice", &["dba"], "yes"), ("bob", &["dba"], "yes"), ("mallory", &["web"], "yes")],
     },
     Scene {
         rules: &[(&["dba"], 1), (&["sec"], 1)],
         exchanges: &[0, 0],
-        sends: 4,
         voters: &[("bob", &["dba"], "yes"), ("carol", &["sec"], "yes"), ("mallory", &["web"], "no")],
     },
     Scene {
         rules: &[(&[], 2)],
         exchanges: &[0, 0],
-        sends: 4,
         voters: &[("alice", &[], "yes"), ("bob", &[], "yes"), ("carol", &[], "yes")],
     },
     Scene {
         rules: &[(&["dba"], 2)],
         exchanges: &[0, 0],
-        sends: 4,
         voters: &[("alice", &[], "break"), ("bob", &["dba"], "yes"), ("bob", &["dba"], "no")],
     },
     Scene {
         rules: &[(&["dba"], 1)],
         exchanges: &[0, 1],
-        sends: 4,
         voters: &[("bob", &["dba"], "yes"), ("carol", &["dba"], "yes")],
     },
 ];
@@ -73,17 +70,10 @@ enum Next {
     Over,
 }
 
-#[derive(Debug, Clone)]
-struct Filter {
-    next: Next,
-    sends: u8,
-}
-
-/// How far a request comes.
+/// What becomes of the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
-    LostBefore,
-    LostAfter,
+    Lost,
     Answered,
 }
 
@@ -92,9 +82,9 @@ struct World {
     /// What the database holds.
     book: Vec<Approval>,
     now: i64,
-    filters: Vec<Filter>,
-    /// Votes that may still come: each twice, for its answer may be lost.
-    votes: Vec<u8>,
+    filters: Vec<Next>,
+    /// What each asks.
+    asked: Arc<Vec<Arc<Asked>>>,
     /// Exchanges that were let through, or would have been had the answer come.
     through: Vec<BTreeSet<usize>>,
 }
@@ -119,7 +109,7 @@ fn exchange(filter: usize) -> Exchange {
     format!("exchange-{filter}").try_into().unwrap()
 }
 
-fn asked(scene: &Scene, filter: usize) -> Asked {
+fn asked(scene: &Scene, filter: usize) -> Arc<Asked> {
     let rules = scene.rules.iter().enumerate().map(|(at, (approvers, quorum))| {
         serde_json::json!({ "rule": format!("r{at}"), "approvers": approvers, "quorum": quorum })
     });
@@ -128,17 +118,25 @@ fn asked(scene: &Scene, filter: usize) -> Asked {
         "binding": binding(scene.exchanges[filter]).as_str(), "exchange": exchange(filter).as_str(),
         "caller": { "id": "alice" }, "rules": rules, "ttl": LIFE,
     });
-    Asked::of(body.to_string().as_bytes()).unwrap()
+    Arc::new(Asked::of(body.to_string().as_bytes()).unwrap())
+}
+
+fn said(vote: &Vote) -> [u8; 2] {
+    let what = match vote.cast {
+        Cast::Approve { .. } => 0,
+        Cast::Deny { .. } => 1,
+        Cast::BreakGlass { .. } => 2,
+    };
+    [vote.by.as_bytes()[0], what]
 }
 
 impl World {
     fn new(scene: &Scene) -> Self {
-        let filter = Filter { next: Next::Open, sends: scene.sends };
         Self {
             book: Vec::new(),
             now: 0,
-            filters: vec![filter; scene.exchanges.len()],
-            votes: vec![2; scene.voters.len()],
+            filters: vec![Next::Open; scene.exchanges.len()],
+            asked: Arc::new((0..scene.exchanges.len()).map(|filter| asked(scene, filter)).collect()),
             through: Vec::new(),
         }
     }
@@ -147,37 +145,32 @@ impl World {
     fn key(&self) -> Vec<u8> {
         let mut key = vec![u8::try_from(self.now / SECOND).unwrap()];
         for filter in &self.filters {
-            let (next, of) = match filter.next {
+            let (next, of) = match *filter {
                 Next::Open => (0, 0),
                 Next::Ask(of) => (1, of),
                 Next::Spend(of) => (2, of),
                 Next::Through => (3, 0),
                 Next::Over => (4, 0),
             };
-            key.extend([next, u8::try_from(of).unwrap(), filter.sends]);
+            key.extend([next, u8::try_from(of).unwrap()]);
         }
-        key.extend(&self.votes);
         for (approval, through) in self.book.iter().zip(&self.through) {
             key.push(255);
             key.push(u8::try_from(approval.opened / SECOND).unwrap());
             key.extend(approval.asked.binding.as_str().bytes().last());
             key.extend(approval.noted().name().bytes().take(1));
             key.extend(through.iter().map(|filter| u8::try_from(*filter).unwrap()));
-            for vote in approval.votes() {
-                key.extend(vote.by.bytes().take(1));
-                key.push(match vote.cast {
-                    Cast::Approve { .. } => 0,
-                    Cast::Deny { .. } => 1,
-                    Cast::BreakGlass { .. } => 2,
-                });
-            }
+            // Who said what, in whatever order.
+            let mut votes: Vec<[u8; 2]> = approval.votes().iter().map(said).collect();
+            votes.sort_unstable();
+            key.extend(votes.concat());
         }
         key
     }
 
     /// As the database does it: what answers for the call, or a new one.
-    fn open(&mut self, scene: &Scene, filter: usize) -> usize {
-        let asked = asked(scene, filter);
+    fn open(&mut self, filter: usize) -> usize {
+        let asked = Arc::clone(&self.asked[filter]);
         let now = self.now;
         let there = self.book.iter().position(|one| one.asked.binding == asked.binding && one.answers(now));
         there.unwrap_or_else(|| {
@@ -198,14 +191,10 @@ impl World {
     }
 
     fn filter(&mut self, scene: &Scene, filter: usize, fate: Fate, seen: &mut Seen) {
-        self.filters[filter].sends -= 1;
-        if fate == Fate::LostBefore {
-            return;
-        }
-        let next = match self.filters[filter].next {
+        let next = match self.filters[filter] {
             Next::Open => {
                 let before = self.book.len();
-                let of = self.open(scene, filter);
+                let of = self.open(filter);
                 seen.reopened += usize::from(before > 0 && self.book.len() > before);
                 self.after(of)
             }
@@ -214,8 +203,13 @@ impl World {
             Next::Through | Next::Over => return,
         };
         if fate == Fate::Answered {
-            self.filters[filter].next = next;
+            self.filters[filter] = next;
         }
+    }
+
+    /// A filter that spends whatever there is, in a state of its own or of another call.
+    fn grab(&mut self, scene: &Scene, filter: usize, of: usize, seen: &mut Seen) {
+        self.spend(scene, filter, of, seen);
     }
 
     fn spend(&mut self, scene: &Scene, filter: usize, of: usize, seen: &mut Seen) -> Next {
@@ -240,12 +234,7 @@ impl World {
         Next::Through
     }
 
-    fn vote(&mut self, scene: &Scene, voter: usize, of: usize, fate: Fate, seen: &mut Seen) {
-        if fate == Fate::LostBefore {
-            return;
-        }
-        // An answer tells nothing new, so being lost or not is only whether it comes again.
-        self.votes[voter] = if fate == Fate::Answered { 0 } else { self.votes[voter] - 1 };
+    fn vote(&mut self, scene: &Scene, voter: usize, of: usize, seen: &mut Seen) {
         let (who, groups, how) = scene.voters[voter];
         let approver = Approver {
             id: who.to_owned(),
@@ -315,20 +304,22 @@ fn explore(scene: &Scene) -> Seen {
             let mut next = world.clone();
             change(&mut next, seen);
             onwards(&world, &next);
-            if known.insert(next.key()) {
+            if next.book.len() <= ROOM && known.insert(next.key()) {
                 open.push(next);
             }
         };
-        for fate in [Fate::LostBefore, Fate::LostAfter, Fate::Answered] {
-            for filter in 0..world.filters.len() {
-                if world.filters[filter].sends > 0 {
-                    go(&|next, seen| next.filter(scene, filter, fate, seen), &mut seen);
-                }
+        for filter in 0..world.filters.len() {
+            for fate in [Fate::Lost, Fate::Answered] {
+                go(&|next, seen| next.filter(scene, filter, fate, seen), &mut seen);
             }
-            for voter in (0..world.votes.len()).filter(|voter| world.votes[*voter] > 0) {
-                for of in 0..world.book.len() {
-                    go(&|next, seen| next.vote(scene, voter, of, fate, seen), &mut seen);
-                }
+            for of in 0..world.book.len() {
+                go(&|next, seen| next.grab(scene, filter, of, seen), &mut seen);
+            }
+        }
+        for voter in 0..scene.voters.len() {
+            for of in 0..world.book.len() {
+                // An answer tells a voter nothing that changes what comes: lost or not is the same.
+                go(&|next, seen| next.vote(scene, voter, of, seen), &mut seen);
             }
         }
         go(&|next, seen| next.expire(seen), &mut seen);

@@ -10,11 +10,13 @@
 //! | [`filter`] | the addresses that the filter asks |
 //! | [`people`] | the addresses that approvers use |
 //! | [`view`] | approvals as they are shown |
+//! | [`described`] | all of these, in the description of the collector's addresses |
 //! | [`notices`] | notifications: to whom, and what they say |
 //! | [`send`] | one request out |
 //! | [`options`] | flags |
 
 mod asked;
+mod described;
 mod desk;
 pub mod filter;
 mod notices;
@@ -27,9 +29,17 @@ mod view;
 mod waiting;
 
 #[cfg(test)]
+mod desk_test;
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "a test may")]
 mod laws;
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "a test may")]
+#[path = "../../tests/support/place.rs"]
+mod place;
 
 pub use asked::{Asked, Binding, Exchange};
+pub use described::described;
 pub use desk::Deeds;
 pub use options::{ApprovalOptions, Unfit};
 pub use record::members;
@@ -63,7 +73,9 @@ pub enum ApprovalError {
     #[error(transparent)]
     Unfit(#[from] Unfit),
     /// Nobody's certificate would be believed.
-    #[error("notifications cannot be sent: {0}")]
+    #[error(
+        "notifications cannot be sent: {0}: install the system's certificates, or name some in SSL_CERT_FILE"
+    )]
     Certificates(std::io::Error),
     /// The database cannot be read.
     #[error(transparent)]

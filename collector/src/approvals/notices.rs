@@ -113,6 +113,10 @@ impl Deliverer {
     /// Delivers until nobody can hand over any more.
     pub async fn run(mut self) {
         while let Some(notice) = self.queue.recv().await {
+            if now() >= notice.until {
+                tracing::error!(delivery = %notice.id, "a notification is given up: it is of no more use");
+                continue;
+            }
             let mut wait = FIRST;
             while let Err(error) = self.attempt(&notice).await {
                 if !error.may_pass() || now() >= notice.until {

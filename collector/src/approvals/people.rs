@@ -25,6 +25,12 @@ const LONGEST_REASON: usize = 1000;
 /// Approvals on a page, and most of them.
 const PAGE: i64 = 50;
 const MOST: i64 = 200;
+/// What can be asked of a list.
+pub const PARAMETERS: [(&str, &str); 3] = [
+    ("state", "`pending`, `approved`, `denied`, `expired` or `spent`; left out: all."),
+    ("cursor", "`next` of the page before."),
+    ("limit", "Most approvals, 1 to 200; 50 if left out."),
+];
 /// States that can be asked for.
 const STATES: [&str; 5] = ["pending", "approved", "denied", "expired", "spent"];
 

@@ -4,6 +4,7 @@
 //! what it holds, and lets one event happen at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +16,7 @@ pub struct Approval {
     /// Its id.
     pub id: String,
     /// The call.
-    pub asked: Asked,
+    pub asked: Arc<Asked>,
     /// When it was opened, in nanoseconds since 1970.
     pub opened: i64,
     /// From when on it is over.
@@ -172,14 +173,14 @@ impl State {
 
 impl Approval {
     /// A new one.
-    pub fn open(id: String, asked: Asked, now: i64) -> Self {
+    pub fn open(id: String, asked: Arc<Asked>, now: i64) -> Self {
         let life = i64::from(asked.ttl).saturating_mul(1_000_000_000);
         let expires = now.saturating_add(life);
         Self { id, asked, opened: now, expires, state: State::Pending, votes: Vec::new() }
     }
 
     /// As it was kept.
-    pub fn kept(id: String, asked: Asked, times: (i64, i64), state: State, votes: Vec<Vote>) -> Self {
+    pub fn kept(id: String, asked: Arc<Asked>, times: (i64, i64), state: State, votes: Vec<Vote>) -> Self {
         Self { id, asked, opened: times.0, expires: times.1, state, votes }
     }
 
@@ -334,7 +335,7 @@ mod tests {
     fn approval(rules: Value) -> Approval {
         let asked = json!({ "binding": "0".repeat(64), "exchange": "x", "caller": { "id": "alice" },
             "rules": rules, "ttl": 10 });
-        Approval::open("apr_".to_owned(), Asked::of(asked.to_string().as_bytes()).unwrap(), 0)
+        Approval::open("apr_".to_owned(), Arc::new(Asked::of(asked.to_string().as_bytes()).unwrap()), 0)
     }
 
     fn person(id: &str, groups: &[&str]) -> Approver {

@@ -38,7 +38,7 @@ pub fn listed(approval: &Approval, now: i64, to: &Approver, may: May) -> Map<Str
     let mut put = |name: &str, value: Value| _ = shown.insert(name.to_owned(), value);
     put("opened", json!(seconds(approval.opened)));
     put("exchange", json!(asked.exchange.as_str()));
-    put("caller", json!(asked.caller));
+    put("caller", json!(&asked.caller));
     put("connection", json!(asked.shown.connection));
     put("policy", json!(asked.shown.policy));
     put("revision", json!(asked.shown.revision));

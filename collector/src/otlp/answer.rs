@@ -69,6 +69,9 @@ impl Failure {
 
     /// The answer.
     pub fn answer(self, encoding: Encoding) -> Response {
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            crate::metrics::BUSY.add(1);
+        }
         let code = match self.status {
             StatusCode::SERVICE_UNAVAILABLE => 14, // UNAVAILABLE
             StatusCode::PAYLOAD_TOO_LARGE => 8,    // RESOURCE_EXHAUSTED

@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
@@ -19,6 +19,8 @@ use crate::store::{Kept, Reader};
 
 /// Between looks: other collectors write too, so the database is what is looked at.
 const PAUSE: Duration = Duration::from_millis(250);
+/// How long one may follow without showing anew who one is. A reader that comes again goes on where it was.
+const LONGEST: Duration = Duration::from_secs(15 * 60);
 /// Records that are read at a time.
 const PAGE: i64 = 100;
 
@@ -26,6 +28,7 @@ struct Tail {
     reader: Reader,
     after: i64,
     stopping: watch::Receiver<bool>,
+    until: Option<Instant>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -47,7 +50,9 @@ pub async fn live(State(app): State<Arc<App>>, request: Request) -> Response {
             Err(error) => return unread(&error),
         },
     };
-    let tail = Tail { reader: app.reader.clone(), after, stopping: app.stopping.clone(), _place: place };
+    let until = app.access.asks().then(|| Instant::now().checked_add(LONGEST)).flatten();
+    let tail =
+        Tail { reader: app.reader.clone(), after, stopping: app.stopping.clone(), until, _place: place };
     let events = stream::unfold(tail, |mut tail| async move {
         let records = tail.next().await?;
         Some((stream::iter(records.into_iter().map(event)), tail))
@@ -56,10 +61,10 @@ pub async fn live(State(app): State<Arc<App>>, request: Request) -> Response {
 }
 
 impl Tail {
-    /// `None`: the collector stops, or the store cannot be read; the reader comes again.
+    /// `None`: the collector stops, the time is over, or the store cannot be read; the reader comes again.
     async fn next(&mut self) -> Option<Vec<Kept>> {
         loop {
-            if *self.stopping.borrow() {
+            if *self.stopping.borrow() || self.until.is_some_and(|until| until <= Instant::now()) {
                 return None;
             }
             let records = self.reader.records(self.after, i64::MAX, PAGE).await;

@@ -1,4 +1,4 @@
-//! `GET /api/openapi.json`: the description of the addresses that read, written from the tables that read requests.
+//! `GET /api/openapi.json`: the description of the addresses, written from the tables that read requests.
 //!
 //! A table of our own, for the parameters need one anyway: a generator would describe types beside it, and could differ.
 
@@ -55,10 +55,9 @@ pub async fn openapi() -> Response {
 }
 
 fn description() -> Value {
-    let paths: Map<String, Value> = ENDPOINTS
-        .iter()
-        .map(|endpoint| (endpoint.path.to_owned(), json!({ "get": operation(endpoint) })))
-        .collect();
+    let read =
+        ENDPOINTS.iter().map(|endpoint| (endpoint.path.to_owned(), json!({ "get": operation(endpoint) })));
+    let paths: Map<String, Value> = read.chain(crate::approvals::described()).collect();
     json!({
         "openapi": "3.1.0",
         "info": { "title": "portcullis-collector", "version": env!("CARGO_PKG_VERSION") },
@@ -86,8 +85,10 @@ fn operation(endpoint: &Endpoint) -> Value {
         "responses": {
             "200": { "description": "Found", "content": content },
             "400": problem("A parameter cannot be read"),
+            "401": problem("Nobody says who asks, or the token does not hold"),
+            "403": problem("A role is missing"),
             "404": problem("Not there"),
-            "503": problem("The store cannot be read now"),
+            "503": problem("The store cannot be read, or the read not be recorded, now"),
         },
     })
 }

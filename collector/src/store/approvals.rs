@@ -4,6 +4,8 @@
 //! The database refuses by itself what must not be: two approvals that answer for one call (`standing`), and an approval
 //! that goes on from where it ended.
 
+use std::sync::Arc;
+
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
@@ -35,7 +37,7 @@ pub enum Deed {
         /// The id, should it be a new one.
         id: String,
         /// The call.
-        asked: Box<Asked>,
+        asked: Arc<Asked>,
         /// How many there may be.
         room: Room,
     },
@@ -137,7 +139,12 @@ impl Appender {
 }
 
 impl Writing<'_> {
-    async fn open(&mut self, id: &str, asked: &Asked, room: Room) -> Result<(Done, Vec<News>), StoreError> {
+    async fn open(
+        &mut self,
+        id: &str,
+        asked: &Arc<Asked>,
+        room: Room,
+    ) -> Result<(Done, Vec<News>), StoreError> {
         let mut news = Vec::new();
         if let Some(mut row) = standing(&mut self.transaction, &asked.binding).await? {
             if row.approval.answers(self.now) {
@@ -152,7 +159,7 @@ impl Writing<'_> {
         if let Some(full) = self.full(&asked.caller.id, room).await? {
             return Ok((full, news));
         }
-        let approval = Approval::open(id.to_owned(), asked.clone(), self.now);
+        let approval = Approval::open(id.to_owned(), Arc::clone(asked), self.now);
         self.insert_approval(&approval, news.len()).await?;
         news.push(News { approval: approval.clone(), events: vec![Event::Opened] });
         Ok((Done::Well(approval), news))
@@ -362,7 +369,7 @@ fn read(row: &AnyRow) -> Result<Row, StoreError> {
     let exchange = exchange.map(Exchange::try_from).transpose().map_err(|_| StoreError::Approval)?;
     let state = State::named(&state, exchange).ok_or(StoreError::Approval)?;
     let votes = serde_json::from_str(&votes).map_err(|_| StoreError::Approval)?;
-    let asked = serde_json::from_str(&asked).map_err(|_| StoreError::Approval)?;
-    let approval = Approval::kept(id, asked, times, state, votes);
+    let asked: Asked = serde_json::from_str(&asked).map_err(|_| StoreError::Approval)?;
+    let approval = Approval::kept(id, Arc::new(asked), times, state, votes);
     Ok(Row { number: row.try_get(0)?, changed: row.try_get(1)?, approval })
 }

@@ -63,6 +63,7 @@ impl FromStr for Database {
 const WRITING: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
      PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -65536; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;";
 const READING: &str = "PRAGMA busy_timeout = 10000; PRAGMA query_only = ON; PRAGMA trusted_schema = OFF;";
+const COPYING: &str = "PRAGMA busy_timeout = 10000; PRAGMA trusted_schema = OFF;";
 const READING_ONLY: &str = "SET default_transaction_read_only = on; SET statement_timeout = '30s'";
 /// A collector that stands still in the middle of a commit must not hold up the others.
 const WRITING_IN_TIME: &str = "SET idle_in_transaction_session_timeout = '30s'; SET synchronous_commit = on";
@@ -90,6 +91,14 @@ impl Database {
             Kind::Postgres => ("", READING_ONLY),
         };
         self.pool(mode, told, READERS).await
+    }
+
+    /// A connection that copies: the file must be there.
+    ///
+    /// # Errors
+    /// There is no such database.
+    pub async fn copying(&self) -> Result<AnyPool, StoreError> {
+        self.pool("?mode=rw", COPYING, 1).await
     }
 
     async fn pool(&self, mode: &str, told: &'static str, most: u32) -> Result<AnyPool, StoreError> {

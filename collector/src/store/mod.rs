@@ -10,6 +10,7 @@
 //! | [`gaps`] | numbers that are not there |
 //! | [`alert`] | the collector's own records |
 //! | [`approvals`] | approvals: state, with a record of every change |
+//! | [`backup`] | a copy of it all, and whether it is whole |
 //! | [`index`] | what exchanges are searched by, in |
 //! | [`read`] | records out |
 //! | [`search`] | exchanges out |
@@ -22,6 +23,7 @@
 mod alert;
 mod append;
 mod approvals;
+mod backup;
 mod check;
 mod database;
 mod gaps;
@@ -32,8 +34,10 @@ mod schema;
 mod search;
 mod values;
 
+pub use alert::Note;
 pub use append::Appender;
 pub use approvals::{Deed, Done, News, Page, Room};
+pub use backup::BackupError;
 pub use database::Database;
 pub use read::{Kept, Reader};
 pub use search::{Found, Place, Search};

@@ -54,6 +54,7 @@ CREATE TABLE IF NOT EXISTS approvals (
 CREATE INDEX IF NOT EXISTS approvals_changed ON approvals (changed);
 CREATE INDEX IF NOT EXISTS approvals_state ON approvals (state, number);
 CREATE INDEX IF NOT EXISTS approvals_expires ON approvals (expires);
+CREATE INDEX IF NOT EXISTS approvals_open ON approvals (expires) WHERE state IN ('pending', 'approved');
 CREATE INDEX IF NOT EXISTS approvals_caller ON approvals (caller) WHERE state IN ('pending', 'approved');
 CREATE TRIGGER IF NOT EXISTS approvals_end BEFORE UPDATE ON approvals
   WHEN OLD.state IN ('denied', 'expired', 'spent') AND (NEW.state <> OLD.state OR NEW.exchange IS NOT OLD.exchange)
@@ -96,6 +97,7 @@ CREATE TABLE IF NOT EXISTS approvals (
 CREATE INDEX IF NOT EXISTS approvals_changed ON approvals (changed);
 CREATE INDEX IF NOT EXISTS approvals_state ON approvals (state, number);
 CREATE INDEX IF NOT EXISTS approvals_expires ON approvals (expires);
+CREATE INDEX IF NOT EXISTS approvals_open ON approvals (expires) WHERE state IN ('pending', 'approved');
 CREATE INDEX IF NOT EXISTS approvals_caller ON approvals (caller) WHERE state IN ('pending', 'approved');
 CREATE OR REPLACE FUNCTION approvals_end() RETURNS trigger LANGUAGE plpgsql AS
   $$ BEGIN RAISE EXCEPTION 'an approval that is over stays so'; END $$;

@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
+use sqlx::{Connection as _, Executor as _};
 
 use super::http::{Answer, request};
+use super::place::Place;
 
 /// The binding of a call, by a number.
 pub fn binding(call: usize) -> String {
@@ -54,4 +56,16 @@ pub fn approve(address: SocketAddr, id: &str) {
 pub fn spend(address: SocketAddr, id: &str, call: usize, exchange: &str) -> std::io::Result<Answer> {
     let body = json!({ "binding": binding(call), "exchange": exchange });
     post(address, &format!("/v1/approvals/{id}/spend"), &body)
+}
+
+/// Does something in the database by hand; whether the database did it.
+pub fn by_hand(place: &Place, statement: &str) -> bool {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        sqlx::any::install_default_drivers();
+        let mut connection = sqlx::AnyConnection::connect(&place.url()).await.unwrap();
+        let done = connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned()))).await;
+        connection.close().await.unwrap();
+        done.is_ok()
+    })
 }

@@ -15,6 +15,7 @@ pub mod approval;
 pub mod http;
 pub mod otlp;
 pub mod place;
+pub mod provider;
 pub mod worker;
 
 use std::io::{BufRead as _, BufReader};
@@ -49,7 +50,8 @@ impl Collector {
         let built = env!("CARGO_BIN_EXE_portcullis-collector");
         let program = std::env::var("COLLECTOR").unwrap_or_else(|_| built.to_owned());
         let mut process = Command::new(program)
-            .args(["--listen", "127.0.0.1:0", "--database", &place.url()])
+            .args(["--database", &place.url()])
+            .args(if more.contains(&"--listen") { &[][..] } else { &["--listen", "127.0.0.1:0"] })
             .args(more)
             .envs(environment.iter().copied())
             .stderr(Stdio::piped())
@@ -101,6 +103,12 @@ impl Collector {
         self.process.wait().unwrap();
     }
 
+    /// The same, while others still use it.
+    pub fn signal(&self) {
+        let pid = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-KILL", &pid]).status().unwrap().success());
+    }
+
     /// Asks it to stop; gives its exit code.
     pub fn stop(&mut self) -> i32 {
         self.terminate();
@@ -112,6 +120,12 @@ impl Collector {
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     }
 
+    /// Asks it to read its certificate anew.
+    pub fn hangup(&self) {
+        let pid = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+    }
+
     pub fn wait(&mut self) -> i32 {
         self.process.wait().unwrap().code().unwrap()
     }
@@ -119,6 +133,9 @@ impl Collector {
 
 impl Drop for Collector {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the collector said: {:#?}", self.said.lock().unwrap());
+        }
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -158,6 +175,17 @@ impl Records {
         self.0.iter().map(|(body, _)| serde_json::from_str(body).unwrap())
     }
 
+    /// Bodies of others than the collector itself.
+    pub fn of_workers(&self) -> Vec<&str> {
+        let all = self.0.iter().map(|(body, _)| body.as_str());
+        all.filter(|body| !body.contains(r#""event.name":"portcullis.collector."#)).collect()
+    }
+
+    /// Records of reads.
+    pub fn reads(&self) -> Vec<Map<String, Value>> {
+        self.bodies().filter(|body| body["event.name"] == "portcullis.collector.read").collect()
+    }
+
     /// Alarms: what, and the numbers that they are about.
     pub fn alerts(&self) -> Vec<(String, u64, u64)> {
         let alerts = self.bodies().filter(|body| body["event.name"] == "portcullis.collector.alert");
@@ -170,9 +198,15 @@ impl Records {
         alerts.map(alert).collect()
     }
 
+    /// What happened to approvals, in its order.
+    pub fn approvals(&self) -> Vec<String> {
+        let of = self.bodies().filter(|body| body.contains_key("portcullis.approval"));
+        of.map(|body| body["portcullis.approval.what"].as_str().unwrap().to_owned()).collect()
+    }
+
     /// Records of others than the collector itself.
     pub fn taken(&self) -> usize {
-        self.bodies().filter(|body| body["event.name"] != "portcullis.collector.alert").count()
+        self.of_workers().len()
     }
 }
 
