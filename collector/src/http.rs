@@ -13,10 +13,10 @@ use serde_json::json;
 use tokio::sync::{Semaphore, watch};
 
 use crate::body::Bounds;
-use crate::ingest;
-use crate::query::{exchanges, live, openapi, records};
+use crate::query::{exchanges, live, openapi, overview, records, values};
 use crate::store::Reader;
 use crate::writer::Inlet;
+use crate::{console, ingest};
 
 /// What the addresses share.
 pub struct App {
@@ -41,11 +41,14 @@ pub fn router(app: App) -> Router {
         .route("/api/exchanges/{id}", get(exchanges::one))
         .route("/api/records", get(records::records))
         .route("/api/live", get(live::live))
+        .route("/api/overview", get(overview::overview))
+        .route("/api/values", get(values::values))
         .route("/api/openapi.json", get(openapi::openapi));
     let reading = if app.local { reading.layer(middleware::from_fn(local)) } else { reading };
     Router::new()
         .route("/v1/logs", post(ingest::logs))
         .merge(reading)
+        .merge(console::routes())
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "there is nothing at this address") })
         .with_state(Arc::new(app))
 }

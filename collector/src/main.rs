@@ -13,8 +13,10 @@
 //! | [`writer`] | the one task that writes: what waits together is committed together |
 //! | [`store`] | the database: append, chains, gaps |
 //! | [`query`] | the addresses that read |
+//! | [`console`] | the page |
 
 mod body;
+mod console;
 mod entry;
 mod http;
 mod index;

@@ -12,6 +12,7 @@
 //! | [`index`] | what exchanges are searched by, in |
 //! | [`read`] | records out |
 //! | [`search`] | exchanges out |
+//! | [`overview`] | numbers about them |
 //! | [`values`] | rows of placeholders |
 //!
 //! What always holds: every value is bound, and no text from outside is a piece of SQL; one commit at a time, whatever
@@ -25,6 +26,7 @@ mod database;
 mod gaps;
 mod index;
 mod neighbours;
+mod overview;
 mod read;
 mod schema;
 mod search;
@@ -32,6 +34,7 @@ mod values;
 
 pub use append::Appender;
 pub use database::Database;
+pub use overview::{Decided, Missing, Span};
 pub use read::{Kept, Reader};
 pub use search::{Found, Place, Search};
 
