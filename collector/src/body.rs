@@ -54,6 +54,11 @@ impl Bounds {
         Self { wire, expanded, budget: Arc::new(Semaphore::new(units)) }
     }
 
+    /// With a bound of their own on the wire, and the same budget.
+    pub fn up_to(&self, wire: usize) -> Self {
+        Self { wire: wire.min(self.wire), expanded: self.expanded, budget: Arc::clone(&self.budget) }
+    }
+
     /// A body as it comes.
     ///
     /// # Errors

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
 use axum::http::StatusCode;
-use axum::http::header::{CONTENT_TYPE, HOST};
-use axum::middleware::{self, Next};
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::json;
 use tokio::sync::{Semaphore, watch};
 
+use crate::access::{self, Access, guarded};
+use crate::approvals::{Service, filter, people};
 use crate::body::Bounds;
 use crate::query::{exchanges, live, openapi, overview, records, values};
 use crate::store::Reader;
@@ -30,8 +30,10 @@ pub struct App {
     pub stopping: watch::Receiver<bool>,
     /// Readers that follow live.
     pub followers: Arc<Semaphore>,
-    /// Whether only this machine is to read.
-    pub local: bool,
+    /// Who may do what.
+    pub access: Arc<Access>,
+    /// Approvals.
+    pub approvals: Service,
 }
 
 /// All addresses.
@@ -44,31 +46,24 @@ pub fn router(app: App) -> Router {
         .route("/api/overview", get(overview::overview))
         .route("/api/values", get(values::values))
         .route("/api/openapi.json", get(openapi::openapi));
-    let reading = if app.local { reading.layer(middleware::from_fn(local)) } else { reading };
-    Router::new()
+    let access = Arc::clone(&app.access);
+    let all = Router::new()
         .route("/v1/logs", post(ingest::logs))
+        .route("/v1/approvals", post(filter::open))
+        .route("/v1/approvals/{id}", get(filter::wait))
+        .route("/v1/approvals/{id}/spend", post(filter::spend))
+        .route("/api/approvals", get(people::list))
+        .route("/api/approvals/{id}", get(people::one))
+        .route("/api/approvals/{id}/approve", post(people::approve))
+        .route("/api/approvals/{id}/deny", post(people::deny))
+        .route("/api/approvals/{id}/break-glass", post(people::break_glass))
         .merge(reading)
         .merge(console::routes())
+        .route("/api/me", get(access::me))
+        .with_state(Arc::new(app));
+    // What each of them needs stands in the table of `access`.
+    guarded(all, access)
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "there is nothing at this address") })
-        .with_state(Arc::new(app))
-}
-
-/// A page from anywhere can point a name of its own at this machine, and have the reader's browser ask under that name.
-async fn local(request: Request, next: Next) -> Response {
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    if is_local(host) {
-        return next.run(request).await;
-    }
-    problem(StatusCode::FORBIDDEN, "records are read under the address of this machine, not under a name")
-}
-
-/// Whether a host, with or without a port, is an address or `localhost`.
-fn is_local(host: &str) -> bool {
-    let name = host.rsplit_once(':').map_or(host, |(name, port)| {
-        if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { host }
-    });
-    let address = name.trim_start_matches('[').trim_end_matches(']');
-    name == "localhost" || address.parse::<std::net::IpAddr>().is_ok()
 }
 
 /// A refusal outside of OTLP (RFC 9457).
@@ -76,19 +71,4 @@ pub fn problem(status: StatusCode, detail: &str) -> Response {
     let title = status.canonical_reason().unwrap_or_default();
     let body = json!({ "status": status.as_u16(), "title": title, "detail": detail });
     (status, [(CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_others_are_not_local() {
-        for host in ["127.0.0.1:4318", "localhost", "localhost:1", "[::1]:4318", "[::1]"] {
-            assert!(is_local(host), "{host}");
-        }
-        for host in ["", "evil.example:4318", "127.0.0.1.evil.example", "localhost.evil.example:80", ":80"] {
-            assert!(!is_local(host), "{host}");
-        }
-    }
 }

@@ -5,6 +5,7 @@
 //! | [`options`] | flags and environment |
 //! | [`server`] | connections: how many, how long, how they end |
 //! | [`http`] | which address does what |
+//! | [`access`] | who may do what |
 //! | [`otlp`] | the bytes of OTLP: requests in, answers out |
 //! | [`body`] | bodies within bounds: on the wire, expanded, and all together |
 //! | [`entry`] | a log record that is an audit record |
@@ -14,7 +15,10 @@
 //! | [`store`] | the database: append, chains, gaps |
 //! | [`query`] | the addresses that read |
 //! | [`console`] | the page |
+//! | [`approvals`] | a human says yes or no before a call goes out |
 
+mod access;
+mod approvals;
 mod body;
 mod console;
 mod entry;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Parser;
 use portcullis::audit::signature::Witness;
 
+use crate::approvals::ApprovalOptions;
 use crate::server::ServeError;
 use crate::store::Database;
 
@@ -77,6 +78,9 @@ pub struct Options {
         value_parser = witness
     )]
     pub anchor_keys: Vec<Witness>,
+    /// Of approvals.
+    #[command(flatten)]
+    pub approvals: ApprovalOptions,
 }
 
 impl Options {

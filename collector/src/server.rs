@@ -14,6 +14,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
+use crate::access::Access;
+use crate::approvals::{ApprovalError, Service};
 use crate::body::Bounds;
 use crate::http::{App, router};
 use crate::options::Options;
@@ -25,6 +27,8 @@ use crate::writer::writer;
 const HEAD: Duration = Duration::from_secs(75 * 60);
 /// How long requests may go on once the collector was asked to stop.
 const LAST: Duration = Duration::from_secs(10);
+/// How long notifications may go on then.
+const MOMENT: Duration = Duration::from_secs(2);
 /// Most readers that follow live at one time; each looks at the database a few times a second.
 const FOLLOWERS: usize = 64;
 /// The wait after a connection could not be taken, for want of files perhaps.
@@ -50,6 +54,9 @@ pub enum ServeError {
     /// The store cannot be used.
     #[error("{0}")]
     Store(#[from] StoreError),
+    /// Approvals cannot be served.
+    #[error("{0}")]
+    Approvals(#[from] ApprovalError),
 }
 
 /// Serves until it is told to stop.
@@ -60,12 +67,14 @@ pub async fn serve(options: &Options) -> Result<(), ServeError> {
     let mut stops = Stops::new()?;
     let appender = Appender::open(&options.database, options.anchor_keys.clone()).await?;
     let reader = Reader::open(&options.database).await?;
-    let (inlet, writer) = writer(appender, options.gap());
     let bounds = Bounds::new(options.max_body_bytes, options.max_expanded_bytes, options.max_pending_bytes);
     let (stop, stopping) = watch::channel(false);
+    let (approvals, deeds, mut helpers) =
+        Service::start(&options.approvals, reader.clone(), stopping.clone()).await?;
+    let (inlet, writer) = writer(appender, options.gap(), deeds);
     let followers = Arc::new(Semaphore::new(FOLLOWERS));
-    let local = !options.allow_unauthenticated;
-    let app = router(App { bounds, inlet, reader: reader.clone(), stopping, followers, local });
+    let access = Arc::new(Access::Everybody { local: !options.allow_unauthenticated });
+    let app = router(App { bounds, inlet, reader: reader.clone(), stopping, followers, access, approvals });
     let listener = TcpListener::bind(options.listen).await;
     let listener = listener.map_err(|error| ServeError::Listen(options.listen, error))?;
     let address = listener.local_addr().unwrap_or(options.listen);
@@ -76,6 +85,9 @@ pub async fn serve(options: &Options) -> Result<(), ServeError> {
     if writing.await.is_err() {
         tracing::error!("the writer broke off");
     }
+    // Nothing more comes: what is on its way has a moment.
+    let _ = tokio::time::timeout(MOMENT, async { while helpers.join_next().await.is_some() {} }).await;
+    helpers.shutdown().await;
     reader.close().await;
     tracing::info!("stopped");
     Ok(())

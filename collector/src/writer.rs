@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
+use crate::approvals::Deeds;
 use crate::body::Held;
 use crate::entry::Entry;
 use crate::otlp::answer::Failure;
@@ -39,13 +40,14 @@ pub struct Writer {
     appender: Appender,
     jobs: mpsc::Receiver<Job>,
     gap: Duration,
+    deeds: Deeds,
 }
 
 /// A task that writes, and where it takes from. `gap`: how long a record that is not there is waited for.
-pub fn writer(appender: Appender, gap: Duration) -> (Inlet, Writer) {
+pub fn writer(appender: Appender, gap: Duration, deeds: Deeds) -> (Inlet, Writer) {
     let (sender, jobs) = mpsc::channel(WAITING);
     let own = appender.own_chain().to_owned();
-    (Inlet { jobs: sender, own }, Writer { appender, jobs, gap })
+    (Inlet { jobs: sender, own }, Writer { appender, jobs, gap, deeds })
 }
 
 impl Inlet {
@@ -80,7 +82,12 @@ impl Writer {
                     Some(job) => self.commit(job).await,
                     None => break,
                 },
-                _ = sweep.tick() => self.sweep().await,
+                // What people wait for is not behind what workers bring: of both, either comes next.
+                Some(turn) = self.deeds.next() => self.deeds.take(&mut self.appender, turn).await,
+                _ = sweep.tick() => {
+                    self.sweep().await;
+                    self.deeds.expire(&mut self.appender).await;
+                }
             }
         }
         self.appender.close().await;

@@ -2,7 +2,7 @@
 //!
 //! A chain shows what was changed after it was written, unless all of it was written anew. An anchor says where the
 //! chain stands; signed with a key that the collector does not have (Ed25519, RFC 8032), it proves every record up to
-//! there to whoever knows the public key.
+//! there to whoever knows the public key. Verdicts on approvals are signed the same way.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -25,7 +25,7 @@ pub enum KeyError {
     Point,
 }
 
-/// Signs anchors.
+/// Signs anchors, and verdicts on approvals.
 pub struct Signer(KeyPair);
 
 /// Never shows the key.
@@ -55,6 +55,11 @@ impl Signer {
     pub fn sign(&self, chain: &str, seq: u64, hash: &str) -> String {
         STANDARD.encode(*self.0.sk.sign(message(chain, seq, hash), None))
     }
+
+    /// The signature of the verdict that an approval is spent, in base64.
+    pub fn sign_spent(&self, id: &str, binding: &str, exchange: &str) -> String {
+        STANDARD.encode(*self.0.sk.sign(spent(id, binding, exchange), None))
+    }
 }
 
 /// Who signed, as a reader of records knows it.
@@ -73,15 +78,29 @@ impl Witness {
 
     /// Whether it signed that a chain stands there.
     pub fn signed(&self, chain: &str, seq: u64, hash: &str, signature: &str) -> bool {
+        self.verifies(&message(chain, seq, hash), signature)
+    }
+
+    /// Whether it signed that an exchange spent an approval.
+    pub fn signed_spent(&self, id: &str, binding: &str, exchange: &str, signature: &str) -> bool {
+        self.verifies(&spent(id, binding, exchange), signature)
+    }
+
+    fn verifies(&self, message: &str, signature: &str) -> bool {
         let Ok(bytes) = STANDARD.decode(signature) else { return false };
         let Ok(signature) = Signature::from_slice(&bytes) else { return false };
-        self.0.verify(message(chain, seq, hash), &signature).is_ok()
+        self.0.verify(message, &signature).is_ok()
     }
 }
 
 /// What is signed: lines of ASCII, of which none can hold a line end.
 fn message(chain: &str, seq: u64, hash: &str) -> String {
     format!("portcullis.chain.anchor\n{chain}\n{seq}\n{hash}\n")
+}
+
+/// The verdict on an approval: lines of ASCII, of which none can hold a line end.
+fn spent(id: &str, binding: &str, exchange: &str) -> String {
+    format!("portcullis.approval.spent.v1\n{id}\n{binding}\n{exchange}")
 }
 
 fn decode(text: &str) -> Result<Vec<u8>, KeyError> {
@@ -115,6 +134,18 @@ mod tests {
         let other = Signer::of_seed(PUBLIC).unwrap();
         assert!(!witness.signed("c", 7, "h", &other.sign("c", 7, "h")));
         assert!(!witness.signed("c", 7, "h", "") && !witness.signed("c", 7, "h", "?"));
+    }
+
+    #[test]
+    fn a_verdict_holds_for_its_exchange_alone() {
+        let signer = Signer::of_seed(SEED).unwrap();
+        let witness = Witness::of_public(PUBLIC).unwrap();
+        let signature = signer.sign_spent("apr_1", "b", "e");
+        assert!(witness.signed_spent("apr_1", "b", "e", &signature));
+        for (id, binding, exchange) in [("apr_2", "b", "e"), ("apr_1", "c", "e"), ("apr_1", "b", "f")] {
+            assert!(!witness.signed_spent(id, binding, exchange, &signature));
+        }
+        assert!(!witness.signed("apr_1", 1, "e", &signature) && !witness.signed_spent("apr_1", "b", "e", ""));
     }
 
     #[test]

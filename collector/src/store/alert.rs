@@ -52,34 +52,46 @@ pub struct Own {
 }
 
 /// The event of an alert.
-pub const ALERT: &str = "portcullis.collector.alert";
+const ALERT: &str = "portcullis.collector.alert";
 
-impl Own {
-    /// The next record of the chain.
-    pub fn alert(&mut self, now: i64, alert: &Alert) -> String {
-        let mut body = Map::new();
-        let mut put = |name: &str, value: Value| body.insert(format!("portcullis.alert.{name}"), value);
-        put("what", json!(alert.what));
-        match &alert.chain {
-            None => _ = put("count", json!(alert.first)),
+/// What the collector itself has to say.
+#[derive(Debug)]
+pub struct Note {
+    /// `event.name`
+    pub event: &'static str,
+    /// Members of the record: names in ASCII, and no number that is not whole.
+    pub members: Map<String, Value>,
+}
+
+impl Alert {
+    /// As a record says it.
+    pub fn note(&self) -> Note {
+        let mut members = Map::new();
+        let mut put = |name: &str, value: Value| members.insert(format!("portcullis.alert.{name}"), value);
+        put("what", json!(self.what));
+        match &self.chain {
+            None => _ = put("count", json!(self.first)),
             Some(chain) => {
                 put("chain", json!(chain));
-                put("first", json!(alert.first));
-                put("last", json!(alert.last));
+                put("first", json!(self.first));
+                put("last", json!(self.last));
             }
         }
-        if !alert.attributes.is_empty() {
-            let names: Texts = alert.attributes.iter().map(String::as_str).collect();
+        if !self.attributes.is_empty() {
+            let names: Texts = self.attributes.iter().map(String::as_str).collect();
             put("attributes", json!(names.items()));
         }
-        if let Some(exchange) = &alert.exchange {
+        if let Some(exchange) = &self.exchange {
             put("exchange", json!(Text::from(exchange.as_str()).as_str()));
         }
-        self.link(now, ALERT, body)
+        Note { event: ALERT, members }
     }
+}
 
-    /// Names are ASCII and numbers whole, so sorted members are canonical JSON (RFC 8785).
-    fn link(&mut self, now: i64, event: &str, mut body: Map<String, Value>) -> String {
+impl Own {
+    /// The next record of the chain. Names are ASCII and numbers whole, so sorted members are canonical JSON (RFC 8785).
+    pub fn next(&mut self, now: i64, note: Note) -> String {
+        let Note { event, members: mut body } = note;
         self.seq = self.seq.saturating_add(1);
         let mut put = |name: &str, value: String| body.insert(name.to_owned(), Value::String(value));
         put("event.name", event.to_owned());
@@ -107,10 +119,8 @@ mod tests {
         let mut own = Own { chain: "0".repeat(32), seq: 0, head: None };
         let bodies: Vec<String> = (1..4)
             .map(|n| {
-                own.alert(
-                    n,
-                    &Alert { attributes: vec!["\u{7f}é\"".into()], ..Alert::range("changed", "c", n, n) },
-                )
+                let alert = Alert::range("changed", "c", n, n);
+                own.next(n, Alert { attributes: vec!["\u{7f}é\"".into()], ..alert }.note())
             })
             .collect();
         let report =

@@ -6,7 +6,7 @@ use portcullis::audit::signature::Witness;
 use portcullis::audit::trace::to_hex;
 use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Row as _, Transaction};
 
-use super::alert::{ALERT, Alert, Own};
+use super::alert::{Alert, Note, Own};
 use super::database::{Database, Kind};
 use super::index::{Exchanges, MOST_TERMS, Terms, texts};
 use super::{StoreError, check, gaps, neighbours, now, schema, values};
@@ -29,7 +29,7 @@ pub struct Counts {
 
 /// The one that writes.
 pub struct Appender {
-    pool: AnyPool,
+    pub(super) pool: AnyPool,
     kind: Kind,
     own: String,
     witnesses: Vec<Witness>,
@@ -128,8 +128,8 @@ fn runs<'e, 'a>(sorted: &'e [&'a Entry]) -> impl Iterator<Item = &'e [&'a Entry]
 }
 
 /// One commit on its way.
-struct Writing<'a> {
-    transaction: Transaction<'static, Any>,
+pub(super) struct Writing<'a> {
+    pub(super) transaction: Transaction<'static, Any>,
     witnesses: &'a [Witness],
     own: &'a str,
     known: &'a mut HashMap<String, i64>,
@@ -138,14 +138,15 @@ struct Writing<'a> {
     /// The same of terms.
     terms: &'a mut Terms,
     found_terms: Terms,
-    last: i64,
+    /// Number of the last record that arrived.
+    pub(super) last: i64,
     exchanges: i64,
-    now: i64,
+    pub(super) now: i64,
     kind: Kind,
 }
 
 impl<'a> Writing<'a> {
-    async fn begin(appender: &'a mut Appender) -> Result<Self, StoreError> {
+    pub(super) async fn begin(appender: &'a mut Appender) -> Result<Self, StoreError> {
         let Appender { pool, kind, own, witnesses, chains, terms } = appender;
         let (mut transaction, locking) = match kind {
             Kind::Sqlite => (
@@ -259,20 +260,26 @@ impl<'a> Writing<'a> {
             alerts.push(Alert::count("more", i64::try_from(more).unwrap_or(i64::MAX)));
         }
         self.insert(&new).await?;
-        self.raise(&alerts).await?;
+        self.note(alerts.iter().map(Alert::note).collect()).await?;
+        self.commit().await?;
+        alerts.iter().for_each(Alert::tell);
+        Ok(alerts.len())
+    }
+
+    /// Once this is back, it is all on the disk.
+    pub(super) async fn commit(mut self) -> Result<(), StoreError> {
         let store = sqlx::query("UPDATE store SET last = $1, exchanges = $2 WHERE one = 1");
         let store = store.bind(self.last).bind(self.exchanges);
         store.execute(&mut *self.transaction).await?;
         self.transaction.commit().await?;
         self.known.extend(self.found);
         self.terms.extend(self.found_terms);
-        alerts.iter().for_each(Alert::tell);
-        Ok(alerts.len())
+        Ok(())
     }
 
     /// Goes on with the collector's own chain.
-    async fn raise(&mut self, alerts: &[Alert]) -> Result<(), StoreError> {
-        if alerts.is_empty() {
+    pub(super) async fn note(&mut self, notes: Vec<Note>) -> Result<(), StoreError> {
+        if notes.is_empty() {
             return Ok(());
         }
         let name = self.own;
@@ -283,18 +290,19 @@ impl<'a> Writing<'a> {
             let hash: Vec<u8> = row.try_get(1)?;
             (own.seq, own.head) = (row.try_get(0)?, Some(to_hex(&hash)));
         }
-        let bodies = alerts.iter().map(|alert| {
-            let body = own.alert(self.now, alert);
-            (own.seq, crate::entry::digest(&body), body)
+        let bodies = notes.into_iter().map(|note| {
+            let event = note.event;
+            let body = own.next(self.now, note);
+            (own.seq, crate::entry::digest(&body), event, body)
         });
         let bodies: Vec<_> = bodies.collect();
-        let rows = bodies.iter().map(|(seq, hash, body)| New {
+        let rows = bodies.iter().map(|(seq, hash, event, body)| New {
             chain,
             seq: *seq,
             hash: hash.clone(),
             said: None,
             time: self.now,
-            event: ALERT,
+            event,
             indexed: None,
             body,
         });

@@ -9,6 +9,7 @@
 //! | [`check`] | what new records show about their chain |
 //! | [`gaps`] | numbers that are not there |
 //! | [`alert`] | the collector's own records |
+//! | [`approvals`] | approvals: state, with a record of every change |
 //! | [`index`] | what exchanges are searched by, in |
 //! | [`read`] | records out |
 //! | [`search`] | exchanges out |
@@ -16,11 +17,12 @@
 //! | [`values`] | rows of placeholders |
 //!
 //! What always holds: every value is bound, and no text from outside is a piece of SQL; one commit at a time, whatever
-//! the number of collectors, for each locks the one row of `store`; records are never changed, which the database
-//! itself refuses.
+//! the number of collectors, for each locks the one row of `store`; records are never changed, and an approval that is
+//! over stays so, which the database itself refuses to break.
 
 mod alert;
 mod append;
+mod approvals;
 mod check;
 mod database;
 mod gaps;
@@ -33,6 +35,7 @@ mod search;
 mod values;
 
 pub use append::Appender;
+pub use approvals::{Deed, Done, News, Page, Room};
 pub use database::Database;
 pub use overview::{Decided, Missing, Span};
 pub use read::{Kept, Reader};
@@ -53,6 +56,11 @@ pub enum StoreError {
     /// Its tables do not hold what they must.
     #[error("the database holds no row in table `store`: it was changed by other hands; restore a backup")]
     Unfit,
+    /// A row of `approvals` cannot be read.
+    #[error(
+        "the database holds an approval that cannot be read: it was changed by other hands; restore a backup"
+    )]
+    Approval,
 }
 
 impl StoreError {

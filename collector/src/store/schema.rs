@@ -9,6 +9,7 @@
 //! | `terms` | a value that is searched for, under a short number |
 //! | `marks` | an exchange that has a value; in the order of time |
 //! | `texts` | what was said, word by word; the words' places alone |
+//! | `approvals` | an approval, under the number of the record that says it was opened. `standing` is its binding while it answers for its call |
 //! | `gaps` | numbers of a chain that are not there, and since when that is known |
 
 use sqlx::{AnyConnection, AnyPool, Connection as _, Executor as _, Row as _};
@@ -44,6 +45,19 @@ CREATE TABLE IF NOT EXISTS marks (
 CREATE VIRTUAL TABLE IF NOT EXISTS texts USING fts5 (text, content = '', contentless_delete = 1);
 CREATE TRIGGER IF NOT EXISTS records_stay BEFORE UPDATE ON records
   BEGIN SELECT RAISE(ABORT, 'records are never changed'); END;
+CREATE TABLE IF NOT EXISTS approvals (
+  number INTEGER PRIMARY KEY, changed BIGINT NOT NULL, id TEXT NOT NULL UNIQUE, binding TEXT NOT NULL, standing TEXT UNIQUE,
+  caller TEXT NOT NULL, opened BIGINT NOT NULL, expires BIGINT NOT NULL, state TEXT NOT NULL, exchange TEXT,
+  votes TEXT NOT NULL, asked TEXT NOT NULL,
+  CHECK (state IN ('pending', 'approved', 'denied', 'expired', 'spent')),
+  CHECK ((state = 'spent') = (exchange IS NOT NULL)));
+CREATE INDEX IF NOT EXISTS approvals_changed ON approvals (changed);
+CREATE INDEX IF NOT EXISTS approvals_state ON approvals (state, number);
+CREATE INDEX IF NOT EXISTS approvals_expires ON approvals (expires);
+CREATE INDEX IF NOT EXISTS approvals_caller ON approvals (caller) WHERE state IN ('pending', 'approved');
+CREATE TRIGGER IF NOT EXISTS approvals_end BEFORE UPDATE ON approvals
+  WHEN OLD.state IN ('denied', 'expired', 'spent') AND (NEW.state <> OLD.state OR NEW.exchange IS NOT OLD.exchange)
+  BEGIN SELECT RAISE(ABORT, 'an approval that is over stays so'); END;
 ";
 
 const POSTGRES: &str = "
@@ -73,6 +87,22 @@ CREATE INDEX IF NOT EXISTS texts_words ON texts USING gin (words);
 CREATE OR REPLACE FUNCTION records_stay() RETURNS trigger LANGUAGE plpgsql AS
   $$ BEGIN RAISE EXCEPTION 'records are never changed'; END $$;
 CREATE OR REPLACE TRIGGER records_stay BEFORE UPDATE ON records FOR EACH ROW EXECUTE FUNCTION records_stay();
+CREATE TABLE IF NOT EXISTS approvals (
+  number BIGINT PRIMARY KEY, changed BIGINT NOT NULL, id TEXT NOT NULL UNIQUE, binding TEXT NOT NULL, standing TEXT UNIQUE,
+  caller TEXT NOT NULL, opened BIGINT NOT NULL, expires BIGINT NOT NULL, state TEXT NOT NULL, exchange TEXT,
+  votes TEXT NOT NULL, asked TEXT NOT NULL,
+  CHECK (state IN ('pending', 'approved', 'denied', 'expired', 'spent')),
+  CHECK ((state = 'spent') = (exchange IS NOT NULL)));
+CREATE INDEX IF NOT EXISTS approvals_changed ON approvals (changed);
+CREATE INDEX IF NOT EXISTS approvals_state ON approvals (state, number);
+CREATE INDEX IF NOT EXISTS approvals_expires ON approvals (expires);
+CREATE INDEX IF NOT EXISTS approvals_caller ON approvals (caller) WHERE state IN ('pending', 'approved');
+CREATE OR REPLACE FUNCTION approvals_end() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN RAISE EXCEPTION 'an approval that is over stays so'; END $$;
+CREATE OR REPLACE TRIGGER approvals_end BEFORE UPDATE ON approvals FOR EACH ROW
+  WHEN (OLD.state IN ('denied', 'expired', 'spent')
+    AND (NEW.state <> OLD.state OR NEW.exchange IS DISTINCT FROM OLD.exchange))
+  EXECUTE FUNCTION approvals_end();
 ";
 
 /// Several collectors may start on one database at once. Any number that nobody else locks.
