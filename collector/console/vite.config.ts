@@ -10,5 +10,6 @@ export default defineConfig({
     modulePreload: false,
     assetsInlineLimit: 0,
     target: "es2022",
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
 });

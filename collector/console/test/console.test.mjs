@@ -237,14 +237,30 @@ test("nothing that a caller or a model says is run", async () => {
 
 test("the policy of the page forbids what the page does not need", async () => {
   await at("#/overview");
-  const ran = await page.evaluate(async () => {
-    const element = document.createElement("script");
-    element.textContent = "window.ran = true";
-    const violated = new Promise((resolve) => addEventListener("securitypolicyviolation", (event) => resolve(event.effectiveDirective), { once: true }));
-    document.body.append(element);
-    return [window.ran, await violated];
+  const refused = await page.evaluate(async () => {
+    const seen = new Set();
+    addEventListener("securitypolicyviolation", (event) => seen.add(event.effectiveDirective));
+    const script = document.createElement("script");
+    const image = document.createElement("img");
+    const tries = [
+      () => (document.querySelector("main").innerHTML = "<b>markup</b>"),
+      () => (script.textContent = "window.ran = true"),
+      () => document.body.append(script),
+      () => document.body.setAttribute("style", "color: red"),
+      () => document.body.append(Object.assign(image, { src: "http://127.0.0.2:1/x.png" })),
+      () => fetch("http://127.0.0.2:1/").catch(() => {}),
+    ];
+    for (const one of tries) {
+      try {
+        await one();
+      } catch {
+        // What the policy forbids.
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    return { ran: window.ran, markup: document.querySelectorAll("main b").length, seen: [...seen].sort() };
   });
-  assert.deepEqual(ran, [undefined, "script-src-elem"]);
+  assert.deepEqual(refused, { markup: 0, seen: ["connect-src", "img-src", "require-trusted-types-for", "style-src-attr"] });
   page.wrong.splice(0);
 });
 
@@ -275,12 +291,98 @@ test("a record that is missing shows in the overview, and so does its coming", a
   const late = lossy.waiting.splice(1, 1);
   await lossy.send(collector);
   await eventually(() => collector.json("/api/overview"), (told) => told.missing.some((gap) => gap.alarmed));
-  await at("#/overview");
+  await page.reload();
   await page.getByText("Records are missing").waitFor();
   lossy.waiting = late;
   await lossy.send(collector);
   await page.reload();
   await page.getByText("missing records came after all").waitFor();
+});
+
+test("a call that waits is seen at once, and approved with a reason", async () => {
+  await at("#/approvals");
+  await page.getByText("Nobody waits.").waitFor();
+  const { id } = await collector.open();
+  const call = page.getByRole("link", { name: "alice chat gpt-4o" });
+  await call.waitFor();
+  await page.getByText(/^expires in 1[45]:\d\d$/).waitFor();
+  await page.getByText("Tools that reach a database need a second pair of eyes.").waitFor();
+  await call.click();
+  await page.getByText("Drop the index orders_by_day in staging and tell <EMAIL_ADDRESS>").waitFor();
+  await page.getByText("/metadata/request_time").waitFor();
+  const before = await page.getByText(/^expires in/).innerText();
+  await eventually(() => page.getByText(/^expires in/).innerText(), (now) => now !== before);
+  assert.ok(await page.getByRole("button", { name: "Deny" }).isDisabled());
+  await page.getByLabel(/^Reason/).fill("Looked at with the database team.");
+  await page.getByRole("button", { name: "Approve" }).click();
+  await page.getByText("Approved: the call may be repeated once").waitFor();
+  await page.getByText("Looked at with the database team.").waitFor();
+  assert.equal((await collector.json(`/api/approvals/${id}`)).state, "approved");
+});
+
+test("a denial needs a reason, and the caller reads it", async () => {
+  const { id } = await collector.open();
+  await at(`#/approvals/${id}`);
+  await page.getByLabel(/^Reason/).fill("  ");
+  assert.ok(await page.getByRole("button", { name: "Deny" }).isDisabled());
+  await page.getByLabel(/^Reason/).fill(`Not in the freeze ${SCRIPT}`);
+  await page.getByRole("button", { name: "Deny" }).click();
+  await page.getByRole("status").getByText("Denied").waitFor();
+  const told = await collector.json(`/v1/approvals/${id}`);
+  assert.deepEqual([told.state, told.reason], ["denied", `Not in the freeze ${SCRIPT}`]);
+  assert.equal(await page.locator("main script, main img").count(), 0);
+});
+
+test("who may not decide is told why, and the glass can be broken", async () => {
+  const { id } = await collector.open({ rules: [{ rule: "db-tools", message: "", approvers: ["dba"], quorum: 2 }] });
+  await at(`#/approvals/${id}`);
+  await page.getByText("You cannot approve this: none of the rules asks a group of yours.").waitFor();
+  await page.getByText("2 approvals of different people, by dba.").waitFor();
+  await page.getByText("Break the glass").first().click();
+  await page.getByLabel("Why it cannot wait").fill("The site is down.");
+  await page.getByRole("button", { name: "Break the glass" }).click();
+  await page.getByText("broke the glass").waitFor();
+  assert.equal((await collector.json(`/api/approvals/${id}`)).state, "approved");
+});
+
+test("what the collector refuses is shown in its own words", async () => {
+  const { id } = await collector.open();
+  await at(`#/approvals/${id}`);
+  await page.getByLabel(/^Reason/).fill("ü".repeat(900));
+  await page.getByRole("button", { name: "Deny" }).click();
+  await page.getByRole("alert").getByText("the reason is longer than 1000 bytes").waitFor();
+  // Somebody else is faster.
+  await page.route("**/deny", async (route) => {
+    await collector.json(`/api/approvals/${id}/deny`, { method: "POST", headers: { "content-type": "application/json" }, body: '{"reason":"mine"}' });
+    await route.continue();
+  });
+  await page.getByLabel(/^Reason/).fill("theirs");
+  await page.getByRole("button", { name: "Deny" }).click();
+  await page.getByRole("status").getByText("Denied").waitFor();
+  assert.equal((await collector.json(`/api/approvals/${id}`)).reason, "mine");
+  await at("#/approvals/apr_nothing");
+  await page.getByRole("alert").getByText("there is no such approval").waitFor();
+});
+
+test("an approval whose time is over cannot be decided any more", async () => {
+  const { id } = await collector.open({ ttl: 2 });
+  await at(`#/approvals/${id}`);
+  await page.getByText("Its time is over").waitFor();
+  assert.equal(await page.getByRole("button", { name: "Approve" }).count(), 0);
+});
+
+test("nothing that a call says is run, or hidden, where it is decided", async () => {
+  const { id } = await collector.open({
+    caller: { id: `https://i.example#${SCRIPT}`, subject: SCRIPT }, connection: SCRIPT, policy: SCRIPT, flags: [SCRIPT], entities: { [SCRIPT]: 1 },
+    request: { model: SCRIPT, [SCRIPT]: SCRIPT }, rules: [{ rule: SCRIPT, message: SCRIPT, approvers: [], quorum: 1 }],
+    prompt: { text: `${SCRIPT} drop\u200b the \u202etable`, cut: true }, ignored: { [SCRIPT]: SCRIPT },
+  });
+  await at("#/approvals");
+  await page.getByRole("link", { name: "<script>" }).first().click();
+  await page.getByText("drop\\u{200b} the \\u{202e}table").waitFor();
+  await page.getByText("That is not all of the prompt").waitFor();
+  assert.equal(await page.locator("main script, main img").count(), 0);
+  await collector.json(`/api/approvals/${id}/deny`, { method: "POST", headers: { "content-type": "application/json" }, body: '{"reason":"x"}' });
 });
 
 test("who is not logged in is led to the login, and back to where they were", async () => {
@@ -321,7 +423,8 @@ for (const colorScheme of ["light", "dark"]) {
     test(`every page can be read by everybody: ${colorScheme}, ${width} wide`, async () => {
       await page.emulateMedia({ colorScheme });
       await page.setViewportSize({ width, height: 800 });
-      const pages = { overview: "#/overview", exchanges: "#/exchanges?decision=deny", exchange: `#/exchanges/${REPLAYED}`, hostile: `#/exchanges/${HOSTILE}`, approvals: "#/approvals", nothing: "#/nothing" };
+      const { id } = await collector.open({ rules: [{ rule: "db-tools", message: "Tools that reach a database need a second pair of eyes.", approvers: [], quorum: 2 }, { rule: "production", message: "Production needs its owner.", approvers: ["owners"], quorum: 1 }] });
+      const pages = { overview: "#/overview", exchanges: "#/exchanges?decision=deny", exchange: `#/exchanges/${REPLAYED}`, hostile: `#/exchanges/${HOSTILE}`, approvals: "#/approvals", approval: `#/approvals/${id}`, nothing: "#/nothing" };
       for (const [name, hash] of Object.entries(pages)) {
         await page.goto("about:blank");
         await at(hash);
@@ -336,7 +439,7 @@ for (const colorScheme of ["light", "dark"]) {
         const told = violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160)).slice(0, 3).join(" | ")}`);
         assert.deepEqual(told, [], name);
         const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-        assert.equal(wide, 0, `${name} is wider than the screen`);
+        assert.ok(wide <= 0, `${name} is wider than the screen by ${wide}`);
         assert.ok((await page.evaluate(() => window.moved)) < 0.1, `${name} moves while it comes: ${await page.evaluate(() => window.moved)}`);
         await page.screenshot({ path: `${SHOTS}${name}-${colorScheme}-${width}.png`, fullPage: name !== "exchanges" });
       }

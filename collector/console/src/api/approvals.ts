@@ -1,5 +1,4 @@
 import { ask, json } from "./ask";
-import { isObject } from "../record/body";
 
 export interface Rule {
   rule: string;
@@ -53,10 +52,14 @@ export interface Approval {
 
 export type Verdict = "approve" | "deny" | "break-glass";
 
-export async function approvals(state: string, signal: AbortSignal): Promise<Approval[]> {
-  const answer = await json<unknown>(`/api/approvals?state=${encodeURIComponent(state)}`, { signal });
-  const found = isObject(answer) ? answer["approvals"] : answer;
-  return Array.isArray(found) ? (found as Approval[]) : [];
+export interface Page {
+  approvals: Approval[];
+  next: string | null;
+}
+
+export function approvals(state: string, cursor: string | null, signal: AbortSignal): Promise<Page> {
+  const query = new URLSearchParams({ state, ...(cursor === null ? {} : { cursor }) });
+  return json(`/api/approvals?${query}`, { signal });
 }
 
 export function approval(id: string, signal: AbortSignal): Promise<Approval> {

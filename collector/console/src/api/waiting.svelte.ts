@@ -14,7 +14,7 @@ class Waiting {
     const look = async () => {
       if (document.hidden) return;
       // A collector without approvals has none; what goes wrong is told where they are listed.
-      this.count = await approvals("pending", stop.signal).then((found) => found.length).catch(() => 0);
+      this.count = await approvals("pending", null, stop.signal).then((page) => page.approvals.length).catch(() => 0);
     };
     const timer = setInterval(look, PAUSE);
     void look();
