@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use serde_json::json;
 use tokio::sync::{Semaphore, watch};
 
-use crate::access::{self, Access, guarded};
+use crate::access::{self, Access, Ledger, guarded};
 use crate::approvals::{Service, filter, people};
 use crate::body::Bounds;
 use crate::query::{exchanges, live, openapi, overview, records, values};
@@ -37,7 +37,7 @@ pub struct App {
 }
 
 /// All addresses.
-pub fn router(app: App) -> Router {
+pub fn router(app: App, ledger: Ledger) -> Router {
     let reading = Router::new()
         .route("/api/exchanges", get(exchanges::list))
         .route("/api/exchanges/{id}", get(exchanges::one))
@@ -60,9 +60,10 @@ pub fn router(app: App) -> Router {
         .merge(reading)
         .merge(console::routes())
         .route("/api/me", get(access::me))
+        .merge(access::browser::routes())
         .with_state(Arc::new(app));
     // What each of them needs stands in the table of `access`.
-    guarded(all, access)
+    guarded(all, access, ledger)
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "there is nothing at this address") })
 }
 

@@ -49,7 +49,6 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &options::Options) -> Result<(), server::ServeError> {
-    options.check()?;
     // Decoding is what blocks; more threads than cores only cost memory.
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Parser;
 use portcullis::audit::signature::Witness;
 
+use crate::access::AccessOptions;
 use crate::approvals::ApprovalOptions;
 use crate::server::ServeError;
 use crate::store::Database;
@@ -15,7 +16,7 @@ use crate::store::Database;
 #[command(
     name = "portcullis-collector",
     version,
-    after_help = "Every flag can stand in the environment instead. Exit codes: 0 stopped on request, 1 could not start or go on, 2 wrong arguments."
+    after_help = "In the environment alone: PORTCULLIS_COLLECTOR_WRITER_TOKEN (what filters send), PORTCULLIS_COLLECTOR_BOOTSTRAP_TOKEN (for demonstrations), PORTCULLIS_COLLECTOR_CLIENT_SECRET and PORTCULLIS_COLLECTOR_SESSION_KEY (for browsers). Every flag can stand in the environment instead. Exit codes: 0 stopped on request, 1 could not start or go on, 2 wrong arguments."
 )]
 pub struct Options {
     /// Address and port to listen on; port 0: any that is free.
@@ -78,18 +79,21 @@ pub struct Options {
         value_parser = witness
     )]
     pub anchor_keys: Vec<Witness>,
+    /// Who is let in.
+    #[command(flatten)]
+    pub access: AccessOptions,
     /// Of approvals.
     #[command(flatten)]
     pub approvals: ApprovalOptions,
 }
 
 impl Options {
-    /// Whether the flags fit each other.
+    /// Whether the address fits: one that other machines reach is for a collector that asks who is there.
     ///
     /// # Errors
-    /// They do not.
-    pub fn check(&self) -> Result<(), ServeError> {
-        if !self.listen.ip().is_loopback() && !self.allow_unauthenticated {
+    /// It does not.
+    pub fn check(&self, asks: bool) -> Result<(), ServeError> {
+        if !self.listen.ip().is_loopback() && !self.allow_unauthenticated && !asks {
             return Err(ServeError::Unprotected(self.listen));
         }
         Ok(())

@@ -7,14 +7,17 @@ use std::time::Duration;
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
-use crate::access::Access;
+use crate::access::tls::{Tls, TlsError};
+use crate::access::{Access, AccessError, ledger};
 use crate::approvals::{ApprovalError, Service};
 use crate::body::Bounds;
 use crate::http::{App, router};
@@ -25,6 +28,8 @@ use crate::writer::writer;
 /// How long the head of a request may take to come, also on a connection that is idle. Envoy gives up idle connections
 /// after an hour; were the collector to do it first, a record that is just then sent would have to come again.
 const HEAD: Duration = Duration::from_secs(75 * 60);
+/// How long a connection may take to agree on TLS.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long requests may go on once the collector was asked to stop.
 const LAST: Duration = Duration::from_secs(10);
 /// How long notifications may go on then.
@@ -39,7 +44,7 @@ const BREATH: Duration = Duration::from_millis(50);
 pub enum ServeError {
     /// Nobody is asked who they are.
     #[error(
-        "{0} can be reached by other machines, and the collector does not ask who is there: listen on 127.0.0.1, or say --allow-unauthenticated where a proxy or the network does the asking"
+        "{0} can be reached by other machines, and the collector does not ask who is there: name an --issuer or set PORTCULLIS_COLLECTOR_WRITER_TOKEN, listen on 127.0.0.1, or say --allow-unauthenticated where a proxy or the network does the asking"
     )]
     Unprotected(SocketAddr),
     /// The address is taken, or not ours.
@@ -57,6 +62,12 @@ pub enum ServeError {
     /// Approvals cannot be served.
     #[error("{0}")]
     Approvals(#[from] ApprovalError),
+    /// Nobody can be asked.
+    #[error("{0}")]
+    Access(#[from] AccessError),
+    /// No TLS.
+    #[error("{0}")]
+    Tls(#[from] TlsError),
 }
 
 /// Serves until it is told to stop.
@@ -65,22 +76,28 @@ pub enum ServeError {
 /// It cannot start.
 pub async fn serve(options: &Options) -> Result<(), ServeError> {
     let mut stops = Stops::new()?;
+    let (stop, stopping) = watch::channel(false);
+    let page = options.approvals.public_url.as_deref();
+    let (access, mut keys) = Access::of(&options.access, options.allow_unauthenticated, page, &stopping)?;
+    options.check(access.asks())?;
+    let tls = options.access.tls()?;
     let appender = Appender::open(&options.database, options.anchor_keys.clone()).await?;
     let reader = Reader::open(&options.database).await?;
     let bounds = Bounds::new(options.max_body_bytes, options.max_expanded_bytes, options.max_pending_bytes);
-    let (stop, stopping) = watch::channel(false);
     let (approvals, deeds, mut helpers) =
         Service::start(&options.approvals, reader.clone(), stopping.clone()).await?;
-    let (inlet, writer) = writer(appender, options.gap(), deeds);
+    let (ledger, reads) = ledger();
+    let (inlet, writer) = writer(appender, options.gap(), deeds, reads);
     let followers = Arc::new(Semaphore::new(FOLLOWERS));
-    let access = Arc::new(Access::Everybody { local: !options.allow_unauthenticated });
-    let app = router(App { bounds, inlet, reader: reader.clone(), stopping, followers, access, approvals });
+    let app =
+        router(App { bounds, inlet, reader: reader.clone(), stopping, followers, access, approvals }, ledger);
     let listener = TcpListener::bind(options.listen).await;
     let listener = listener.map_err(|error| ServeError::Listen(options.listen, error))?;
     let address = listener.local_addr().unwrap_or(options.listen);
     let writing = tokio::spawn(writer.run());
     tracing::info!(%address, "listening");
-    connections(listener, app, options.max_connections, &mut stops, &stop).await;
+    let most = options.max_connections;
+    connections(Door { listener, tls }, app, most, &mut stops, &stop).await;
     // The last handle on the writer went with the connections.
     if writing.await.is_err() {
         tracing::error!("the writer broke off");
@@ -88,33 +105,40 @@ pub async fn serve(options: &Options) -> Result<(), ServeError> {
     // Nothing more comes: what is on its way has a moment.
     let _ = tokio::time::timeout(MOMENT, async { while helpers.join_next().await.is_some() {} }).await;
     helpers.shutdown().await;
+    keys.shutdown().await;
     reader.close().await;
     tracing::info!("stopped");
     Ok(())
 }
 
-/// Takes connections until it is told to stop, then lets requests end.
-async fn connections(
+/// Where connections come in.
+struct Door {
     listener: TcpListener,
-    app: Router,
-    most: usize,
-    stops: &mut Stops,
-    stop: &watch::Sender<bool>,
-) {
+    tls: Option<Tls>,
+}
+
+/// Takes connections until it is told to stop, then lets requests end.
+async fn connections(door: Door, app: Router, most: usize, stops: &mut Stops, stop: &watch::Sender<bool>) {
     let room = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
     let graceful = GracefulShutdown::new();
     let mut open = JoinSet::new();
     loop {
         tokio::select! {
-            () = stops.asked() => break,
-            taken = take(&listener, &room) => match taken {
-                Some((stream, permit)) => converse(stream, permit, app.clone(), &graceful, &mut open),
+            asked = stops.asked() => match asked {
+                Asked::Stop => break,
+                Asked::Renew => door.tls.iter().for_each(Tls::renew),
+            },
+            taken = take(&door.listener, &room) => match taken {
+                Some((stream, permit)) => {
+                    let tls = door.tls.as_ref().map(Tls::acceptor);
+                    _ = open.spawn(converse(stream, tls, permit, app.clone(), graceful.watcher()));
+                }
                 None => tokio::time::sleep(BREATH).await,
             },
             Some(_) = open.join_next() => (),
         }
     }
-    drop((listener, app));
+    drop((door, app));
     stop.send_replace(true);
     tracing::info!("stopping: no more connections, requests end");
     if tokio::time::timeout(LAST, graceful.shutdown()).await.is_err() {
@@ -131,41 +155,62 @@ async fn take(listener: &TcpListener, room: &Arc<Semaphore>) -> Option<(TcpStrea
     Some((stream, permit))
 }
 
-fn converse(
+/// One connection, to its end.
+async fn converse(
     stream: TcpStream,
+    tls: Option<TlsAcceptor>,
     permit: OwnedSemaphorePermit,
     app: Router,
-    graceful: &GracefulShutdown,
-    open: &mut JoinSet<()>,
+    watcher: Watcher,
 ) {
+    let Some(tls) = tls else { return answer(stream, permit, app, watcher).await };
+    if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
+        answer(stream, permit, app, watcher).await;
+    }
+}
+
+async fn answer<S>(stream: S, permit: OwnedSemaphorePermit, app: Router, watcher: Watcher)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
-    let connection = graceful.watch(connection);
-    open.spawn(async move {
-        // How a connection breaks is the caller's affair.
-        let _ = connection.await;
-        drop(permit);
-    });
+    // How a connection breaks is the caller's affair.
+    let _ = watcher.watch(connection).await;
+    drop(permit);
 }
 
-/// What asks the collector to stop.
+/// What a signal asks for.
+enum Asked {
+    Stop,
+    /// The certificate is to be read anew.
+    Renew,
+}
+
+/// Signals.
 struct Stops {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
 impl Stops {
     fn new() -> Result<Self, ServeError> {
         let on = |kind| signal(kind).map_err(ServeError::Signals);
-        Ok(Self { terminate: on(SignalKind::terminate())?, interrupt: on(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: on(SignalKind::terminate())?,
+            interrupt: on(SignalKind::interrupt())?,
+            hangup: on(SignalKind::hangup())?,
+        })
     }
 
-    async fn asked(&mut self) {
+    async fn asked(&mut self) -> Asked {
         tokio::select! {
-            _ = self.terminate.recv() => (),
-            _ = self.interrupt.recv() => (),
+            _ = self.terminate.recv() => Asked::Stop,
+            _ = self.interrupt.recv() => Asked::Stop,
+            _ = self.hangup.recv() => Asked::Renew,
         }
     }
 }

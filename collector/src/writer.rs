@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
+use crate::access::Reads;
 use crate::approvals::Deeds;
 use crate::body::Held;
 use crate::entry::Entry;
@@ -41,13 +42,14 @@ pub struct Writer {
     jobs: mpsc::Receiver<Job>,
     gap: Duration,
     deeds: Deeds,
+    reads: Reads,
 }
 
 /// A task that writes, and where it takes from. `gap`: how long a record that is not there is waited for.
-pub fn writer(appender: Appender, gap: Duration, deeds: Deeds) -> (Inlet, Writer) {
+pub fn writer(appender: Appender, gap: Duration, deeds: Deeds, reads: Reads) -> (Inlet, Writer) {
     let (sender, jobs) = mpsc::channel(WAITING);
     let own = appender.own_chain().to_owned();
-    (Inlet { jobs: sender, own }, Writer { appender, jobs, gap, deeds })
+    (Inlet { jobs: sender, own }, Writer { appender, jobs, gap, deeds, reads })
 }
 
 impl Inlet {
@@ -84,6 +86,7 @@ impl Writer {
                 },
                 // What people wait for is not behind what workers bring: of both, either comes next.
                 Some(turn) = self.deeds.next() => self.deeds.take(&mut self.appender, turn).await,
+                Some(read) = self.reads.next() => self.reads.take(&mut self.appender, read).await,
                 _ = sweep.tick() => {
                     self.sweep().await;
                     self.deeds.expire(&mut self.appender).await;

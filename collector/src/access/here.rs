@@ -15,9 +15,10 @@ pub fn is_own(method: &Method, headers: &HeaderMap) -> bool {
     if method.is_safe() {
         return true;
     }
-    let site = headers.get("sec-fetch-site").map(|site| site.as_bytes());
-    if site.is_some_and(|site| site != b"same-origin" && site != b"none") {
-        return false;
+    // No page can change it, and it is sent wherever browsers come over TLS or from this machine. The origin is
+    // `null` where a page keeps it to itself.
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return matches!(site.as_bytes(), b"same-origin" | b"none");
     }
     let Some(origin) = headers.get(ORIGIN) else { return true };
     let authority = origin.to_str().ok().and_then(|origin| Some(origin.split_once("://")?.1));
@@ -66,6 +67,7 @@ mod tests {
             &[host, ("origin", "https://audit.example:8443")],
             &[host, ("origin", "https://audit.example:8443"), ("sec-fetch-site", "same-origin")],
             &[host, ("sec-fetch-site", "none")],
+            &[host, ("origin", "null"), ("sec-fetch-site", "same-origin")],
         ] {
             assert!(own(&Method::POST, headers), "{headers:?}");
         }

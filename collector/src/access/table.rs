@@ -45,12 +45,24 @@ const TABLE: &[Row] = &[
     (Method::GET, "/", Needs::Nothing),
     (Method::GET, "/assets/{*file}", Needs::Nothing),
     (Method::GET, "/api/me", Needs::Known),
+    (Method::GET, "/api/overview", READS),
+    (Method::GET, "/api/values", READS),
+    // Where one becomes known, and where that ends.
+    (Method::GET, "/login", Needs::Nothing),
+    (Method::POST, "/login", Needs::Nothing),
+    (Method::GET, "/login/callback", Needs::Nothing),
+    (Method::POST, "/logout", Needs::Nothing),
 ];
 
 /// What an address needs; `None`: it does not stand in the table.
 pub fn needs(method: &Method, path: &str) -> Option<Needs> {
     let method = if method == Method::HEAD { &Method::GET } else { method };
     TABLE.iter().find(|(of, at, _)| of == method && *at == path).map(|(_, _, needs)| *needs)
+}
+
+/// Whether it shows records: then the read is recorded.
+pub fn is_read(needs: Needs) -> bool {
+    needs == READS
 }
 
 #[cfg(test)]

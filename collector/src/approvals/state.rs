@@ -324,3 +324,117 @@ impl Approval {
         new
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn approval(rules: Value) -> Approval {
+        let asked = json!({ "binding": "0".repeat(64), "exchange": "x", "caller": { "id": "alice" },
+            "rules": rules, "ttl": 10 });
+        Approval::open("apr_".to_owned(), Asked::of(asked.to_string().as_bytes()).unwrap(), 0)
+    }
+
+    fn person(id: &str, groups: &[&str]) -> Approver {
+        let groups = groups.iter().map(|group| (*group).to_owned()).collect();
+        Approver { id: id.to_owned(), name: id.to_owned(), groups }
+    }
+
+    fn yes() -> Ballot {
+        Ballot::Approve(None)
+    }
+
+    fn no() -> Ballot {
+        Ballot::Deny("no".to_owned())
+    }
+
+    #[test]
+    fn nobody_approves_their_own_call_whatever_their_groups() {
+        let mut own = approval(json!([{ "rule": "r", "approvers": ["dba"] }]));
+        assert_eq!(own.vote(1, &person("alice", &["dba"]), yes()), Err(Refusal::Own));
+        assert_eq!((own.state(1), own.votes().len()), (State::Pending, 0));
+        // To withdraw it harms nobody.
+        assert_eq!(own.vote(1, &person("alice", &["dba"]), no()), Ok(vec![Event::Denied]));
+    }
+
+    #[test]
+    fn a_quorum_is_of_different_people() {
+        let mut two = approval(json!([{ "rule": "r", "quorum": 2 }]));
+        assert_eq!(two.vote(1, &person("bob", &[]), yes()), Ok(vec![Event::Voted]));
+        assert_eq!(two.vote(2, &person("bob", &["x"]), yes()), Err(Refusal::Again));
+        assert_eq!(two.vote(2, &person("bob", &[]), no()), Err(Refusal::Again));
+        assert_eq!(two.state(2), State::Pending);
+        assert_eq!(two.vote(3, &person("carol", &[]), yes()), Ok(vec![Event::Voted, Event::Approved]));
+        assert_eq!(two.by().into_iter().collect::<Vec<_>>(), ["bob", "carol"]);
+    }
+
+    #[test]
+    fn each_rule_is_for_its_own_groups_and_a_vote_counts_where_it_may() {
+        let rules = json!([
+            { "rule": "tools", "approvers": ["dba"], "quorum": 1 },
+            { "rule": "money", "approvers": ["finance", "board"], "quorum": 2 },
+        ]);
+        let mut both = approval(rules);
+        assert_eq!(both.vote(1, &person("eve", &["web"]), yes()), Err(Refusal::Stranger));
+        assert_eq!(both.vote(1, &person("eve", &["DBA", "dba "]), no()), Err(Refusal::Stranger));
+        assert_eq!(both.vote(1, &person("bob", &["dba", "board"]), yes()), Ok(vec![Event::Voted]));
+        assert_eq!(both.vote(2, &person("carol", &["dba"]), yes()), Ok(vec![Event::Voted]));
+        assert_eq!(both.state(2), State::Pending);
+        let last = both.vote(3, &person("dan", &["finance"]), yes());
+        assert_eq!(last, Ok(vec![Event::Voted, Event::Approved]));
+    }
+
+    #[test]
+    fn one_denial_denies_and_its_reason_stays() {
+        let mut denied = approval(json!([{ "rule": "r", "quorum": 2 }]));
+        denied.vote(1, &person("bob", &[]), yes()).unwrap();
+        assert_eq!(denied.vote(2, &person("carol", &[]), no()), Ok(vec![Event::Denied]));
+        assert_eq!((denied.reason(), denied.by()), (Some("no"), BTreeSet::from(["carol"])));
+        assert_eq!(denied.vote(3, &person("dan", &[]), yes()), Err(Refusal::Over("denied")));
+        let broken = Ballot::BreakGlass("fire".to_owned());
+        assert_eq!(denied.vote(3, &person("dan", &[]), broken), Err(Refusal::Over("denied")));
+        // It answers for its call until its time is over, and is denied for ever.
+        assert!(denied.answers(9_999_999_999) && !denied.answers(10_000_000_000));
+        assert_eq!(denied.state(i64::MAX), State::Denied);
+    }
+
+    #[test]
+    fn the_glass_satisfies_every_rule_also_for_ones_own_call_and_after_a_vote() {
+        let rules = json!([{ "rule": "r", "approvers": ["dba"], "quorum": 3 }, { "rule": "s", "quorum": 2 }]);
+        let mut own = approval(rules.clone());
+        let broken = || Ballot::BreakGlass("fire".to_owned());
+        let events = own.vote(1, &person("alice", &[]), broken());
+        assert_eq!(events, Ok(vec![Event::BrokenGlass, Event::Approved]));
+        let mut voted = approval(rules);
+        voted.vote(1, &person("bob", &[]), yes()).unwrap();
+        assert!(voted.vote(2, &person("bob", &[]), broken()).is_ok());
+        assert_eq!(voted.state(2), State::Approved);
+    }
+
+    #[test]
+    fn what_is_over_is_over_at_its_very_moment() {
+        let mut late = approval(json!([{ "rule": "r" }]));
+        let end = late.expires;
+        assert_eq!(late.vote(end, &person("bob", &[]), yes()), Err(Refusal::Over("expired")));
+        assert!(late.vote(end - 1, &person("bob", &[]), yes()).is_ok());
+        let (binding, exchange) = (late.asked.binding.clone(), late.asked.exchange.clone());
+        assert_eq!(late.clone().spend(end, &binding, &exchange), Spend::No);
+        assert_eq!(late.spend(end - 1, &binding, &exchange), Spend::Now);
+        assert_eq!(late.spend(end, &binding, &exchange), Spend::Before);
+        assert!(!late.expire(end) && late.state(end) == State::Spent(exchange));
+    }
+
+    #[test]
+    fn votes_are_kept_as_they_were_cast() {
+        let mut kept = approval(json!([{ "rule": "r", "quorum": 9 }]));
+        kept.vote(1, &person("bob", &[]), Ballot::Approve(Some("ok".to_owned()))).unwrap();
+        kept.vote(2, &person("carol", &[]), no()).unwrap();
+        let text = serde_json::to_string(kept.votes()).unwrap();
+        let votes: Vec<Vote> = serde_json::from_str(&text).unwrap();
+        let again =
+            Approval::kept(kept.id.clone(), kept.asked.clone(), (0, kept.expires), State::Denied, votes);
+        assert_eq!(again, kept);
+    }
+}

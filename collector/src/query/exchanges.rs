@@ -3,16 +3,19 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use portcullis::audit::Text;
 use serde_json::json;
 
 use super::lines::{PAGE, line, streamed};
 use super::parameters::{Asked, EXCHANGES, Format};
 use super::{unclear, unread};
+use crate::access::Shown;
 use crate::http::{App, problem};
 use crate::index::clean;
 use crate::store::{Found, Kept, Reader, Search, StoreError};
@@ -50,9 +53,10 @@ async fn page(reader: &Reader, search: Search) -> Response {
     let more = found.len() > size;
     found.truncate(size);
     let next = found.last().filter(|_| more).map(|last| last.place.write());
+    let count = Shown(vec![("exchanges", json!(found.len()))]);
     let shown: Vec<_> = found.into_iter().map(|one| one.shown).collect();
     let body = json!({ "exchanges": shown, "next": next }).to_string();
-    ([(CONTENT_TYPE, "application/json")], body).into_response()
+    (Extension(count), [(CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 /// A walk through all that are found.
@@ -121,8 +125,9 @@ pub async fn one(State(app): State<Arc<App>>, Path(id): Path<String>) -> Respons
         Ok(records) => records,
         Err(error) => return unread(&error),
     };
+    let shown = Shown(vec![("exchange", json!(Text::from(exchange.as_str()).as_str()))]);
     let whole = Whole { reader: app.reader.clone(), exchange, records, after: None, ended: false };
-    streamed("application/json", whole, Whole::next)
+    (Extension(shown), streamed("application/json", whole, Whole::next)).into_response()
 }
 
 impl Whole {

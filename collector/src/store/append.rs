@@ -106,6 +106,16 @@ impl Appender {
         })
     }
 
+    /// Keeps records of the collector itself; once this is back, they are on the disk.
+    ///
+    /// # Errors
+    /// None of them is kept.
+    pub async fn note(&mut self, notes: Vec<Note>) -> Result<(), StoreError> {
+        let mut writing = Writing::begin(self).await?;
+        writing.note(notes).await?;
+        writing.commit().await
+    }
+
     /// Raises the alarm for gaps that are older than `before`.
     ///
     /// # Errors

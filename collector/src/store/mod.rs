@@ -34,6 +34,7 @@ mod schema;
 mod search;
 mod values;
 
+pub use alert::Note;
 pub use append::Appender;
 pub use approvals::{Deed, Done, News, Page, Room};
 pub use database::Database;

@@ -11,6 +11,7 @@
     reason = "a test may; not every test uses all of it"
 )]
 
+pub mod approval;
 pub mod http;
 pub mod otlp;
 pub mod place;
@@ -19,6 +20,7 @@ pub mod worker;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use portcullis::audit::verify::{Knowledge, Report, Stored, verify};
@@ -31,17 +33,25 @@ use place::Place;
 pub struct Collector {
     process: Child,
     pub address: SocketAddr,
+    /// What it logged since.
+    pub said: Arc<Mutex<Vec<String>>>,
 }
 
 impl Collector {
     /// Starts one and waits until it listens.
     pub fn start(place: &Place, more: &[&str]) -> Self {
+        Self::start_with(place, more, &[])
+    }
+
+    /// With this in its environment.
+    pub fn start_with(place: &Place, more: &[&str], environment: &[(&str, &str)]) -> Self {
         // A benchmark names the one to be measured.
         let built = env!("CARGO_BIN_EXE_portcullis-collector");
         let program = std::env::var("COLLECTOR").unwrap_or_else(|_| built.to_owned());
         let mut process = Command::new(program)
             .args(["--listen", "127.0.0.1:0", "--database", &place.url()])
             .args(more)
+            .envs(environment.iter().copied())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -58,8 +68,12 @@ impl Collector {
             said.push(line);
         };
         // What it says later must not fill the pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { process, address }
+        let since = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&since);
+        std::thread::spawn(move || {
+            lines.map_while(Result::ok).for_each(|line| log.lock().unwrap().push(line));
+        });
+        Self { process, address, said: since }
     }
 
     pub fn post(&self, headers: &[(&str, &str)], body: &[u8]) -> Answer {
