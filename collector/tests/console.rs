@@ -196,7 +196,7 @@ fn the_page_may_run_its_own_script_alone() {
         assert!(policy.starts_with("default-src 'none'; script-src 'self'; "), "{policy}");
         assert!(!policy.contains("unsafe") && policy.contains("frame-ancestors 'none'"), "{policy}");
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
-        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
+        assert_eq!(answer.header("referrer-policy"), Some("same-origin"));
     }
     // All that it names is there, under its own name.
     for path in body.split('"').filter(|text| text.starts_with("/assets/")) {

@@ -386,13 +386,30 @@ test("nothing that a call says is run, or hidden, where it is decided", async ()
 });
 
 test("who is not logged in is led to the login, and back to where they were", async () => {
-  await page.route("**/api/**", (route) => route.fulfill({ status: 401, contentType: "application/problem+json", body: "{}" }));
-  await page.route("**/login", (route) => route.fulfill({ status: 200, contentType: "text/html", body: "<h1>Login</h1>" }));
-  await at("#/exchanges?subject=alice");
-  await page.waitForURL("**/login");
-  await page.unroute("**/api/**");
-  await page.goto(collector.url);
-  await eventually(() => new URL(page.url()).hash, (hash) => hash === "#/exchanges?subject=alice");
+  const token = "a-token-for-this-test-alone-0123456789";
+  const guarded = await startCollector([], { PORTCULLIS_COLLECTOR_BOOTSTRAP_TOKEN: token });
+  const visitor = await openPage(browser.context, guarded.url);
+  try {
+    await visitor.goto(`${guarded.url}/#/exchanges?subject=alice`);
+    await visitor.waitForURL(/\/login/);
+    await visitor.getByLabel("Bootstrap token").fill(token);
+    await visitor.getByRole("button", { name: "Log in" }).click();
+    await eventually(() => visitor.url(), (url) => url === `${guarded.url}/#/exchanges?subject=alice`);
+    await visitor.getByText("bootstrap").waitFor();
+    await visitor.getByText("No exchange fits.").waitFor();
+    await visitor.getByText("Following live.").waitFor();
+    await visitor.setViewportSize({ width: 360, height: 740 });
+    assert.ok(await visitor.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+    await visitor.screenshot({ path: `${SHOTS}logged-in-360.png` });
+    await visitor.getByRole("button", { name: "Log out" }).click();
+    await visitor.getByText("You are logged out.").waitFor();
+    await visitor.goto(`${guarded.url}/#/overview`);
+    await visitor.waitForURL(/\/login/);
+    assert.deepEqual(visitor.wrong, []);
+  } finally {
+    await visitor.close();
+    await guarded.stop();
+  }
 });
 
 test("the keyboard is enough", async () => {

@@ -28,8 +28,6 @@ const TABLE: &[Row] = &[
     (Method::GET, "/api/exchanges/{id}", READS),
     (Method::GET, "/api/records", READS),
     (Method::GET, "/api/live", READS),
-    (Method::GET, "/api/overview", READS),
-    (Method::GET, "/api/values", READS),
     (Method::GET, "/api/openapi.json", Needs::Known),
     // The filter opens approvals, waits for them and spends them.
     (Method::POST, "/v1/approvals", WRITES),

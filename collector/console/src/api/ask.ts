@@ -10,9 +10,6 @@ export class Problem extends Error {
   }
 }
 
-/** Where to go on after the login: the address's fragment does not travel. */
-const PLACE = "portcullis.place";
-
 export async function ask(path: string, options: RequestInit = {}): Promise<Response> {
   let response: Response;
   try {
@@ -39,16 +36,9 @@ export function inWords(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** The fragment of an address does not travel by itself. */
 function login(): void {
-  sessionStorage.setItem(PLACE, location.hash);
-  location.assign("/login");
-}
-
-/** The place that was left for the login, once. */
-export function placeBeforeLogin(): string | null {
-  const place = sessionStorage.getItem(PLACE);
-  sessionStorage.removeItem(PLACE);
-  return place;
+  location.assign(`/login?${new URLSearchParams({ to: `/${location.hash}` })}`);
 }
 
 /** The collector's own words: a problem (RFC 9457), or an error. */

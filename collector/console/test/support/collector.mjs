@@ -25,11 +25,12 @@ function question() {
   };
 }
 
-export async function startCollector(more = []) {
+export async function startCollector(more = [], environment = {}) {
   const folder = await mkdtemp(join(tmpdir(), "portcullis-console-"));
   const database = `sqlite:${join(folder, "audit.db")}`;
   const child = spawn(process.env.COLLECTOR ?? BUILT, ["--listen", "127.0.0.1:0", "--database", database, ...more], {
     stdio: ["ignore", "ignore", "pipe"],
+    env: { ...process.env, ...environment },
   });
   const said = [];
   const address = await new Promise((resolve, reject) => {
