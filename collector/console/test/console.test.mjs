@@ -374,7 +374,7 @@ test("an approval whose time is over cannot be decided any more", async () => {
 test("nothing that a call says is run, or hidden, where it is decided", async () => {
   const { id } = await collector.open({
     caller: { id: `https://i.example#${SCRIPT}`, subject: SCRIPT }, connection: SCRIPT, policy: SCRIPT, flags: [SCRIPT], entities: { [SCRIPT]: 1 },
-    request: { model: SCRIPT, [SCRIPT]: SCRIPT }, rules: [{ rule: SCRIPT, message: SCRIPT, approvers: [], quorum: 1 }],
+    request: { model: SCRIPT, [SCRIPT]: SCRIPT }, rules: [1, 2].map((quorum) => ({ rule: SCRIPT, message: SCRIPT, approvers: [], quorum })),
     prompt: { text: `${SCRIPT} drop\u200b the \u202etable`, cut: true }, ignored: { [SCRIPT]: SCRIPT },
   });
   await at("#/approvals");
