@@ -20,10 +20,13 @@ fn main() -> io::Result<()> {
     gather(&dist, &mut files)?;
     files.sort();
     let mut list = String::from("&[\n");
-    for file in files {
+    for (number, file) in files.iter().enumerate() {
         let relative = file.strip_prefix(&dist).map_err(io::Error::other)?;
         let address = format!("/{}", relative.to_string_lossy().replace('\\', "/"));
-        let _ = writeln!(list, "    ({address:?}, include_bytes!({:?}).as_slice()),", file.to_string_lossy());
+        // A copy: the console may be built anew while the collector is.
+        let copy = out.join(format!("console-{number}"));
+        fs::copy(file, &copy)?;
+        let _ = writeln!(list, "    ({address:?}, include_bytes!({:?}).as_slice()),", copy.to_string_lossy());
     }
     list.push(']');
     fs::write(out.join("console.rs"), list)
