@@ -435,6 +435,14 @@ test("a record holds no member that the docs do not know", async () => {
   assert.deepEqual([...Worker.names].filter((name) => !known.has(name)), []);
 });
 
+/** What keeps somebody from reading the page. */
+async function barriers(page) {
+  await page.evaluate(AXE);
+  const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+  const { violations } = await page.evaluate((runOnly) => window.axe.run(document, { runOnly }), rules);
+  return violations.map((one) => `${one.id}: ${one.nodes.slice(0, 3).map((node) => node.html.slice(0, 160)).join(" | ")}`);
+}
+
 for (const colorScheme of ["light", "dark"]) {
   for (const width of [1280, 360]) {
     test(`every page can be read by everybody: ${colorScheme}, ${width} wide`, async () => {
@@ -450,11 +458,9 @@ for (const colorScheme of ["light", "dark"]) {
           new PerformanceObserver((list) => list.getEntries().forEach((entry) => (window.moved += entry.value))).observe({ type: "layout-shift", buffered: true });
         });
         await page.locator("h1").waitFor();
-        await page.waitForTimeout(700);
-        await page.evaluate(AXE);
-        const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
-        const told = violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160)).slice(0, 3).join(" | ")}`);
-        assert.deepEqual(told, [], name);
+        await page.waitForTimeout(500);
+        // Colours are those of the wide page; what a narrow one hides is the same in the dark.
+        if (width === 1280 || colorScheme === "light") assert.deepEqual(await barriers(page), [], name);
         const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
         assert.ok(wide <= 0, `${name} is wider than the screen by ${wide}`);
         assert.ok((await page.evaluate(() => window.moved)) < 0.1, `${name} moves while it comes: ${await page.evaluate(() => window.moved)}`);
