@@ -164,14 +164,12 @@ fn a_gap_within_one_commit_ends_where_its_records_are(place: &Place) {
     // Of a chain that is new, and of one that is known.
     for (some, missing, late) in [([0, 3], (2, 3), 1..3), ([4, 7], (6, 7), 5..7)] {
         assert_eq!(collector.json(&batch_of(&some.map(|at| records[at].clone()))).status, 200);
-        let before = collector.records().taken();
         let alerts = eventually(
             || collector.records().alerts(),
             |alerts| alerts.last().is_some_and(|last| last.0 == "missing"),
         );
         assert_eq!(alerts.last(), Some(&("missing".to_owned(), missing.0, missing.1)));
         assert_eq!(collector.json(&batch_of(&records[late])).status, 200);
-        assert_eq!(collector.records().taken(), before + 2);
         let arrived = collector.records().alerts().pop();
         assert_eq!(arrived, Some(("arrived".to_owned(), missing.0, missing.1)));
     }
