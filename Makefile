@@ -5,9 +5,11 @@ PYTHON := target/parts/venv/bin/python
 PORTCULLIS := $(CURDIR)/target/debug/portcullis
 PYTEST_ARGS ?=
 VECTORS := $(CURDIR)/target/wycheproof.jsonl
+CONSOLE := collector/console
+CONSOLE_SOURCES := $(wildcard $(CONSOLE)/*.json $(CONSOLE)/*.ts $(CONSOLE)/*.js $(CONSOLE)/*.html) $(shell find $(CONSOLE)/src -type f)
 
 .DEFAULT_GOAL := help
-.PHONY: help wasm cli cli-debug vectors collector parts demo test test-unit test-wasm test-e2e lint fmt clean
+.PHONY: help wasm cli cli-debug vectors collector console parts demo test test-unit test-wasm test-e2e test-console lint fmt clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
@@ -18,8 +20,16 @@ wasm: ## build the filter: dist/portcullis.wasm
 cli: ## build the command: target/release/portcullis
 	cargo build --release --package portcullis-cli
 
-collector: ## build the audit store: target/server/portcullis-collector
+# Where there is no Node it is built without the console, and its page says so.
+collector: $(if $(shell command -v npm),console) ## build the audit store: target/server/portcullis-collector
 	cargo build --profile server --package portcullis-collector
+
+console: $(CONSOLE)/dist/index.html ## build the page that the collector serves; the next build of the collector holds it
+
+$(CONSOLE)/dist/index.html: $(CONSOLE_SOURCES)
+	@python3 tools/parts/install.py console
+	@find $(CONSOLE)/dist -mindepth 1 ! -name .gitignore -delete
+	@cd $(CONSOLE) && npm run --silent build -- --logLevel warn
 
 cli-debug:
 	@cargo build --quiet --package portcullis-cli --package portcullis-collector
@@ -27,11 +37,11 @@ cli-debug:
 parts: ## install the real parts (Envoy, identity provider, model, collector) below target/parts
 	@python3 tools/parts/install.py
 
-demo: wasm cli-debug ## start everything, play the story, print it (MODEL=real: a small model that really speaks; COLLECTOR=rotel)
+demo: wasm console cli-debug ## start everything, play the story, print it (MODEL=real: a small model that really speaks; COLLECTOR=rotel)
 	@python3 tools/parts/install.py base node $(if $(filter real,$(MODEL)),real-model)
 	@PORTCULLIS=$(PORTCULLIS) $(PYTHON) tools/demo/demo.py $(if $(MODEL),--model $(MODEL)) $(if $(COLLECTOR),--collector $(COLLECTOR))
 
-test: test-unit test-wasm test-e2e ## everything below
+test: test-unit test-wasm test-e2e test-console ## everything below
 
 test-unit: ## unit and property tests, natively
 	@python3 tools/parts/install.py postgres
@@ -46,6 +56,12 @@ vectors:
 
 test-e2e: wasm cli-debug vectors parts ## end to end: a real Envoy among real parts (PYTEST_ARGS="-k name")
 	@cd tests/e2e && PORTCULLIS=$(PORTCULLIS) VECTORS=$(VECTORS) ../../$(PYTHON) -m pytest $(PYTEST_ARGS)
+
+test-console: console ## the console in a real Chromium, on a real collector
+	@python3 tools/parts/install.py console chromium
+	@cd $(CONSOLE) && npm run --silent check
+	cargo build --quiet --package portcullis-collector
+	@cd $(CONSOLE) && npm run --silent test
 
 lint: ## formatting, clippy (natively and for the filter's own target), Python, shell
 	cargo fmt --all --check
@@ -69,4 +85,4 @@ include benches/bench.mk
 include fuzz/fuzz.mk
 
 clean: ## remove target/ and dist/
-	rm -rf target dist benches/copy-filter/target
+	rm -rf target dist benches/copy-filter/target $(CONSOLE)/node_modules $(CONSOLE)/dist/index.html $(CONSOLE)/dist/assets

@@ -13,11 +13,11 @@ use tokio::sync::{Semaphore, watch};
 use crate::access::{self, Access, Ledger, guarded};
 use crate::approvals::{Service, filter, people};
 use crate::body::Bounds;
-use crate::ingest;
 use crate::metrics;
-use crate::query::{exchanges, live, openapi, records};
+use crate::query::{exchanges, live, openapi, overview, records, values};
 use crate::store::Reader;
 use crate::writer::Inlet;
+use crate::{console, ingest};
 
 /// What the addresses share.
 pub struct App {
@@ -44,6 +44,8 @@ pub fn router(app: App, ledger: Ledger) -> Router {
         .route("/api/exchanges/{id}", get(exchanges::one))
         .route("/api/records", get(records::records))
         .route("/api/live", get(live::live))
+        .route("/api/overview", get(overview::overview))
+        .route("/api/values", get(values::values))
         .route("/api/openapi.json", get(openapi::openapi));
     let access = Arc::clone(&app.access);
     let all = Router::new()
@@ -57,6 +59,7 @@ pub fn router(app: App, ledger: Ledger) -> Router {
         .route("/api/approvals/{id}/deny", post(people::deny))
         .route("/api/approvals/{id}/break-glass", post(people::break_glass))
         .merge(reading)
+        .merge(console::routes())
         .route("/api/me", get(access::me))
         .merge(access::browser::routes())
         .route("/metrics", get(metrics::metrics))

@@ -15,11 +15,13 @@
 //! | [`store`] | the database: append, chains, gaps |
 //! | [`metrics`] | numbers, and whether it is well |
 //! | [`query`] | the addresses that read |
+//! | [`console`] | the page |
 //! | [`approvals`] | a human says yes or no before a call goes out |
 
 mod access;
 mod approvals;
 mod body;
+mod console;
 mod entry;
 mod http;
 mod index;

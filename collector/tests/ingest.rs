@@ -37,6 +37,7 @@ on_every_database!(
     what_comes_twice_is_kept_once,
     what_is_no_record_of_ours_is_rejected_and_the_rest_is_kept,
     what_is_missing_is_an_alarm_and_so_is_its_coming,
+    a_gap_within_one_commit_ends_where_its_records_are,
     what_comes_late_or_is_declared_is_no_alarm,
     every_change_is_an_alarm,
     the_chain_of_alarms_goes_on_after_a_restart,
@@ -154,6 +155,24 @@ fn what_is_missing_is_an_alarm_and_so_is_its_coming(place: &Place) {
     assert_eq!(collector.json(&batch_of(&records[2..])).status, 200);
     let alerts = eventually(|| collector.records().alerts(), |alerts| alerts.len() > 4);
     assert_eq!(alerts[4], ("missing".to_owned(), 1, 2));
+}
+
+fn a_gap_within_one_commit_ends_where_its_records_are(place: &Place) {
+    let collector = Collector::start(place, &HASTY);
+    let mut worker = Worker::new(1);
+    let records = log_records(&worker.batch(4).body);
+    // Of a chain that is new, and of one that is known.
+    for (some, missing, late) in [([0, 3], (2, 3), 1..3), ([4, 7], (6, 7), 5..7)] {
+        assert_eq!(collector.json(&batch_of(&some.map(|at| records[at].clone()))).status, 200);
+        let alerts = eventually(
+            || collector.records().alerts(),
+            |alerts| alerts.last().is_some_and(|last| last.0 == "missing"),
+        );
+        assert_eq!(alerts.last(), Some(&("missing".to_owned(), missing.0, missing.1)));
+        assert_eq!(collector.json(&batch_of(&records[late])).status, 200);
+        let arrived = collector.records().alerts().pop();
+        assert_eq!(arrived, Some(("arrived".to_owned(), missing.0, missing.1)));
+    }
 }
 
 fn what_comes_late_or_is_declared_is_no_alarm(place: &Place) {

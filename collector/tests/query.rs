@@ -402,7 +402,7 @@ fn what_is_described_is_there_and_what_is_not_is_refused() {
     let described: Value = serde_json::from_str(&body).unwrap();
     let paths = described["paths"].as_object().unwrap();
     // Eight of them are of approvals.
-    assert_eq!(paths.len(), 13);
+    assert_eq!(paths.len(), 15);
     for (path, item) in paths {
         let has =
             |name: &str| item["get"]["parameters"].as_array().unwrap().iter().any(|one| one["name"] == name);
@@ -410,12 +410,12 @@ fn what_is_described_is_there_and_what_is_not_is_refused() {
             continue;
         }
         assert_eq!(get(&collector, &format!("{path}?bogus=1")).0, 400, "{path}");
-        assert!(has("after") || has("cursor"), "{path}");
+        assert!(["after", "cursor", "since", "of"].into_iter().any(has), "{path}");
     }
     // As a browser asks that was led here under a name of somebody else.
     let raw = support::http::request_as(collector.address, "evil.example", "/api/records").unwrap();
     assert_eq!(raw.status, 403);
-    for path in ["/", "/api", "/api/exchanges/", "/api/records/1"] {
+    for path in ["/index.html", "/api", "/api/exchanges/", "/api/records/1"] {
         assert_eq!(get(&collector, path).0, 404, "{path}");
     }
 }

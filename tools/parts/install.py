@@ -1,7 +1,7 @@
 """Installs the parts below target/parts, from package registries alone: `python3 tools/parts/install.py [GROUP…]`.
 
-Groups are the files of `versions/` (exact versions for Python), `node` (package.json with its lock file) and
-`postgres` (the server, from Debian). Quick when everything is there. Needs nothing but Python's standard library, for it runs before anything is installed.
+Groups are the files of `versions/` (exact versions for Python), `node` (package.json with its lock file), `console` (what
+the collector's page is built and tested with, beside its source), and `postgres` and `chromium` (from Debian). Quick when everything is there. Needs nothing but Python's standard library, for it runs before anything is installed.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ ROOT = HERE.parent.parent
 PARTS = ROOT / "target" / "parts"
 VENV = PARTS / "venv"
 NODE = PARTS / "node"
+CONSOLE = ROOT / "collector" / "console"
 PYTHON_GROUPS = sorted(path.stem for path in (HERE / "versions").glob("*.txt"))
 DEFAULT = ("base", "node", "stores")
 
@@ -101,6 +102,23 @@ def install_node() -> None:
     stamp.write_text(mark)
 
 
+def install_console() -> None:
+    sources = [CONSOLE / name for name in ("package.json", "package-lock.json", ".npmrc")]
+    stamp, mark = PARTS / "console.stamp", fingerprint(*sources)
+    if up_to_date(stamp, mark) and (CONSOLE / "node_modules").is_dir():
+        return
+    if not shutil.which("npm"):
+        raise Failed("needs Node.js 20.19 or newer with npm")
+    run("Node packages of the console", ["npm", "ci", "--ignore-scripts"], cwd=CONSOLE)
+    stamp.write_text(mark)
+
+
+def install_chromium() -> None:
+    if not shutil.which("chromium"):
+        # A browser without a font shows nothing that could be looked at.
+        debian(["chromium", "fonts-dejavu-core"])
+
+
 def install_postgres() -> None:
     # Debian keeps servers of several versions beside the way.
     if not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
@@ -117,7 +135,12 @@ def install(groups: list[str]) -> None:
         other() if other else install_python(group)
 
 
-OTHERS = {"node": install_node, "postgres": install_postgres}
+OTHERS = {
+    "node": install_node,
+    "console": install_console,
+    "postgres": install_postgres,
+    "chromium": install_chromium,
+}
 
 
 def main() -> int:

@@ -7,14 +7,18 @@
 //! | [`records`] | `GET /api/records`: all, as they came |
 //! | [`exchanges`] | `GET /api/exchanges`: by what they are searched by, and one of them |
 //! | [`live`] | `GET /api/live`: as they come |
+//! | [`overview`] | `GET /api/overview`: what happened, in numbers |
+//! | [`values`] | `GET /api/values`: for whoever begins to type one |
 //! | [`openapi`] | `GET /api/openapi.json` |
 
 pub mod exchanges;
 mod lines;
 pub mod live;
 pub mod openapi;
+pub mod overview;
 mod parameters;
 pub mod records;
+pub mod values;
 
 use axum::http::StatusCode;
 use axum::response::Response;

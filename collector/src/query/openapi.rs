@@ -6,7 +6,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use super::parameters::{EXCHANGES, LIVE, Parameter, RECORDS};
+use super::parameters::{EXCHANGES, LIVE, OVERVIEW, Parameter, RECORDS, VALUES};
 
 /// An address.
 struct Endpoint {
@@ -16,7 +16,7 @@ struct Endpoint {
     content: &'static [&'static str],
 }
 
-const ENDPOINTS: [Endpoint; 5] = [
+const ENDPOINTS: [Endpoint; 7] = [
     Endpoint {
         path: "/api/exchanges",
         what: "Exchanges that are searched for, newest first.",
@@ -40,6 +40,18 @@ const ENDPOINTS: [Endpoint; 5] = [
         what: "Records as they come, as server-sent events: the id is the number of arrival, the data the record.",
         parameters: &LIVE,
         content: &["text/event-stream"],
+    },
+    Endpoint {
+        path: "/api/overview",
+        what: "A time in numbers: decisions, rules, entities, budgets, alarms. At most 100,000 exchanges are counted, the newest; `from` says since when. `read` is what the end records of at most 1000 of them say.",
+        parameters: &OVERVIEW,
+        content: &["application/json"],
+    },
+    Endpoint {
+        path: "/api/values",
+        what: "Values that exchanges can be searched by, for whoever begins to type one: at most 20.",
+        parameters: &VALUES,
+        content: &["application/json"],
     },
     Endpoint {
         path: "/api/openapi.json",

@@ -38,6 +38,8 @@ enum Is {
     Format,
     After,
     Last,
+    Of,
+    Prefix,
 }
 
 /// How exchanges are written.
@@ -65,6 +67,10 @@ pub struct Asked {
     pub last: Option<i64>,
     /// Whether a number of exchanges was asked for.
     pub limited: bool,
+    /// The number of a kind of values.
+    pub of: Option<i64>,
+    /// What they begin with.
+    pub prefix: String,
 }
 
 const fn parameter(name: &'static str, is: Is, what: &'static str) -> Parameter {
@@ -115,6 +121,22 @@ pub const LIVE: [Parameter; 1] = [parameter(
     "Behind the record of this number of arrival; left out: what comes from now on. The header `last-event-id` says the same.",
 )];
 
+/// Of `GET /api/overview`.
+pub const OVERVIEW: [Parameter; 2] = [
+    parameter("since", Is::Since, "Not before this time (RFC 3339); left out: a day before `until`."),
+    parameter("until", Is::Until, "Before this time (RFC 3339); left out: now."),
+];
+
+/// Of `GET /api/values`.
+pub const VALUES: [Parameter; 2] = [
+    parameter(
+        "of",
+        Is::Of,
+        "Of which parameter of `/api/exchanges`: `subject`, `group`, `connection`, `policy`, `revision`, `decision`, `rule`, `entity` or `model`.",
+    ),
+    parameter("prefix", Is::Prefix, "What they begin with."),
+];
+
 impl Asked {
     /// Of a query.
     ///
@@ -152,12 +174,12 @@ impl Asked {
         let search = &mut self.search;
         match parameter.is {
             Is::Mark(kind) => {
-                let (_, number, _) = KINDS.iter().find(|(of, _, _)| *of == kind)?;
+                let number = number_of(kind)?;
                 let value = clean(value);
                 if kind == Kind::Decision {
                     search.decision = Some(value.clone());
                 }
-                search.marks.push((*number, value));
+                search.marks.push((number, value));
             }
             Is::Since => search.since = Some(time()?),
             Is::Until => search.until = Some(time()?),
@@ -180,9 +202,23 @@ impl Asked {
             }
             Is::After => self.after = Some(number()?),
             Is::Last => self.last = Some(number()?),
+            Is::Of => self.of = Some(of(value)?),
+            Is::Prefix => self.prefix = clean(value),
         }
         Some(())
     }
+}
+
+/// The number of the kind that a parameter is compared with.
+fn of(name: &str) -> Option<i64> {
+    EXCHANGES.iter().find(|parameter| parameter.name == name).and_then(|parameter| match parameter.is {
+        Is::Mark(kind) => number_of(kind),
+        _ => None,
+    })
+}
+
+fn number_of(kind: Kind) -> Option<i64> {
+    KINDS.iter().find(|(of, _, _)| *of == kind).map(|(_, number, _)| *number)
 }
 
 fn unknown(table: &[Parameter]) -> String {

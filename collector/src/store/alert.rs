@@ -52,7 +52,7 @@ pub struct Own {
 }
 
 /// The event of an alert.
-const ALERT: &str = "portcullis.collector.alert";
+pub const ALERT: &str = "portcullis.collector.alert";
 
 /// What the collector itself has to say.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Row as _, Transaction};
 use super::alert::{Alert, Note, Own};
 use super::database::{Database, Kind};
 use super::index::{Exchanges, MOST_TERMS, Terms, texts};
+use super::neighbours::Neighbour;
 use super::{StoreError, check, gaps, neighbours, now, schema, values};
 use crate::entry::Entry;
 use crate::index::Indexed;
@@ -137,6 +138,17 @@ fn runs<'e, 'a>(sorted: &'e [&'a Entry]) -> impl Iterator<Item = &'e [&'a Entry]
     sorted.chunk_by(|one, next| next.seq.saturating_sub(one.seq) <= 1)
 }
 
+/// What this commit has of a chain already, under the highest number there: it is not in the database yet. Runs of a
+/// chain come in its order, one chain after the other.
+fn staged(new: &[New<'_>], chain: i64) -> Vec<Neighbour> {
+    let of_chain = || new.iter().rev().take_while(move |record| record.chain == chain);
+    let highest = of_chain().next().map(|record| record.seq);
+    of_chain()
+        .take_while(|record| Some(record.seq) == highest)
+        .map(|record| Neighbour { seq: record.seq, hash: record.hash.clone(), body: record.body.to_owned() })
+        .collect()
+}
+
 /// One commit on its way.
 pub(super) struct Writing<'a> {
     pub(super) transaction: Transaction<'static, Any>,
@@ -224,7 +236,8 @@ impl<'a> Writing<'a> {
         alerts: &mut Vec<Alert>,
     ) -> Result<(), StoreError> {
         let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(()) };
-        let around = neighbours::read(&mut self.transaction, chain, first.seq, last.seq).await?;
+        let mut around = neighbours::read(&mut self.transaction, chain, first.seq, last.seq).await?;
+        around.behind(staged(new, chain));
         let mut there: HashSet<(i64, &[u8])> =
             around.within.iter().map(|within| (within.seq, within.hash.as_slice())).collect();
         let fresh: Vec<&Entry> =

@@ -14,6 +14,7 @@
 //! | [`index`] | what exchanges are searched by, in |
 //! | [`read`] | records out |
 //! | [`search`] | exchanges out |
+//! | [`overview`] | numbers about them |
 //! | [`values`] | rows of placeholders |
 //!
 //! What always holds: every value is bound, and no text from outside is a piece of SQL; one commit at a time, whatever
@@ -29,6 +30,7 @@ mod database;
 mod gaps;
 mod index;
 mod neighbours;
+mod overview;
 mod read;
 mod schema;
 mod search;
@@ -39,6 +41,7 @@ pub use append::Appender;
 pub use approvals::{Deed, Done, News, Page, Room};
 pub use backup::BackupError;
 pub use database::Database;
+pub use overview::{Decided, Missing, Span};
 pub use read::{Kept, Reader};
 pub use search::{Found, Place, Search};
 

@@ -27,6 +27,18 @@ pub struct Neighbours {
     pub after: Option<Neighbour>,
 }
 
+impl Neighbours {
+    /// Records that stand before the run too, all under one number.
+    pub fn behind(&mut self, staged: Vec<Neighbour>) {
+        let number = |records: &[Neighbour]| records.first().map(|record| record.seq);
+        if number(&staged) > number(&self.before) {
+            self.before = staged;
+        } else if number(&staged) == number(&self.before) {
+            self.before.extend(staged);
+        }
+    }
+}
+
 /// More bodies than this under one number show nothing more.
 const MOST: i64 = 8;
 
