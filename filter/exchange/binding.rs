@@ -105,7 +105,7 @@ mod tests {
         assert_eq!(pieces(&[]), [&b"abcdef"[..]]);
         assert_eq!(pieces(&[4..5, 1..2]), [&b"a"[..], b"cd", b"f"]);
         assert_eq!(pieces(&[1..4, 2..3]), [&b"a"[..], b"ef"], "one within another");
-        assert_eq!(pieces(&[0..6]), [&b""[..], b""]);
+        assert_eq!(pieces(&[0..2, 2..6]), [&b""[..], b"", b""]);
     }
 
     #[test]

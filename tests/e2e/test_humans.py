@@ -106,7 +106,7 @@ def held(
     pool: ThreadPoolExecutor, guard: Guard, store: Store, dba: str, token: str, text: str, **more: Any
 ) -> tuple[Future[httpx.Response], dict[str, Any]]:
     call = pool.submit(post, guard, token, asking(text, **more))
-    return call, opened(store, dba, text)
+    return call, opened(store, dba, text.split("@")[0].rsplit(" ", 1)[0])
 
 
 def test_a_call_waits_until_its_approver_says_yes(

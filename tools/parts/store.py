@@ -62,9 +62,10 @@ class Store:
 
     def waiting(self, token: str) -> list[dict[str, Any]]:
         """The approvals that wait, as approvers see them."""
-        answer = self.ask(token, "GET", "/api/approvals?state=pending")
+        answer = self.ask(token, "GET", "/api/approvals?state=pending&limit=100")
         answer.raise_for_status()
-        return answer.json()["approvals"]
+        ids = [approval["id"] for approval in answer.json()["approvals"]]
+        return [self.ask(token, "GET", f"/api/approvals/{approval}").json() for approval in ids]
 
     def decide(self, token: str, approval: str, how: str, reason: str | None = None) -> httpx.Response:
         """`how`: approve, deny or break-glass."""
