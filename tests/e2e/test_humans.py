@@ -233,9 +233,7 @@ def test_what_is_changed_on_a_retry_is_another_call(
     with guard.client(token) as client:
         answer = client.post("/v1/chat/completions?stream=1", json=asking("Read one row"))
         assert answer.status_code == 409
-        answer = client.post(
-            "/v1/chat/completions", json=asking("Read one row"), headers={"openai-beta": "tools=v9"}
-        )
+        answer = client.post("/v1/chat/completions", json=asking("Read one row"), headers={"openai-beta": "tools=v9"})
         assert answer.status_code == 409
     assert guard.upstream.requests == []
     assert post(guard, token, asking("Read one row")).status_code == 200

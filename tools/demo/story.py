@@ -198,7 +198,7 @@ def approved_call(story: Story) -> None:
         process.wait_until("the approval", lambda: bool(waiting) or waiting.extend(store.waiting(approver)))
         [approval] = waiting
         who, [rule] = approval["caller"]["subject"], approval["rules"]
-        show.said(f"{approval['id']} waits: {who} asks \"{approval['prompt']['text']}\" ({rule['rule']})")
+        show.said(f'{approval["id"]} waits: {who} asks "{approval["prompt"]["text"]}" ({rule["rule"]})')
         story.expect_untouched()
         own = store.decide(story.token("alice", claims={"groups": ["approvers", "dba"]}), approval["id"], "approve")
         story.expect(own.status_code == 403, "alice cannot approve it herself")
@@ -223,7 +223,9 @@ def audit_records(story: Story) -> None:
         entities = " ".join(record.get("portcullis.response.entities", {})) or "-"
         rows.append([*cells, entities, record.get("portcullis.policy", "-"), record["portcullis.revision"][:12]])
     if stage.store:
-        show.command(f'curl http://{stage.store.address}/api/records -H "authorization: Bearer $TOKEN"   # an auditor\'s')
+        show.command(
+            f'curl http://{stage.store.address}/api/records -H "authorization: Bearer $TOKEN"   # an auditor\'s'
+        )
     else:
         show.command(f"tail {stage.sink.file.relative_to(process.ROOT)}   # what the collector passed on")
     show.table([[str(cell) for cell in row] for row in rows])
@@ -326,7 +328,9 @@ def simulated(story: Story) -> None:
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     for line in done.stdout.splitlines()[:14]:
         show.line(f"   {line}")
-    story.expect(changed > 0 and "models" in done.stdout, "simulate says whose calls would be refused, and by which rule")
+    story.expect(
+        changed > 0 and "models" in done.stdout, "simulate says whose calls would be refused, and by which rule"
+    )
 
 
 STEPS: list[tuple[str, Callable[[Story], None]]] = [
