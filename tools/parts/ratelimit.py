@@ -19,6 +19,9 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+# Children are begun beside a running server. What gRPC does in a fork would wake its threads there, and end the child
+# before it is another program.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 from parts import process
 

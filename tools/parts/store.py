@@ -67,6 +67,12 @@ class Store:
         ids = [approval["id"] for approval in answer.json()["approvals"]]
         return [self.ask(token, "GET", f"/api/approvals/{approval}").json() for approval in ids]
 
+    def count(self, token: str) -> int:
+        """How many wait."""
+        answer = self.ask(token, "GET", "/api/approvals?state=pending&limit=200")
+        answer.raise_for_status()
+        return len(answer.json()["approvals"])
+
     def decide(self, token: str, approval: str, how: str, reason: str | None = None) -> httpx.Response:
         """`how`: approve, deny or break-glass."""
         return self.ask(token, "POST", f"/api/approvals/{approval}/{how}", json={"reason": reason} if reason else {})

@@ -279,7 +279,7 @@ impl Run<'_> {
                 self.record_first(exchange);
             }
             let open = self.open_calls();
-            if open.is_empty() && !self.tries_again(exchange) {
+            if open.is_empty() && !(side == Side::Request && self.tries_again(exchange)) {
                 break;
             }
             for (call, cluster) in open {
