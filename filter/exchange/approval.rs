@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::approvals::{self, Approvals, Caller, Described, Opening, Rule, Said, SaidError, Shown, State};
 use super::inquiry::add_each;
+use super::introspection::after;
 use super::refusal::{Code, Refusal};
 use super::{Exchange, Stage, answer, metrics};
 use crate::audit::trace::to_hex;
@@ -62,6 +63,8 @@ pub(super) struct Asking {
     /// Who said yes, or no.
     pub by: Vec<String>,
     call: Option<CallId>,
+    /// When the last question was put.
+    put: u64,
     failures: u8,
     /// Until when the request is held.
     deadline: u64,
@@ -156,7 +159,7 @@ impl Exchange {
         let lost = call.timeout.saturating_add(GRACE);
         match host.call(&call) {
             Ok(id) => {
-                self.asking.call = Some(id);
+                (self.asking.call, self.asking.put) = (Some(id), host.now());
                 self.worker.asks(id, self.context);
                 self.worker.await_approval(host, self.context, lost);
                 Ok(Flow::Pause)
@@ -252,11 +255,20 @@ impl Exchange {
                 self.let_go(host)
             }
             (Step::Open | Step::Wait, State::Pending) if host.now() < self.asking.deadline => {
-                self.put(host, Step::Wait)
+                self.wait_on(host)
             }
             // It may be asked for anew.
             _ => Err(self.not_yet()),
         }
+    }
+
+    /// Waits for what becomes of the approval. A service that does not wait itself is not asked without a pause.
+    fn wait_on(&mut self, host: &dyn Host) -> Result<Flow, Refusal> {
+        if self.asking.step == Step::Wait && host.now() < after(self.asking.put, PAUSE) {
+            self.worker.await_approval(host, self.context, PAUSE);
+            return Ok(Flow::Pause);
+        }
+        self.put(host, Step::Wait)
     }
 
     /// There was no answer: asks again, some times.
@@ -337,7 +349,7 @@ impl Exchange {
             let approvers = policy.and_then(|policy| policy.approvers.get(&approval.rule));
             rules.push(Rule {
                 rule: &approval.rule,
-                message: &approval.message,
+                message: self.shown_text(approval.message.as_bytes()),
                 approvers: approvers.map_or(&nobody, |approvers| &approvers.groups),
                 quorum: approvers.map_or(1, |approvers| approvers.quorum),
             });
@@ -437,7 +449,8 @@ impl Exchange {
         let mut out = Vec::new();
         let mut reader = ResponseRewriter::new(kind, &EVERYTHING, masks);
         reader.push(&self.inquiry.came, true, &mut out).ok()?;
-        Some(String::from_utf8_lossy(&out).into_owned())
+        // Names of members are texts too, where callers choose them.
+        Some(self.shown_text(&out))
     }
 }
 
@@ -449,10 +462,6 @@ fn watches(approval: &&Approval) -> bool {
 
 fn unavailable(message: &str) -> Refusal {
     Refusal::new(Code::GuardUnavailable, message).because("approvals")
-}
-
-fn after(now: u64, long: Duration) -> u64 {
-    now.saturating_add(u64::try_from(long.as_nanos()).unwrap_or(u64::MAX))
 }
 
 /// The first bytes of a text, and whether there are more.

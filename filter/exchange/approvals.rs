@@ -134,7 +134,7 @@ pub(super) struct Described<'a> {
 #[derive(Debug, Serialize)]
 pub(super) struct Rule<'a> {
     pub rule: &'a str,
-    pub message: &'a str,
+    pub message: String,
     pub approvers: &'a [String],
     pub quorum: u32,
 }

@@ -219,7 +219,8 @@ fn number(name: &Name) -> u64 {
     name.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
-fn after(now: u64, long: Duration) -> u64 {
+/// So long after a moment, in nanoseconds.
+pub(super) fn after(now: u64, long: Duration) -> u64 {
     now.saturating_add(u64::try_from(long.as_nanos()).unwrap_or(u64::MAX))
 }
 

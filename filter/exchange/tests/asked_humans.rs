@@ -219,6 +219,25 @@ fn a_store_s_query_is_shown_masked() {
 }
 
 #[test]
+fn names_of_members_and_words_of_rules_are_shown_masked_too() {
+    let desk = desk(|set| {
+        set["connections"][1]["protocol"] = json!("http");
+        set["policies"][0]["rules"] = json!([
+            { "name": "ask", "approve": "request.method == \"POST\"", "message": "For ${request.query}." },
+        ]);
+    });
+    let bearer = format!("Bearer {}", desk.rig.token(&["rag-users"]));
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    desk.rig.head("POST", "/v1/rows?of=c@example.com", &headers);
+    let mut exchange = Exchange::begin(Rc::clone(&desk.rig.worker), 7);
+    exchange.request_head(&desk.rig.host, false);
+    desk.rig.send(&mut exchange, r#"{"a@example.com":"b@example.com"}"#);
+    let opening: Value = serde_json::from_slice(&desk.call().1.body).unwrap();
+    assert_eq!(opening["prompt"]["text"], r#"{"<EMAIL_ADDRESS>":"<EMAIL_ADDRESS>"}"#);
+    assert!(!opening.to_string().contains("@example.com"), "{opening}");
+}
+
+#[test]
 fn while_nobody_answers_the_caller_gets_409_and_the_approval_s_name() {
     let desk = usual();
     let mut exchange = desk.begun(QUESTION, &[]);
@@ -239,6 +258,20 @@ fn while_nobody_answers_the_caller_gets_409_and_the_approval_s_name() {
         (&record["portcullis.reason"], &record["portcullis.approval"]),
         (&json!("approval_pending"), &json!("apr_1"))
     );
+}
+
+#[test]
+fn a_service_that_does_not_wait_is_not_asked_without_a_pause() {
+    let desk = usual();
+    let mut exchange = desk.begun(QUESTION, &[]);
+    desk.answer(&mut exchange, &state("pending"));
+    desk.answer(&mut exchange, &state("pending"));
+    assert!(desk.calls().is_empty(), "not at once");
+    desk.turn(&mut exchange, 2);
+    desk.answer(&mut exchange, &state("approved"));
+    let spent = said(&desk.spent(&exchange));
+    desk.answer(&mut exchange, &spent);
+    assert!(desk.went());
 }
 
 #[test]
