@@ -114,7 +114,9 @@ def provider(vague: str) -> Any:
 @pytest.mark.parametrize("vague", ["application/x-jsonl", "application/octet-stream", "binary/octet-stream"])
 def test_anthropics_client_reads_masked_results_by_way_of_the_guard(vague: str, guard: Guard, token: str) -> None:
     guard.upstream.answer = provider(vague)
-    one, two, three = client(guard, token).messages.batches.results("msgbatch_1")
+    # What it streams does not keep the client, which closes its connections when it goes.
+    with client(guard, token) as reader:
+        one, two, three = reader.messages.batches.results("msgbatch_1")
     assert one.result.message.content[0].text == f"{CARD.masked} {EMAIL.value[:5]}"
     assert one.result.message.content[1].input == {"to": "<EMAIL_ADDRESS>"}
     assert two.result.message.content[0].text.endswith(" fine")

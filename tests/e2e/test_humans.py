@@ -25,7 +25,7 @@ from parts.store import WRITER, Store
 from parts.upstream import json_answer
 
 TOOL = {"type": "function", "function": {"name": "db_read", "parameters": {"type": "object"}}}
-WAIT = 3.0
+WAIT = 5.0
 
 
 def policy_set(issuer: str, **approvals: Any) -> sets.Set:

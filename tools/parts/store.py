@@ -29,6 +29,7 @@ class Store:
         self.seed = base64.b64encode(bytes(range(32))).decode()
         self.bootstrap = secrets.token_urlsafe(24) if bootstrap else ""
         self.process: process.Process | None = None
+        self.client = httpx.Client()
 
     @property
     def address(self) -> str:
@@ -48,17 +49,20 @@ class Store:
         if self.bootstrap:
             env["PORTCULLIS_COLLECTOR_BOOTSTRAP_TOKEN"] = self.bootstrap
         self.process = process.Process("store", argv, self.folder, env=env)
+        # One for all calls: to make one takes longer than a call.
+        self.client = httpx.Client(base_url=f"http://{self.address}", timeout=20)
         self.process.wait_ready(lambda: process.accepts(self.port))
         return self
 
     def stop(self) -> None:
+        self.client.close()
         if self.process:
             self.process.stop()
 
     def ask(self, token: str, method: str, path: str, **more: Any) -> httpx.Response:
         """A call by a person."""
         headers = {"authorization": f"Bearer {token}"}
-        return httpx.request(method, f"http://{self.address}{path}", headers=headers, timeout=20, **more)
+        return self.client.request(method, path, headers=headers, **more)
 
     def waiting(self, token: str) -> list[dict[str, Any]]:
         """The approvals that wait, as approvers see them."""
