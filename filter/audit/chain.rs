@@ -11,6 +11,17 @@ use super::record::{Content, Link};
 use super::trace::to_hex;
 use super::value::{Count, Text, rfc3339};
 
+/// The last record of a chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// Id of the chain.
+    pub chain: String,
+    /// The record's number.
+    pub seq: u64,
+    /// Hash of its body.
+    pub hash: String,
+}
+
 /// Where a chain stands.
 #[derive(Debug)]
 pub struct Chain {
@@ -18,6 +29,8 @@ pub struct Chain {
     last: u64,
     chained: u64,
     head: Option<String>,
+    /// Of a chain that ended, and that the next record is to name.
+    ended: Option<Head>,
 }
 
 /// A record that would be the chain's next.
@@ -31,7 +44,7 @@ pub(super) struct Draft<'a> {
 impl Chain {
     /// A new chain; the id must be random.
     pub fn new(id: [u8; 16]) -> Self {
-        Self { id: to_hex(&id), last: 0, chained: 0, head: None }
+        Self { id: to_hex(&id), last: 0, chained: 0, head: None, ended: None }
     }
 
     /// The id, 32 hex digits.
@@ -47,6 +60,11 @@ impl Chain {
     /// The last chained record's number.
     pub fn last_chained(&self) -> u64 {
         self.chained
+    }
+
+    /// Has the next record name a chain that ended.
+    pub fn succeed(&mut self, ended: Head) {
+        self.ended = Some(ended);
     }
 
     /// Gives a number to a record that is lost before it is chained.
@@ -65,6 +83,11 @@ impl Chain {
             record: Text::from(format!("{}-{seq}", self.id)),
             dropped: (!losses.is_empty()).then(|| Count::from(losses.count())),
             losses: losses.clone(),
+            predecessor: self
+                .ended
+                .as_ref()
+                .map(|Head { chain, seq, .. }| Text::from(format!("{chain}-{seq}"))),
+            predecessor_hash: self.ended.as_ref().map(|ended| Text::from(ended.hash.as_str())),
         }
     }
 
@@ -85,6 +108,7 @@ impl Chain {
         self.last = seq;
         self.chained = seq;
         self.head = Some(hash);
+        self.ended = None;
     }
 }
 

@@ -12,6 +12,7 @@
 //! | [`otlp`] | the same fields as an OpenTelemetry log record, and the envelope of a batch |
 //! | [`trace`] | `traceparent` |
 //! | [`chain`] | each record names the hash of the one before |
+//! | [`succession`] | which chain goes on from one that ended |
 //! | [`signature`] | anchors that are signed |
 //! | [`seal`] | texts that auditors alone can read |
 //! | [`projection`] | whether a record's attributes say what its body says |
@@ -35,6 +36,7 @@ pub mod record;
 pub mod retry;
 pub mod seal;
 pub mod signature;
+pub mod succession;
 pub mod trace;
 pub mod value;
 pub mod verify;

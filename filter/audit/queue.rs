@@ -11,9 +11,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::chain::Chain;
+use super::chain::{Chain, Head};
 use super::loss::{Losses, Range, Why};
-use super::otlp::{Envelope, Resource, log_record};
+use super::otlp::{Envelope, Resource, Wire};
 use super::record::{Anchor, Content, EndRecord, Record, Summary};
 use super::retry::{Answer, Backoff, Verdict};
 use super::signature::Signer;
@@ -85,8 +85,10 @@ pub struct Ticket(u64);
 pub struct Batch {
     /// For [`Recorder::delivered`].
     pub ticket: Ticket,
-    /// OTLP/HTTP JSON; `content-type: application/json`.
+    /// OTLP over HTTP.
     pub body: Vec<u8>,
+    /// How it is encoded.
+    pub wire: Wire,
     /// How many records it holds.
     pub records: usize,
 }
@@ -144,7 +146,8 @@ struct Entry {
     seq: u64,
     at: u64,
     lane: Lane,
-    json: String,
+    /// As it stands in a batch.
+    log: Vec<u8>,
     declares: Vec<Range>,
 }
 
@@ -212,7 +215,7 @@ impl Recorder {
         let seed = chain_id.iter().fold(0_u64, |seed, byte| seed.rotate_left(8) ^ u64::from(*byte));
         Self {
             chain: Chain::new(chain_id),
-            envelope: Envelope::new(resource),
+            envelope: Envelope::new(Wire::default(), resource),
             backoff: Backoff::new(limits.first_retry, limits.longest_retry, seed),
             limits,
             queue: VecDeque::new(),
@@ -231,6 +234,12 @@ impl Recorder {
         }
     }
 
+    /// The same, with batches that are encoded so.
+    #[must_use]
+    pub fn speaking(self, wire: Wire, resource: &Resource) -> Self {
+        Self { envelope: Envelope::new(wire, resource), ..self }
+    }
+
     /// The same, with anchors that are signed.
     #[must_use]
     pub fn signing(self, signer: Signer) -> Self {
@@ -240,6 +249,22 @@ impl Recorder {
     /// The id of the chain, 32 hex digits.
     pub fn chain_id(&self) -> &str {
         self.chain.id()
+    }
+
+    /// The last record of the chain; `None`: there is none yet.
+    pub fn head(&self) -> Option<Head> {
+        let hash = self.chain.head()?.to_owned();
+        Some(Head { chain: self.chain.id().to_owned(), seq: self.chain.last_chained(), hash })
+    }
+
+    /// Has the next record name a chain that ended.
+    pub fn succeed(&mut self, ended: Head) {
+        self.chain.succeed(ended);
+    }
+
+    /// Whether an anchor comes with the next batch.
+    pub fn anchor_is_due(&self, now: u64) -> bool {
+        self.unanchored.is_some_and(|since| is_due(now, since, self.limits.anchor_every))
     }
 
     /// Chains and queues a record of this moment, or says what became of it.
@@ -280,8 +305,8 @@ impl Recorder {
         }
         let link = self.chain.link(&self.losses);
         let draft = Chain::draft(&link, now, content);
-        let json = log_record(&draft, now, content);
-        if !self.has_room(lane, json.len()) {
+        let log = self.envelope.log_record(&draft, now, content);
+        if !self.has_room(lane, log.len()) {
             return None;
         }
         let (seq, hash) = (draft.seq, draft.hash);
@@ -294,11 +319,11 @@ impl Recorder {
         }
         if let Some(load) = self.load(lane) {
             load.records = load.records.saturating_add(1);
-            load.bytes = load.bytes.saturating_add(json.len());
+            load.bytes = load.bytes.saturating_add(log.len());
         }
         self.stats.queued = self.stats.queued.saturating_add(1);
-        self.stats.bytes = self.stats.bytes.saturating_add(size(&json));
-        self.queue.push_back(Entry { seq, at: now, lane, json, declares });
+        self.stats.bytes = self.stats.bytes.saturating_add(size(&log));
+        self.queue.push_back(Entry { seq, at: now, lane, log, declares });
         Some(seq)
     }
 
@@ -365,8 +390,7 @@ impl Recorder {
     }
 
     fn write_anchor(&mut self, now: u64) {
-        let Some(since) = self.unanchored else { return };
-        if is_due(now, since, self.limits.anchor_every) {
+        if self.anchor_is_due(now) {
             self.anchor(now);
         }
     }
@@ -399,7 +423,7 @@ impl Recorder {
         let mut entries = Vec::new();
         let mut size = 0_usize;
         while let Some(entry) = self.queue.pop_front() {
-            size = size.saturating_add(entry.json.len());
+            size = size.saturating_add(entry.log.len());
             if !entries.is_empty()
                 && (size > self.limits.batch_bytes || entries.len() >= self.limits.batch_records)
             {
@@ -422,8 +446,8 @@ impl Recorder {
         let ticket = Ticket(self.tickets);
         let flight = self.flight.as_mut()?;
         flight.phase = Phase::Sent { ticket, at: now };
-        let body = self.envelope.seal(flight.entries.iter().map(|entry| entry.json.as_str()));
-        Some(Batch { ticket, body, records: flight.entries.len() })
+        let body = self.envelope.seal(flight.entries.iter().map(|entry| entry.log.as_slice()));
+        Some(Batch { ticket, body, wire: self.envelope.wire(), records: flight.entries.len() })
     }
 
     /// Tells how a batch fared. An answer to a try that is over is ignored.
@@ -474,10 +498,10 @@ impl Recorder {
     fn release(&mut self, entry: &Entry) {
         if let Some(load) = self.load(entry.lane) {
             load.records = load.records.saturating_sub(1);
-            load.bytes = load.bytes.saturating_sub(entry.json.len());
+            load.bytes = load.bytes.saturating_sub(entry.log.len());
         }
         self.stats.queued = self.stats.queued.saturating_sub(1);
-        self.stats.bytes = self.stats.bytes.saturating_sub(size(&entry.json));
+        self.stats.bytes = self.stats.bytes.saturating_sub(size(&entry.log));
     }
 
     fn retry(&mut self, now: u64, at_least: Duration) {
@@ -547,8 +571,8 @@ fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn size(json: &str) -> u64 {
-    bytes(json.len())
+fn size(log: &[u8]) -> u64 {
+    bytes(log.len())
 }
 
 fn bytes(length: usize) -> u64 {

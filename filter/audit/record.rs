@@ -285,6 +285,10 @@ record! {
         "portcullis.dropped.count" dropped: Option<Count>,
         /// The same as ranges: `count`, `first`, `last`, `reason` (`queue_full`, `rejected`). In the body alone.
         "portcullis.dropped.ranges" losses: Losses,
+        /// A chain that ended, by the `portcullis.record` of its last record: this chain goes on from it.
+        "portcullis.chain.predecessor" predecessor: Option<Text>,
+        /// Hash of that record's body.
+        "portcullis.chain.predecessor_hash" predecessor_hash: Option<Text>,
     }
 }
 

@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use super::otlp::protobuf;
+
 /// The longest `retry-after` that is honoured.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
@@ -58,9 +60,16 @@ fn seconds(value: &[u8]) -> Duration {
     Duration::from_secs(seconds.unwrap_or_default()).min(LONGEST_WAIT)
 }
 
-/// `partialSuccess.rejectedLogRecords`, a number or (proto3 JSON) a string; a body that is none counts as 0.
+/// How many records were not taken, in whichever of OTLP's encodings; a body that is in none counts as 0.
 fn rejected_records(body: &[u8]) -> u64 {
-    let Ok(answer) = serde_json::from_slice::<serde_json::Value>(body) else { return 0 };
+    match serde_json::from_slice::<serde_json::Value>(body) {
+        Ok(answer) => rejected_in_json(&answer),
+        Err(_) => protobuf::rejected_records(body),
+    }
+}
+
+/// `partialSuccess.rejectedLogRecords`, a number or (proto3 JSON) a string.
+fn rejected_in_json(answer: &serde_json::Value) -> u64 {
     let Some(rejected) = answer.pointer("/partialSuccess/rejectedLogRecords") else { return 0 };
     rejected.as_u64().or_else(|| rejected.as_str().and_then(|text| text.parse().ok())).unwrap_or_default()
 }
@@ -125,6 +134,18 @@ mod tests {
         assert_eq!(verdict(500, None, ""), Verdict::RetryFew);
         assert_eq!(verdict(302, None, ""), Verdict::RetryFew);
         assert_eq!(Answer::Broken.verdict(), Verdict::Retry(Duration::ZERO));
+    }
+
+    #[test]
+    fn an_answer_in_protobuf_says_what_was_not_taken() {
+        let answer = |body: &[u8]| Answer::Status { status: 200, retry_after: None, body }.verdict();
+        assert_eq!(answer(b"\x0a\x00"), Verdict::Accepted);
+        assert_eq!(answer(b"\x0a\x02\x08\x00"), Verdict::Accepted);
+        assert_eq!(answer(b"\x0a\x02\x08\x02"), Verdict::Rejected);
+        // A message of 123 bytes: its length is a brace, and what stands before it is white space.
+        let mut long = b"\x0a\x7b\x08\x01\x12\x77".to_vec();
+        long.resize(125, b'x');
+        assert_eq!(answer(&long), Verdict::Rejected);
     }
 
     proptest! {

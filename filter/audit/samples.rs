@@ -10,13 +10,16 @@ use super::value::{Claims, Path, Seconds, Tally, Text};
 pub const START: u64 = 1_795_363_161_000_000_000;
 pub const SECOND: u64 = 1_000_000_000;
 
-pub fn recorder(limits: Limits) -> Recorder {
-    let resource = Resource {
+pub fn resource() -> Resource {
+    Resource {
         version: Text::from("0.1.0"),
         instance: Some(Text::from("gateway-1")),
         host: Some(Text::from("node-a")),
-    };
-    Recorder::new(*b"\x5f\x0e\x8a\x11\x42\xc9\x4d\x7b\x90\x3a\x1c\xee\x27\x66\xb4\xd8", &resource, limits)
+    }
+}
+
+pub fn recorder(limits: Limits) -> Recorder {
+    Recorder::new(*b"\x5f\x0e\x8a\x11\x42\xc9\x4d\x7b\x90\x3a\x1c\xee\x27\x66\xb4\xd8", &resource(), limits)
 }
 
 fn text(text: &str) -> Option<Text> {

@@ -3,10 +3,14 @@
 use super::node::Node;
 use super::problem::Problem;
 use super::read;
-use super::set::{Audit, Capture, Delivery, Located};
+use super::set::{Audit, Capture, Compression, Delivery, Encoding, Located};
 
 const DELIVERIES: &[(&str, Delivery)] =
     &[("async", Delivery::Async), ("before_forward", Delivery::BeforeForward)];
+
+const ENCODINGS: &[(&str, Encoding)] = &[("json", Encoding::Json), ("protobuf", Encoding::Protobuf)];
+
+const COMPRESSIONS: &[(&str, Compression)] = &[("none", Compression::None), ("gzip", Compression::Gzip)];
 
 const CAPTURES: &[(&str, Capture)] =
     &[("none", Capture::None), ("masked", Capture::Masked), ("full", Capture::Full)];
@@ -16,11 +20,22 @@ const MASK: [&str; 2] = ["PII", "SECRETS"];
 
 pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Audit> {
     let delivery = read::choice(node, "delivery", DELIVERIES).unwrap_or_default();
+    let encoding = read::choice(node, "encoding", ENCODINGS).unwrap_or_default();
+    let compression = read::choice(node, "compression", COMPRESSIONS).unwrap_or_default();
     let signing_key = node.get("signing_key").and_then(read::template);
     let capture = read::choice(node, "capture", CAPTURES).unwrap_or_default();
     let mask = mask(node, capture, problems);
     let recipients = recipients(node, capture, problems);
-    Some(Audit { cluster: read::cluster(node)?, capture, mask, recipients, delivery, signing_key })
+    Some(Audit {
+        cluster: read::cluster(node)?,
+        capture,
+        mask,
+        recipients,
+        delivery,
+        encoding,
+        compression,
+        signing_key,
+    })
 }
 
 fn recipients(node: &Node, capture: Capture, problems: &mut Vec<Problem>) -> Vec<Located<String>> {

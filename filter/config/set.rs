@@ -791,6 +791,26 @@ pub enum Delivery {
     BeforeForward,
 }
 
+/// How records are written down.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Encoding {
+    /// OTLP in JSON.
+    #[default]
+    Json,
+    /// OTLP in protobuf.
+    Protobuf,
+}
+
+/// How batches of records are compressed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    #[default]
+    None,
+    /// gzip.
+    Gzip,
+}
+
 /// How much of prompt and answer a record holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Capture {
@@ -816,6 +836,10 @@ pub struct Audit {
     pub recipients: Vec<Located<String>>,
     /// How records are delivered.
     pub delivery: Delivery,
+    /// How records are written down.
+    pub encoding: Encoding,
+    /// Whether batches are compressed.
+    pub compression: Compression,
     /// The secret that anchors are signed under.
     pub signing_key: Option<Template>,
 }

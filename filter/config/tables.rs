@@ -968,6 +968,18 @@ pub(super) const AUDIT: Section = Section {
             "`async`: batched, retried, bounded. `before_forward`: the same, and nothing goes upstream before the collector has taken the record of its start.",
         ),
         may(
+            "encoding",
+            Kind::Choice(&["json", "protobuf"]),
+            "`json`",
+            "How records are written down: OTLP in JSON, or in protobuf, for collectors that take nothing else.",
+        ),
+        may(
+            "compression",
+            Kind::Choice(&["none", "gzip"]),
+            "`none`",
+            "`gzip`: batches go compressed, where the way to the collector is long or is paid for.",
+        ),
+        may(
             "signing_key",
             Kind::Text(&TEMPLATE),
             "anchors are not signed",

@@ -12,7 +12,7 @@ use super::environment::{Env, fill};
 use super::metrics;
 use super::service::{Asked, Service};
 use super::worker::{Awaited, Worker};
-use crate::audit::otlp::Resource;
+use crate::audit::otlp::{Encoding, Resource, Wire};
 use crate::audit::signature::Signer;
 use crate::audit::{self, Answer, Fate, Limits, Record, Recorded, Recorder, Text};
 use crate::config::Problem;
@@ -23,6 +23,8 @@ use crate::host::{CallId, Host, Level, Reply};
 const RETRY_SOON: Duration = Duration::from_secs(1);
 /// Tries of a batch there, for its records are not given up sooner than otherwise.
 const TRIES: u32 = 60;
+/// Most bytes that are compressed at once: the worker does nothing else meanwhile.
+const MOST_PACKED: usize = 64 << 10;
 
 /// The collector of a worker.
 pub(super) struct Collector {
@@ -49,6 +51,15 @@ impl Collector {
     }
 }
 
+/// How the set wants its records written down.
+fn wire(audit: &set::Audit) -> Wire {
+    let encoding = match audit.encoding {
+        set::Encoding::Json => Encoding::Json,
+        set::Encoding::Protobuf => Encoding::Protobuf,
+    };
+    Wire { encoding, gzip: audit.compression == set::Compression::Gzip }
+}
+
 /// Who signs the anchors of a set's records.
 pub(super) fn signer(template: &Template, env: &Env<'_>, problems: &mut Vec<Problem>) -> Option<Signer> {
     let seed = fill(template, env, &mut Vec::new(), problems)?;
@@ -64,7 +75,7 @@ pub(super) fn signer(template: &Template, env: &Env<'_>, problems: &mut Vec<Prob
 pub(super) fn recorder(
     chain: [u8; 16],
     host: &dyn Host,
-    delivery: Delivery,
+    audit: Option<&set::Audit>,
     signer: Option<Signer>,
 ) -> Recorder {
     let node = host.property(&["xds", "node", "id"]).filter(|id| !id.is_empty());
@@ -73,11 +84,15 @@ pub(super) fn recorder(
         instance: node.map(|id| Text::lossy(&id)),
         host: None,
     };
-    let limits = match delivery {
-        Delivery::Async => Limits::default(),
-        Delivery::BeforeForward => Limits { longest_retry: RETRY_SOON, tries: TRIES, ..Limits::default() },
-    };
-    let recorder = Recorder::new(chain, &resource, limits);
+    let wire = audit.map(wire).unwrap_or_default();
+    let mut limits = Limits::default();
+    if audit.is_some_and(|audit| audit.delivery == Delivery::BeforeForward) {
+        limits = Limits { longest_retry: RETRY_SOON, tries: TRIES, ..limits };
+    }
+    if wire.gzip {
+        limits.batch_bytes = MOST_PACKED;
+    }
+    let recorder = Recorder::new(chain, &resource, limits).speaking(wire, &resource);
     match signer {
         Some(signer) => recorder.signing(signer),
         None => recorder,
@@ -88,6 +103,9 @@ impl Worker {
     /// Takes a record for the collector; `None`: there is none.
     pub(super) fn record(&self, host: &dyn Host, record: &Record) -> Option<Recorded> {
         self.collector.as_ref()?;
+        if self.recorder.borrow().head().is_none() {
+            self.succeed(host);
+        }
         let recorded = self.recorder.borrow_mut().record(host.now(), record);
         if let Recorded::Lost(seq) = recorded {
             host.count(&metrics::records("dropped"), 1);
@@ -118,13 +136,16 @@ impl Worker {
     /// root.
     pub(super) fn send(&self, host: &dyn Host) -> Vec<u32> {
         let Some(collector) = &self.collector else { return Vec::new() };
+        if !self.is_leaving() && self.recorder.borrow().anchor_is_due(host.now()) {
+            self.succeed(host);
+        }
         let Some(batch) = self.recorder.borrow_mut().next_batch(host.now()) else {
             self.show_queue(host);
             return Vec::new();
         };
         let asked = Asked {
             path: collector.service.path_or("/v1/logs"),
-            headers: &[("content-type", "application/json")],
+            headers: batch.wire.headers(),
             ..Asked::POST
         };
         let woken = match host.call(&collector.service.call(&asked, batch.body)) {

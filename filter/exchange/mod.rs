@@ -23,6 +23,7 @@
 //! | [`budgets`], [`buckets`], [`ratelimit`], [`rates`] | what a request takes of budgets, where they are kept, here or by a service, and what callers are told of them |
 //! | [`capture`], [`captures`] | what is kept of prompt and answer for the records; the same, compiled |
 //! | [`ledger`] | the records of an exchange |
+//! | [`succession`] | the chains of the proxy's workers: which goes on from one that ended |
 //! | [`introspection`] | asking issuers about tokens that nobody else can read |
 //! | [`secrets`] | what services keep, fetched for credentials |
 //! | [`service`] | calls to key servers, the collector and recognisers |
@@ -74,6 +75,7 @@ mod response;
 pub mod route;
 mod secrets;
 mod service;
+mod succession;
 mod templates;
 #[cfg(test)]
 mod tests;

@@ -20,6 +20,7 @@ mod sealed;
 mod secrets;
 mod shared_budgets;
 mod shared_keys;
+mod succession;
 mod vectors;
 mod vouched;
 

@@ -22,6 +22,7 @@ use super::later::Later;
 use super::metrics;
 use super::ratelimit::RateLimits;
 use super::secrets::Secrets;
+use super::succession;
 use crate::audit::Recorder;
 use crate::config::Problem;
 use crate::config::set::{self, Bundle, Place};
@@ -103,6 +104,8 @@ pub struct Worker {
     pub(super) later: RefCell<Later>,
     leaving_since: Cell<Option<u64>>,
     pub(super) queued: Cell<i64>,
+    /// When the register of chains was told last.
+    pub(super) said_where: Cell<u64>,
 }
 
 impl Worker {
@@ -130,6 +133,9 @@ impl Worker {
         if bundle.set.policies.iter().any(|policy| !policy.budgets.is_empty()) {
             buckets::prepare(host);
         }
+        if bundle.set.audit.is_some() {
+            succession::prepare(host);
+        }
         let mut problems = Vec::new();
         let collector = bundle.set.audit.as_ref().and_then(|audit| Collector::of(audit, &env, &mut problems));
         let rate_limits = bundle
@@ -139,7 +145,6 @@ impl Worker {
             .and_then(|service| RateLimits::of(service, &env, &mut problems));
         let approvals =
             bundle.set.approvals.as_ref().and_then(|service| Approvals::of(service, &env, &mut problems));
-        let delivery = bundle.set.audit.as_ref().map(|audit| audit.delivery).unwrap_or_default();
         let signer = bundle.set.signing_key().and_then(|key| collector::signer(key, &env, &mut problems));
         let mut seed = [0; 32];
         let mut chain = [0; 16];
@@ -173,7 +178,7 @@ impl Worker {
             cache: RefCell::new(Cache::new(seed, cache::DEFAULT_ENTRIES)),
             patience: RefCell::new(Patience::new(u64::from_le_bytes(luck))),
             introspection: RefCell::new(introspection),
-            recorder: RefCell::new(collector::recorder(chain, host, delivery, signer)),
+            recorder: RefCell::new(collector::recorder(chain, host, bundle.set.audit.as_ref(), signer)),
             collector,
             rate_limits,
             approvals,
@@ -183,6 +188,7 @@ impl Worker {
             later: RefCell::default(),
             leaving_since: Cell::new(None),
             queued: Cell::new(0),
+            said_where: Cell::new(0),
         })
     }
 
@@ -371,6 +377,7 @@ impl Worker {
         self.ask_later(host);
         self.pay(host);
         let mut woken = self.send(host);
+        self.say_where(host);
         let now = host.now();
         let silent = self.introspection.borrow_mut().ask(host);
         let keys = self.keys.borrow();
@@ -430,6 +437,7 @@ impl Worker {
         let recorded = self.collector.is_none() || self.recorder.borrow().is_idle();
         let done = recorded && self.is_paid() || waited > LEAVE_WAIT;
         if done {
+            self.end_chain(host);
             host.shift(&metrics::queue(), self.queued.replace(0).saturating_neg());
         }
         done

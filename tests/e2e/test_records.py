@@ -21,6 +21,7 @@ from known import ALL, AWS, CARD, EMAIL, JWT, PEM, content, end_of, leaks, recor
 from parts import process
 from parts.collector import Record, Rotel, Sink, records_of
 from parts.idp import Idp
+from parts.store import WRITER, Store
 from parts.upstream import Answer, Upstream, Wait, json_answer, stream
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -236,6 +237,39 @@ def test_a_policy_change_loses_no_record_and_a_stream_is_judged_by_its_own_set(c
     assert_whole(before)
 
 
+def test_a_chain_that_begins_after_a_policy_change_goes_on_from_the_one_before(
+    start_guard: StartGuard, idp: Idp, folder: Path
+) -> None:
+    guard = start_guard()
+    token = guard.token()
+    guard.upstream.answer = json_answer(completion("hi"))
+    end_of(guard.sink, names(guard.chat(token)))
+    other = sets.chat(idp.issuer)
+    del sets.policy(other)["mask"]
+    assert guard.update(other)
+    last = guard.sink.wait_for(lambda record: record.event == "portcullis.chain.anchor").json()
+    time.sleep(1)  # The old configuration is done when the collector has its last record.
+    first = record_of(guard.sink, names(guard.chat(token)), "start")
+    assert first["portcullis.chain.id"] != last["portcullis.chain.id"]
+    assert first["portcullis.chain.predecessor"] == last["portcullis.record"]
+    end_of(guard.sink, first["portcullis.exchange"])
+
+    assert cli("audit", "verify", guard.sink.file, check=False).returncode == 0
+    lines = guard.sink.file.read_text().splitlines(keepends=True)
+    cut = folder / "cut.jsonl"
+    cut.write_text(
+        "".join(
+            line
+            for line in lines
+            if last["portcullis.record"] not in json.loads(line)["body"]["stringValue"]
+            or "portcullis.chain.predecessor" in line
+        )
+    )
+    done = cli("audit", "verify", cut, check=False)
+    assert done.returncode == 3
+    assert "goes on from the last of them" in done.stdout
+
+
 # The real collector.
 
 
@@ -248,16 +282,73 @@ def rotel(folder: Path) -> Iterator[Rotel]:
     sink.stop()
 
 
+WIRES = [(encoding, compression) for encoding in ("json", "protobuf") for compression in ("none", "gzip")]
+
+
+@pytest.mark.parametrize(("encoding", "compression"), WIRES)
 def test_a_real_collector_takes_the_records_and_the_chain_holds_behind_it(
-    rotel: Rotel, start_guard: StartGuard, idp: Idp
+    encoding: str, compression: str, rotel: Rotel, start_guard: StartGuard, idp: Idp
 ) -> None:
-    guard = start_guard(sets.chat(idp.issuer, audit={"cluster": "rotel"}), clusters={"rotel": rotel.address})
+    audit = {"cluster": "rotel", "encoding": encoding, "compression": compression}
+    guard = start_guard(sets.chat(idp.issuer, audit=audit), clusters={"rotel": rotel.address})
     guard.upstream.answer = json_answer(completion(EMAIL.text))
     token = guard.token()
     ids = [names(guard.chat(token)) for _ in range(5)]
     for exchange in ids:
         assert end_of(rotel.sink, exchange)["portcullis.response.entities"] == {"EMAIL_ADDRESS": 1}
     assert_whole(rotel.sink)
+
+
+@pytest.mark.parametrize(("encoding", "compression"), WIRES)
+def test_our_collector_takes_them_in_every_encoding_before_the_call_goes_on(
+    encoding: str, compression: str, folder: Path, start_guard: StartGuard, idp: Idp
+) -> None:
+    store = Store(folder, idp.issuer).start()
+    try:
+        audit = {
+            "cluster": "store",
+            "delivery": "before_forward",
+            "encoding": encoding,
+            "compression": compression,
+            "headers": {"authorization": "Bearer ${env:STORE_TOKEN}"},
+        }
+        clusters = {"store": store.address}
+        guard = start_guard(sets.chat(idp.issuer, audit=audit), clusters=clusters, env={"STORE_TOKEN": WRITER})
+        guard.upstream.answer = json_answer(completion(EMAIL.text))
+        token, auditor = guard.token(), idp.token(claims={"sub": "ada", "groups": ["auditors"]})
+        exchange = names(guard.chat(token))
+
+        def ended() -> bool:
+            found = store.ask(auditor, "GET", f"/api/exchanges/{exchange}")
+            return found.status_code == 200 and "portcullis.exchange.end" in found.text
+
+        process.wait_until("the end of the exchange in the store", ended)
+        # Attributes agree with bodies in it, and chains hold.
+        kept = store.ask(auditor, "GET", "/api/records").text
+        assert "portcullis.collector.alert" not in kept
+        assert '"portcullis.response.entities":{"EMAIL_ADDRESS":1}' in kept.replace("\\", "")
+    finally:
+        store.stop()
+
+
+@pytest.mark.parametrize(("encoding", "compression"), WIRES)
+def test_batches_go_out_as_the_set_says_and_are_not_lost_to_a_failure(
+    encoding: str, compression: str, start_guard: StartGuard, idp: Idp
+) -> None:
+    audit = {"cluster": "audit", "encoding": encoding, "compression": compression}
+    guard = start_guard(sets.chat(idp.issuer, audit=audit))
+    guard.upstream.answer = json_answer(completion(CARD.text))
+    token = guard.token()
+    guard.sink.fail = 503
+    exchange = names(guard.chat(token))
+    process.wait_until("a batch that fails", lambda: bool(guard.sink.exports))
+    guard.sink.fail = None
+    assert end_of(guard.sink, exchange)["portcullis.response.entities"] == {"CREDIT_CARD": 1}
+    assert_whole(guard.sink)
+    headers = guard.sink.exports[-1].headers
+    kind = {"json": "application/json", "protobuf": "application/x-protobuf"}[encoding]
+    coding = {"none": None, "gzip": "gzip"}[compression]
+    assert (headers["content-type"], headers.get("content-encoding")) == (kind, coding)
 
 
 def test_what_a_collector_takes_in_part_is_not_sent_twice_and_the_loss_is_told(

@@ -67,6 +67,9 @@ pub fn json(verified: &Verified) -> Value {
                 (What::Disagreeing(attributes), Some(one)) => {
                     one.insert("attributes".to_owned(), json!(attributes));
                 }
+                (What::CutOff(successor), Some(one)) => {
+                    one.insert("successor".to_owned(), json!(successor));
+                }
                 (What::PartsMissing(exchange, parts) | What::PartsLost(exchange, parts), Some(one)) => {
                     one.insert("exchange".to_owned(), json!(exchange));
                     one.insert("parts".to_owned(), json!(parts));
@@ -162,6 +165,7 @@ fn told(what: &What) -> String {
         What::Doubled => "delivered more than once".to_owned(),
         What::Reordered => "stands behind a later one".to_owned(),
         What::Lost => "lost on the way, as a later record declares".to_owned(),
+        What::CutOff(chain) => format!("not there, though chain {chain} goes on from the last of them"),
         What::PartsMissing(exchange, parts) => {
             format!("{} of exchange {exchange} not there, and no record says why", parts_of(parts))
         }
@@ -189,6 +193,7 @@ fn name(what: &What) -> &'static str {
         What::Doubled => "doubled",
         What::Reordered => "reordered",
         What::Lost => "lost",
+        What::CutOff(_) => "cut_off",
         What::PartsMissing(..) => "parts_missing",
         What::PartsLost(..) => "parts_lost",
     }

@@ -3,7 +3,9 @@
 use std::rc::Rc;
 
 use portcullis::config::Problem;
-use portcullis::config::set::{Audit, Bundle, Capture, ClusterRef, Delivery, Issuer, Located, TemplatePart};
+use portcullis::config::set::{
+    Audit, Bundle, Capture, ClusterRef, Compression, Delivery, Encoding, Issuer, Located, TemplatePart,
+};
 use portcullis::exchange::{Exchange, Worker};
 use portcullis::host::memory::Memory;
 use portcullis::host::{CallId, Flow, Header, Reply, Shared, Side};
@@ -72,6 +74,8 @@ impl Stage {
         let signer = Signer::for_all(&mut bundle);
         stand_for_secrets(&mut bundle);
         let audit = bundle.set.audit.get_or_insert_with(records);
+        // Records are read here, whatever the collector reads.
+        (audit.encoding, audit.compression) = (Encoding::Json, Compression::None);
         let audit = audit.cluster.cluster.value.clone();
         let rates =
             bundle.set.rate_limit_service.as_ref().map(|service| service.cluster.cluster.value.clone());
@@ -169,6 +173,8 @@ fn records() -> Audit {
         recipients: Vec::new(),
         mask: Vec::new(),
         delivery: Delivery::Async,
+        encoding: Encoding::Json,
+        compression: Compression::None,
         signing_key: None,
     }
 }

@@ -58,6 +58,8 @@ fn shown(chain: &str, first_new: i64, findings: &[Finding], around: &Neighbours)
             }
             // In the course of things.
             What::Doubled | What::Reordered | What::Lost | What::PartsLost(..) => continue,
+            // Of another chain, which is not looked at here.
+            What::CutOff(_) => continue,
             // Parts may stand in the hole, which is judged by itself.
             What::PartsMissing(..) if with_holes => continue,
             // Told when the record before came.

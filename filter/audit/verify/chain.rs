@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::parts::Parts;
+use super::succession::Ended;
 use super::{ChainReport, Finding, Knowledge, Stored, What};
 use crate::audit::chain::hash;
 use crate::audit::projection::disagreements;
@@ -18,6 +19,7 @@ pub(super) struct Read {
     said: Option<String>,
     disagreeing: Vec<String>,
     dropped: Vec<Dropped>,
+    pub ended: Option<Ended>,
     /// The exchange that begins or ends with it, or of which it is a part.
     exchange: Option<(String, Half)>,
     link: Link,
@@ -84,8 +86,10 @@ impl Read {
         let said = said.and_then(|(_, value)| value.get("stringValue")?.as_str());
         let ranges = body.get("portcullis.dropped.ranges").and_then(Value::as_array);
         let hash = hash(stored.body);
+        let chain = text("portcullis.chain.id")?;
         Some(Self {
-            chain: text("portcullis.chain.id")?,
+            ended: Ended::of(&chain, &body),
+            chain,
             seq,
             hash: hash.clone(),
             said: said.map(str::to_owned),
@@ -118,6 +122,17 @@ impl Dropped {
 }
 
 impl Chain {
+    /// The highest number that is there, or that a record declares as lost.
+    pub fn last(&self) -> u64 {
+        let declared = self.dropped.iter().map(|lost| lost.last).max().unwrap_or_default();
+        self.highest.max(declared)
+    }
+
+    /// Hash of the body of this number, if it is there.
+    pub fn hash_of(&self, seq: u64) -> Option<&String> {
+        self.links.get(&seq).map(|link| &link.hash)
+    }
+
     pub fn add(&mut self, read: Read, findings: &mut Vec<Finding>) {
         let mut tell = |what| findings.push(Finding::one(&read.chain, read.seq, what));
         if let Some(known) = self.links.get(&read.seq) {

@@ -4,11 +4,14 @@
 //! it, tells which of the two was changed. The last record of a chain has no successor: its hash attribute, and the
 //! next anchor, are all that speaks for it. A gap that a later record of the chain declares is a known loss, no damage.
 //!
+//! A chain that was cut off, or taken out as a whole, shows by the chain that goes on from it.
+//!
 //! Signed anchors prove the records before them to a reader who knows the key: then an anchor without a signature that
 //! holds speaks against its chain.
 
 mod chain;
 mod parts;
+mod succession;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +21,7 @@ use serde_json::Value;
 
 use super::signature::Witness;
 use chain::{Chain, Read};
+use succession::Ended;
 
 /// A record as stored.
 #[derive(Debug, Clone, Copy)]
@@ -107,6 +111,8 @@ pub enum What {
     Reordered,
     /// Records are not there, as a later record declares.
     Lost,
+    /// The last records of a chain are not there, though the chain of this id names the last of them.
+    CutOff(String),
     /// Parts of an exchange, by their numbers, are not there, and no record says why.
     PartsMissing(String, Vec<u64>),
     /// The same, and the chain declares as many records as lost.
@@ -135,6 +141,7 @@ impl Finding {
 #[derive(Default)]
 pub struct Verifier {
     chains: BTreeMap<String, Chain>,
+    ended: Vec<Ended>,
     findings: Vec<Finding>,
     seen: usize,
 }
@@ -143,7 +150,8 @@ impl Verifier {
     /// Takes the next record.
     pub fn add(&mut self, stored: Stored<'_>) {
         match Read::of(stored) {
-            Some(read) => {
+            Some(mut read) => {
+                self.ended.extend(read.ended.take());
                 let chain = self.chains.entry(read.chain.clone()).or_default();
                 chain.add(read, &mut self.findings);
             }
@@ -156,6 +164,13 @@ impl Verifier {
     pub fn report(mut self, known: &Knowledge) -> Report {
         let checked = self.chains.iter().filter_map(|(id, chain)| chain.check(id, known, &mut self.findings));
         let chains = checked.collect();
+        let cut_off: Vec<Finding> =
+            self.ended.iter().filter_map(|ended| ended.check(&self.chains, known)).collect();
+        for finding in cut_off {
+            if !self.findings.contains(&finding) {
+                self.findings.push(finding);
+            }
+        }
         Report { findings: self.findings, chains }
     }
 }

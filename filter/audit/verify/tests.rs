@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::audit::captured::{Part, PartRecord};
-use crate::audit::chain::hash;
-use crate::audit::queue::Limits;
+use crate::audit::chain::{Head, hash};
+use crate::audit::queue::{Limits, Recorder};
 use crate::audit::record::Record;
 use crate::audit::retry::Answer;
 use crate::audit::samples::{self, SECOND, START, log_records};
@@ -248,4 +248,63 @@ fn a_part_that_is_declared_as_lost_is_no_damage() {
     let lost = one(4, What::PartsLost("018f3c1e6b7a4d21".to_owned(), vec![3]));
     assert!(!lost.is_damage());
     assert_eq!(judge(&records, true), [one(3, What::Lost), lost]);
+}
+
+/// A chain of one record that goes on from another.
+fn successor(ended: Head) -> Stood {
+    let mut recorder = Recorder::new([7; 16], &samples::resource(), Limits::default());
+    recorder.succeed(ended);
+    recorder.record(START + SECOND, &samples::start());
+    stored_of(&recorder.next_batch(START + 2 * SECOND).unwrap().body).remove(0)
+}
+
+fn ended_at(records: &[Stood], seq: u64) -> Head {
+    let body = &records[usize::try_from(seq).unwrap() - 1].0;
+    Head { chain: CHAIN.to_owned(), seq, hash: hash(body) }
+}
+
+#[test]
+fn a_chain_that_was_cut_off_shows_by_its_successor() {
+    let next = "07".repeat(16);
+    let whole = stored();
+    let successor = successor(ended_at(&whole, 5));
+    for left in 1..=5_u64 {
+        let mut records = whole[..usize::try_from(left).unwrap()].to_vec();
+        records.push(successor.clone());
+        let expected = (left < 5).then(|| Finding::some(CHAIN, left + 1, 5, What::CutOff(next.clone())));
+        assert_eq!(judge(&records, true), Vec::from_iter(expected), "{left} left");
+    }
+}
+
+#[test]
+fn a_chain_that_was_taken_out_as_a_whole_shows_by_its_successor() {
+    let alone = [successor(ended_at(&stored(), 5))];
+    let finding = Finding::some(CHAIN, 1, 5, What::CutOff("07".repeat(16)));
+    assert!(finding.is_damage());
+    assert_eq!(judge(&alone, true), [finding]);
+    // A part of the records may begin behind it.
+    let partial = Knowledge { partial: true, ..Knowledge::default() };
+    assert_eq!(report(&alone, true, &partial).findings, []);
+}
+
+#[test]
+fn a_tail_that_was_written_anew_shows_by_its_successor() {
+    let mut records = stored();
+    records.push(successor(ended_at(&stored(), 5)));
+    records[4].0 = records[4].0.replace("\"time\":\"2026", "\"time\":\"2025");
+    records[4].1 = hash(&records[4].0);
+    assert_eq!(judge(&records, true), [one(5, What::Changed)]);
+}
+
+#[test]
+fn the_record_after_the_one_that_names_a_predecessor_names_none() {
+    let mut recorder = samples::recorder(Limits::default());
+    recorder.succeed(Head { chain: "07".repeat(16), seq: 3, hash: "1".repeat(64) });
+    recorder.record(START, &samples::start());
+    recorder.record(START, &samples::end());
+    let bodies = samples::bodies(&recorder.next_batch(START + SECOND).unwrap().body);
+    let bodies: Vec<Value> = bodies.iter().map(|body| serde_json::from_str(body).unwrap()).collect();
+    assert_eq!(bodies[0]["portcullis.chain.predecessor"], format!("{}-3", "07".repeat(16)));
+    assert_eq!(bodies[0]["portcullis.chain.predecessor_hash"], "1".repeat(64));
+    assert!(bodies[1].get("portcullis.chain.predecessor").is_none(), "{}", bodies[1]);
 }
