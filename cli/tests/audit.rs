@@ -11,6 +11,7 @@ mod support;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use portcullis::audit::chain::Head;
 use portcullis::audit::otlp::Resource;
 use portcullis::audit::signature::Signer;
 use portcullis::audit::{Answer, EndRecord, Facts, Limits, Record, Recorder, StartRecord, Text};
@@ -183,4 +184,113 @@ fn the_public_key_of_a_signing_key_is_printed() {
     writeln!(child.stdin.take().unwrap(), "{SEED}").unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(text(&output.stdout), format!("{PUBLIC}\n"));
+}
+
+/// Answers one request so, and gives what came.
+fn collector(answer: String) -> (String, std::thread::JoinHandle<String>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let came = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            std::io::Read::read_exact(&mut stream, &mut byte).unwrap();
+            request.push(byte[0]);
+        }
+        stream.write_all(answer.as_bytes()).unwrap();
+        String::from_utf8(request).unwrap()
+    });
+    (address, came)
+}
+
+fn answered(status: &str, kind: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+}
+
+fn asked(address: &str, token: Option<&str>) -> (String, i32) {
+    let directory = directory(&[]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+    command.current_dir(directory.path()).args(["audit", "verify", address]).env_remove("PORTCULLIS_TOKEN");
+    if let Some(token) = token {
+        command.env("PORTCULLIS_TOKEN", token);
+    }
+    let output = command.output().unwrap();
+    (text(&output.stdout) + &text(&output.stderr), output.status.code().unwrap())
+}
+
+#[test]
+fn a_collector_is_asked_for_its_records_with_the_token_of_the_environment() {
+    let (address, came) =
+        collector(answered("200 OK", "application/x-ndjson", &batches(false, 3).join("\n")));
+    let (said, code) = asked(&address, Some("a.b.c"));
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("whole: "), "{said}");
+    let request = came.join().unwrap();
+    assert!(request.starts_with("GET /api/records HTTP/1.1\r\n"), "{request}");
+    assert!(request.to_ascii_lowercase().contains("\r\nauthorization: bearer a.b.c\r\n"), "{request}");
+}
+
+#[test]
+fn what_a_collector_refuses_is_said_with_what_can_be_done() {
+    let problem = r#"{"title":"Unauthorized","status":401,"detail":"the token is over"}"#;
+    let (address, came) = collector(answered("401 Unauthorized", "application/problem+json", problem));
+    let (said, code) = asked(&address, None);
+    assert_eq!(code, 1, "{said}");
+    assert!(
+        said.contains("/api/records: answered with status 401: the token is over; set PORTCULLIS_TOKEN"),
+        "{said}"
+    );
+    assert!(!came.join().unwrap().to_ascii_lowercase().contains("authorization"));
+}
+
+#[test]
+fn a_token_does_not_follow_to_another_place() {
+    let head = "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:9/api/records\r\ncontent-length: 0\r\n\r\n";
+    let (address, came) = collector(head.to_owned());
+    let (said, code) = asked(&address, Some("secret"));
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("status 302") && said.contains("give the address that it leads to"), "{said}");
+    came.join().unwrap();
+}
+
+#[test]
+fn records_that_break_off_are_not_taken_for_all_of_them() {
+    let body = batches(false, 3).join("\n");
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len() + 100);
+    let (address, came) = collector(head + &body + "\n");
+    let (said, code) = asked(&address, None);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("cannot be read"), "{said}");
+    came.join().unwrap();
+}
+
+#[test]
+fn a_collector_that_is_not_there_is_said() {
+    let (said, code) = asked("http://127.0.0.1:9", None);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("http://127.0.0.1:9/api/records: cannot be asked: "), "{said}");
+}
+
+#[test]
+fn a_chain_that_is_gone_shows_though_none_of_its_records_is_there() {
+    let mut recorder = Recorder::new([9; 16], &Resource::default(), Limits::default());
+    recorder.succeed(Head { chain: "07".repeat(16), seq: 12, hash: "a".repeat(64) });
+    recorder.record(START, &Record::End(Box::default()));
+    let batch = recorder.next_batch(START + SECOND).unwrap();
+    let lines = [String::from_utf8(batch.body).unwrap()];
+    let (said, code) = verified(&lines, &[]);
+    assert_eq!(code, 3, "{said}");
+    let (gone, next) = ("07".repeat(16), "09".repeat(16));
+    let expected = format!(
+        "chain {gone}\n  DAMAGE: numbers 1 to 12: not there, though chain {next} goes on from the last of them\n"
+    );
+    assert!(said.contains(&expected), "{said}");
+    let (said, code) = verified(&lines, &["--format", "json"]);
+    let json: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(
+        (code, &json["findings"][0]["what"], &json["findings"][0]["successor"]),
+        (3, &"cut_off".into(), &next.into())
+    );
+    assert_eq!(verified(&lines, &["--partial"]).1, 0);
 }

@@ -27,10 +27,12 @@ WASM = Path(os.environ.get("PORTCULLIS_WASM", process.ROOT / "dist" / "portculli
 CLI = Path(os.environ.get("PORTCULLIS", process.ROOT / "target" / "release" / "portcullis")).resolve()
 
 
-def cli(*arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Runs `portcullis`."""
+def cli(
+    *arguments: str | Path, check: bool = True, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Runs `portcullis`, with more in its environment."""
     argv = [str(part) for part in (CLI, *arguments)]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False, env=os.environ | (env or {}))
     if check and done.returncode != 0:
         raise AssertionError(f"{' '.join(argv)} said {done.returncode}:\n{done.stdout}{done.stderr}")
     return done

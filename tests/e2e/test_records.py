@@ -324,6 +324,9 @@ def test_our_collector_takes_them_in_every_encoding_before_the_call_goes_on(
 
         process.wait_until("the end of the exchange in the store", ended)
         # Attributes agree with bodies in it, and chains hold.
+        verified = cli("audit", "verify", f"http://{store.address}", check=False, env={"PORTCULLIS_TOKEN": auditor})
+        assert (verified.returncode, verified.stderr) == (0, ""), verified.stdout
+        assert cli("audit", "verify", f"http://{store.address}", check=False).returncode == 1
         kept = store.ask(auditor, "GET", "/api/records").text
         assert "portcullis.collector.alert" not in kept
         assert '"portcullis.response.entities":{"EMAIL_ADDRESS":1}' in kept.replace("\\", "")

@@ -4,14 +4,13 @@ mod open;
 mod report;
 
 use std::io::Read as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 use portcullis::audit::signature::{Signer, Witness};
 use portcullis::audit::verify::{ChainReport, Finding, Knowledge, Report, Stored, Verifier};
 
-use crate::records;
+use crate::records::{self, Origin};
 
 /// Records were changed, or are not there.
 const DAMAGE: u8 = 3;
@@ -36,9 +35,10 @@ pub enum Command {
 /// What `audit verify` is told.
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// Records, as an OpenTelemetry collector writes them: a batch or a record in JSON a line; `-`: the standard input.
-    #[arg(value_name = "FILE")]
-    records: PathBuf,
+    /// Records, a batch or a record in JSON a line, as an OpenTelemetry collector writes them: a file, `-` for the standard
+    /// input, or the address of a Portcullis collector (with a token in PORTCULLIS_TOKEN, where it asks for one).
+    #[arg(value_name = "FILE|URL")]
+    records: Origin,
     /// A public key that anchors must be signed under, in base64. May be given several times, for keys that followed
     /// one another.
     #[arg(long = "key", value_name = "KEY", value_parser = witness)]
@@ -106,13 +106,13 @@ fn verify(options: &Verify) -> ExitCode {
         }
     });
     if let Err(error) = read {
-        eprintln!("error: {}: {error}", options.records.display());
+        eprintln!("error: {}: {error}", options.records);
         return ExitCode::FAILURE;
     }
     let known = Knowledge { witnesses: options.keys.clone(), partial: options.partial };
     let verified = Verified { report: verifier.report(&known), others, signed: !options.keys.is_empty() };
     if verified.report.chains.is_empty() && verified.report.findings.is_empty() {
-        eprintln!("error: {}: holds no audit record", options.records.display());
+        eprintln!("error: {}: holds no audit record", options.records);
         return ExitCode::FAILURE;
     }
     crate::commands::print(&match options.format {

@@ -13,7 +13,7 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 use super::Format;
-use crate::records;
+use crate::records::{self, Origin};
 
 /// Something could not be opened.
 const UNOPENED: u8 = 3;
@@ -24,9 +24,10 @@ const SIDES: [(&str, &str); 2] = [("prompt", "prompt"), ("response", "answer")];
 /// What `audit open` is told.
 #[derive(Debug, Args)]
 pub struct Open {
-    /// Records, as an OpenTelemetry collector writes them: a batch or a record in JSON a line; `-`: the standard input.
-    #[arg(value_name = "FILE")]
-    records: PathBuf,
+    /// Records, a batch or a record in JSON a line, as an OpenTelemetry collector writes them: a file, `-` for the standard
+    /// input, or the address of a Portcullis collector (with a token in PORTCULLIS_TOKEN, where it asks for one).
+    #[arg(value_name = "FILE|URL")]
+    records: Origin,
     /// A file with secret keys, as `age-keygen` writes it. May be given several times.
     #[arg(short, long = "identity", value_name = "FILE", required = true)]
     identities: Vec<PathBuf>,
@@ -85,11 +86,11 @@ fn run(options: &Open) -> Result<usize, String> {
         }
         opened.push(record);
     })
-    .map_err(|error| format!("{}: {error}", options.records.display()))?;
+    .map_err(|error| format!("{}: {error}", options.records))?;
     if opened.is_empty() {
         return Err(match &options.exchange {
-            Some(id) => format!("{}: holds no record of the exchange {id}", options.records.display()),
-            None => format!("{}: holds no record of an exchange", options.records.display()),
+            Some(id) => format!("{}: holds no record of the exchange {id}", options.records),
+            None => format!("{}: holds no record of an exchange", options.records),
         });
     }
     crate::commands::print(&match options.format {

@@ -37,9 +37,15 @@ pub fn text(verified: &Verified) -> String {
             let _ = writeln!(out, "  {}", line(finding));
         }
     }
+    let known = |id: &str| verified.report.chains.iter().any(|chain| chain.id == id);
     for finding in &verified.report.findings {
-        if let Finding::Unreadable { .. } = finding {
-            let _ = writeln!(out, "{}", line(finding));
+        match finding {
+            Finding::Unreadable { .. } => _ = writeln!(out, "{}", line(finding)),
+            // All of it is gone.
+            Finding::OfChain { chain, .. } if !known(chain) => {
+                let _ = writeln!(out, "chain {chain}\n  {}", line(finding));
+            }
+            Finding::OfChain { .. } => {}
         }
     }
     let _ = writeln!(out, "{}", conclusion(verified));

@@ -1,11 +1,10 @@
 //! The exchanges of a file of records.
 
 use std::collections::HashSet;
-use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use crate::records::{self, Log, ReadError};
+use crate::records::{self, Log, Origin, ReadError};
 
 /// What a file holds.
 #[derive(Debug, Default)]
@@ -22,9 +21,9 @@ pub struct Exchanges {
 ///
 /// # Errors
 /// The file cannot be read, or a line is no record.
-pub fn read(path: &Path) -> Result<Exchanges, ReadError> {
+pub fn read(origin: &Origin) -> Result<Exchanges, ReadError> {
     let mut gathering = Gathering::default();
-    records::read(path, |log| gathering.add(&log))?;
+    records::read(origin, |log| gathering.add(&log))?;
     Ok(gathering.exchanges)
 }
 

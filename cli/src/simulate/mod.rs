@@ -8,7 +8,7 @@ mod exchanges;
 mod report;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -18,6 +18,7 @@ use portcullis::exchange::guard::Guard;
 use portcullis::exchange::replay::{self, Recorded};
 use portcullis::policy::Variable;
 
+use crate::records::Origin;
 use crate::source::{self, Source};
 use change::{Change, Judged};
 use exchanges::Exchanges;
@@ -28,9 +29,10 @@ const CHANGES: u8 = 3;
 /// What `simulate` is told.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Records, as an OpenTelemetry collector writes them: a batch or a record in JSON a line; `-`: the standard input.
-    #[arg(long, value_name = "FILE")]
-    records: PathBuf,
+    /// Records, a batch or a record in JSON a line, as an OpenTelemetry collector writes them: a file, `-` for the standard
+    /// input, or the address of a Portcullis collector (with a token in PORTCULLIS_TOKEN, where it asks for one).
+    #[arg(long, value_name = "FILE|URL")]
+    records: Origin,
     /// The policy set that judges: a directory of *.yaml files, or one file.
     #[arg(default_value = ".")]
     dir: PathBuf,
@@ -92,7 +94,7 @@ fn simulated(source: &Source, options: &Options) -> Result<Simulated, Vec<Proble
     let (bundle, _) = Bundle::of(root, crate::revision::UNVERSIONED, host)?;
     let guard = Guard::compile(&bundle, None)?;
     let exchanges = exchanges::read(&options.records)
-        .map_err(|error| vec![source::about(&options.records, &error.to_string())])?;
+        .map_err(|error| vec![source::about(Path::new(&options.records.to_string()), &error.to_string())])?;
     Ok(judge(&bundle, &guard, exchanges))
 }
 

@@ -1,9 +1,10 @@
 //! Audit records as they travel: OpenTelemetry's logs in JSON, of which each body is a record.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
-use std::path::Path;
+mod origin;
 
+use std::io::{self, BufRead};
+
+pub use origin::Origin;
 use serde_json::{Map, Value};
 
 /// A log record: the body, which is the audit record, and what a collector kept beside it.
@@ -15,12 +16,25 @@ pub struct Log {
     pub attributes: Vec<(String, Value)>,
 }
 
-/// Why a file of records cannot be used.
+/// Why records cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// It cannot be read.
     #[error("cannot be read: {0}")]
     Io(#[from] io::Error),
+    /// A collector cannot be asked.
+    #[error("cannot be asked: {0}")]
+    Call(Box<ureq::Error>),
+    /// A collector gives none.
+    #[error("answered with status {status}: {said}; {help}")]
+    Status {
+        /// Of the answer.
+        status: u16,
+        /// What it says.
+        said: String,
+        /// What can be done.
+        help: &'static str,
+    },
     /// A line is none of ours.
     #[error(
         "line {line} holds no audit record: a line is one batch or one log record as the collector wrote it (OTLP in JSON), or the body of one"
@@ -38,15 +52,12 @@ impl Log {
     }
 }
 
-/// Reads records in their order, one batch or one record a line; `-` is the standard input.
+/// Reads records in their order, one batch or one record a line.
 ///
 /// # Errors
-/// The file cannot be read, or a line is no record.
-pub fn read(path: &Path, take: impl FnMut(Log)) -> Result<(), ReadError> {
-    if path == Path::new("-") {
-        return lines(io::stdin().lock(), take);
-    }
-    lines(BufReader::new(File::open(path)?), take)
+/// They cannot be read, or a line is no record.
+pub fn read(origin: &Origin, take: impl FnMut(Log)) -> Result<(), ReadError> {
+    lines(origin.open()?, take)
 }
 
 /// The same of lines.
