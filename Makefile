@@ -62,7 +62,7 @@ test-e2e: wasm test-build vectors parts ## end to end: a real Envoy among real p
 	@cd tests/e2e && PORTCULLIS=$(PORTCULLIS) VECTORS=$(VECTORS) ../../$(PYTHON) -m pytest $(PYTEST_ARGS)
 
 test-console: console test-build ## the console in a real Chromium, on a real collector
-	@python3 tools/parts/install.py console chromium
+	@python3 tools/parts/install.py node console chromium
 	@cd $(CONSOLE) && npm run --silent check
 	@cd $(CONSOLE) && npm run --silent test
 

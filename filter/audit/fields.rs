@@ -10,7 +10,7 @@ use super::captured::{Pieces, Sealed};
 use super::loss::Losses;
 use super::record::{Decision, Outcome};
 use super::trace::{TraceParent, to_hex};
-use super::value::{Claims, Count, Name, Path, Seconds, Tally, Text, Texts};
+use super::value::{Count, Members, Name, Path, Seconds, Tally, Text, Texts};
 
 /// The value of a field.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub enum Value<'a> {
     /// Names with counts; as an attribute, the names alone.
     Tally(&'a Tally),
     /// Names with JSON values; as an attribute, the names alone.
-    Claims(&'a Claims),
+    Members(&'a Members),
     /// Losses; in the body alone.
     Losses(&'a Losses),
     /// Texts of bodies; in the body alone.
@@ -89,7 +89,7 @@ impl Value<'_> {
             Self::Tally(tally) => {
                 object(out, tally.iter(), |out, count| out.push_str(&count.get().to_string()))
             }
-            Self::Claims(claims) => {
+            Self::Members(claims) => {
                 let entries = claims.entries();
                 object(out, entries.iter().map(|(name, json)| (name.as_str(), json)), |out, json| {
                     out.push_str(json)
@@ -217,7 +217,7 @@ field! {
     Texts: |it| Value::List(it.items()), if !it.is_empty();
     Vec<Name>: |it| Value::List(it.iter().map(|name| (*name).to_owned()).collect()), if !it.is_empty();
     Tally: |it| Value::Tally(it), if !it.is_empty();
-    Claims: |it| Value::Claims(it), if !it.is_empty();
+    Members: |it| Value::Members(it), if !it.is_empty();
     Losses: |it| Value::Losses(it), if !it.is_empty();
     Pieces: |it| Value::Pieces(it), if !it.is_empty();
     Sealed: |it| Value::Sealed(it), if true;
@@ -242,7 +242,7 @@ mod tests {
     use crate::audit::queue::Limits;
     use crate::audit::record::{Answered, EndRecord, Record};
     use crate::audit::samples::{self, SECOND, START, log_records};
-    use crate::audit::value::{Claims, Count, Path, Seconds, Tally, Text};
+    use crate::audit::value::{Count, Members, Path, Seconds, Tally, Text};
 
     fn log_record(record: &Record) -> Json {
         let mut recorder = samples::recorder(Limits::default());
@@ -316,7 +316,7 @@ mod tests {
                 facts.groups = texts.iter().map(String::as_str).collect();
                 facts.messages = Some(Count::from(numbers.0));
                 facts.model = None;
-                facts.claims = Claims::default();
+                facts.claims = Members::default();
                 claims.iter().for_each(|(path, value)| facts.claims.insert(path, value));
                 facts.prompt_entities = Tally::default();
                 tally.iter().for_each(|(name, count)| facts.prompt_entities.add(name, *count));

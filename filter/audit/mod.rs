@@ -53,4 +53,4 @@ pub use queue::{Batch, Fate, Limits, Recorded, Recorder, Stats, Ticket};
 pub use record::{Decision, EndRecord, Facts, Outcome, Record, StartRecord};
 pub use retry::Answer;
 pub use trace::TraceParent;
-pub use value::{Claims, Count, Name, Path, Seconds, Tally, Text, Texts};
+pub use value::{Count, Members, Name, Path, Seconds, Tally, Text, Texts};

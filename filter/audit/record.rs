@@ -10,7 +10,7 @@ use super::captured::{Captured, PartRecord};
 use super::fields::{Field, Fields};
 use super::loss::Losses;
 use super::trace::TraceParent;
-use super::value::{Claims, Count, Name, Path, Seconds, Tally, Text, Texts};
+use super::value::{Count, Members, Name, Path, Seconds, Tally, Text, Texts};
 
 /// What was decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,6 +177,8 @@ record! {
         "portcullis.would_reason" would_reason: Option<Name>,
         /// Rule that would have decided, or budget.
         "portcullis.would_rule" would_rule: Option<Text>,
+        /// Conditions of the rules that decided, flagged or ask a human, or would have, as the policy has them: by rule.
+        "portcullis.conditions" conditions: Members,
         /// Rules whose condition failed to evaluate.
         "portcullis.rule_errors" rule_errors: Texts,
         /// Entities found in the prompt, with counts.
@@ -191,7 +193,7 @@ record! {
         /// Kinds of traffic that passed without being looked at.
         "portcullis.uninspected" uninspected: Vec<Name>,
         /// Claims that rules read, with their values.
-        "portcullis.claims" claims: Claims,
+        "portcullis.claims" claims: Members,
         /// Commit of the policy repository, `-dirty` where so.
         "portcullis.revision" revision: Option<Text>,
         /// `sha256:` digest of the policy set.

@@ -5,7 +5,7 @@ use super::otlp::Resource;
 use super::queue::{Limits, Recorder};
 use super::record::{Answered, Decision, EndRecord, Facts, Outcome, Record, StartRecord};
 use super::trace::TraceParent;
-use super::value::{Claims, Path, Seconds, Tally, Text};
+use super::value::{Members, Path, Seconds, Tally, Text};
 
 pub const START: u64 = 1_795_363_161_000_000_000;
 pub const SECOND: u64 = 1_000_000_000;
@@ -27,9 +27,12 @@ fn text(text: &str) -> Option<Text> {
 }
 
 pub fn facts() -> Facts {
-    let mut claims = Claims::default();
+    let mut claims = Members::default();
     claims.insert("tenant", &serde_json::json!("acme"));
     claims.insert("level", &serde_json::json!(3));
+    let mut conditions = Members::default();
+    let condition = r#"prompt.text.matches("(?i)ignore previous instructions")"#;
+    conditions.insert("injection", &serde_json::json!(condition));
     let mut prompt_entities = Tally::default();
     prompt_entities.add("EMAIL_ADDRESS", 1);
     let mut prompt_operators = Tally::default();
@@ -65,6 +68,7 @@ pub fn facts() -> Facts {
         images: Some(0.into()),
         decision: Some(Decision::Allow),
         flags: ["injection"].into_iter().collect(),
+        conditions,
         prompt_entities,
         prompt_operators,
         claims,

@@ -17,8 +17,8 @@ pub const MAX_TEXT: usize = 1024;
 pub const MAX_ITEMS: usize = 64;
 /// Most bytes in a list, all items together.
 pub const MAX_LIST: usize = 4096;
-/// Most bytes of claims, names and values together.
-pub const MAX_CLAIMS: usize = 8192;
+/// Most bytes of members, names and values together.
+pub const MAX_MEMBERS: usize = 8192;
 
 /// A name from our own tables or types, never from outside.
 pub type Name = &'static str;
@@ -209,17 +209,17 @@ impl Tally {
     }
 }
 
-/// Claims by dotted path, with their JSON values; at most [`MAX_ITEMS`] and [`MAX_CLAIMS`] bytes, then none is added but
+/// Names with JSON values, such as claims by their dotted paths; at most [`MAX_ITEMS`] and [`MAX_MEMBERS`] bytes, then none is added but
 /// `…`, which counts those left out. A value whose JSON is too long is kept as a cut text of that JSON.
 #[derive(Debug, Clone, Default)]
-pub struct Claims {
+pub struct Members {
     values: BTreeMap<Text, Box<RawValue>>,
     bytes: usize,
     more: u64,
 }
 
-impl Claims {
-    /// Adds a claim that a rule reads.
+impl Members {
+    /// Adds one.
     pub fn insert(&mut self, path: &str, value: &serde_json::Value) {
         let path = Text::from(path);
         let Some(json) = canonical_value(value) else {
@@ -227,7 +227,7 @@ impl Claims {
             return;
         };
         let bytes = self.bytes.saturating_add(path.0.len()).saturating_add(json.get().len());
-        if self.more > 0 || self.values.len() >= MAX_ITEMS || bytes > MAX_CLAIMS {
+        if self.more > 0 || self.values.len() >= MAX_ITEMS || bytes > MAX_MEMBERS {
             self.more = self.more.saturating_add(1);
             return;
         }
@@ -316,12 +316,12 @@ mod tests {
         let list: Texts = (0..100).map(|n| format!("group-{n}")).collect();
         assert_eq!(list.items().len(), MAX_ITEMS + 1);
         assert_eq!(list.items().last().map(String::as_str), Some("…[36 more]"));
-        let mut claims = Claims::default();
+        let mut claims = Members::default();
         for n in 0..20 {
             claims.insert(&format!("c{n:02}"), &serde_json::json!("x".repeat(2000)));
         }
         let entries = claims.entries();
-        assert!(entries.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>() <= MAX_CLAIMS + 16);
+        assert!(entries.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>() <= MAX_MEMBERS + 16);
         let left_out = 20 - (entries.len() - 1);
         assert_eq!(entries.last(), Some(&("…".to_owned(), left_out.to_string())));
     }

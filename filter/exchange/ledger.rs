@@ -11,7 +11,7 @@ use super::refusal::{Code, Refusal};
 use super::{Exchange, Stage, metrics};
 use crate::audit::record::{Answered, Facts};
 use crate::audit::{
-    Claims, Decision, EndRecord, Outcome, Path, Record, Recorded, Seconds, StartRecord, Text, Texts,
+    Decision, EndRecord, Members, Outcome, Path, Record, Recorded, Seconds, StartRecord, Text, Texts,
     TraceParent,
 };
 use crate::config::set::Mode;
@@ -150,6 +150,7 @@ impl Exchange {
         for approval in &inquiry.approvals {
             facts.approvals.push(approval.rule.as_str());
         }
+        facts.conditions = self.conditions();
         facts.approval = self.asking.id.as_deref().map(Text::from);
         facts.approved_by = texts(&self.asking.by);
         for (rule, error) in &inquiry.errors {
@@ -185,9 +186,24 @@ impl Exchange {
         named.map(|model| self.named(model)).collect()
     }
 
+    /// The conditions of the rules that the record names.
+    fn conditions(&self) -> Members {
+        let mut conditions = Members::default();
+        let Some(policy) = self.policy() else { return conditions };
+        let inquiry = &self.inquiry;
+        let decided =
+            [&self.refusal, &inquiry.would].into_iter().flatten().filter_map(|refusal| refusal.rule.as_ref());
+        let asked = inquiry.approvals.iter().map(|approval| &approval.rule);
+        let named: Vec<&String> = decided.chain(&inquiry.flags).chain(asked).collect();
+        for rule in policy.rules.rules().iter().filter(|rule| named.iter().any(|name| *name == rule.name())) {
+            conditions.insert(rule.name(), &rule.source().into());
+        }
+        conditions
+    }
+
     /// The claims that conditions may have read: all, where one reads them, so that they can judge again.
-    fn claims(&self) -> Claims {
-        let mut claims = Claims::default();
+    fn claims(&self) -> Members {
+        let mut claims = Members::default();
         let reads = self.policy().is_some_and(|policy| policy.reads(Variable::IdentityClaims));
         if let (true, Some(identity)) = (reads, &self.inquiry.identity) {
             for (name, value) in &identity.claims {

@@ -36,6 +36,7 @@ pub struct Rule {
     name: String,
     effect: Effect,
     condition: Condition,
+    source: String,
     message: Option<Template>,
     mode: Option<Mode>,
 }
@@ -51,8 +52,9 @@ impl Rule {
         condition: &str,
         level: Phase,
     ) -> Result<Rule, ConditionError> {
+        let source = condition.trim().to_owned();
         let condition = Condition::compile(condition, level)?;
-        Ok(Rule { name: name.to_owned(), effect, condition, message: None, mode: None })
+        Ok(Rule { name: name.to_owned(), effect, condition, source, message: None, mode: None })
     }
 
     /// What the caller is told when the rule refuses or asks; `None`: a sentence that names the rule.
@@ -80,6 +82,11 @@ impl Rule {
     /// When it does it.
     pub fn condition(&self) -> &Condition {
         &self.condition
+    }
+
+    /// Its condition, as the policy has it.
+    pub fn source(&self) -> &str {
+        &self.source
     }
 
     /// What the caller is told of a request, if the policy says so: its values literal, and each cut at [`MAX_SAID`].

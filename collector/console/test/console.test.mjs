@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import { after, before, beforeEach, afterEach, test } from "node:test";
 import { openPage, startBrowser } from "./support/browser.mjs";
 import { startCollector } from "./support/collector.mjs";
-import { HOSTILE, REPLAYED, SCRIPT, tell } from "./support/story.mjs";
+import { CONDITION, HOSTILE, REPLAYED, SCRIPT, tell } from "./support/story.mjs";
 import { Worker } from "./support/worker.mjs";
 
 const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -139,7 +139,7 @@ test("an exchange is told as it happened", async () => {
   const text = await page.locator("main").innerText();
   for (const said of ["customer <EMAIL_ADDRESS> says that the refund", "The call was let through.", "injection", "3f2a9c1b7d5e4f60718293a4b5c6d7e8f9012345",
     "ask <PERSON> of the payments team", "CREDIT_CARD × 1", "367 used of 630 set aside", "131 of at most 512", "their roles are not recorded",
-    "Records name rules; their conditions and messages stand in the policy set at that commit.", "spiffe://cluster.local/ns/apps/sa/assistant"]) {
+    CONDITION, "spiffe://cluster.local/ns/apps/sa/assistant"]) {
     assert.ok(text.replaceAll("\u202f", " ").includes(said), `${said} is not in:\n${text}`);
   }
   assert.deepEqual(await page.locator(".shown mark").allInnerTexts(), ["<CREDIT_CARD>", "<EMAIL_ADDRESS>", "<PERSON>"]);

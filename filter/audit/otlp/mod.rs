@@ -179,7 +179,7 @@ impl<'a> Attribute<'a> {
             Value::Flag(flag) => Self::Flag(*flag),
             Value::List(items) => Self::Texts(items.iter().map(Cow::from).collect()),
             Value::Tally(tally) => Self::Texts(tally.iter().map(|(name, _)| name.into()).collect()),
-            Value::Claims(claims) => {
+            Value::Members(claims) => {
                 Self::Texts(claims.entries().into_iter().map(|(name, _)| name.into()).collect())
             }
             Value::Losses(_) | Value::Pieces(_) | Value::Sealed(_) => return None,

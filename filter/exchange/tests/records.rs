@@ -38,6 +38,8 @@ fn an_exchange_leaves_a_start_and_an_end_tied_to_the_policys_commit() {
         assert_eq!(record["portcullis.decision"], "allow");
         assert_eq!(record["gen_ai.request.model"], "gpt-4o");
         assert_eq!(record["portcullis.flags"], json!(["hello"]));
+        let condition = r#"prompt.text.contains("Hello")"#;
+        assert_eq!(record["portcullis.conditions"], json!({ "hello": condition }));
     }
     let end = &records[1];
     assert_eq!(end["portcullis.outcome"], "complete");
@@ -58,6 +60,7 @@ fn a_refusal_is_recorded_once_with_its_rule() {
     assert_eq!(records.len(), 1);
     assert_eq!(records[0]["portcullis.decision"], "deny");
     assert_eq!(records[0]["portcullis.rule"], "models");
+    assert_eq!(records[0]["portcullis.conditions"]["models"], r#"!(llm.model in ["", "gpt-4o"])"#);
     assert_eq!(records[0]["portcullis.outcome"], "refused");
     let counts = rig.host.counts.borrow();
     assert_eq!(counts["portcullis_decisions_total{connection=chat,policy=p,decision=deny,reason=rule}"], 1);

@@ -25,10 +25,10 @@ function question() {
   };
 }
 
-export async function startCollector(more = [], environment = {}) {
+export async function startCollector(more = [], environment = {}, listen = "127.0.0.1:0") {
   const folder = await mkdtemp(join(tmpdir(), "portcullis-console-"));
   const database = `sqlite:${join(folder, "audit.db")}`;
-  const child = spawn(process.env.COLLECTOR ?? BUILT, ["--listen", "127.0.0.1:0", "--database", database, ...more], {
+  const child = spawn(process.env.COLLECTOR ?? BUILT, ["--listen", listen, "--database", database, ...more], {
     stdio: ["ignore", "ignore", "pipe"],
     env: { ...process.env, ...environment },
   });
@@ -43,12 +43,14 @@ export async function startCollector(more = [], environment = {}) {
     });
   });
   const url = `http://${address}`;
-  return {
+  const spoken = (authorization) => ({
     url,
+    /** As whoever has this token. */
+    as: (token) => spoken({ authorization: `Bearer ${token}` }),
     async post(batch) {
       const response = await fetch(`${url}/v1/logs`, {
         method: "POST",
-        headers: { "content-type": "application/json" },
+        headers: { "content-type": "application/json", ...authorization },
         body: JSON.stringify(batch),
       });
       const answer = await response.text();
@@ -57,7 +59,7 @@ export async function startCollector(more = [], environment = {}) {
     /** As the filter opens an approval. */
     async open(more = {}) {
       const asked = { ...question(), ...more };
-      const headers = { "content-type": "application/json" };
+      const headers = { "content-type": "application/json", ...authorization };
       return this.json("/v1/approvals", { method: "POST", headers, body: JSON.stringify(asked) });
     },
     async json(path, options) {
@@ -71,5 +73,6 @@ export async function startCollector(more = [], environment = {}) {
       await ended;
       await rm(folder, { recursive: true, force: true });
     },
-  };
+  });
+  return spoken({});
 }

@@ -7,6 +7,8 @@ export const SCRIPT = `<script>document.title="run"</script><img src=x onerror="
 
 /** The exchange that is replayed. */
 export const REPLAYED = "018f3c1e6b7a4d21";
+/** Of the rule that flags it. */
+export const CONDITION = 'prompt.text.matches("(?i)ignore previous instructions")';
 /** One in which everything that can hold a text holds a script. */
 export const HOSTILE = "0badc0de00000001";
 
@@ -35,6 +37,7 @@ export const replayed = (now) => ({
   response: [{ of: 1, text: "ask <PERSON> of the payments team, who can see the acquirer's confirmation. Do not promise an earlier date." }],
   facts: {
     "portcullis.flags": ["injection"],
+    "portcullis.conditions": { injection: CONDITION },
     "portcullis.prompt.entities": { EMAIL_ADDRESS: 1 },
     "portcullis.prompt.operators": { pseudonym: 1 },
     "portcullis.budget.reserved": { "user-tokens": 630 },
@@ -73,6 +76,7 @@ export const hostile = (now) => ({
     "portcullis.llm.tools": [SCRIPT, SCRIPT],
     "url.path": `/v1/${SCRIPT}`,
     "portcullis.claims": { [SCRIPT]: SCRIPT },
+    "portcullis.conditions": { [SCRIPT]: SCRIPT },
     "portcullis.prompt.entities": { [SCRIPT]: 1 },
     "portcullis.budget.reserved": { [SCRIPT]: 1 },
   },
