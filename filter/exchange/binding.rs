@@ -10,9 +10,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::Exchange;
 use crate::audit::trace::to_hex;
+use crate::config::set::Protocol;
+use crate::host::Header;
+use crate::order;
 use crate::protocol::json::pointer::Pointer;
 
-/// Headers that change what an upstream does, beside those that say who calls.
+/// Headers that change what the upstreams of known protocols do, beside those that say who calls.
 const SEMANTIC: [&str; 18] = [
     "accept-profile",
     "anthropic-beta",
@@ -33,6 +36,48 @@ const SEMANTIC: [&str; 18] = [
     "x-goog-user-project",
     "x-pinecone-api-version",
 ];
+
+/// Of a protocol that is not known any header may change what its upstream does, but for these, which differ from one try
+/// to the next, or stand for the body and the caller, which are bound by themselves.
+const VOLATILE: [&str; 20] = [
+    "accept-encoding",
+    "authorization",
+    "b3",
+    "baggage",
+    "connection",
+    "content-length",
+    "date",
+    "idempotency-key",
+    "keep-alive",
+    "proxy-authorization",
+    "te",
+    "traceparent",
+    "tracestate",
+    "transfer-encoding",
+    "uber-trace-id",
+    "user-agent",
+    "via",
+    "x-api-key",
+    "x-correlation-id",
+    "x-request-id",
+];
+
+/// Beginnings of more such names: of proxies, tracing and retries.
+const VOLATILE_FAMILIES: [&str; 8] = [
+    "x-amzn-trace-",
+    "x-b3-",
+    "x-cloud-trace-",
+    "x-datadog-",
+    "x-envoy-",
+    "x-forwarded-",
+    "x-portcullis-",
+    "x-stainless-",
+];
+
+fn is_volatile(name: &[u8]) -> bool {
+    VOLATILE.iter().any(|volatile| volatile.as_bytes() == name)
+        || VOLATILE_FAMILIES.iter().any(|family| name.starts_with(family.as_bytes()))
+}
 
 /// Puts parts together that cannot be told from other parts by shifting their limits.
 struct Parts(Sha256);
@@ -86,12 +131,22 @@ impl Exchange {
         ];
         parts.list(facts.iter().map(String::as_bytes));
         parts.list(rules.iter().map(|rule| rule.as_bytes()));
-        for name in SEMANTIC {
-            parts.list(head.values(name));
-        }
+        self.bind_headers(&mut parts);
         let found: Vec<_> = ignore.iter().filter_map(|pointer| pointer.find(&inquiry.came)).collect();
         parts.list(kept(&inquiry.came, found));
         to_hex(&parts.0.finalize())
+    }
+
+    fn bind_headers(&self, parts: &mut Parts) {
+        let head = &self.inquiry.head;
+        if self.lane.as_ref().is_none_or(|lane| lane.connection.protocol != Protocol::Http) {
+            return SEMANTIC.into_iter().for_each(|name| parts.list(head.values(name)));
+        }
+        let bound = |(name, _): &&Header| !name.starts_with(b":") && !is_volatile(name);
+        let mut headers: Vec<&Header> = head.headers.iter().filter(bound).collect();
+        // The values of one name stay in their order.
+        order::sort_by(&mut headers, |(a, _), (b, _)| a.cmp(b));
+        parts.list(headers.into_iter().flat_map(|(name, value)| [name.as_slice(), value.as_slice()]));
     }
 }
 
@@ -110,11 +165,11 @@ mod tests {
 
     #[test]
     fn headers_that_say_who_calls_and_headers_of_retries_bind_nothing() {
-        assert!(SEMANTIC.is_sorted());
+        assert!(SEMANTIC.is_sorted() && VOLATILE.is_sorted() && VOLATILE_FAMILIES.is_sorted());
         for name in
             ["authorization", "x-api-key", "idempotency-key", "x-stainless-retry-count", "traceparent"]
         {
-            assert!(!SEMANTIC.contains(&name), "{name}");
+            assert!(!SEMANTIC.contains(&name) && is_volatile(name.as_bytes()), "{name}");
         }
     }
 }

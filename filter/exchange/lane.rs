@@ -117,10 +117,8 @@ pub(super) fn compile_lane(
         && !api.is_some_and(|api| api.family == Family::Model)
     {
         // Its requests are not read, so the mask would leave them as they are.
-        let message = format!(
-            "the policy `{}` masks prompts, which is not yet supported for this protocol",
-            policy.name
-        );
+        let message =
+            format!("the policy `{}` masks prompts, and this protocol's requests hold none", policy.name);
         let place = connection.policy.as_ref().map_or(&connection.name.place, |name| &name.place);
         problems
             .push(Problem::error(place, message).help("give the connection a policy without `mask.prompt`"));

@@ -409,6 +409,26 @@ fn a_binding_is_the_same_for_a_retry_and_another_for_another_call() {
 }
 
 #[test]
+fn where_the_protocol_is_not_known_a_binding_holds_every_header_that_may_mean_something() {
+    let desk = desk(|set| {
+        set["connections"][1]["protocol"] = json!("http");
+        set["policies"][0]["rules"] = json!([{ "name": "ask", "approve": "request.method == 'POST'" }]);
+        set["policies"][0].as_object_mut().unwrap().remove("mask");
+    });
+    let first = desk.binding(QUESTION, &[("x-dry-run", "true"), ("x-tag", "a"), ("x-tag", "b")]);
+    let retried = [&RETRIED[..], &[("x-tag", "a"), ("x-dry-run", "true"), ("x-tag", "b")]].concat();
+    assert_eq!(desk.binding(QUESTION, &retried), first, "a retry, its headers in another order");
+    for headers in [
+        &[("x-dry-run", "false"), ("x-tag", "a"), ("x-tag", "b")][..],
+        &[("x-tag", "a"), ("x-tag", "b")],
+        &[("x-dry-run", "true"), ("x-tag", "b"), ("x-tag", "a")],
+        &[("x-dry-run", "true"), ("x-tag", "a"), ("x-tag", "b"), ("x-new", "1")],
+    ] {
+        assert_ne!(desk.binding(QUESTION, headers), first, "{headers:?}");
+    }
+}
+
+#[test]
 fn a_binding_holds_caller_connection_method_path_and_rules() {
     let desk = usual();
     let first = desk.binding(QUESTION, &[]);
