@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::environment::Env;
+use super::health::Health;
 use super::service::{Asked, Service};
 use crate::audit::signature::Witness;
 use crate::config::Problem;
@@ -37,6 +38,8 @@ pub(super) struct Approvals {
     /// What of a body an approval does not bind.
     pub ignore: Vec<Pointer>,
     witness: Option<Witness>,
+    /// Whether it says what becomes of approvals.
+    pub health: Health,
 }
 
 /// Where an approval is.
@@ -173,6 +176,10 @@ impl Approvals {
             ttl: written.ttl,
             ignore: pointers.collect(),
             witness,
+            health: Health::new(
+                "the service for approvals does not say",
+                "the service for approvals answers again",
+            ),
         })
     }
 

@@ -6,9 +6,11 @@
 //! wait are refused: what cannot be recorded does not go upstream.
 
 use std::cell::Cell;
+use std::fmt::Display;
 use std::time::Duration;
 
 use super::environment::{Env, fill};
+use super::health::Health;
 use super::metrics;
 use super::service::{Asked, Service};
 use super::worker::{Awaited, Worker};
@@ -35,8 +37,8 @@ pub(super) struct Collector {
     flight: Cell<Option<(CallId, audit::Ticket)>>,
     /// The last record that it has taken.
     taken: Cell<u64>,
-    /// Whether the last batch failed.
-    down: Cell<bool>,
+    /// Whether it took the last batch.
+    health: Health,
 }
 
 impl Collector {
@@ -46,7 +48,7 @@ impl Collector {
             before_forward: audit.delivery == Delivery::BeforeForward,
             flight: Cell::new(None),
             taken: Cell::new(0),
-            down: Cell::new(false),
+            health: Health::new("the collector takes no records", "the collector takes records again"),
         })
     }
 }
@@ -199,7 +201,9 @@ impl Worker {
         if failed {
             host.count(&metrics::records("failed_batch"), 1);
         }
-        self.tell(host, failed, why);
+        if let Some(collector) = &self.collector {
+            collector.health.note(host, failed.then_some(&why as &dyn Display));
+        }
         match fate {
             Fate::Settled => Vec::new(),
             Fate::Failed => self.woken(|what, _| matches!(what, Awaited::Record(_))),
@@ -210,19 +214,6 @@ impl Worker {
                 self.woken(|what, _| matches!(what, Awaited::Record(seq) if seq <= last))
             }
         }
-    }
-
-    /// One line when it goes wrong, one when it is well again.
-    fn tell(&self, host: &dyn Host, failed: bool, why: &str) {
-        let Some(collector) = &self.collector else { return };
-        if failed == collector.down.replace(failed) {
-            return;
-        }
-        let line = match failed {
-            true => format!("the collector takes no records: {why}"),
-            false => "the collector takes records again".to_owned(),
-        };
-        host.log(if failed { Level::Warn } else { Level::Info }, &line);
     }
 
     fn show_queue(&self, host: &dyn Host) {

@@ -18,7 +18,7 @@
 //! | [`recogniser`], [`recognition`], [`later`] | asking a service for what no pattern finds; the answer, or in monitor the record, that waits for it |
 //! | [`masks`] | a policy's masks, compiled |
 //! | [`resource`] | what clients are told of a connection before they have a token |
-//! | [`approval`], [`approvals`], [`binding`] | rules that ask a human; the service that does; what an approval is for |
+//! | [`approval`], [`approvals`], [`binding`], [`shown`] | rules that ask a human; the service that does; what an approval is for; what those who approve see |
 //! | [`inquiry`] | what has been learnt of a request, and the facts that conditions read of it |
 //! | [`budgets`], [`buckets`], [`ratelimit`], [`rates`] | what a request takes of budgets, where they are kept, here or by a service, and what callers are told of them |
 //! | [`capture`], [`captures`] | what is kept of prompt and answer for the records; the same, compiled |
@@ -26,6 +26,7 @@
 //! | [`succession`] | the chains of the proxy's workers: which goes on from one that ended |
 //! | [`introspection`] | asking issuers about tokens that nobody else can read |
 //! | [`secrets`] | what services keep, fetched for credentials |
+//! | [`health`] | what the log says of a service that is down |
 //! | [`service`] | calls to key servers, the collector and recognisers |
 //! | [`refusal`] | what a caller is told |
 //! | [`metrics`] | the table of metrics |
@@ -48,6 +49,7 @@ mod detectors;
 pub mod environment;
 pub mod guard;
 pub mod head;
+mod health;
 mod inquiry;
 mod introspection;
 mod keys;
@@ -75,6 +77,7 @@ mod response;
 pub mod route;
 mod secrets;
 mod service;
+mod shown;
 mod succession;
 mod templates;
 #[cfg(test)]

@@ -6,14 +6,16 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 
 use super::environment::Env;
+use super::health::Health;
 use super::metrics;
 use super::service::{Asked, Service};
 use super::worker::Worker;
 use crate::config::Problem;
 use crate::config::set::{self, OnFailure};
-use crate::host::{CallError, CallId, Host, Level, Reply};
+use crate::host::{CallError, CallId, Host, Reply};
 use crate::policy::budget::Rate;
 use crate::policy::budget::service::{self, Hits, Said, SaidError};
 
@@ -73,8 +75,7 @@ pub(super) struct RateLimits {
     owed: RefCell<BTreeMap<(Limit, bool), Owed>>,
     /// Calls that nobody waits for.
     flights: RefCell<BTreeSet<CallId>>,
-    /// Whether the last answer was none.
-    down: std::cell::Cell<bool>,
+    health: Health,
 }
 
 impl RateLimits {
@@ -91,7 +92,10 @@ impl RateLimits {
             on_failure: written.on_failure,
             owed: RefCell::default(),
             flights: RefCell::default(),
-            down: std::cell::Cell::new(false),
+            health: Health::new(
+                "the rate limit service does not say",
+                "the rate limit service answers again",
+            ),
         })
     }
 
@@ -182,13 +186,7 @@ impl RateLimits {
         if silence.is_some() {
             host.count(&metrics::error("rate_limit_service"), 1);
         }
-        if silence.is_some() == self.down.replace(silence.is_some()) {
-            return;
-        }
-        match silence {
-            Some(why) => host.log(Level::Warn, &format!("the rate limit service does not say: {why}")),
-            None => host.log(Level::Info, "the rate limit service answers again"),
-        }
+        self.health.note(host, silence.as_ref().map(|why| why as &dyn Display));
     }
 }
 
