@@ -13,6 +13,7 @@
 //! | [`ingest`] | `POST /v1/logs` |
 //! | [`writer`] | the one task that writes: what waits together is committed together |
 //! | [`store`] | the database: append, chains, gaps |
+//! | [`retention`] | what is old, or too much, goes |
 //! | [`metrics`] | numbers, and whether it is well |
 //! | [`query`] | the addresses that read |
 //! | [`console`] | the page |
@@ -30,6 +31,7 @@ mod metrics;
 mod options;
 mod otlp;
 mod query;
+mod retention;
 mod server;
 mod store;
 mod writer;

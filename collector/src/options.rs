@@ -9,6 +9,7 @@ use portcullis::audit::signature::Witness;
 
 use crate::access::AccessOptions;
 use crate::approvals::ApprovalOptions;
+use crate::retention::KeepOptions;
 use crate::server::ServeError;
 use crate::store::Database;
 
@@ -90,6 +91,9 @@ pub struct Options {
     /// Of approvals.
     #[command(flatten)]
     pub approvals: ApprovalOptions,
+    /// How long anything is kept.
+    #[command(flatten)]
+    pub keep: KeepOptions,
 }
 
 /// What to do instead of serving.

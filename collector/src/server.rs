@@ -22,8 +22,9 @@ use crate::approvals::{ApprovalError, Service};
 use crate::body::Bounds;
 use crate::http::{App, router};
 use crate::options::Options;
+use crate::retention::retention;
 use crate::store::{Appender, BackupError, Reader, StoreError};
-use crate::writer::writer;
+use crate::writer::{Turns, writer};
 
 /// How long the head of a request may take to come, also on a connection that is idle. Envoy gives up idle connections
 /// after an hour; were the collector to do it first, a record that is just then sent would have to come again.
@@ -88,9 +89,11 @@ pub async fn serve(options: &Options) -> Result<(), ServeError> {
     let reader = Reader::open(&options.database).await?;
     let bounds = Bounds::new(options.max_body_bytes, options.max_expanded_bytes, options.max_pending_bytes);
     let (approvals, deeds, mut helpers) =
-        Service::start(&options.approvals, reader.clone(), stopping.clone()).await?;
+        Service::start(&options.approvals, options.keep.keep(), reader.clone(), stopping.clone()).await?;
     let (ledger, reads) = ledger();
-    let (inlet, writer) = writer(appender, options.gap(), deeds, reads);
+    let (retention, removals) = retention(options.keep, reader.clone());
+    let (inlet, writer) = writer(appender, options.gap(), Turns { deeds, reads, removals });
+    helpers.spawn(retention.run(stopping.clone()));
     let followers = Arc::new(Semaphore::new(FOLLOWERS));
     let app =
         router(App { bounds, inlet, reader: reader.clone(), stopping, followers, access, approvals }, ledger);

@@ -15,6 +15,9 @@ const OVERDUE: SignedDuration = SignedDuration::from_mins(5);
 /// Open exchanges that a line names before it counts the rest.
 const NAMED: usize = 3;
 
+/// Chains of which nothing is left that are named before the rest is counted.
+const GONE: usize = 10;
+
 /// For people.
 pub fn text(verified: &Verified) -> String {
     let mut out = String::new();
@@ -36,6 +39,18 @@ pub fn text(verified: &Verified) -> String {
         for finding in verified.report.findings.iter().filter(|finding| of_chain(finding, &chain.id)) {
             let _ = writeln!(out, "  {}", line(finding));
         }
+    }
+    let wholly: Vec<String> = verified.report.findings.iter().filter_map(|one| gone(one, verified)).collect();
+    for chain in wholly.iter().take(GONE) {
+        let _ = writeln!(out, "{chain}");
+    }
+    let more = wholly.len().saturating_sub(GONE);
+    if more > 0 {
+        let _ = writeln!(
+            out,
+            "and {}, removed by retention as a whole",
+            plural(more, "more chain", "more chains")
+        );
     }
     for finding in &verified.report.findings {
         if let Finding::Unreadable { .. } = finding {
@@ -66,6 +81,10 @@ pub fn json(verified: &Verified) -> Value {
             match (what, one.as_object_mut()) {
                 (What::Disagreeing(attributes), Some(one)) => {
                     one.insert("attributes".to_owned(), json!(attributes));
+                }
+                (What::Removed { records, why }, Some(one)) => {
+                    one.insert("records".to_owned(), json!(records));
+                    one.insert("why".to_owned(), json!(why));
                 }
                 (What::PartsMissing(exchange, parts) | What::PartsLost(exchange, parts), Some(one)) => {
                     one.insert("exchange".to_owned(), json!(exchange));
@@ -131,6 +150,13 @@ fn open(exchanges: &[String]) -> String {
     format!("begun and without an end: {named}{more}")
 }
 
+/// A chain of which nothing is there but the word of the store that removed it.
+fn gone(finding: &Finding, verified: &Verified) -> Option<String> {
+    let Finding::OfChain { chain, what: What::Removed { .. }, .. } = finding else { return None };
+    let there = verified.report.chains.iter().any(|known| known.id == *chain);
+    (!there).then(|| format!("chain {chain}\n  {}", line(finding)))
+}
+
 fn of_chain(finding: &Finding, id: &str) -> bool {
     matches!(finding, Finding::OfChain { chain, .. } if chain == id)
 }
@@ -162,6 +188,14 @@ fn told(what: &What) -> String {
         What::Doubled => "delivered more than once".to_owned(),
         What::Reordered => "stands behind a later one".to_owned(),
         What::Lost => "lost on the way, as a later record declares".to_owned(),
+        What::Removed { records, why } => {
+            let of = match why.as_str() {
+                "age" => ", for their age",
+                "size" => ", for want of room",
+                _ => "",
+            };
+            format!("removed by retention{of}: {records} records")
+        }
         What::PartsMissing(exchange, parts) => {
             format!("{} of exchange {exchange} not there, and no record says why", parts_of(parts))
         }
@@ -189,6 +223,7 @@ fn name(what: &What) -> &'static str {
         What::Doubled => "doubled",
         What::Reordered => "reordered",
         What::Lost => "lost",
+        What::Removed { .. } => "removed",
         What::PartsMissing(..) => "parts_missing",
         What::PartsLost(..) => "parts_lost",
     }

@@ -9,6 +9,9 @@
 
 mod chain;
 mod parts;
+mod removed;
+#[cfg(test)]
+mod removed_tests;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +21,8 @@ use serde_json::Value;
 
 use super::signature::Witness;
 use chain::{Chain, Read};
+pub use removed::{EVENT as RETENTION, Removal};
+use removed::{Removals, told};
 
 /// A record as stored.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +40,8 @@ pub struct Knowledge {
     pub witnesses: Vec<Witness>,
     /// The records are a part of longer chains: what stands before a chain's first is not missed.
     pub partial: bool,
+    /// What was removed of chains, beside what the records themselves say of it.
+    pub removed: BTreeMap<String, Removal>,
 }
 
 /// What was found.
@@ -107,6 +114,13 @@ pub enum What {
     Reordered,
     /// Records are not there, as a later record declares.
     Lost,
+    /// Records are not there, as the store that removed them says.
+    Removed {
+        /// How many there were.
+        records: u64,
+        /// `age` or `size`.
+        why: String,
+    },
     /// Parts of an exchange, by their numbers, are not there, and no record says why.
     PartsMissing(String, Vec<u64>),
     /// The same, and the chain declares as many records as lost.
@@ -114,11 +128,13 @@ pub enum What {
 }
 
 impl Finding {
-    /// Whether it speaks against the records; doubled, reordered and declared as lost happen in the course of things.
+    /// Whether it speaks against the records; doubled, reordered, declared as lost and removed in time happen in the course
+    /// of things.
     pub fn is_damage(&self) -> bool {
+        let Self::OfChain { what, .. } = self else { return true };
         !matches!(
-            self,
-            Self::OfChain { what: What::Doubled | What::Reordered | What::Lost | What::PartsLost(..), .. }
+            what,
+            What::Doubled | What::Reordered | What::Lost | What::Removed { .. } | What::PartsLost(..)
         )
     }
 
@@ -135,6 +151,7 @@ impl Finding {
 #[derive(Default)]
 pub struct Verifier {
     chains: BTreeMap<String, Chain>,
+    removals: Removals,
     findings: Vec<Finding>,
     seen: usize,
 }
@@ -143,7 +160,8 @@ impl Verifier {
     /// Takes the next record.
     pub fn add(&mut self, stored: Stored<'_>) {
         match Read::of(stored) {
-            Some(read) => {
+            Some(mut read) => {
+                self.removals.add(&read.chain, &read.event, std::mem::take(&mut read.removed));
                 let chain = self.chains.entry(read.chain.clone()).or_default();
                 chain.add(read, &mut self.findings);
             }
@@ -154,7 +172,12 @@ impl Verifier {
 
     /// What all of them show.
     pub fn report(mut self, known: &Knowledge) -> Report {
-        let checked = self.chains.iter().filter_map(|(id, chain)| chain.check(id, known, &mut self.findings));
+        let removed = self.removals.of_chains(&known.removed, &mut self.findings);
+        self.findings.extend(told(&removed));
+        let checked = self
+            .chains
+            .iter()
+            .filter_map(|(id, chain)| chain.check(id, known, removed.get(id), &mut self.findings));
         let chains = checked.collect();
         Report { findings: self.findings, chains }
     }
