@@ -11,6 +11,7 @@
 //! | [`entry`] | a log record that is an audit record |
 //! | [`index`] | what of a record is searched |
 //! | [`ingest`] | `POST /v1/logs` |
+//! | [`grpc`] | the same over gRPC |
 //! | [`writer`] | the one task that writes: what waits together is committed together |
 //! | [`store`] | the database: append, chains, gaps |
 //! | [`retention`] | what is old, or too much, goes |
@@ -24,6 +25,7 @@ mod approvals;
 mod body;
 mod console;
 mod entry;
+mod grpc;
 mod http;
 mod index;
 mod ingest;
