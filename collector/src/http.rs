@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::json;
@@ -17,7 +19,7 @@ use crate::metrics;
 use crate::query::{exchanges, live, openapi, overview, records, values};
 use crate::store::Reader;
 use crate::writer::Inlet;
-use crate::{console, ingest};
+use crate::{console, grpc, ingest};
 
 /// What the addresses share.
 pub struct App {
@@ -37,8 +39,37 @@ pub struct App {
     pub approvals: Service,
 }
 
+/// What is served.
+pub struct Routers {
+    /// Over HTTP/1.1: all addresses but one.
+    pub http: Router,
+    /// Over gRPC: that one.
+    pub grpc: Router,
+}
+
 /// All addresses.
-pub fn router(app: App, ledger: Ledger) -> Router {
+pub fn routers(app: App, ledger: Ledger) -> Routers {
+    let app = Arc::new(app);
+    Routers { grpc: of_grpc(Arc::clone(&app), ledger.clone()), http: of_http(app, ledger) }
+}
+
+fn of_grpc(app: Arc<App>, ledger: Ledger) -> Router {
+    let access = Arc::clone(&app.access);
+    let method = Router::new().route(grpc::EXPORT, post(grpc::export)).with_state(app);
+    guarded(method, access, ledger)
+        .fallback(|| async { problem(StatusCode::NOT_FOUND, "there is no such method") })
+        .layer(middleware::from_fn(speaking_grpc))
+}
+
+/// Whoever does not speak gRPC is told so in HTTP; whoever does, everything in gRPC.
+async fn speaking_grpc(request: Request, next: Next) -> Response {
+    if !grpc::is_grpc(request.headers()) {
+        return problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type is application/grpc");
+    }
+    grpc::told(next.run(request).await).await
+}
+
+fn of_http(app: Arc<App>, ledger: Ledger) -> Router {
     let reading = Router::new()
         .route("/api/exchanges", get(exchanges::list))
         .route("/api/exchanges/{id}", get(exchanges::one))
@@ -65,7 +96,7 @@ pub fn router(app: App, ledger: Ledger) -> Router {
         .route("/metrics", get(metrics::metrics))
         .route("/healthz", get(metrics::healthy))
         .route("/readyz", get(metrics::ready))
-        .with_state(Arc::new(app));
+        .with_state(app);
     // What each of them needs stands in the table of `access`.
     guarded(all, access, ledger)
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "there is nothing at this address") })

@@ -1,4 +1,4 @@
-//! `POST /v1/logs`: read, decode, hand over, answer once it is kept.
+//! `POST /v1/logs`: read, decode, hand over, answer once it is kept. What comes over gRPC is decoded here too.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use crate::body::Coding;
+use crate::body::{Coding, Held};
 use crate::entry::{Entry, Rejected};
 use crate::http::App;
 use crate::otlp::answer::{self, Failure};
@@ -35,7 +35,21 @@ pub async fn logs(State(app): State<Arc<App>>, request: Request) -> Response {
 
 async fn take(app: Arc<App>, encoding: Encoding, request: Request) -> Result<(usize, String), Failure> {
     let coding = Coding::of(request.headers())?;
-    let (bytes, mut held) = app.bounds.read(request.into_body()).await?;
+    let (bytes, held) = app.bounds.read(request.into_body()).await?;
+    keep(app, encoding, coding, bytes, held).await
+}
+
+/// Decodes a body and hands it over. Gives how many records are not kept, and why.
+///
+/// # Errors
+/// Nothing of it is to be counted on.
+pub async fn keep(
+    app: Arc<App>,
+    encoding: Encoding,
+    coding: Coding,
+    bytes: Vec<u8>,
+    mut held: Held,
+) -> Result<(usize, String), Failure> {
     let (bounds, own) = (app.bounds.clone(), app.inlet.own_chain());
     let decoding = tokio::task::spawn_blocking(move || {
         let bytes = bounds.expand(coding, bytes, &mut held)?;

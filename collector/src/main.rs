@@ -11,8 +11,10 @@
 //! | [`entry`] | a log record that is an audit record |
 //! | [`index`] | what of a record is searched |
 //! | [`ingest`] | `POST /v1/logs` |
+//! | [`grpc`] | the same over gRPC |
 //! | [`writer`] | the one task that writes: what waits together is committed together |
 //! | [`store`] | the database: append, chains, gaps |
+//! | [`retention`] | what is old, or too much, goes |
 //! | [`metrics`] | numbers, and whether it is well |
 //! | [`query`] | the addresses that read |
 //! | [`console`] | the page |
@@ -23,6 +25,7 @@ mod approvals;
 mod body;
 mod console;
 mod entry;
+mod grpc;
 mod http;
 mod index;
 mod ingest;
@@ -30,6 +33,7 @@ mod metrics;
 mod options;
 mod otlp;
 mod query;
+mod retention;
 mod server;
 mod store;
 mod writer;

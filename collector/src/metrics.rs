@@ -37,6 +37,15 @@ pub static READS: Counter = Counter::new("reads_recorded_total", "Reads of recor
 /// Reads that were not.
 pub static UNREAD: Counter =
     Counter::new("reads_refused_total", "Reads that could not be recorded, and were refused.");
+/// Records that retention removed.
+pub static REMOVED: Counter =
+    Counter::new("records_removed_total", "Records that retention removed through this collector.");
+/// Their bodies.
+pub static REMOVED_BYTES: Counter =
+    Counter::new("bytes_removed_total", "Bytes of the bodies of records that retention removed.");
+/// Retention that broke off.
+pub static UNREMOVED: Counter =
+    Counter::new("retention_failed_total", "Times that retention was broken off by the database.");
 /// Requests without a good token.
 pub static STRANGERS: Counter = Counter::new(
     "unauthenticated_total",
@@ -45,8 +54,20 @@ pub static STRANGERS: Counter = Counter::new(
 /// Requests of people without the role.
 pub static FORBIDDEN: Counter = Counter::new("forbidden_total", "Requests refused for want of a role.");
 
-const ALL: [&Counter; 9] =
-    [&KEPT, &DOUBLED, &ALERTS, &FAILED, &BUSY, &READS, &UNREAD, &STRANGERS, &FORBIDDEN];
+const ALL: [&Counter; 12] = [
+    &KEPT,
+    &DOUBLED,
+    &ALERTS,
+    &FAILED,
+    &BUSY,
+    &READS,
+    &UNREAD,
+    &REMOVED,
+    &REMOVED_BYTES,
+    &UNREMOVED,
+    &STRANGERS,
+    &FORBIDDEN,
+];
 
 impl Counter {
     const fn new(name: &'static str, help: &'static str) -> Self {
@@ -82,6 +103,9 @@ pub async fn metrics(State(app): State<Arc<App>>) -> Response {
     out.push_str(&gauge("up", "Whether the database can be read.", i64::from(ready.is_ok())));
     if let Ok(last) = ready {
         out.push_str(&gauge("last_record", "Number of arrival of the last record in the database.", last));
+    }
+    if let Ok(bytes) = app.reader.content().await {
+        out.push_str(&gauge("content_bytes", "What --keep-bytes is compared with.", bytes));
     }
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], out).into_response()
 }

@@ -9,6 +9,7 @@ use portcullis::audit::signature::Witness;
 
 use crate::access::AccessOptions;
 use crate::approvals::ApprovalOptions;
+use crate::retention::KeepOptions;
 use crate::server::ServeError;
 use crate::store::Database;
 
@@ -31,6 +32,9 @@ pub struct Options {
         value_name = "ADDRESS"
     )]
     pub listen: SocketAddr,
+    /// Address and port to take records over gRPC on, such as 127.0.0.1:4317; left out: none.
+    #[arg(long, env = "PORTCULLIS_COLLECTOR_LISTEN_GRPC", value_name = "ADDRESS")]
+    pub listen_grpc: Option<SocketAddr>,
     /// Where records are kept: `sqlite:FILE`, or `postgres://USER:PASSWORD@HOST/DATABASE` for several collectors.
     #[arg(
         long,
@@ -90,6 +94,9 @@ pub struct Options {
     /// Of approvals.
     #[command(flatten)]
     pub approvals: ApprovalOptions,
+    /// How long anything is kept.
+    #[command(flatten)]
+    pub keep: KeepOptions,
 }
 
 /// What to do instead of serving.
@@ -104,15 +111,16 @@ pub enum Command {
 }
 
 impl Options {
-    /// Whether the address fits: one that other machines reach is for a collector that asks who is there.
+    /// Whether the addresses fit: one that other machines reach is for a collector that asks who is there.
     ///
     /// # Errors
     /// It does not.
     pub fn check(&self, asks: bool) -> Result<(), ServeError> {
-        if !self.listen.ip().is_loopback() && !self.allow_unauthenticated && !asks {
-            return Err(ServeError::Unprotected(self.listen));
+        let mut open = [Some(self.listen), self.listen_grpc].into_iter().flatten();
+        match open.find(|address| !address.ip().is_loopback()) {
+            Some(address) if !self.allow_unauthenticated && !asks => Err(ServeError::Unprotected(address)),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// How long a gap is waited out.

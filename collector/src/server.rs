@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use futures_util::future::select_all;
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -20,16 +21,25 @@ use crate::access::tls::{Tls, TlsError};
 use crate::access::{Access, AccessError, ledger};
 use crate::approvals::{ApprovalError, Service};
 use crate::body::Bounds;
-use crate::http::{App, router};
+use crate::http::{App, Routers, routers};
 use crate::options::Options;
+use crate::retention::retention;
 use crate::store::{Appender, BackupError, Reader, StoreError};
-use crate::writer::writer;
+use crate::writer::{Turns, writer};
 
 /// How long the head of a request may take to come, also on a connection that is idle. Envoy gives up idle connections
 /// after an hour; were the collector to do it first, a record that is just then sent would have to come again.
 const HEAD: Duration = Duration::from_secs(75 * 60);
 /// How long a connection may take to agree on TLS.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Messages on one connection of gRPC that are being taken at one time.
+const STREAMS: u32 = 64;
+/// How often somebody who is silent on such a connection is asked for a sign of life, and how long that may take.
+const SILENCE: Duration = Duration::from_secs(60);
+const SIGN: Duration = Duration::from_secs(20);
+/// Longest head there, and what may be on its way unread in one message.
+const LONGEST_HEAD: u32 = 16 << 10;
+const WINDOW: u32 = 256 << 10;
 /// How long requests may go on once the collector was asked to stop.
 const LAST: Duration = Duration::from_secs(10);
 /// How long notifications may go on then.
@@ -88,19 +98,27 @@ pub async fn serve(options: &Options) -> Result<(), ServeError> {
     let reader = Reader::open(&options.database).await?;
     let bounds = Bounds::new(options.max_body_bytes, options.max_expanded_bytes, options.max_pending_bytes);
     let (approvals, deeds, mut helpers) =
-        Service::start(&options.approvals, reader.clone(), stopping.clone()).await?;
+        Service::start(&options.approvals, options.keep.keep(), reader.clone(), stopping.clone()).await?;
     let (ledger, reads) = ledger();
-    let (inlet, writer) = writer(appender, options.gap(), deeds, reads);
+    let (retention, removals) = retention(options.keep, reader.clone());
+    let (inlet, writer) = writer(appender, options.gap(), Turns { deeds, reads, removals });
+    helpers.spawn(retention.run(stopping.clone()));
     let followers = Arc::new(Semaphore::new(FOLLOWERS));
-    let app =
-        router(App { bounds, inlet, reader: reader.clone(), stopping, followers, access, approvals }, ledger);
-    let listener = TcpListener::bind(options.listen).await;
-    let listener = listener.map_err(|error| ServeError::Listen(options.listen, error))?;
-    let address = listener.local_addr().unwrap_or(options.listen);
+    let app = App { bounds, inlet, reader: reader.clone(), stopping, followers, access, approvals };
+    let Routers { http, grpc } = routers(app, ledger);
+    let mut entrances = vec![Entrance::at(options.listen, Spoken::Http, http).await?];
+    if let Some(address) = options.listen_grpc {
+        entrances.insert(0, Entrance::at(address, Spoken::Grpc, grpc).await?);
+    }
     let writing = tokio::spawn(writer.run());
-    tracing::info!(%address, "listening");
-    let most = options.max_connections;
-    connections(Door { listener, tls }, app, most, &mut stops, &stop).await;
+    for Entrance { listener, spoken, .. } in &entrances {
+        let address = listener.local_addr().unwrap_or(options.listen);
+        match spoken {
+            Spoken::Http => tracing::info!(%address, "listening"),
+            Spoken::Grpc => tracing::info!(%address, "listening for gRPC"),
+        }
+    }
+    connections(entrances, tls, options.max_connections, &mut stops, &stop).await;
     // The last handle on the writer went with the connections.
     if writing.await.is_err() {
         tracing::error!("the writer broke off");
@@ -114,14 +132,56 @@ pub async fn serve(options: &Options) -> Result<(), ServeError> {
     Ok(())
 }
 
+/// What is spoken on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spoken {
+    /// HTTP/1.1
+    Http,
+    /// HTTP/2
+    Grpc,
+}
+
+impl Spoken {
+    /// As TLS agrees on it.
+    fn name(self) -> &'static [u8] {
+        match self {
+            Self::Http => b"http/1.1",
+            Self::Grpc => b"h2",
+        }
+    }
+}
+
 /// Where connections come in.
-struct Door {
+struct Entrance {
     listener: TcpListener,
-    tls: Option<Tls>,
+    spoken: Spoken,
+    app: Router,
+}
+
+/// One that came in.
+struct Arrival {
+    stream: TcpStream,
+    permit: OwnedSemaphorePermit,
+    spoken: Spoken,
+    app: Router,
+}
+
+impl Entrance {
+    async fn at(address: SocketAddr, spoken: Spoken, app: Router) -> Result<Self, ServeError> {
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.map_err(|error| ServeError::Listen(address, error))?;
+        Ok(Self { listener, spoken, app })
+    }
 }
 
 /// Takes connections until it is told to stop, then lets requests end.
-async fn connections(door: Door, app: Router, most: usize, stops: &mut Stops, stop: &watch::Sender<bool>) {
+async fn connections(
+    entrances: Vec<Entrance>,
+    tls: Option<Tls>,
+    most: usize,
+    stops: &mut Stops,
+    stop: &watch::Sender<bool>,
+) {
     let room = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
     let graceful = GracefulShutdown::new();
     let mut open = JoinSet::new();
@@ -129,19 +189,19 @@ async fn connections(door: Door, app: Router, most: usize, stops: &mut Stops, st
         tokio::select! {
             asked = stops.asked() => match asked {
                 Asked::Stop => break,
-                Asked::Renew => door.tls.iter().for_each(Tls::renew),
+                Asked::Renew => tls.iter().for_each(Tls::renew),
             },
-            taken = take(&door.listener, &room) => match taken {
-                Some((stream, permit)) => {
-                    let tls = door.tls.as_ref().map(Tls::acceptor);
-                    _ = open.spawn(converse(stream, tls, permit, app.clone(), graceful.watcher()));
+            taken = take(&entrances, &room) => match taken {
+                Some(arrival) => {
+                    let tls = tls.as_ref().map(|tls| tls.acceptor(arrival.spoken.name()));
+                    _ = open.spawn(converse(arrival, tls, graceful.watcher(), stop.subscribe()));
                 }
                 None => tokio::time::sleep(BREATH).await,
             },
             Some(_) = open.join_next() => (),
         }
     }
-    drop((door, app));
+    drop(entrances);
     stop.send_replace(true);
     tracing::info!("stopping: no more connections, requests end");
     if tokio::time::timeout(LAST, graceful.shutdown()).await.is_err() {
@@ -150,39 +210,69 @@ async fn connections(door: Door, app: Router, most: usize, stops: &mut Stops, st
     open.shutdown().await;
 }
 
-async fn take(listener: &TcpListener, room: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+async fn take(entrances: &[Entrance], room: &Arc<Semaphore>) -> Option<Arrival> {
     let permit = Arc::clone(room).acquire_owned().await.ok()?;
-    let (stream, _) = listener.accept().await.ok()?;
+    let coming = entrances.iter().map(|entrance| Box::pin(entrance.listener.accept()));
+    let (came, at, _) = select_all(coming).await;
+    let (Entrance { spoken, app, .. }, (stream, _)) = (entrances.get(at)?, came.ok()?);
     // An answer is one small packet.
     let _ = stream.set_nodelay(true);
-    Some((stream, permit))
+    Some(Arrival { stream, permit, spoken: *spoken, app: app.clone() })
 }
 
 /// One connection, to its end.
 async fn converse(
-    stream: TcpStream,
+    arrival: Arrival,
     tls: Option<TlsAcceptor>,
-    permit: OwnedSemaphorePermit,
-    app: Router,
     watcher: Watcher,
+    stopping: watch::Receiver<bool>,
 ) {
-    let Some(tls) = tls else { return answer(stream, permit, app, watcher).await };
-    if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
-        answer(stream, permit, app, watcher).await;
+    let Arrival { stream, permit, spoken, app } = arrival;
+    match (tls, spoken) {
+        (Some(tls), _) => {
+            if let Some(Ok(stream)) = soon(tls.accept(stream), stopping).await {
+                answer(stream, spoken, app, watcher).await;
+            }
+        }
+        // Whoever speaks gRPC says something at once.
+        (None, Spoken::Grpc) => {
+            if let Some(Ok(())) = soon(stream.readable(), stopping).await {
+                answer(stream, spoken, app, watcher).await;
+            }
+        }
+        (None, Spoken::Http) => answer(stream, spoken, app, watcher).await,
+    }
+    drop(permit);
+}
+
+/// What a connection begins with, if that comes soon.
+async fn soon<T>(what: impl Future<Output = T>, mut stopping: watch::Receiver<bool>) -> Option<T> {
+    tokio::select! {
+        came = tokio::time::timeout(HANDSHAKE, what) => came.ok(),
+        _ = stopping.changed() => None,
     }
 }
 
-async fn answer<S>(stream: S, permit: OwnedSemaphorePermit, app: Router, watcher: Watcher)
+async fn answer<S>(stream: S, spoken: Spoken, app: Router, watcher: Watcher)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
+    let (stream, service) = (TokioIo::new(stream), TowerToHyperService::new(app));
     // How a connection breaks is the caller's affair.
-    let _ = watcher.watch(connection).await;
-    drop(permit);
+    match spoken {
+        Spoken::Http => {
+            let mut http = http1::Builder::new();
+            http.timer(TokioTimer::new()).header_read_timeout(HEAD);
+            let _ = watcher.watch(http.serve_connection(stream, service)).await;
+        }
+        Spoken::Grpc => {
+            let mut http = http2::Builder::new(TokioExecutor::new());
+            http.timer(TokioTimer::new()).keep_alive_interval(SILENCE).keep_alive_timeout(SIGN);
+            http.max_concurrent_streams(STREAMS).max_header_list_size(LONGEST_HEAD);
+            http.initial_stream_window_size(WINDOW);
+            let _ = watcher.watch(http.serve_connection(stream, service)).await;
+        }
+    }
 }
 
 /// What a signal asks for.

@@ -12,6 +12,7 @@ use crate::body::Held;
 use crate::entry::Entry;
 use crate::metrics;
 use crate::otlp::answer::Failure;
+use crate::retention::Removals;
 use crate::store::{Appender, StoreError, now};
 
 /// Most requests that wait.
@@ -42,15 +43,24 @@ pub struct Writer {
     appender: Appender,
     jobs: mpsc::Receiver<Job>,
     gap: Duration,
-    deeds: Deeds,
-    reads: Reads,
+    turns: Turns,
+}
+
+/// What waits beside records.
+pub struct Turns {
+    /// Of approvals.
+    pub deeds: Deeds,
+    /// Of reads that are to be on record.
+    pub reads: Reads,
+    /// Of what is to go.
+    pub removals: Removals,
 }
 
 /// A task that writes, and where it takes from. `gap`: how long a record that is not there is waited for.
-pub fn writer(appender: Appender, gap: Duration, deeds: Deeds, reads: Reads) -> (Inlet, Writer) {
+pub fn writer(appender: Appender, gap: Duration, turns: Turns) -> (Inlet, Writer) {
     let (sender, jobs) = mpsc::channel(WAITING);
     let own = appender.own_chain().to_owned();
-    (Inlet { jobs: sender, own }, Writer { appender, jobs, gap, deeds, reads })
+    (Inlet { jobs: sender, own }, Writer { appender, jobs, gap, turns })
 }
 
 impl Inlet {
@@ -80,17 +90,19 @@ impl Writer {
         let mut sweep = tokio::time::interval(SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            let Turns { deeds, reads, removals } = &mut self.turns;
             tokio::select! {
                 job = self.jobs.recv() => match job {
                     Some(job) => self.commit(job).await,
                     None => break,
                 },
                 // What people wait for is not behind what workers bring: of both, either comes next.
-                Some(turn) = self.deeds.next() => self.deeds.take(&mut self.appender, turn).await,
-                Some(read) = self.reads.next() => self.reads.take(&mut self.appender, read).await,
+                Some(turn) = deeds.next() => deeds.take(&mut self.appender, turn).await,
+                Some(read) = reads.next() => reads.take(&mut self.appender, read).await,
+                Some(removal) = removals.next() => removals.take(&mut self.appender, removal).await,
                 _ = sweep.tick() => {
                     self.sweep().await;
-                    self.deeds.expire(&mut self.appender).await;
+                    self.turns.deeds.expire(&mut self.appender).await;
                 }
             }
         }

@@ -109,7 +109,8 @@ fn verify(options: &Verify) -> ExitCode {
         eprintln!("error: {}: {error}", options.records);
         return ExitCode::FAILURE;
     }
-    let known = Knowledge { witnesses: options.keys.clone(), partial: options.partial };
+    let known =
+        Knowledge { witnesses: options.keys.clone(), partial: options.partial, ..Knowledge::default() };
     let verified = Verified { report: verifier.report(&known), others, signed: !options.keys.is_empty() };
     if verified.report.chains.is_empty() && verified.report.findings.is_empty() {
         eprintln!("error: {}: holds no audit record", options.records);

@@ -15,6 +15,9 @@ const OVERDUE: SignedDuration = SignedDuration::from_mins(5);
 /// Open exchanges that a line names before it counts the rest.
 const NAMED: usize = 3;
 
+/// Chains of which nothing is left that are named before the rest is counted.
+const GONE: usize = 10;
+
 /// For people.
 pub fn text(verified: &Verified) -> String {
     let mut out = String::new();
@@ -37,12 +40,24 @@ pub fn text(verified: &Verified) -> String {
             let _ = writeln!(out, "  {}", line(finding));
         }
     }
+    let wholly: Vec<String> = verified.report.findings.iter().filter_map(|one| gone(one, verified)).collect();
+    for chain in wholly.iter().take(GONE) {
+        let _ = writeln!(out, "{chain}");
+    }
+    let more = wholly.len().saturating_sub(GONE);
+    if more > 0 {
+        let _ = writeln!(
+            out,
+            "and {}, removed by retention as a whole",
+            plural(more, "more chain", "more chains")
+        );
+    }
     let known = |id: &str| verified.report.chains.iter().any(|chain| chain.id == id);
     for finding in &verified.report.findings {
         match finding {
             Finding::Unreadable { .. } => _ = writeln!(out, "{}", line(finding)),
             // All of it is gone.
-            Finding::OfChain { chain, .. } if !known(chain) => {
+            Finding::OfChain { chain, .. } if !known(chain) && finding.is_damage() => {
                 let _ = writeln!(out, "chain {chain}\n  {}", line(finding));
             }
             Finding::OfChain { .. } => {}
@@ -75,6 +90,10 @@ pub fn json(verified: &Verified) -> Value {
                 }
                 (What::CutOff(successor), Some(one)) => {
                     one.insert("successor".to_owned(), json!(successor));
+                }
+                (What::Removed { records, why }, Some(one)) => {
+                    one.insert("records".to_owned(), json!(records));
+                    one.insert("why".to_owned(), json!(why));
                 }
                 (What::PartsMissing(exchange, parts) | What::PartsLost(exchange, parts), Some(one)) => {
                     one.insert("exchange".to_owned(), json!(exchange));
@@ -140,6 +159,13 @@ fn open(exchanges: &[String]) -> String {
     format!("begun and without an end: {named}{more}")
 }
 
+/// A chain of which nothing is there but the word of the store that removed it.
+fn gone(finding: &Finding, verified: &Verified) -> Option<String> {
+    let Finding::OfChain { chain, what: What::Removed { .. }, .. } = finding else { return None };
+    let there = verified.report.chains.iter().any(|known| known.id == *chain);
+    (!there).then(|| format!("chain {chain}\n  {}", line(finding)))
+}
+
 fn of_chain(finding: &Finding, id: &str) -> bool {
     matches!(finding, Finding::OfChain { chain, .. } if chain == id)
 }
@@ -172,6 +198,14 @@ fn told(what: &What) -> String {
         What::Reordered => "stands behind a later one".to_owned(),
         What::Lost => "lost on the way, as a later record declares".to_owned(),
         What::CutOff(chain) => format!("not there, though chain {chain} goes on from the last of them"),
+        What::Removed { records, why } => {
+            let of = match why.as_str() {
+                "age" => ", for their age",
+                "size" => ", for want of room",
+                _ => "",
+            };
+            format!("removed by retention{of}: {records} records")
+        }
         What::PartsMissing(exchange, parts) => {
             format!("{} of exchange {exchange} not there, and no record says why", parts_of(parts))
         }
@@ -200,6 +234,7 @@ fn name(what: &What) -> &'static str {
         What::Reordered => "reordered",
         What::Lost => "lost",
         What::CutOff(_) => "cut_off",
+        What::Removed { .. } => "removed",
         What::PartsMissing(..) => "parts_missing",
         What::PartsLost(..) => "parts_lost",
     }

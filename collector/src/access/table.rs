@@ -24,6 +24,7 @@ const WRITES: Needs = Needs::Any(&[Role::Writer]);
 /// The rows.
 const TABLE: &[Row] = &[
     (Method::POST, "/v1/logs", WRITES),
+    (Method::POST, crate::grpc::EXPORT, WRITES),
     (Method::GET, "/api/exchanges", READS),
     (Method::GET, "/api/exchanges/{id}", READS),
     (Method::GET, "/api/records", READS),

@@ -50,9 +50,12 @@ impl Tls {
         }
     }
 
-    /// For the next connection.
-    pub fn acceptor(&self) -> TlsAcceptor {
-        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner)).into()
+    /// For the next connection, which speaks this protocol (ALPN).
+    pub fn acceptor(&self, protocol: &[u8]) -> TlsAcceptor {
+        let config = Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner));
+        let mut config = Arc::unwrap_or_clone(config);
+        config.alpn_protocols = vec![protocol.to_vec()];
+        Arc::new(config).into()
     }
 }
 
@@ -71,7 +74,5 @@ fn config(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError>
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let config = config.map_err(unfit)?.with_no_client_auth().with_single_cert(chain, private);
-    let mut config = config.map_err(unfit)?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    Ok(Arc::new(config.map_err(unfit)?))
 }

@@ -46,6 +46,7 @@ pub use record::members;
 pub use state::{Approval, Approver, Ballot, Event, Refusal, Spend, State};
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
@@ -83,13 +84,14 @@ pub enum ApprovalError {
 }
 
 impl Service {
-    /// With what works behind it: what the writer takes deeds from, and tasks that look for decisions made elsewhere and
+    /// With what works behind it; nothing is to be kept for longer than `keep`. What the writer takes deeds from, and tasks that look for decisions made elsewhere and
     /// deliver notifications.
     ///
     /// # Errors
     /// Flags that do not fit, or no database.
     pub async fn start(
         options: &ApprovalOptions,
+        keep: Option<Duration>,
         reader: Reader,
         stopping: watch::Receiver<bool>,
     ) -> Result<(Self, Deeds, JoinSet<()>), ApprovalError> {
@@ -106,7 +108,10 @@ impl Service {
         let bell = Arc::new(waiting::Bell::default());
         let last = reader.last().await?;
         tasks.spawn(Arc::clone(&bell).watch(reader.clone(), last, stopping));
-        let (desk, deeds) = desk::desk(desk::Herald { bell: Arc::clone(&bell), notices }, options.keep());
+        let (desk, deeds) = desk::desk(
+            desk::Herald { bell: Arc::clone(&bell), notices },
+            keep.map_or(options.keep(), |keep| keep.min(options.keep())),
+        );
         let waiters = Arc::new(Semaphore::new(options.max_approval_waits.min(Semaphore::MAX_PERMITS)));
         Ok((Self { desk, reader, bell, waiters, key, room: options.room() }, deeds, tasks))
     }

@@ -60,7 +60,7 @@ pub struct ApprovalOptions {
         value_name = "COUNT"
     )]
     pub max_approval_waits: usize,
-    /// How long approvals that are over are shown, in days. Their records stay.
+    /// How long approvals that are over are shown, in days; at most as long as records are kept. Their records stay.
     #[arg(long, env = "PORTCULLIS_COLLECTOR_APPROVALS_KEEP_DAYS", default_value_t = 30, value_name = "DAYS")]
     pub approvals_keep_days: u32,
 }

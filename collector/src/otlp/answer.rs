@@ -42,15 +42,25 @@ struct Status {
     message: String,
 }
 
+/// As a message of protobuf.
+pub fn taken_message(rejected: usize, message: String) -> Vec<u8> {
+    Taken { partial_success: Partial::of(rejected, message) }.encode_to_vec()
+}
+
+impl Partial {
+    fn of(rejected: usize, message: String) -> Option<Self> {
+        let count = i64::try_from(rejected).unwrap_or(i64::MAX);
+        (rejected > 0).then_some(Self { rejected: count, message })
+    }
+}
+
 /// Everything is kept, but for so many records, and why.
 pub fn taken(encoding: Encoding, rejected: usize, message: String) -> Response {
-    let partial = (rejected > 0)
-        .then(|| Partial { rejected: i64::try_from(rejected).unwrap_or(i64::MAX), message: message.clone() });
-    let body = match (encoding, &partial) {
-        (Encoding::Protobuf, _) => Taken { partial_success: partial }.encode_to_vec(),
-        (Encoding::Json, None) => b"{}".to_vec(),
-        (Encoding::Json, Some(partial)) => text(json!({
-            "partialSuccess": { "rejectedLogRecords": partial.rejected.to_string(), "errorMessage": message }
+    let body = match encoding {
+        Encoding::Protobuf => taken_message(rejected, message),
+        Encoding::Json if rejected == 0 => b"{}".to_vec(),
+        Encoding::Json => text(json!({
+            "partialSuccess": { "rejectedLogRecords": rejected.to_string(), "errorMessage": message }
         })),
     };
     answer(encoding, StatusCode::OK, body)

@@ -13,6 +13,7 @@ use super::parameters::{Asked, RECORDS};
 use super::{unclear, unread};
 use crate::access::Shown;
 use crate::http::App;
+use crate::store::{Reader, StoreError};
 
 /// All records, or a piece of them.
 pub async fn records(State(app): State<Arc<App>>, request: Request) -> Response {
@@ -27,13 +28,35 @@ pub async fn records(State(app): State<Arc<App>>, request: Request) -> Response 
     let (after, until) = (asked.after.unwrap_or_default(), asked.last.map_or(last, |asked| asked.min(last)));
     let reader = app.reader.clone();
     let shown = Shown(vec![("after", json!(after)), ("last", json!(until))]);
-    let records = streamed("application/x-ndjson", after, move |after| {
-        let reader = reader.clone();
-        async move {
-            let records = reader.records(after, until, PAGE).await?;
-            let Some(last) = records.last().map(|record| record.id) else { return Ok(None) };
-            Ok(Some((Bytes::from(records.iter().map(line).collect::<String>()), last)))
+    let pages = Pages { reader, after, until, last, own: false };
+    (Extension(shown), streamed("application/x-ndjson", pages, Pages::next)).into_response()
+}
+
+/// Records that are read page by page.
+struct Pages {
+    reader: Reader,
+    after: i64,
+    until: i64,
+    /// The last one there was when this began.
+    last: i64,
+    /// Whether what comes now is the collector's own alone.
+    own: bool,
+}
+
+impl Pages {
+    /// What retention took away while this was read is explained by records that came meanwhile: they stand at the end,
+    /// with the rest of their chain.
+    async fn next(mut self) -> Result<Option<(Bytes, Self)>, StoreError> {
+        let mut records = match self.own {
+            false => self.reader.records(self.after, self.until, PAGE).await?,
+            true => self.reader.own(self.after, PAGE).await?,
+        };
+        if records.is_empty() && !self.own && self.reader.removed_since(self.last).await? {
+            (self.own, self.after) = (true, self.until);
+            records = self.reader.own(self.after, PAGE).await?;
         }
-    });
-    (Extension(shown), records).into_response()
+        let Some(last) = records.last().map(|record| record.id) else { return Ok(None) };
+        self.after = last;
+        Ok(Some((Bytes::from(records.iter().map(line).collect::<String>()), self)))
+    }
 }

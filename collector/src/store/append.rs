@@ -10,6 +10,7 @@ use super::alert::{Alert, Note, Own};
 use super::database::{Database, Kind};
 use super::index::{Exchanges, MOST_TERMS, Terms, texts};
 use super::neighbours::Neighbour;
+use super::removed::{self, Removed};
 use super::{StoreError, check, gaps, neighbours, now, schema, values};
 use crate::entry::Entry;
 use crate::index::Indexed;
@@ -37,6 +38,8 @@ pub struct Appender {
     /// Short numbers of chains that are known to be in the database.
     chains: HashMap<String, i64>,
     terms: Terms,
+    /// As the store had it when the numbers of terms were remembered.
+    forgotten: i64,
 }
 
 /// A row of `records`.
@@ -62,7 +65,8 @@ impl Appender {
     pub async fn open(database: &Database, witnesses: Vec<Witness>) -> Result<Self, StoreError> {
         let pool = database.writing().await?;
         let own = schema::prepare(&pool, database.kind).await?;
-        Ok(Self { pool, kind: database.kind, own, witnesses, chains: HashMap::new(), terms: Terms::new() })
+        let (chains, terms) = (HashMap::new(), Terms::new());
+        Ok(Self { pool, kind: database.kind, own, witnesses, chains, terms, forgotten: 0 })
     }
 
     /// The chain that the collector itself writes.
@@ -153,39 +157,48 @@ fn staged(new: &[New<'_>], chain: i64) -> Vec<Neighbour> {
 pub(super) struct Writing<'a> {
     pub(super) transaction: Transaction<'static, Any>,
     witnesses: &'a [Witness],
-    own: &'a str,
+    pub(super) own: &'a str,
     known: &'a mut HashMap<String, i64>,
     /// Chains that this commit is the first to know of.
     found: HashMap<String, i64>,
     /// The same of terms.
-    terms: &'a mut Terms,
+    pub(super) terms: &'a mut Terms,
     found_terms: Terms,
+    /// Chains that come back after all their records were removed.
+    back: Vec<Removed>,
+    /// How often numbers of terms were given up.
+    pub(super) forgotten: i64,
+    /// Of all bodies.
+    pub(super) bytes: i64,
     /// Number of the last record that arrived.
     pub(super) last: i64,
     exchanges: i64,
     pub(super) now: i64,
-    kind: Kind,
+    pub(super) kind: Kind,
 }
 
 impl<'a> Writing<'a> {
     pub(super) async fn begin(appender: &'a mut Appender) -> Result<Self, StoreError> {
-        let Appender { pool, kind, own, witnesses, chains, terms } = appender;
+        let Appender { pool, kind, own, witnesses, chains, terms, forgotten: before } = appender;
         let (mut transaction, locking) = match kind {
             Kind::Sqlite => (
                 pool.begin_with("BEGIN IMMEDIATE").await?,
-                "SELECT version, last, exchanges FROM store WHERE one = 1",
+                "SELECT version, last, exchanges, bytes, forgotten FROM store WHERE one = 1",
             ),
-            Kind::Postgres => {
-                (pool.begin().await?, "SELECT version, last, exchanges FROM store WHERE one = 1 FOR UPDATE")
-            }
+            Kind::Postgres => (
+                pool.begin().await?,
+                "SELECT version, last, exchanges, bytes, forgotten FROM store WHERE one = 1 FOR UPDATE",
+            ),
         };
         let row = sqlx::query(locking).fetch_optional(&mut *transaction).await?.ok_or(StoreError::Unfit)?;
         let version: i64 = row.try_get(0)?;
         if version != schema::VERSION {
             return Err(StoreError::Version(version));
         }
-        if terms.len() > MOST_TERMS {
+        let forgotten: i64 = row.try_get(4)?;
+        if terms.len() > MOST_TERMS || forgotten != *before {
             terms.clear();
+            *before = forgotten;
         }
         if chains.len() > MOST_CHAINS {
             chains.clear();
@@ -199,6 +212,9 @@ impl<'a> Writing<'a> {
             found,
             terms,
             found_terms: Terms::new(),
+            back: Vec::new(),
+            forgotten,
+            bytes: row.try_get(3)?,
             last: row.try_get(1)?,
             exchanges: row.try_get(2)?,
             now: now(),
@@ -207,7 +223,7 @@ impl<'a> Writing<'a> {
     }
 
     /// The short number of a chain.
-    async fn chain(&mut self, name: &str) -> Result<i64, StoreError> {
+    pub(super) async fn chain(&mut self, name: &str) -> Result<i64, StoreError> {
         if let Some(id) = self.known.get(name).or_else(|| self.found.get(name)) {
             return Ok(*id);
         }
@@ -238,6 +254,14 @@ impl<'a> Writing<'a> {
         let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(()) };
         let mut around = neighbours::read(&mut self.transaction, chain, first.seq, last.seq).await?;
         around.behind(staged(new, chain));
+        // What was removed stands before everything that is there.
+        let removed = match around.before.is_empty() {
+            true => removed::of(&mut self.transaction, chain).await?,
+            false => None,
+        };
+        let gone = removed.as_ref().map_or(0, |removed| removed.last);
+        let run = run.get(run.partition_point(|entry| entry.seq <= gone)..).unwrap_or_default();
+        let Some(first) = run.first() else { return Ok(()) };
         let mut there: HashSet<(i64, &[u8])> =
             around.within.iter().map(|within| (within.seq, within.hash.as_slice())).collect();
         let fresh: Vec<&Entry> =
@@ -245,7 +269,10 @@ impl<'a> Writing<'a> {
         if fresh.is_empty() {
             return Ok(());
         }
-        let shown = check::run(&fresh, &around, self.witnesses);
+        let shown = check::run(&fresh, &around, removed.as_ref().map(Removed::removal), self.witnesses);
+        if around.within.is_empty() && around.after.is_none() {
+            self.back.extend(removed);
+        }
         alerts.extend(shown.alerts);
         if around.after.is_none() {
             for range in shown.missing.iter().filter(|(_, missing)| *missing < first.seq) {
@@ -284,6 +311,8 @@ impl<'a> Writing<'a> {
         }
         self.insert(&new).await?;
         self.note(alerts.iter().map(Alert::note).collect()).await?;
+        let back = std::mem::take(&mut self.back);
+        self.say_removed(&back, 0).await?;
         self.commit().await?;
         alerts.iter().for_each(Alert::tell);
         Ok(alerts.len())
@@ -291,8 +320,9 @@ impl<'a> Writing<'a> {
 
     /// Once this is back, it is all on the disk.
     pub(super) async fn commit(mut self) -> Result<(), StoreError> {
-        let store = sqlx::query("UPDATE store SET last = $1, exchanges = $2 WHERE one = 1");
-        let store = store.bind(self.last).bind(self.exchanges);
+        let sql = "UPDATE store SET last = $1, exchanges = $2, bytes = $3, forgotten = $4 WHERE one = 1";
+        let store = sqlx::query(sql).bind(self.last).bind(self.exchanges);
+        let store = store.bind(self.bytes).bind(self.forgotten);
         store.execute(&mut *self.transaction).await?;
         self.transaction.commit().await?;
         self.known.extend(self.found);
@@ -300,10 +330,10 @@ impl<'a> Writing<'a> {
         Ok(())
     }
 
-    /// Goes on with the collector's own chain.
-    pub(super) async fn note(&mut self, notes: Vec<Note>) -> Result<(), StoreError> {
+    /// Goes on with the collector's own chain. Gives the number of the first of these records.
+    pub(super) async fn note(&mut self, notes: Vec<Note>) -> Result<i64, StoreError> {
         if notes.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         let name = self.own;
         let chain = self.chain(name).await?;
@@ -313,6 +343,7 @@ impl<'a> Writing<'a> {
             let hash: Vec<u8> = row.try_get(1)?;
             (own.seq, own.head) = (row.try_get(0)?, Some(to_hex(&hash)));
         }
+        let first = own.seq.saturating_add(1);
         let bodies = notes.into_iter().map(|note| {
             let event = note.event;
             let body = own.next(self.now, note);
@@ -330,7 +361,8 @@ impl<'a> Writing<'a> {
             body,
         });
         let rows: Vec<_> = rows.collect();
-        self.insert(&rows).await
+        self.insert(&rows).await?;
+        Ok(first)
     }
 
     async fn insert(&mut self, rows: &[New<'_>]) -> Result<(), StoreError> {
@@ -345,7 +377,9 @@ impl<'a> Writing<'a> {
         for chunk in values::chunks(rows) {
             let sql = values::statement(HEAD, chunk.len(), 10, TAIL);
             let mut insert = sqlx::query(AssertSqlSafe(sql));
+            let (before, mut bytes) = (self.last, 0_i64);
             for row in chunk {
+                bytes = bytes.saturating_add(i64::try_from(row.body.len()).unwrap_or(i64::MAX));
                 self.last = self.last.saturating_add(1);
                 insert = insert.bind(self.last).bind(row.chain).bind(row.seq).bind(row.hash.clone());
                 insert = insert.bind(row.said.map(str::to_owned)).bind(row.time).bind(self.now);
@@ -355,7 +389,14 @@ impl<'a> Writing<'a> {
                     said.push((self.last, text));
                 }
             }
-            insert.execute(&mut *self.transaction).await?;
+            let done = insert.execute(&mut *self.transaction).await?.rows_affected();
+            if u64::try_from(chunk.len()) != Ok(done) {
+                let sql =
+                    "SELECT CAST(COALESCE(SUM(octet_length(body)), 0) AS BIGINT) FROM records WHERE id > $1";
+                let kept = sqlx::query(sql).bind(before).fetch_one(&mut *self.transaction).await?;
+                bytes = kept.try_get(0)?;
+            }
+            self.bytes = self.bytes.saturating_add(bytes);
         }
         texts(&mut self.transaction, self.kind, &said).await
     }

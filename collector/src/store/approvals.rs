@@ -240,7 +240,7 @@ impl Writing<'_> {
             one.events.iter().map(note)
         });
         let notes = notes.collect();
-        self.note(notes).await
+        self.note(notes).await.map(drop)
     }
 
     /// `records`: how many there will be of this commit, this change's own included.

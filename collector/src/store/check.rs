@@ -2,7 +2,7 @@
 //! them.
 
 use portcullis::audit::signature::Witness;
-use portcullis::audit::verify::{Finding, Knowledge, Stored, Verifier, What};
+use portcullis::audit::verify::{Finding, Knowledge, Removal, Stored, Verifier, What};
 
 use super::alert::Alert;
 use super::neighbours::{Neighbour, Neighbours};
@@ -17,8 +17,8 @@ pub struct Shown {
     pub missing: Vec<(i64, i64)>,
 }
 
-/// Judges new records of consecutive numbers.
-pub fn run(run: &[&Entry], around: &Neighbours, witnesses: &[Witness]) -> Shown {
+/// Judges new records of consecutive numbers. Where nothing stands before them, what was `removed` there counts.
+pub fn run(run: &[&Entry], around: &Neighbours, removed: Option<Removal>, witnesses: &[Witness]) -> Shown {
     let Some(first) = run.first() else { return Shown::default() };
     let mut verifier = Verifier::default();
     let bare = |neighbour: &Neighbour, verifier: &mut Verifier| {
@@ -32,7 +32,11 @@ pub fn run(run: &[&Entry], around: &Neighbours, witnesses: &[Witness]) -> Shown 
     if let Some(after) = &around.after {
         bare(after, &mut verifier);
     }
-    let known = Knowledge { witnesses: witnesses.to_vec(), partial: !around.before.is_empty() };
+    let known = Knowledge {
+        witnesses: witnesses.to_vec(),
+        partial: !around.before.is_empty(),
+        removed: removed.map(|removed| (first.chain.clone(), removed)).into_iter().collect(),
+    };
     shown(&first.chain, first.seq, &verifier.report(&known).findings, around)
 }
 
@@ -57,7 +61,9 @@ fn shown(chain: &str, first_new: i64, findings: &[Finding], around: &Neighbours)
                 continue;
             }
             // In the course of things.
-            What::Doubled | What::Reordered | What::Lost | What::PartsLost(..) => continue,
+            What::Doubled | What::Reordered | What::Lost | What::Removed { .. } | What::PartsLost(..) => {
+                continue;
+            }
             // Of another chain, which is not looked at here.
             What::CutOff(_) => continue,
             // Parts may stand in the hole, which is judged by itself.

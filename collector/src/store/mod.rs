@@ -10,6 +10,10 @@
 //! | [`gaps`] | numbers that are not there |
 //! | [`alert`] | the collector's own records |
 //! | [`approvals`] | approvals: state, with a record of every change |
+//! | [`removal`] | records out for good, once their time is over |
+//! | [`cut`] | how much of a chain may go |
+//! | [`removed`] | what went, and the records that say so |
+//! | [`oldest`] | what is to go next |
 //! | [`backup`] | a copy of it all, and whether it is whole |
 //! | [`index`] | what exchanges are searched by, in |
 //! | [`read`] | records out |
@@ -18,20 +22,24 @@
 //! | [`values`] | rows of placeholders |
 //!
 //! What always holds: every value is bound, and no text from outside is a piece of SQL; one commit at a time, whatever
-//! the number of collectors, for each locks the one row of `store`; records are never changed, and an approval that is
-//! over stays so, which the database itself refuses to break.
+//! the number of collectors, for each locks the one row of `store`; records are never changed, none goes before it is said
+//! which, and an approval that is over stays so, which the database itself refuses to break.
 
 mod alert;
 mod append;
 mod approvals;
 mod backup;
 mod check;
+mod cut;
 mod database;
 mod gaps;
 mod index;
 mod neighbours;
+mod oldest;
 mod overview;
 mod read;
+mod removal;
+mod removed;
 mod schema;
 mod search;
 mod values;
@@ -43,6 +51,8 @@ pub use backup::BackupError;
 pub use database::Database;
 pub use overview::{Decided, Missing, Span};
 pub use read::{Kept, Reader};
+pub use removal::{Gone, Old};
+pub use removed::Why;
 pub use search::{Found, Place, Search};
 
 /// Why the database did not do what it was asked.

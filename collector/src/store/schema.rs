@@ -10,6 +10,7 @@
 //! | `marks` | an exchange that has a value; in the order of time |
 //! | `texts` | what was said, word by word; the words' places alone |
 //! | `approvals` | an approval, under the number of the record that says it was opened. `standing` is its binding while it answers for its call |
+//! | `removed` | what of a chain was removed in time: everything up to a number. It stays when the chain is gone |
 //! | `gaps` | numbers of a chain that are not there, and since when that is known |
 
 use sqlx::{AnyConnection, AnyPool, Connection as _, Executor as _, Row as _};
@@ -18,12 +19,12 @@ use super::StoreError;
 use super::database::Kind;
 
 /// Of these tables.
-pub const VERSION: i64 = 1;
+pub const VERSION: i64 = 2;
 
 const SQLITE: &str = "
 CREATE TABLE IF NOT EXISTS store (
   one INTEGER PRIMARY KEY CHECK (one = 1), version BIGINT NOT NULL, chain TEXT NOT NULL, last BIGINT NOT NULL,
-  exchanges BIGINT NOT NULL);
+  exchanges BIGINT NOT NULL, bytes BIGINT NOT NULL DEFAULT 0, forgotten BIGINT NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS chains (id INTEGER PRIMARY KEY, chain TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS records (
   id INTEGER PRIMARY KEY, chain BIGINT NOT NULL REFERENCES chains (id), seq BIGINT NOT NULL, hash BLOB NOT NULL,
@@ -33,6 +34,9 @@ CREATE INDEX IF NOT EXISTS records_exchange ON records (exchange) WHERE exchange
 CREATE TABLE IF NOT EXISTS gaps (
   chain BIGINT NOT NULL REFERENCES chains (id), first BIGINT NOT NULL, last BIGINT NOT NULL, since BIGINT NOT NULL,
   alerted BIGINT NOT NULL, PRIMARY KEY (chain, first));
+CREATE TABLE IF NOT EXISTS removed (
+  chain INTEGER PRIMARY KEY REFERENCES chains (id), last BIGINT NOT NULL, hash BLOB NOT NULL, records BIGINT NOT NULL,
+  why TEXT NOT NULL, said BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS exchanges (
   id INTEGER PRIMARY KEY, chain BIGINT NOT NULL REFERENCES chains (id), exchange TEXT NOT NULL, time BIGINT NOT NULL,
   rank BIGINT NOT NULL, user_id TEXT, connection TEXT, policy TEXT, revision TEXT, decision TEXT, reason TEXT, rule TEXT,
@@ -45,6 +49,9 @@ CREATE TABLE IF NOT EXISTS marks (
 CREATE VIRTUAL TABLE IF NOT EXISTS texts USING fts5 (text, content = '', contentless_delete = 1);
 CREATE TRIGGER IF NOT EXISTS records_stay BEFORE UPDATE ON records
   BEGIN SELECT RAISE(ABORT, 'records are never changed'); END;
+CREATE TRIGGER IF NOT EXISTS records_go BEFORE DELETE ON records
+  WHEN OLD.seq > COALESCE((SELECT last FROM removed WHERE chain = OLD.chain), 0)
+  BEGIN SELECT RAISE(ABORT, 'records are removed by retention alone'); END;
 CREATE TABLE IF NOT EXISTS approvals (
   number INTEGER PRIMARY KEY, changed BIGINT NOT NULL, id TEXT NOT NULL UNIQUE, binding TEXT NOT NULL, standing TEXT UNIQUE,
   caller TEXT NOT NULL, opened BIGINT NOT NULL, expires BIGINT NOT NULL, state TEXT NOT NULL, exchange TEXT,
@@ -64,7 +71,7 @@ CREATE TRIGGER IF NOT EXISTS approvals_end BEFORE UPDATE ON approvals
 const POSTGRES: &str = "
 CREATE TABLE IF NOT EXISTS store (
   one BIGINT PRIMARY KEY CHECK (one = 1), version BIGINT NOT NULL, chain TEXT NOT NULL, last BIGINT NOT NULL,
-  exchanges BIGINT NOT NULL);
+  exchanges BIGINT NOT NULL, bytes BIGINT NOT NULL DEFAULT 0, forgotten BIGINT NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS chains (id BIGINT PRIMARY KEY, chain TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS records (
   id BIGINT PRIMARY KEY, chain BIGINT NOT NULL REFERENCES chains (id), seq BIGINT NOT NULL, hash BYTEA NOT NULL,
@@ -74,6 +81,9 @@ CREATE INDEX IF NOT EXISTS records_exchange ON records (exchange) WHERE exchange
 CREATE TABLE IF NOT EXISTS gaps (
   chain BIGINT NOT NULL REFERENCES chains (id), first BIGINT NOT NULL, last BIGINT NOT NULL, since BIGINT NOT NULL,
   alerted BIGINT NOT NULL, PRIMARY KEY (chain, first));
+CREATE TABLE IF NOT EXISTS removed (
+  chain BIGINT PRIMARY KEY REFERENCES chains (id), last BIGINT NOT NULL, hash BYTEA NOT NULL, records BIGINT NOT NULL,
+  why TEXT NOT NULL, said BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS exchanges (
   id BIGINT PRIMARY KEY, chain BIGINT NOT NULL REFERENCES chains (id), exchange TEXT NOT NULL, time BIGINT NOT NULL,
   rank BIGINT NOT NULL, user_id TEXT, connection TEXT, policy TEXT, revision TEXT, decision TEXT, reason TEXT, rule TEXT,
@@ -88,6 +98,15 @@ CREATE INDEX IF NOT EXISTS texts_words ON texts USING gin (words);
 CREATE OR REPLACE FUNCTION records_stay() RETURNS trigger LANGUAGE plpgsql AS
   $$ BEGIN RAISE EXCEPTION 'records are never changed'; END $$;
 CREATE OR REPLACE TRIGGER records_stay BEFORE UPDATE ON records FOR EACH ROW EXECUTE FUNCTION records_stay();
+CREATE OR REPLACE TRIGGER records_remain BEFORE TRUNCATE ON records FOR EACH STATEMENT EXECUTE FUNCTION records_stay();
+CREATE OR REPLACE FUNCTION records_go() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN
+    IF OLD.seq > COALESCE((SELECT last FROM removed WHERE chain = OLD.chain), 0) THEN
+      RAISE EXCEPTION 'records are removed by retention alone';
+    END IF;
+    RETURN OLD;
+  END $$;
+CREATE OR REPLACE TRIGGER records_go BEFORE DELETE ON records FOR EACH ROW EXECUTE FUNCTION records_go();
 CREATE TABLE IF NOT EXISTS approvals (
   number BIGINT PRIMARY KEY, changed BIGINT NOT NULL, id TEXT NOT NULL UNIQUE, binding TEXT NOT NULL, standing TEXT UNIQUE,
   caller TEXT NOT NULL, opened BIGINT NOT NULL, expires BIGINT NOT NULL, state TEXT NOT NULL, exchange TEXT,
@@ -105,6 +124,13 @@ CREATE OR REPLACE TRIGGER approvals_end BEFORE UPDATE ON approvals FOR EACH ROW
   WHEN (OLD.state IN ('denied', 'expired', 'spent')
     AND (NEW.state <> OLD.state OR NEW.exchange IS DISTINCT FROM OLD.exchange))
   EXECUTE FUNCTION approvals_end();
+";
+
+/// From version 1, which had no retention.
+const SECOND: &str = "
+ALTER TABLE store ADD COLUMN bytes BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE store ADD COLUMN forgotten BIGINT NOT NULL DEFAULT 0;
+UPDATE store SET version = 2, bytes = (SELECT COALESCE(SUM(octet_length(body)), 0) FROM records);
 ";
 
 /// Several collectors may start on one database at once. Any number that nobody else locks.
@@ -128,6 +154,11 @@ pub async fn prepare(pool: &AnyPool, kind: Kind) -> Result<String, StoreError> {
         }
     };
     transaction.execute(sqlx::raw_sql(tables)).await?;
+    let version =
+        sqlx::query("SELECT version FROM store WHERE one = 1").fetch_optional(&mut *transaction).await?;
+    if version.map(|row| row.try_get::<i64, _>(0)).transpose()? == Some(1) {
+        transaction.execute(sqlx::raw_sql(SECOND)).await?;
+    }
     let chain = own_chain(&mut transaction).await?;
     transaction.commit().await?;
     Ok(chain)

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::parts::Parts;
+use super::removed::Removal;
 use super::succession::Ended;
 use super::{ChainReport, Finding, Knowledge, Stored, What};
 use crate::audit::chain::hash;
@@ -13,6 +14,9 @@ use crate::audit::projection::disagreements;
 /// What a record says of its chain.
 pub(super) struct Read {
     pub chain: String,
+    pub event: String,
+    /// What it says was removed, by chains.
+    pub removed: Vec<(String, Removal)>,
     seq: u64,
     hash: String,
     /// Its hash attribute.
@@ -73,7 +77,8 @@ impl Read {
         let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
         let number = |name: &str| body.get(name).and_then(Value::as_u64);
         let seq = number("portcullis.chain.seq").filter(|seq| *seq > 0)?;
-        let half = match text("event.name")?.as_str() {
+        let event = text("event.name")?;
+        let half = match event.as_str() {
             "portcullis.exchange.start" => Some(Half::Start),
             "portcullis.exchange.part" => number("portcullis.part").map(Half::Part),
             "portcullis.exchange.end" => Some(Half::End(number("portcullis.parts").unwrap_or_default())),
@@ -90,6 +95,8 @@ impl Read {
         Some(Self {
             ended: Ended::of(&chain, &body),
             chain,
+            removed: Removal::of(&event, &body),
+            event,
             seq,
             hash: hash.clone(),
             said: said.map(str::to_owned),
@@ -162,34 +169,49 @@ impl Chain {
         self.links.insert(read.seq, read.link);
     }
 
-    /// What the whole shows; `None`: there is no record.
-    pub fn check(&self, id: &str, known: &Knowledge, findings: &mut Vec<Finding>) -> Option<ChainReport> {
+    /// What the whole shows, where so much of it was `removed`; `None`: there is no record.
+    pub fn check(
+        &self,
+        id: &str,
+        known: &Knowledge,
+        removed: Option<&Removal>,
+        findings: &mut Vec<Finding>,
+    ) -> Option<ChainReport> {
         let ((first, begins), (last, ends)) =
             self.links.first_key_value().zip(self.links.last_key_value())?;
-        let mut before: Option<(u64, &Link)> = None;
+        let mut before: Option<(u64, &str)> = None;
         for (seq, link) in &self.links {
+            // What was removed while the records were read may be there in part.
+            let left = removed.is_some_and(|removed| removed.holds(*seq));
+            if let Some(removed) = removed.filter(|removed| follows(removed, *seq, before, known.partial)) {
+                before = Some((removed.last, &removed.hash));
+            }
             let expected = match before {
                 Some((seq, _)) => seq.saturating_add(1),
-                None if known.partial => *seq,
+                None if known.partial || left => *seq,
                 None => 1,
             };
-            let whole = expected >= *seq || self.gap(id, expected, seq.saturating_sub(1), findings);
+            let whole = expected >= *seq || !left && self.gap(id, expected, seq.saturating_sub(1), findings);
             let linked = match before {
                 // Of a part, the first record's predecessor is not there.
-                None => known.partial || link.previous.is_none(),
-                Some((_, before)) => link.previous.as_deref() == Some(&before.hash),
+                None => known.partial || left || link.previous.is_none(),
+                Some((_, before)) => link.previous.as_deref() == Some(before),
             };
             // Beyond a gap of records that were chained once, the predecessor's hash is nowhere to be had.
             if whole && !linked {
-                // The predecessor if there is one: its hash attribute may have been changed with it.
-                changed(id, before.map_or(*seq, |(seq, _)| seq), findings);
+                // The predecessor if it is there: its hash attribute may have been changed with it.
+                let there = before.map(|(seq, _)| seq).filter(|seq| self.links.contains_key(seq));
+                changed(id, there.unwrap_or(*seq), findings);
             }
-            before = Some((*seq, link));
+            if removed.is_some_and(|removed| removed.last == *seq && removed.hash != link.hash) {
+                changed(id, *seq, findings);
+            }
+            before = Some((*seq, &link.hash));
         }
         let lost = self.dropped.iter().fold(0, |sum: u64, lost| sum.saturating_add(lost.count));
-        findings.extend(self.parts.check(id, known.partial, lost));
+        findings.extend(self.parts.check(id, known.partial || removed.is_some(), lost));
         let vouched =
-            self.links.iter().filter_map(|(seq, link)| self.anchor(id, *seq, link, known, findings));
+            self.links.iter().filter_map(|(seq, link)| self.anchor(id, *seq, link, known, removed, findings));
         Some(ChainReport {
             id: id.to_owned(),
             records: self.links.len(),
@@ -208,6 +230,7 @@ impl Chain {
         at: u64,
         link: &Link,
         known: &Knowledge,
+        removed: Option<&Removal>,
         findings: &mut Vec<Finding>,
     ) -> Option<(u64, String)> {
         let Anchor { seq, hash, signature } = link.anchor.as_ref()?;
@@ -225,8 +248,9 @@ impl Chain {
                 return None;
             }
         }
-        let anchored = self.links.get(seq);
-        if anchored.is_some_and(|anchored| anchored.hash != *hash) {
+        let gone = removed.filter(|removed| removed.last == *seq).map(|removed| &removed.hash);
+        let anchored = self.links.get(seq).map(|link| &link.hash).or(gone);
+        if anchored.is_some_and(|anchored| anchored != hash) {
             changed(id, *seq, findings);
             return None;
         }
@@ -254,6 +278,14 @@ impl Chain {
         }
         never_chained
     }
+}
+
+/// Whether a record is to be held against what was removed before it, rather than against the record `before`. Of a part of
+/// the records, only where it is the very next.
+fn follows(removed: &Removal, seq: u64, before: Option<(u64, &str)>, partial: bool) -> bool {
+    let next = removed.last.saturating_add(1);
+    let behind = if partial && before.is_none() { seq == next } else { seq >= next };
+    behind && before.is_none_or(|(before, _)| before < removed.last)
 }
 
 fn changed(id: &str, seq: u64, findings: &mut Vec<Finding>) {

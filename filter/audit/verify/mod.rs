@@ -11,6 +11,9 @@
 
 mod chain;
 mod parts;
+mod removed;
+#[cfg(test)]
+mod removed_tests;
 mod succession;
 #[cfg(test)]
 mod tests;
@@ -21,6 +24,8 @@ use serde_json::Value;
 
 use super::signature::Witness;
 use chain::{Chain, Read};
+pub use removed::{EVENT as RETENTION, Removal};
+use removed::{Removals, told};
 use succession::Ended;
 
 /// A record as stored.
@@ -39,6 +44,8 @@ pub struct Knowledge {
     pub witnesses: Vec<Witness>,
     /// The records are a part of longer chains: what stands before a chain's first is not missed.
     pub partial: bool,
+    /// What was removed of chains, beside what the records themselves say of it.
+    pub removed: BTreeMap<String, Removal>,
 }
 
 /// What was found.
@@ -113,6 +120,13 @@ pub enum What {
     Lost,
     /// The last records of a chain are not there, though the chain of this id names the last of them.
     CutOff(String),
+    /// Records are not there, as the store that removed them says.
+    Removed {
+        /// How many there were.
+        records: u64,
+        /// `age` or `size`.
+        why: String,
+    },
     /// Parts of an exchange, by their numbers, are not there, and no record says why.
     PartsMissing(String, Vec<u64>),
     /// The same, and the chain declares as many records as lost.
@@ -120,11 +134,13 @@ pub enum What {
 }
 
 impl Finding {
-    /// Whether it speaks against the records; doubled, reordered and declared as lost happen in the course of things.
+    /// Whether it speaks against the records; doubled, reordered, declared as lost and removed in time happen in the course
+    /// of things.
     pub fn is_damage(&self) -> bool {
+        let Self::OfChain { what, .. } = self else { return true };
         !matches!(
-            self,
-            Self::OfChain { what: What::Doubled | What::Reordered | What::Lost | What::PartsLost(..), .. }
+            what,
+            What::Doubled | What::Reordered | What::Lost | What::Removed { .. } | What::PartsLost(..)
         )
     }
 
@@ -142,6 +158,7 @@ impl Finding {
 pub struct Verifier {
     chains: BTreeMap<String, Chain>,
     ended: Vec<Ended>,
+    removals: Removals,
     findings: Vec<Finding>,
     seen: usize,
 }
@@ -152,6 +169,7 @@ impl Verifier {
         match Read::of(stored) {
             Some(mut read) => {
                 self.ended.extend(read.ended.take());
+                self.removals.add(&read.chain, &read.event, std::mem::take(&mut read.removed));
                 let chain = self.chains.entry(read.chain.clone()).or_default();
                 chain.add(read, &mut self.findings);
             }
@@ -162,10 +180,18 @@ impl Verifier {
 
     /// What all of them show.
     pub fn report(mut self, known: &Knowledge) -> Report {
-        let checked = self.chains.iter().filter_map(|(id, chain)| chain.check(id, known, &mut self.findings));
+        let removed = self.removals.of_chains(&known.removed, &mut self.findings);
+        self.findings.extend(told(&removed));
+        let checked = self
+            .chains
+            .iter()
+            .filter_map(|(id, chain)| chain.check(id, known, removed.get(id), &mut self.findings));
         let chains = checked.collect();
-        let cut_off: Vec<Finding> =
-            self.ended.iter().filter_map(|ended| ended.check(&self.chains, known)).collect();
+        let cut_off: Vec<Finding> = self
+            .ended
+            .iter()
+            .filter_map(|ended| ended.check(&self.chains, removed.get(ended.chain()), known))
+            .collect();
         for finding in cut_off {
             if !self.findings.contains(&finding) {
                 self.findings.push(finding);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::chain::Chain;
+use super::removed::Removal;
 use super::{Finding, Knowledge, What};
 use crate::audit::chain::Head;
 
@@ -23,9 +24,23 @@ impl Ended {
         Some(Self { head, by: by.to_owned() })
     }
 
-    /// What is missing of it, or was changed.
-    pub fn check(&self, chains: &BTreeMap<String, Chain>, known: &Knowledge) -> Option<Finding> {
+    /// The chain that ended.
+    pub fn chain(&self) -> &str {
+        &self.head.chain
+    }
+
+    /// What is missing of it, or was changed, where so much of it was removed.
+    pub fn check(
+        &self,
+        chains: &BTreeMap<String, Chain>,
+        removed: Option<&Removal>,
+        known: &Knowledge,
+    ) -> Option<Finding> {
         let Head { chain: id, seq, hash } = &self.head;
+        if let Some(removal) = removed.filter(|removal| removal.holds(*seq)) {
+            let other = removal.last == *seq && removal.hash != *hash;
+            return other.then(|| Finding::one(id, *seq, What::Changed));
+        }
         let after = match chains.get(id) {
             Some(chain) if chain.hash_of(*seq).is_some_and(|there| there != hash) => {
                 return Some(Finding::one(id, *seq, What::Changed));
@@ -34,7 +49,7 @@ impl Ended {
             Some(chain) => chain.last(),
             // Of a part of the records it may stand before.
             None if known.partial => return None,
-            None => 0,
+            None => removed.map_or(0, |removal| removal.last),
         };
         let first = after.saturating_add(1);
         (first <= *seq).then(|| Finding::some(id, first, *seq, What::CutOff(self.by.clone())))
