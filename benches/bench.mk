@@ -25,9 +25,14 @@ bench-callers: wasm cli-debug parts ## who calls and how much: tokens by algorit
 	@PYTHONPATH=tools:benches $(PYTHON) -m harness.callers --portcullis $(PORTCULLIS)
 
 .PHONY: bench-plot
-bench-plot: ## write what the last `make bench`, `bench-memory` and `bench-policies` measured into docs/numbers.md, with its plots
+bench-plot: ## write what the last `make bench` and its parts measured into docs/numbers.md, with its plots
 	@PYTHONPATH=tools:benches $(PYTHON) -m harness.page
 
+.PHONY: bench-store
+bench-store: collector ## the audit store: records a second, first pages of searches in ten million records (RECORDS=1000000)
+	@python3 tools/parts/install.py base postgres
+	@PYTHONPATH=tools:benches $(PYTHON) -m harness.store
+
 .PHONY: bench-collector
-bench-collector: collector ## records a second into the audit store (POSTGRES=1: into PostgreSQL)
-	@COLLECTOR=$(CURDIR)/target/server/portcullis-collector cargo bench --quiet --profile dev --package portcullis-collector --bench ingest
+bench-collector: collector ## records a second into the audit store alone (POSTGRES=1: into PostgreSQL)
+	@COLLECTOR=$(CURDIR)/target/server/portcullis-collector cargo bench --quiet --profile server --package portcullis-collector --bench ingest

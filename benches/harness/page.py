@@ -12,7 +12,7 @@ from typing import Any
 
 from parts import process
 
-from . import masker, memory, report, targets
+from . import masker, memory, report, store, targets
 from .__main__ import OUT
 from .figures import MIB, spread
 from .svg import Goal, Panel, bars, panels
@@ -133,6 +133,31 @@ def callers_part(found: dict[str, Any]) -> str:
     return f"{facts}\n- taken: {found['taken']}\n\n{report.verdicts(targets.of_callers(found))}\n\n{tables}"
 
 
+def store_part(results: dict[str, Any]) -> str:
+    """What `make bench-store` measured."""
+    facts = "\n".join(f"- {name}: {value}" for name, value in results["machine"].items())
+    ingest, query = results["store"]["ingest"], results["store"]["query"]
+    taken = [
+        [name, f"{rate:,.0f}", store.found(r"\((\d+) bytes", ingest[name])]
+        for name, rate in store.rates(ingest).items()
+    ]
+    searches = [
+        [f"{name}", f"{median:,.1f}", f"{worst:,.1f}", f"{hits}"]
+        for name, (median, worst, hits) in store.pages(query).items()
+    ]
+    filled = store.found(r"^(\d+ records in .*)$", query)
+    return "\n\n".join(
+        [
+            f"{facts}\n- taken: {results['taken']}",
+            report.verdicts(targets.of_store(results)),
+            "Sixteen workers that send batches of a hundred records; each is on the disk before the answer:",
+            report.table(["database", "records a second", "bytes a record"], taken),
+            f"First pages of fifty exchanges, in SQLite; filled with {filled}:",
+            report.table(["search", "median ms", "worst ms", "hits"], searches),
+        ]
+    )
+
+
 def memory_table(found: dict[str, Any]) -> str:
     quick = " **A quick run: these figures say little.**" if found.get("quick") else ""
     return f"Taken: {found['taken']}.{quick}\n\n{memory.table(found)}"
@@ -178,7 +203,7 @@ def fill(page: str, parts: dict[str, str]) -> str:
 
 
 def main() -> int:
-    runs = {name: OUT / f"{name}.json" for name in ("results", "memory", "policies", "callers")}
+    runs = {name: OUT / f"{name}.json" for name in ("results", "memory", "policies", "callers", "store")}
     results, found, *_ = every = [json.loads(path.read_text()) if path.exists() else None for path in runs.values()]
     if not any(every):
         print("page: nothing was measured: run make bench, or one of its parts", file=sys.stderr)
@@ -193,6 +218,8 @@ def main() -> int:
     for name, write in {"policies": policy_part, "callers": callers_part}.items():
         if runs[name].exists() and (not results or runs[name].stat().st_mtime > runs["results"].stat().st_mtime):
             parts[name] = write(json.loads(runs[name].read_text()))
+    if runs["store"].exists():
+        parts["store"] = store_part(json.loads(runs["store"].read_text()))
     if found:
         parts["memory"], plots["memory"] = memory_table(found), memory_plot(found)
     PLOTS.mkdir(exist_ok=True)

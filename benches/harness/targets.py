@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from . import callers, masker, policies
+from . import callers, masker, policies, store
 from .figures import Rounds, added, memory, of, ratio, spread
 from .rounds import Spread
 
@@ -185,4 +185,18 @@ def of_callers(results: dict[str, Any]) -> list[Row]:
             share,
             lambda part: part >= 0.6,
         )
+    ]
+
+
+def of_store(results: dict[str, Any]) -> list[Row]:
+    """The goals of the audit store alone."""
+    rate = store.rates(results["store"]["ingest"])["SQLite"]
+    name, (slowest, *_) = max(store.pages(results["store"]["query"]).items(), key=lambda page: page[1])
+    return [
+        _row("the store takes 5,000 records a second on SQLite", f"{rate:,.0f}", rate >= 5000),
+        _row(
+            "a search's first page in 100 ms",
+            f"{slowest:,.0f} ms for the slowest by its median, {name}",
+            slowest <= 100,
+        ),
     ]
