@@ -31,3 +31,7 @@ bench-plot: ## write what the last `make bench`, `bench-memory` and `bench-polic
 .PHONY: bench-collector
 bench-collector: collector ## records a second into the audit store (POSTGRES=1: into PostgreSQL)
 	@COLLECTOR=$(CURDIR)/target/server/portcullis-collector cargo bench --quiet --profile dev --package portcullis-collector --bench ingest
+
+.PHONY: bench-query
+bench-query: collector ## first pages of searches in the audit store beside their target of 100 ms (RECORDS=10000000)
+	@COLLECTOR=$(CURDIR)/target/server/portcullis-collector cargo bench --quiet --profile dev --package portcullis-collector --bench query
