@@ -98,7 +98,7 @@ fn facts(number: u64) -> Facts {
 fn words(number: u64) -> String {
     let topic = |n: u64| TOPICS[(chance(number ^ (n << 44)) % 12) as usize];
     // A word that a hundred exchanges of a million have.
-    let rare = if chance(number ^ (9 << 44)) % 10_000 == 0 { " zebra" } else { "" };
+    let rare = if chance(number ^ (9 << 44)).is_multiple_of(10_000) { " zebra" } else { "" };
     format!(
         "Please look at the {} and the {} of case {number}, and write a summary.{rare}",
         topic(1),
@@ -150,8 +150,11 @@ fn fill(collector: &Collector, records: u64) {
     });
 }
 
-/// What is asked: the name, and the query of a turn.
-fn searches(span: u64) -> Vec<(&'static str, Box<dyn Fn(u64) -> String>)> {
+/// The query of a turn.
+type Query = Box<dyn Fn(u64) -> String>;
+
+/// What is asked, by names.
+fn searches(span: u64) -> Vec<(&'static str, Query)> {
     let time = |nanoseconds: u64| portcullis::audit::value::rfc3339(nanoseconds);
     vec![
         ("newest", Box::new(|_| String::new())),
