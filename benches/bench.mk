@@ -32,7 +32,3 @@ bench-plot: ## write what the last `make bench` and its parts measured into docs
 bench-store: collector ## the audit store: records a second, first pages of searches in ten million records (RECORDS=1000000)
 	@python3 tools/parts/install.py base postgres
 	@PYTHONPATH=tools:benches $(PYTHON) -m harness.store
-
-.PHONY: bench-collector
-bench-collector: collector ## records a second into the audit store alone (POSTGRES=1: into PostgreSQL)
-	@COLLECTOR=$(CURDIR)/target/server/portcullis-collector cargo bench --quiet --profile server --package portcullis-collector --bench ingest

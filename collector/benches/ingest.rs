@@ -1,6 +1,6 @@
 //! How many records a second the collector takes: workers send batches that were made before, one after the other.
 //!
-//! `make bench-collector` builds the binary to ship and measures that one; `POSTGRES=1`: on PostgreSQL.
+//! `make bench-store` builds the binary to ship and measures that one; `POSTGRES=1`: on PostgreSQL.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

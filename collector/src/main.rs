@@ -16,6 +16,7 @@
 //! | [`store`] | the database: append, chains, gaps |
 //! | [`retention`] | what is old, or too much, goes |
 //! | [`metrics`] | numbers, and whether it is well |
+//! | [`outgoing`] | requests that the collector makes itself |
 //! | [`query`] | the addresses that read |
 //! | [`console`] | the page |
 //! | [`approvals`] | a human says yes or no before a call goes out |
@@ -32,6 +33,7 @@ mod ingest;
 mod metrics;
 mod options;
 mod otlp;
+mod outgoing;
 mod query;
 mod retention;
 mod server;

@@ -105,11 +105,7 @@ pub async fn serve(options: &Options) -> Result<(), ServeError> {
     helpers.spawn(retention.run(stopping.clone()));
     let followers = Arc::new(Semaphore::new(FOLLOWERS));
     let app = App { bounds, inlet, reader: reader.clone(), stopping, followers, access, approvals };
-    let Routers { http, grpc } = routers(app, ledger);
-    let mut entrances = vec![Entrance::at(options.listen, Spoken::Http, http).await?];
-    if let Some(address) = options.listen_grpc {
-        entrances.insert(0, Entrance::at(address, Spoken::Grpc, grpc).await?);
-    }
+    let entrances = entrances(options, routers(app, ledger)).await?;
     let writing = tokio::spawn(writer.run());
     for Entrance { listener, spoken, .. } in &entrances {
         let address = listener.local_addr().unwrap_or(options.listen);
@@ -172,6 +168,17 @@ impl Entrance {
         let listener = listener.map_err(|error| ServeError::Listen(address, error))?;
         Ok(Self { listener, spoken, app })
     }
+}
+
+/// Where connections come in. Nothing else holds on to what is served: with the last of it the writer ends.
+async fn entrances(options: &Options, routers: Routers) -> Result<Vec<Entrance>, ServeError> {
+    let Routers { http, grpc } = routers;
+    let mut entrances = Vec::new();
+    if let Some(address) = options.listen_grpc {
+        entrances.push(Entrance::at(address, Spoken::Grpc, grpc).await?);
+    }
+    entrances.push(Entrance::at(options.listen, Spoken::Http, http).await?);
+    Ok(entrances)
 }
 
 /// Takes connections until it is told to stop, then lets requests end.

@@ -23,7 +23,11 @@ use support::provider::{CLIENT, Provider, SECRET, seconds};
 use support::worker::Worker;
 use support::{Collector, eventually, on_every_database};
 
-on_every_database!(a_read_is_on_record_before_it_is_answered, reads_of_all_collectors_are_one_chain);
+on_every_database!(
+    a_read_is_on_record_before_it_is_answered,
+    reads_of_all_collectors_are_one_chain,
+    looks_at_approvals_are_on_record_once_until_what_they_show_changes,
+);
 
 const WRITER: &str = "writer-token-0123456789";
 const BOOTSTRAP: &str = "bootstrap-token-0123456789";
@@ -645,6 +649,53 @@ fn a_read_is_on_record_before_it_is_answered(place: &Place) {
     );
 }
 
+fn looks_at_approvals_are_on_record_once_until_what_they_show_changes(place: &Place) {
+    use support::approval::{approve, open, question};
+    let collector = Collector::start(place, &[]);
+    let (list, pending) = ("/api/approvals", "/api/approvals?state=pending");
+    // As a page does that is open.
+    let look = |path: &str| (0..20).for_each(|_| assert_eq!(get(&collector, path, None).status, 200));
+    look(list);
+    let id = open(collector.address, &question(1, "x-1"));
+    let one = format!("/api/approvals/{id}");
+    look(list);
+    look(pending);
+    look(&one);
+    assert_eq!(get(&collector, "/api/approvals/apr_00000000000000000000000000000000", None).status, 404);
+    // The filter's own waits are no looks.
+    assert_eq!(get(&collector, &format!("/v1/approvals/{id}"), None).status, 200);
+    approve(collector.address, &id);
+    look(&one);
+    look(list);
+    let records = collector.records();
+    records.assert_whole();
+    let text = |read: &serde_json::Map<_, serde_json::Value>, name: &str| {
+        read.get(name).and_then(|value| value.as_str()).unwrap_or_default().to_owned()
+    };
+    let seen: Vec<_> = records
+        .reads()
+        .iter()
+        .map(|read| {
+            let count = read.get("portcullis.read.approvals").and_then(serde_json::Value::as_u64);
+            let query = text(read, "portcullis.read.query");
+            (text(read, "portcullis.read.address"), query, text(read, "portcullis.read.approval"), count)
+        })
+        .collect();
+    let of =
+        |path: &str, query: &str, id: &str, count| (path.to_owned(), query.to_owned(), id.to_owned(), count);
+    assert_eq!(
+        seen,
+        [
+            of(list, "", "", Some(0)),
+            of(list, "", "", Some(1)),
+            of(list, "state=pending", "", Some(1)),
+            of(&one, "", &id, None),
+            of(&one, "", &id, None),
+            of(list, "", "", Some(1)),
+        ]
+    );
+}
+
 fn reads_of_all_collectors_are_one_chain(place: &Place) {
     let collectors = [Collector::start(place, &[]), Collector::start(place, &[])];
     let mut worker = Worker::new(1);
@@ -678,7 +729,7 @@ fn a_read_that_cannot_be_recorded_is_refused() {
         lock.execute(sqlx::raw_sql("BEGIN IMMEDIATE")).await.unwrap();
         lock
     });
-    for path in ["/api/exchanges", "/api/records", "/api/live"] {
+    for path in ["/api/exchanges", "/api/records", "/api/live", "/api/approvals"] {
         let answer = get(&collector, path, None);
         assert_eq!(answer.status, 503, "{path}");
         assert!(!String::from_utf8_lossy(&answer.body).contains("portcullis.exchange"), "{answer:?}");

@@ -18,7 +18,7 @@ use std::thread;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use support::approval::{approve, open, question, vote};
+use support::approval::{approve, by_hand, open, question, vote};
 use support::place::Place;
 use support::{Collector, eventually};
 
@@ -171,6 +171,62 @@ fn slack_is_told_in_its_own_format_and_nothing_from_outside_is_markup() {
     assert!(text.contains("`db-tools`") && text.contains("<!date^"), "{text}");
     assert!(text.ends_with(&format!("<https://audit.example.com/#/approvals/{id}|Look at it>")), "{text}");
     assert!(!text.contains("secret-prompt"));
+}
+
+#[test]
+fn whoever_waited_is_told_once_that_nobody_decided_in_time() {
+    let place = Place::postgres();
+    let server = Server::start(&[]);
+    let hooks = Server::start(&[]);
+    let (slack, hook) = (server.url(), hooks.url());
+    let more = [
+        "--approvals-slack",
+        &slack,
+        "--approvals-webhook",
+        &hook,
+        "--public-url",
+        "https://audit.example.com",
+    ];
+    // A fleet: each of them looks for what is over.
+    let fleet: Vec<Collector> = (0..3).map(|_| Collector::start_with(&place, &more, &SECRETS)).collect();
+    let mut asked = question(1, "x-1");
+    asked["ttl"] = json!(3600);
+    asked["rules"][0]["quorum"] = json!(2);
+    let undecided = open(fleet[0].address, &asked);
+    // One yes of two is no decision.
+    approve(fleet[1].address, &undecided);
+    let mut asked = question(2, "x-2");
+    asked["ttl"] = json!(3600);
+    let approved = open(fleet[1].address, &asked);
+    approve(fleet[2].address, &approved);
+    hooks.until(3);
+    // Both are over now.
+    assert!(by_hand(&place, "UPDATE approvals SET expires = expires - 7200000000000"));
+    let expired = || {
+        let came = hooks.came.lock().unwrap().clone();
+        came.into_iter().filter(|one| one.json()["type"] == "approval.expired").collect::<Vec<_>>()
+    };
+    eventually(expired, |came| !came.is_empty());
+    // Each is on record once; only of one of them is there something to tell.
+    let records = eventually(
+        || fleet[0].records().approvals(),
+        |all| all.iter().filter(|what| *what == "expired").count() == 2,
+    );
+    assert_eq!(records.iter().filter(|what| *what == "expired").count(), 2);
+    let last = open(fleet[0].address, &question(3, "x-3"));
+    // Notifications of one collector come in their order, and every collector looked since.
+    hooks.until(5);
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    let came = expired();
+    assert_eq!(came.len(), 1, "{came:?}");
+    assert_signed(&came[0]);
+    let told = came[0].json();
+    assert_eq!((&told["approval"]["id"], &told["approval"]["state"]), (&json!(undecided), &json!("expired")));
+    assert_eq!(told["approval"].get("by"), None);
+    assert_eq!(came[0].header("x-portcullis-delivery"), format!("{undecided}-expired"));
+    let texts: Vec<String> = server.came.lock().unwrap().iter().map(|one| one.body.clone()).collect();
+    assert_eq!(texts.iter().filter(|text| text.contains("Nobody decided in time")).count(), 1, "{texts:?}");
+    assert!(texts.iter().any(|text| text.contains(&last)));
 }
 
 #[test]

@@ -367,7 +367,11 @@ fn more_than_there_is_room_for_goes_from_the_oldest_on(place: &Place) {
     for worker in &mut workers {
         let chain = worker.recorder.chain_id().to_owned();
         let left = numbers(&records, &chain);
-        assert!(left.len() % 2 == 0 && left.last() == Some(&600), "exchanges go as a whole: {}", left.len());
+        assert!(
+            left.len().is_multiple_of(2) && left.last() == Some(&600),
+            "exchanges go as a whole: {}",
+            left.len()
+        );
         assert_eq!(told(&records, &chain).map_or(1, |(last, _)| last + 1), left[0]);
         send(worker, &collector, 1);
     }

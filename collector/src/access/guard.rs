@@ -12,6 +12,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use portcullis::identity::bearer::{challenge, insufficient};
 
 use super::caller::{Caller, Role};
+use super::glances::{Glance, Glances, Look, look};
 use super::reads::{Asking, Ledger, Shown};
 use super::table::{Needs, is_read, needs};
 use super::tokens::Refused;
@@ -24,13 +25,15 @@ const REALM: &str = "portcullis-collector";
 
 /// Addresses that the guard stands before. Those that are added to it later are not guarded.
 pub fn guarded(router: Router, access: Arc<Access>, ledger: Ledger) -> Router {
-    router.route_layer(middleware::from_fn_with_state(Gate { access, ledger }, guard))
+    router
+        .route_layer(middleware::from_fn_with_state(Gate { access, ledger, glances: Arc::default() }, guard))
 }
 
 #[derive(Clone)]
 struct Gate {
     access: Arc<Access>,
     ledger: Ledger,
+    glances: Arc<Glances>,
 }
 
 /// Why somebody is not let in.
@@ -58,11 +61,15 @@ async fn guard(State(gate): State<Gate>, mut request: Request, next: Next) -> Re
     };
     match admitted {
         Ok(Some(caller)) => {
-            let asking = wanted.filter(|needs| is_read(*needs)).map(|_| Asking::of(&caller, &request));
+            let asking = wanted
+                .filter(|needs| is_read(*needs))
+                .map(|_| (Asking::of(&caller, &request), look(&caller.id, request.uri())));
             request.extensions_mut().insert(caller);
             let answer = next.run(request).await;
             match asking {
-                Some(asking) if answer.status().is_success() => recorded(&gate.ledger, asking, answer).await,
+                Some((asking, look)) if answer.status().is_success() => {
+                    recorded(&gate, asking, look, answer).await
+                }
                 _ => answer,
             }
         }
@@ -76,9 +83,16 @@ async fn guard(State(gate): State<Gate>, mut request: Request, next: Next) -> Re
 }
 
 /// The answer, once its read is on the disk; none of its bytes went out.
-async fn recorded(ledger: &Ledger, asking: Asking, mut answer: Response) -> Response {
+async fn recorded(gate: &Gate, asking: Asking, look: Look, mut answer: Response) -> Response {
     let shown = answer.extensions_mut().remove::<Shown>().unwrap_or_default();
-    if ledger.keep(asking, shown).await {
+    let glance = answer.extensions_mut().remove::<Glance>();
+    if glance.is_some_and(|glance| gate.glances.is_told(&look, glance)) {
+        return answer;
+    }
+    if gate.ledger.keep(asking, shown).await {
+        if let Some(glance) = glance {
+            gate.glances.tell(look, glance);
+        }
         return answer;
     }
     problem(

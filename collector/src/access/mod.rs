@@ -16,6 +16,7 @@
 //! | [`sessions`] | what browsers keep of a login |
 //! | [`seal`] | so that they can neither read nor change it |
 //! | [`reads`] | every read of a record is itself recorded |
+//! | [`glances`] | and looks that come again and again, once |
 //! | [`tls`] | certificates, and connections under them |
 //!
 //! What always holds: an address without a row in the table answers nobody; nothing is believed of a token before its
@@ -23,6 +24,7 @@
 
 pub mod browser;
 mod caller;
+mod glances;
 mod guard;
 mod here;
 mod keys;
@@ -47,6 +49,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub use caller::{Caller, Role};
+pub use glances::Glance;
 pub use guard::guarded;
 use login::Login;
 use provider::Client;

@@ -6,11 +6,10 @@ use axum::body::Bytes;
 use axum::http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, USER_AGENT};
 use axum::http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use portcullis::identity::provider::{Failure, Fetch};
 use portcullis::identity::round::max_age;
+
+use crate::outgoing::{Https, https};
 
 /// How long an answer may take, to its end.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -19,7 +18,7 @@ const MOST: usize = (256 << 10) + 1;
 
 /// Calls. The certificates that it trusts are the system's (`SSL_CERT_FILE` names others).
 #[derive(Clone)]
-pub struct Client(hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
+pub struct Client(Https);
 
 /// An answer.
 pub struct Answer {
@@ -51,10 +50,7 @@ impl Client {
     /// # Errors
     /// There are none.
     pub fn new() -> std::io::Result<Self> {
-        let provider = rustls::crypto::ring::default_provider();
-        let connector = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider)?;
-        let connector = connector.https_or_http().enable_http1().build();
-        Ok(Self(hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector)))
+        https().map(Self)
     }
 
     /// Gets something, or posts a form. No redirect is followed.

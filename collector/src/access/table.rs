@@ -19,6 +19,7 @@ pub enum Needs {
 type Row = (Method, &'static str, Needs);
 
 const READS: Needs = Needs::Any(&[Role::Auditor]);
+const SEES: Needs = Needs::Any(&[Role::Approver, Role::BreakGlass, Role::Auditor]);
 const WRITES: Needs = Needs::Any(&[Role::Writer]);
 
 /// The rows.
@@ -35,8 +36,8 @@ const TABLE: &[Row] = &[
     (Method::GET, "/v1/approvals/{id}", WRITES),
     (Method::POST, "/v1/approvals/{id}/spend", WRITES),
     // Handlers look at the caller again: nobody approves their own, and rules name groups.
-    (Method::GET, "/api/approvals", Needs::Any(&[Role::Approver, Role::BreakGlass, Role::Auditor])),
-    (Method::GET, "/api/approvals/{id}", Needs::Any(&[Role::Approver, Role::BreakGlass, Role::Auditor])),
+    (Method::GET, "/api/approvals", SEES),
+    (Method::GET, "/api/approvals/{id}", SEES),
     (Method::POST, "/api/approvals/{id}/approve", Needs::Any(&[Role::Approver])),
     (Method::POST, "/api/approvals/{id}/deny", Needs::Any(&[Role::Approver])),
     (Method::POST, "/api/approvals/{id}/break-glass", Needs::Any(&[Role::BreakGlass])),
@@ -63,9 +64,9 @@ pub fn needs(method: &Method, path: &str) -> Option<Needs> {
     TABLE.iter().find(|(of, at, _)| of == method && *at == path).map(|(_, _, needs)| *needs)
 }
 
-/// Whether it shows records: then the read is recorded.
+/// Whether it shows records, or approvals: then the read is recorded.
 pub fn is_read(needs: Needs) -> bool {
-    needs == READS
+    needs == READS || needs == SEES
 }
 
 #[cfg(test)]
@@ -78,6 +79,8 @@ mod tests {
             assert_eq!(needs(method, path), Some(*wanted), "{method} {path}");
         }
         assert_eq!(needs(&Method::HEAD, "/api/records"), Some(READS));
+        assert!(is_read(READS) && is_read(needs(&Method::GET, "/api/approvals/{id}").unwrap()));
+        assert!(!is_read(needs(&Method::GET, "/v1/approvals/{id}").unwrap()), "the filter waits there");
         assert_eq!(needs(&Method::DELETE, "/api/records"), None);
         assert_eq!(needs(&Method::GET, "/api/secret"), None);
     }

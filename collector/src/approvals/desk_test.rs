@@ -13,15 +13,19 @@ use super::place::Place;
 use super::state::{Approval, Approver, Ballot, Refusal, State};
 use super::waiting::Bell;
 use crate::access::ledger;
+use crate::retention::{KeepOptions, retention};
 use crate::store::{Appender, Deed, Done, Reader, Room, now};
-use crate::writer::{Inlet, writer};
+use crate::writer::{Inlet, Turns, writer};
 
 /// A collector without its addresses; the inlet keeps it alive.
 async fn collector(place: &Place) -> (Desk, Inlet) {
     let appender = Appender::open(&place.url().parse().unwrap(), Vec::new()).await.unwrap();
     let herald = Herald { bell: Arc::new(Bell::default()), notices: Notices::default() };
     let (desk, deeds) = desk(herald, Duration::from_secs(3600));
-    let (inlet, writer) = writer(appender, Duration::from_secs(60), deeds, ledger().1);
+    let reader = Reader::open(&place.url().parse().unwrap()).await.unwrap();
+    let keep = KeepOptions { keep_days: None, keep_bytes: None };
+    let turns = Turns { deeds, reads: ledger().1, removals: retention(keep, reader).1 };
+    let (inlet, writer) = writer(appender, Duration::from_secs(60), turns);
     tokio::spawn(writer.run());
     (desk, inlet)
 }

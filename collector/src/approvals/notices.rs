@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::record::list_of_rules;
 use super::send::{Client, Unsent};
-use super::state::{Approval, Event, State};
+use super::state::{Approval, Event};
 use super::view::seconds;
 use crate::store::now;
 
@@ -89,7 +89,13 @@ impl Notices {
 
     /// Tells of it, where it is something to tell.
     pub fn tell(&self, approval: &Approval, event: Event) {
-        if matches!(event, Event::Voted | Event::Expired | Event::Spent) {
+        let told = match event {
+            Event::Voted | Event::Spent => false,
+            // Whoever decided knows, and whoever waited can ask again.
+            Event::Expired => !approval.is_approved(),
+            Event::Opened | Event::BrokenGlass | Event::Approved | Event::Denied => true,
+        };
+        if !told {
             return;
         }
         for (queue, form) in &self.outlets {
@@ -170,7 +176,8 @@ fn webhook(approval: &Approval, event: Event, page: &str) -> String {
         "caller": asked.caller.id, "exchange": asked.exchange.as_str(), "connection": asked.shown.connection,
         "policy": asked.shown.policy, "rules": list_of_rules(approval), "url": link(approval, page),
     });
-    if let (false, Some(told)) = (*approval.noted() == State::Pending, told.as_object_mut()) {
+    let decided = !matches!(event, Event::Opened | Event::Expired);
+    if let (true, Some(told)) = (decided, told.as_object_mut()) {
         told.insert("by".to_owned(), json!(approval.by()));
     }
     let kind = format!("approval.{}", event.name());
@@ -185,6 +192,7 @@ fn slack(approval: &Approval, event: Event, page: &str) -> String {
     let mut text = match event {
         Event::Opened => format!("A call of {caller} waits for approval ({rules})"),
         Event::Denied => format!("The call of {caller} was denied by {by} ({rules})"),
+        Event::Expired => format!("Nobody decided in time about the call of {caller} ({rules})"),
         Event::BrokenGlass => {
             format!(":rotating_light: The glass was broken by {by} for a call of {caller} ({rules})")
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -13,7 +14,7 @@ use super::desk::Busy;
 use super::state::{Approver, Ballot, Refusal};
 use super::view::{May, listed, whole};
 use super::{is_id, json_answer};
-use crate::access::{Caller, Role};
+use crate::access::{Caller, Glance, Role, Shown};
 use crate::body::Coding;
 use crate::http::{App, problem};
 use crate::store::{Deed, Done, Page, StoreError, now};
@@ -67,7 +68,14 @@ pub async fn list(State(app): State<Arc<App>>, caller: Caller, request: Request)
     let next = found.last().filter(|_| more).map(|(number, _)| number.to_string());
     let (to, may) = seen_by(&caller);
     let shown: Vec<_> = found.iter().map(|(_, approval)| listed(approval, page.now, &to, may)).collect();
-    json_answer(Map::from_iter([("approvals".to_owned(), json!(shown)), ("next".to_owned(), json!(next))]))
+    let count = ("approvals", json!(shown.len()));
+    seen(count, Map::from_iter([("approvals".to_owned(), json!(shown)), ("next".to_owned(), json!(next))]))
+}
+
+/// What somebody is shown, which is on record as often as it changes.
+fn seen(what: (&'static str, Value), body: Map<String, Value>) -> Response {
+    let glance = Glance::of(Value::Object(body.clone()).to_string().as_bytes());
+    (Extension(Shown(vec![what])), Extension(glance), json_answer(body)).into_response()
 }
 
 fn page(query: Option<&str>) -> Result<Page, &'static str> {
@@ -99,7 +107,7 @@ pub async fn one(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<Str
     }
     let (to, may) = seen_by(&caller);
     match app.approvals.reader.approval(&id).await {
-        Ok(Some(approval)) => json_answer(whole(&approval, now(), &to, may)),
+        Ok(Some(approval)) => seen(("approval", json!(id)), whole(&approval, now(), &to, may)),
         Ok(None) => absent(),
         Err(error) => unread(&error),
     }

@@ -6,16 +6,15 @@ use axum::http::header::{CONTENT_TYPE, InvalidHeaderValue, USER_AGENT};
 use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+
+use crate::outgoing::{Https, https};
 
 /// How long a receiver may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Sends. The certificates that it trusts are the system's (`SSL_CERT_FILE` names others).
 #[derive(Clone)]
-pub struct Client(hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
+pub struct Client(Https);
 
 /// Why something was not sent. It never repeats the address, which can be a secret.
 #[derive(Debug, thiserror::Error)]
@@ -57,10 +56,7 @@ impl Client {
     /// # Errors
     /// There are none.
     pub fn new() -> std::io::Result<Self> {
-        let provider = rustls::crypto::ring::default_provider();
-        let connector = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider)?;
-        let connector = connector.https_or_http().enable_http1().build();
-        Ok(Self(hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector)))
+        https().map(Self)
     }
 
     /// Posts JSON. No redirect is followed.

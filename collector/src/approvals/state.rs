@@ -277,6 +277,11 @@ impl Approval {
         rules.map(|rule| yes.remove(&rule).unwrap_or_default()).collect()
     }
 
+    /// Whether everybody who is asked said yes, whatever came of it since.
+    pub fn is_approved(&self) -> bool {
+        self.state != State::Denied && self.satisfied()
+    }
+
     fn satisfied(&self) -> bool {
         if self.votes.iter().any(|vote| matches!(vote.cast, Cast::BreakGlass { .. })) {
             return true;

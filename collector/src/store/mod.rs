@@ -18,6 +18,7 @@
 //! | [`index`] | what exchanges are searched by, in |
 //! | [`read`] | records out |
 //! | [`search`] | exchanges out |
+//! | [`spoken`] | by words that very many of them hold |
 //! | [`overview`] | numbers about them |
 //! | [`values`] | rows of placeholders |
 //!
@@ -42,6 +43,7 @@ mod removal;
 mod removed;
 mod schema;
 mod search;
+mod spoken;
 mod values;
 
 pub use alert::Note;

@@ -93,7 +93,20 @@ impl Reader {
     /// The database cannot.
     pub async fn exchanges(&self, search: &Search) -> Result<Vec<Found>, StoreError> {
         let Some(terms) = terms(&self.pool, &search.marks).await? else { return Ok(Vec::new()) };
-        let Some(sql) = statement(self.kind, search, &terms) else { return Ok(Vec::new()) };
+        if self.kind == Kind::Sqlite
+            && let Some(text) = &search.text
+        {
+            let Some(words) = matched(text) else { return Ok(Vec::new()) };
+            if self.is_common(&words).await? {
+                return self.of_common(search, &terms, &words).await;
+            }
+        }
+        self.searched(search, &terms).await
+    }
+
+    /// The same, by the numbers of the values, in one statement.
+    pub(super) async fn searched(&self, search: &Search, terms: &[i64]) -> Result<Vec<Found>, StoreError> {
+        let Some(sql) = statement(self.kind, search, terms) else { return Ok(Vec::new()) };
         let rows = sql.query().fetch_all(&self.pool).await?;
         rows.iter().map(found).collect()
     }
@@ -176,19 +189,26 @@ fn statement(kind: Kind, search: &Search, terms: &[i64]) -> Option<Sql> {
     Some(sql)
 }
 
+fn split(text: &str) -> Vec<&str> {
+    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect()
+}
+
+/// As SQLite is asked for words: of letters and digits alone, so that a word is no operator. `None`: there is no word.
+fn matched(text: &str) -> Option<String> {
+    let words: Vec<String> = split(text).iter().map(|word| format!("\"{word}\"")).collect();
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
 /// All words of a text, in one record of the exchange.
 fn words(sql: &mut Sql, kind: Kind, text: &str) -> Option<()> {
-    let words: Vec<&str> =
-        text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let words = split(text);
     if words.is_empty() {
         return None;
     }
     match kind {
         Kind::Sqlite => {
-            // Of letters and digits alone, so that a word is no operator.
-            let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
             sql.push(" AND e.id IN (SELECT r.exchange FROM texts t JOIN records r ON r.id = t.rowid WHERE texts MATCH ");
-            sql.bind(Bound::Text(words.join(" "))).push(")");
+            sql.bind(Bound::Text(matched(text)?)).push(")");
         }
         Kind::Postgres => {
             sql.push(" AND e.id IN (SELECT r.exchange FROM texts t JOIN records r ON r.id = t.record WHERE t.words @@ plainto_tsquery('simple', ");
