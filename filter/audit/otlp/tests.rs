@@ -95,15 +95,15 @@ mod spec {
     #[derive(Clone, PartialEq, prost::Oneof)]
     pub enum Is {
         #[prost(string, tag = "1")]
-        StringValue(String),
+        Text(String),
         #[prost(bool, tag = "2")]
-        BoolValue(bool),
+        Flag(bool),
         #[prost(int64, tag = "3")]
-        IntValue(i64),
+        Int(i64),
         #[prost(double, tag = "4")]
-        DoubleValue(f64),
+        Double(f64),
         #[prost(message, tag = "5")]
-        ArrayValue(ArrayValue),
+        Array(ArrayValue),
     }
 
     #[derive(Clone, PartialEq, Message)]
@@ -115,11 +115,11 @@ mod spec {
 
 fn in_json(value: &spec::AnyValue) -> Value {
     match value.is.as_ref().unwrap() {
-        spec::Is::StringValue(text) => json!({ "stringValue": text }),
-        spec::Is::BoolValue(flag) => json!({ "boolValue": flag }),
-        spec::Is::IntValue(number) => json!({ "intValue": number.to_string() }),
-        spec::Is::DoubleValue(number) => json!({ "doubleValue": number }),
-        spec::Is::ArrayValue(array) => {
+        spec::Is::Text(text) => json!({ "stringValue": text }),
+        spec::Is::Flag(flag) => json!({ "boolValue": flag }),
+        spec::Is::Int(number) => json!({ "intValue": number.to_string() }),
+        spec::Is::Double(number) => json!({ "doubleValue": number }),
+        spec::Is::Array(array) => {
             json!({ "arrayValue": { "values": array.values.iter().map(in_json).collect::<Vec<_>>() } })
         }
     }
