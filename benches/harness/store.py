@@ -32,6 +32,11 @@ def rates(printed: dict[str, str]) -> dict[str, float]:
     return {name: float(found(r"(\d+) a second", text)) for name, text in printed.items()}
 
 
+def records(printed: str) -> int:
+    """How many records the searches were asked of."""
+    return int(found(r"^(\d+) records in ", printed))
+
+
 def pages(printed: str) -> dict[str, tuple[float, float, int]]:
     """Median and worst in milliseconds, and hits, by search."""
     rows = re.findall(r"^(.+?) {2,}([\d.]+) ms +([\d.]+) ms +(\d+)", printed, re.MULTILINE)

@@ -11,6 +11,10 @@ from .figures import Rounds, added, memory, of, ratio, spread
 from .rounds import Spread
 
 
+MANY = 10_000_000
+"""Records of which the store's searches are to be judged."""
+
+
 @dataclass(frozen=True)
 class Row:
     target: str
@@ -190,13 +194,12 @@ def of_callers(results: dict[str, Any]) -> list[Row]:
 
 def of_store(results: dict[str, Any]) -> list[Row]:
     """The goals of the audit store alone."""
-    rate = store.rates(results["store"]["ingest"])["SQLite"]
-    name, (slowest, *_) = max(store.pages(results["store"]["query"]).items(), key=lambda page: page[1])
+    ingest, query = results["store"]["ingest"], results["store"]["query"]
+    rate, records = store.rates(ingest)["SQLite"], store.records(query)
+    name, (slowest, *_) = max(store.pages(query).items(), key=lambda page: page[1])
+    searched = "a search's first page over ten million records in 100 ms"
+    measured = f"{slowest:,.0f} ms over {records:,} records, the slowest by its median ({name})"
     return [
         _row("the store takes 5,000 records a second on SQLite", f"{rate:,.0f}", rate >= 5000),
-        _row(
-            "a search's first page in 100 ms",
-            f"{slowest:,.0f} ms for the slowest by its median, {name}",
-            slowest <= 100,
-        ),
+        _row(searched, measured, slowest <= 100) if records >= MANY else Row(searched, measured, "not judged: fewer"),
     ]
