@@ -10,7 +10,6 @@ from . import callers, masker, policies, store
 from .figures import Rounds, added, memory, of, ratio, spread
 from .rounds import Spread
 
-
 MANY = 10_000_000
 """Records of which the store's searches are to be judged."""
 
