@@ -283,9 +283,10 @@ def rotel(folder: Path) -> Iterator[Rotel]:
 
 
 WIRES = [(encoding, compression) for encoding in ("json", "protobuf") for compression in ("none", "gzip")]
+EXTREMES = [WIRES[0], WIRES[-1]]
 
 
-@pytest.mark.parametrize(("encoding", "compression"), WIRES)
+@pytest.mark.parametrize(("encoding", "compression"), EXTREMES)
 def test_a_real_collector_takes_the_records_and_the_chain_holds_behind_it(
     encoding: str, compression: str, rotel: Rotel, start_guard: StartGuard, idp: Idp
 ) -> None:
@@ -299,8 +300,8 @@ def test_a_real_collector_takes_the_records_and_the_chain_holds_behind_it(
     assert_whole(rotel.sink)
 
 
-@pytest.mark.parametrize(("encoding", "compression"), WIRES)
-def test_our_collector_takes_them_in_every_encoding_before_the_call_goes_on(
+@pytest.mark.parametrize(("encoding", "compression"), EXTREMES)
+def test_our_collector_takes_them_in_either_encoding_before_the_call_goes_on(
     encoding: str, compression: str, folder: Path, start_guard: StartGuard, idp: Idp
 ) -> None:
     store = Store(folder, idp.issuer).start()
