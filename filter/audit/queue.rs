@@ -251,6 +251,11 @@ impl Recorder {
         self.chain.id()
     }
 
+    /// Whether the chain has a record.
+    pub fn has_begun(&self) -> bool {
+        self.chain.head().is_some()
+    }
+
     /// The last record of the chain; `None`: there is none yet.
     pub fn head(&self) -> Option<Head> {
         let hash = self.chain.head()?.to_owned();

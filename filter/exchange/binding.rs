@@ -38,8 +38,9 @@ const SEMANTIC: [&str; 18] = [
 ];
 
 /// Of a protocol that is not known any header may change what its upstream does, but for these, which differ from one try
-/// to the next, or stand for the body and the caller, which are bound by themselves.
-const VOLATILE: [&str; 20] = [
+/// to the next, or stand for the body and the caller, which are bound by themselves. Of what proxies put on none is here that
+/// can lead a request elsewhere, or name another host or path (`x-forwarded-host`, `x-envoy-original-dst-host`).
+const VOLATILE: [&str; 27] = [
     "accept-encoding",
     "authorization",
     "b3",
@@ -59,20 +60,19 @@ const VOLATILE: [&str; 20] = [
     "via",
     "x-api-key",
     "x-correlation-id",
+    "x-envoy-attempt-count",
+    "x-envoy-expected-rq-timeout-ms",
+    "x-envoy-external-address",
+    "x-envoy-internal",
+    "x-envoy-peer-metadata",
+    "x-forwarded-client-cert",
+    "x-forwarded-for",
     "x-request-id",
 ];
 
-/// Beginnings of more such names: of proxies, tracing and retries.
-const VOLATILE_FAMILIES: [&str; 8] = [
-    "x-amzn-trace-",
-    "x-b3-",
-    "x-cloud-trace-",
-    "x-datadog-",
-    "x-envoy-",
-    "x-forwarded-",
-    "x-portcullis-",
-    "x-stainless-",
-];
+/// Beginnings of more such names: of tracing and retries, and those that no upstream sees.
+const VOLATILE_FAMILIES: [&str; 6] =
+    ["x-amzn-trace-", "x-b3-", "x-cloud-trace-", "x-datadog-", "x-portcullis-", "x-stainless-"];
 
 fn is_volatile(name: &[u8]) -> bool {
     VOLATILE.iter().any(|volatile| volatile.as_bytes() == name)

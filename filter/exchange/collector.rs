@@ -105,7 +105,7 @@ impl Worker {
     /// Takes a record for the collector; `None`: there is none.
     pub(super) fn record(&self, host: &dyn Host, record: &Record) -> Option<Recorded> {
         self.collector.as_ref()?;
-        if self.recorder.borrow().head().is_none() {
+        if !self.recorder.borrow().has_begun() {
             self.succeed(host);
         }
         let recorded = self.recorder.borrow_mut().record(host.now(), record);

@@ -25,6 +25,11 @@ pub enum ReadError {
     /// A collector cannot be asked.
     #[error("cannot be asked: {0}")]
     Call(Box<ureq::Error>),
+    /// A token would be sent without TLS.
+    #[error(
+        "is asked without TLS, where the token in PORTCULLIS_TOKEN could be read on the way: use https, or a tunnel to localhost"
+    )]
+    Readable,
     /// A collector gives none.
     #[error("answered with status {status}: {said}; {help}")]
     Status {

@@ -4,10 +4,12 @@ use std::convert::Infallible;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use ureq::http::Uri;
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
@@ -93,6 +95,9 @@ fn fetch(url: &str) -> Result<Body, ReadError> {
         .into();
     let mut request = agent.get(url);
     if let Ok(token) = std::env::var(TOKEN) {
+        if travels_readable(url) {
+            return Err(ReadError::Readable);
+        }
         request = request.header("authorization", format!("Bearer {}", token.trim()));
     }
     let answer = request.call().map_err(|error| ReadError::Call(Box::new(error)))?;
@@ -105,6 +110,14 @@ fn fetch(url: &str) -> Result<Body, ReadError> {
         said: said(answer.into_body()),
         help: help(status.as_u16()),
     })
+}
+
+/// Whether what is sent there can be read on the way: without TLS, to another machine.
+fn travels_readable(url: &str) -> bool {
+    let Ok(url) = url.parse::<Uri>() else { return true };
+    let host = url.host().unwrap_or_default().trim_matches(['[', ']']);
+    let here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    url.scheme_str() != Some("https") && !here
 }
 
 /// What a refusal says, on one line.
@@ -132,6 +145,26 @@ fn help(status: u16) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_is_readable_on_its_way_to_another_machine_without_tls() {
+        for url in [
+            "https://audit.example.com/api/records",
+            "http://localhost:4318/",
+            "http://127.8.0.1/",
+            "http://[::1]:1/",
+        ] {
+            assert!(!travels_readable(url), "{url}");
+        }
+        for url in [
+            "http://audit.example.com/",
+            "http://localhost.example.com/",
+            "http://10.0.0.1:4318/",
+            "http://127.0.0.1@a.example/",
+        ] {
+            assert!(travels_readable(url), "{url}");
+        }
+    }
 
     #[test]
     fn an_address_is_told_from_a_file_and_a_collectors_from_that_of_its_records() {

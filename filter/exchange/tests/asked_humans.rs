@@ -415,7 +415,23 @@ fn where_the_protocol_is_not_known_a_binding_holds_every_header_that_may_mean_so
         set["policies"][0]["rules"] = json!([{ "name": "ask", "approve": "request.method == 'POST'" }]);
         set["policies"][0].as_object_mut().unwrap().remove("mask");
     });
-    let first = desk.binding(QUESTION, &[("x-dry-run", "true"), ("x-tag", "a"), ("x-tag", "b")]);
+    let said = [("x-dry-run", "true"), ("x-tag", "a"), ("x-tag", "b")];
+    let first = desk.binding(QUESTION, &said);
+    // What would have the upstream, or a proxy on the way, take the approved call for another.
+    for name in [
+        "x-forwarded-host",
+        "x-forwarded-proto",
+        "x-envoy-original-dst-host",
+        "x-http-method-override",
+        "cookie",
+    ] {
+        let headers = [&said[..], &[(name, "other")]].concat();
+        assert_ne!(desk.binding(QUESTION, &headers), first, "{name}");
+    }
+    for name in ["x-forwarded-for", "x-envoy-attempt-count", "x-request-id", "x-datadog-trace-id"] {
+        let headers = [&said[..], &[(name, "other")]].concat();
+        assert_eq!(desk.binding(QUESTION, &headers), first, "{name}");
+    }
     let retried = [&RETRIED[..], &[("x-tag", "a"), ("x-dry-run", "true"), ("x-tag", "b")]].concat();
     assert_eq!(desk.binding(QUESTION, &retried), first, "a retry, its headers in another order");
     for headers in [
