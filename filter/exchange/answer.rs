@@ -24,6 +24,21 @@ pub const ASKS: [&str; 6] = ["accept-encoding", "if-match", "if-none-match", "if
 /// Headers of an answer that frame it: the proxy has read them, and gives out none that it did not understand.
 const FRAMING: [&str; 3] = ["connection", "content-length", "transfer-encoding"];
 
+/// The length that an answer's head states, in bytes as they are sent.
+pub fn length(headers: &[Header]) -> Option<usize> {
+    let (_, value) = headers.iter().find(|(name, _)| name == b"content-length")?;
+    let length: u64 = std::str::from_utf8(value).ok()?.trim().parse().ok()?;
+    Some(usize::try_from(length).unwrap_or(usize::MAX))
+}
+
+/// Whether trailers may follow the body, as far as the head says. HTTP/2 has them after any body; HTTP/1 only where a
+/// `trailer` field announces them (RFC 9110, section 6.6.2: a sender should), and only its heads say how a body is framed
+/// or what becomes of the connection.
+pub fn trailers_may_follow(headers: &[Header]) -> bool {
+    let has = |field: &[u8]| headers.iter().any(|(name, _)| name == field);
+    has(b"trailer") || !(has(b"transfer-encoding") || has(b"connection"))
+}
+
 /// Whether a header's value is looked at for entities.
 pub fn is_searched(name: &[u8]) -> bool {
     !name.starts_with(b":") && !FRAMING.iter().any(|framing| framing.as_bytes() == name)
@@ -98,6 +113,26 @@ mod tests {
 
     fn kind(content_type: &str) -> Result<BodyKind, Kind> {
         body_kind(200, &[typed(content_type)], false)
+    }
+
+    fn head(fields: &[(&str, &str)]) -> Vec<Header> {
+        fields.iter().map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec())).collect()
+    }
+
+    #[test]
+    fn the_head_of_http_1_says_whether_trailers_may_follow_and_that_of_http_2_does_not() {
+        assert!(trailers_may_follow(&head(&[("content-type", "text/plain")])));
+        assert!(trailers_may_follow(&head(&[("content-length", "12")])));
+        assert!(!trailers_may_follow(&head(&[("transfer-encoding", "chunked")])));
+        assert!(!trailers_may_follow(&head(&[("connection", "close")])));
+        assert!(trailers_may_follow(&head(&[("transfer-encoding", "chunked"), ("trailer", "x-sum")])));
+    }
+
+    #[test]
+    fn a_length_is_read_where_it_is_a_number() {
+        assert_eq!(length(&head(&[("content-length", "65536")])), Some(65_536));
+        assert_eq!(length(&head(&[("content-length", "-1")])), None);
+        assert_eq!(length(&head(&[("x", "1")])), None);
     }
 
     #[test]

@@ -55,11 +55,12 @@ impl Exchange {
 
     /// Decides by an answer's head whether a recogniser shall read it.
     pub(super) fn begin_reading(&mut self) -> Result<Flow, Refusal> {
-        if self.recogniser().is_none() {
-            return Ok(Flow::Continue);
-        }
+        let Some(recogniser) = self.recogniser() else { return Ok(Flow::Continue) };
         let enforce = self.mode() == Mode::Enforce;
+        let too_long = self.answer.length.is_some_and(|length| length > recogniser.max_bytes);
         match self.answer.kind {
+            // Held until it outgrew what is given, it could fill the proxy's buffer first.
+            Some(BodyKind::Json | BodyKind::Text) if too_long => self.unread(Kind::Size).map(|()| Flow::Continue),
             Some(BodyKind::Json | BodyKind::Text) if enforce => {
                 self.answer.reading = Reading::Gathering(0);
                 // It is held here already, and what blocks is seen before anything goes out.

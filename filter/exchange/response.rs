@@ -25,7 +25,9 @@ use crate::protocol::json::table::Table;
 use crate::protocol::rewrite::{BodyKind, ResponseRewriter};
 use crate::protocol::usage;
 
-/// A plain text answer up to this size is held whole, so that its end can be masked even before trailers.
+/// A plain text answer up to this size is held whole where trailers may follow it, so that its end can be masked even
+/// before them. It waits in the proxy's buffer, and what comes next is put there too, before we see it: so no text that
+/// is known to be longer waits, nor one of HTTP/1, whose pieces may fill the buffer beyond what it takes.
 const WHOLE_TEXT: usize = 64 * 1024;
 
 /// What becomes of the answer's bytes.
@@ -46,6 +48,10 @@ pub(super) struct Answer {
     act: Act,
     /// Reads the answer; `None`: it cannot be read, and passes.
     pub(super) rewriter: Option<Box<ResponseRewriter<Way>>>,
+    /// Whether it waits in the proxy's buffer while it is short (see `WHOLE_TEXT`).
+    may_wait: bool,
+    /// Its length as its head states it.
+    pub(super) length: Option<usize>,
     /// Whether bytes of it wait in the proxy's buffer, through which they will go.
     pub(super) waits: bool,
     /// What it gave of an answer that goes out whole or not at all.
@@ -174,6 +180,10 @@ impl Exchange {
                 let kind = framing(kind, lane.api);
                 self.answer.kind = Some(kind);
                 self.answer.coding = coding;
+                self.answer.length = answer::length(headers);
+                self.answer.may_wait = kind == BodyKind::Text
+                    && answer::trailers_may_follow(headers)
+                    && self.answer.length.is_none_or(|length| length <= WHOLE_TEXT);
                 let masks = Way::Answer(Restoring::new(masks.clone(), std::rc::Rc::clone(&self.names)));
                 let rewriter = ResponseRewriter::new(kind, table, masks).coded(coding);
                 // Where nothing but the credential is masked, nothing is dropped either.
@@ -280,8 +290,7 @@ impl Exchange {
             Act::Pass => self.pass(host, size, end),
             Act::Rewrite if self.answer.whole.is_some() => self.gather(host, size, end),
             Act::Rewrite => {
-                let short_text = self.answer.kind == Some(BodyKind::Text) && self.answer.sent == 0;
-                if short_text && !end && size <= WHOLE_TEXT {
+                if self.answer.may_wait && self.answer.sent == 0 && !end && size <= WHOLE_TEXT {
                     self.answer.waits = size > 0;
                     return Flow::Pause;
                 }
@@ -433,10 +442,7 @@ impl Exchange {
             self.gather(host, WHOLE_TEXT, true);
             return;
         }
-        let waiting = matches!(self.answer.act, Act::Rewrite)
-            && self.answer.kind == Some(BodyKind::Text)
-            && self.answer.sent == 0;
-        if waiting {
+        if matches!(self.answer.act, Act::Rewrite) && self.answer.waits {
             self.rewrite(host, WHOLE_TEXT, true);
         }
     }

@@ -142,6 +142,18 @@ def test_a_large_text_answer_streams_through(length: bool, client: httpx.Client,
     assert reply.text == text.replace(EMAIL.value, "<EMAIL_ADDRESS>")
 
 
+@pytest.mark.parametrize("length", [True, False], ids=["with length", "chunked"])
+def test_a_large_text_answer_that_begins_slowly_streams_through(
+    length: bool, client: httpx.Client, guard: Guard
+) -> None:
+    text = ((EMAIL.text + " word" * 200) * (LARGE // 1040)).encode()
+    headers = [TEXT, *([("content-length", str(len(text)))] if length else [])]
+    for first in (1, 10_000, 65_536):
+        start, rest = cut(text, first)
+        reply = ask(client, guard, Answer(500, headers, [start, Delay(0.05), rest]))
+        assert reply.content == text.replace(EMAIL.value.encode(), b"<EMAIL_ADDRESS>"), first
+
+
 def test_a_text_of_every_size_around_the_bounds_is_masked_to_its_end(client: httpx.Client, guard: Guard) -> None:
     for size in (0, 1, 65_535, 65_536, 65_537, 131_072, 1 << 20, (1 << 20) + 1):
         text = "x " * (size // 2) + EMAIL.value

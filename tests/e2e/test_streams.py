@@ -479,11 +479,20 @@ def test_bodies_before_trailers_are_masked_and_whole_and_so_are_the_trailers(
     content_type: str, pieces: list[bytes], masked: bytes, trailing: Guard, token: str
 ) -> None:
     spaced = [part for piece in pieces for part in (piece, Delay(0.01))]
-    answer = Answer(headers=[("content-type", content_type)], pieces=[*spaced, TRAILERS])
+    answer = Answer(headers=[("content-type", content_type), ("trailer", "x-sum")], pieces=[*spaced, TRAILERS])
     body, trailers, whole = raw_ask(trailing, token, answer)
     assert (body, whole) == (masked, True)
     assert b"x-sum: 1\r\n" in trailers and b"by <EMAIL_ADDRESS>" in trailers
     assert not leaks(trailers, EMAIL.value, sets.CREDENTIAL)
+
+
+def test_a_text_before_trailers_that_nothing_announced_leaks_nothing_and_looks_whole_only_if_it_is(
+    trailing: Guard, token: str
+) -> None:
+    pieces = [b"ends with ", Delay(0.01), EMAIL.value.encode(), Delay(0.01), TRAILERS]
+    body, trailers, whole = raw_ask(trailing, token, Answer(headers=[("content-type", "text/plain")], pieces=pieces))
+    assert not leaks(body + trailers, EMAIL.value, sets.CREDENTIAL)
+    assert body == (b"ends with <EMAIL_ADDRESS>" if whole else b"ends with ")
 
 
 def test_a_stream_before_trailers_is_masked_and_whole(trailing: Guard, token: str) -> None:

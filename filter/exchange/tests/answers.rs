@@ -268,3 +268,14 @@ fn a_large_text_that_comes_in_one_piece_never_was_in_the_proxys_buffer_and_goes_
     assert_eq!(*rig.host.response_body.borrow(), text);
     assert_eq!(rig.host.resets.get(), 0);
 }
+
+#[test]
+fn a_text_that_may_outgrow_the_proxys_buffer_does_not_wait_there() {
+    for head in [("content-length", "5242880"), ("transfer-encoding", "chunked")] {
+        let rig = Rig::new();
+        let mut exchange = rig.allowed();
+        rig.answer(&mut exchange, "500", &[("content-type", "text/plain"), head]);
+        assert_eq!(rig.piece(&mut exchange, "call a@example", false).as_deref(), Some("call "), "{head:?}");
+        assert_eq!(rig.piece(&mut exchange, ".com now", true).as_deref(), Some("<EMAIL_ADDRESS> now"), "{head:?}");
+    }
+}

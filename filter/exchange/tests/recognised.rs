@@ -150,6 +150,21 @@ fn what_a_recogniser_cannot_read_whole_is_a_kind_of_uninspected() {
 }
 
 #[test]
+fn an_answer_whose_head_says_that_it_is_too_long_to_be_given_is_not_held_for_it() {
+    let head = [JSON[0], ("content-length", "2000")];
+    let rig = self::rig(|_| {});
+    let mut exchange = rig.allowed();
+    rig.answer(&mut exchange, "200", &head);
+    assert_eq!(rig.code(), "upstream_unreadable");
+
+    let rig = self::rig(|set| set["policies"][0]["uninspected"] = json!({ "allow": ["size"] }));
+    let mut exchange = rig.allowed();
+    assert_eq!(rig.answer(&mut exchange, "200", &head), Flow::Continue);
+    let seen = rig.piece(&mut exchange, BODY, false).unwrap();
+    assert!(seen.contains("<EMAIL_ADDRESS>") && seen.contains("Müller"), "{seen}");
+}
+
+#[test]
 fn an_answer_that_grows_beyond_the_proxys_buffer_is_refused_before_it_is_put_there() {
     let rig = rig(|set| set["recognisers"][0]["max_bytes"] = json!("1Mi"));
     let mut exchange = rig.allowed();
