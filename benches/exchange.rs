@@ -24,21 +24,31 @@ const NOW: u64 = 1_790_000_000;
 const TIMES: u32 = 2_000;
 const ROUNDS: u32 = 5;
 
-/// The full guard with something taken away.
-const VARIANTS: &[(&str, &[&str])] = &[
-    ("full", &[]),
-    ("no-mask", &["mask"]),
-    ("no-rules", &["rules"]),
-    ("no-audit", &["audit"]),
-    ("none", &["mask", "rules", "audit"]),
+/// The full guard with something taken away, and with something put in.
+const VARIANTS: &[(&str, &[&str], fn(&mut Value))] = &[
+    ("full", &[], |_| ()),
+    ("no-mask", &["mask"], |_| ()),
+    ("no-rules", &["rules"], |_| ()),
+    ("no-audit", &["audit"], |_| ()),
+    ("none", BARE, |_| ()),
+    ("identity", BARE, |set| set["connections"][0]["protocol"] = json!("http")),
+    ("budgets", BARE, |set| {
+        set["policies"][0]["limits"] = json!({ "max_output_tokens": 4096 });
+        set["policies"][0]["budgets"] = json!([
+            { "name": "requests", "key": "identity.id", "requests": 100_000_000, "per": "1m" },
+            { "name": "tokens", "key": "identity.id", "tokens": 1_000_000_000, "per": "1m" },
+        ]);
+    }),
 ];
+/// What is left: the token, its groups, the credential.
+const BARE: &[&str] = &["mask", "rules", "audit", "uninspected"];
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|wanted| !wanted.starts_with("--")).collect();
     println!("{:<28} {:>8}", "a call", "µs");
-    for (name, without) in VARIANTS {
+    for (name, without, with) in VARIANTS {
         if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
-            println!("{name:<28} {:>8.1}", Guarded::new(without).micros());
+            println!("{name:<28} {:>8.1}", Guarded::new(without, *with).micros());
         }
     }
 }
@@ -57,13 +67,14 @@ fn header(name: &str, value: &str) -> Header {
 }
 
 impl Guarded {
-    fn new(without: &[&str]) -> Self {
+    fn new(without: &[&str], with: fn(&mut Value)) -> Self {
         let pair = KeyPair::from_seed(Seed::new([7; 32]));
         let mut set = full(&URL_SAFE_NO_PAD.encode(*pair.pk));
         for part in without {
             set.as_object_mut().expect("a set").remove(*part);
             set["policies"][0].as_object_mut().expect("a policy").remove(*part);
         }
+        with(&mut set);
         let mut root = json::read(set.to_string().as_bytes()).expect("JSON");
         assert_eq!(root.settle(), []);
         let (bundle, _) = Bundle::of(&root, "abc123", HOST).expect("a set");

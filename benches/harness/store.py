@@ -34,7 +34,7 @@ def rates(printed: dict[str, str]) -> dict[str, float]:
 
 def records(printed: str) -> int:
     """How many records the searches were asked of."""
-    return int(found(r"^(\d+) records in ", printed))
+    return int(found(r"^(\d+) records ", printed))
 
 
 def pages(printed: str) -> dict[str, tuple[float, float, int]]:

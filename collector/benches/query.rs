@@ -1,7 +1,8 @@
 //! How long the first page of a search takes: a store is filled through the server, as workers fill it, and then asked what
 //! people ask. Each read is on record before it is answered, so a wait for the disk is in every figure.
 //!
-//! `make bench-store` builds the binary to ship and measures that one. `RECORDS=10000000` fills it with so many.
+//! `make bench-store` builds the binary to ship and measures that one. `RECORDS=10000000` fills it with so many. `STORE=FILE`
+//! keeps the store; where the file is there already it is searched as it is, and `RECORDS` must be what it was filled with.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -211,18 +212,20 @@ fn machine() -> String {
 fn main() {
     let records: u64 =
         std::env::var("RECORDS").map_or(1_000_000, |text| text.parse().expect("RECORDS is a number"));
-    let place = Place::sqlite();
+    let kept = std::env::var_os("STORE").map(std::path::PathBuf::from);
+    let is_filled = kept.as_deref().is_some_and(std::path::Path::exists);
+    let place = kept.map_or_else(Place::sqlite, Place::Kept);
     let collector = Collector::start(&place, &["--max-connections", "64"]);
     println!("{}", machine());
     let start = Instant::now();
-    fill(&collector, records);
+    if !is_filled {
+        fill(&collector, records);
+    }
     let took = start.elapsed().as_secs_f64();
     let file = place.url().strip_prefix("sqlite:").map(std::fs::metadata).expect("a file").expect("a file");
-    println!(
-        "{records} records in {took:.0} s ({:.0} a second), a file of {} MiB",
-        records as f64 / took,
-        file.len() >> 20
-    );
+    let filled =
+        if is_filled { "kept".to_owned() } else { format!("in {took:.0} s ({:.0} a second)", records as f64 / took) };
+    println!("{records} records {filled}, a file of {} MiB", file.len() >> 20);
     let span = (records / 2 / WORKERS * BETWEEN).max(1);
     println!(
         "{:<28} {:>10} {:>10} {:>6}   target {} ms",

@@ -9,8 +9,8 @@
 
 mod support;
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{BufRead as _, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -46,29 +46,50 @@ impl Came {
 struct Server {
     address: SocketAddr,
     came: Arc<Mutex<Vec<Came>>>,
+    is_secure: bool,
 }
 
 impl Server {
     fn start(answers: &'static [&'static str]) -> Self {
+        Self::serve(answers, None)
+    }
+
+    /// One that speaks TLS alone.
+    fn secure(identity: rustls::ServerConfig) -> Self {
+        Self::serve(&[], Some(Arc::new(identity)))
+    }
+
+    fn serve(answers: &'static [&'static str], tls: Option<Arc<rustls::ServerConfig>>) -> Self {
+        let is_secure = tls.is_some();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (address, came) = (listener.local_addr().unwrap(), Arc::new(Mutex::new(Vec::new())));
         let all = Arc::clone(&came);
         // It ends with the test.
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                let Some(one) = read(&stream) else { continue };
+                let mut stream: Box<dyn Stream> = match &tls {
+                    None => Box::new(stream),
+                    Some(tls) => {
+                        let session = rustls::ServerConnection::new(Arc::clone(tls)).unwrap();
+                        Box::new(rustls::StreamOwned::new(session, stream))
+                    }
+                };
+                let Some(one) = read(&mut *stream) else { continue };
                 let mut all = all.lock().unwrap();
                 let status = answers.get(all.len()).unwrap_or(&"200 OK");
                 all.push(one);
                 let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-                let _ = (&stream).write_all(answer.as_bytes());
+                let _ = stream.write_all(answer.as_bytes());
             }
         });
-        Self { address, came }
+        Self { address, came, is_secure }
     }
 
     fn url(&self) -> String {
-        format!("http://{}/hook?key=secret-key", self.address)
+        match self.is_secure {
+            true => format!("https://localhost:{}/hook?key=secret-key", self.address.port()),
+            false => format!("http://{}/hook?key=secret-key", self.address),
+        }
     }
 
     fn until(&self, count: usize) -> Vec<Came> {
@@ -76,7 +97,21 @@ impl Server {
     }
 }
 
-fn read(stream: &TcpStream) -> Option<Came> {
+trait Stream: Read + Write {}
+
+impl<T: Read + Write> Stream for T {}
+
+/// A certificate for this machine's own name, and what its owner serves with.
+fn certified() -> (String, rustls::ServerConfig) {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config.unwrap().with_no_client_auth().with_single_cert(vec![made.cert.der().clone()], key);
+    (made.cert.pem(), config.unwrap())
+}
+
+fn read(stream: &mut dyn Stream) -> Option<Came> {
     let mut reader = BufReader::new(stream);
     let mut headers = Vec::new();
     loop {
@@ -154,6 +189,32 @@ fn a_webhook_is_signed_comes_again_after_a_failure_and_holds_no_prompt() {
         said.contains("did not arrive") && !said.contains("secret-key") && !said.contains(SECRET),
         "{said}"
     );
+}
+
+#[test]
+fn a_webhook_goes_over_tls_to_whom_the_trusted_certificates_name_and_to_nobody_else() {
+    let (certificate, identity) = certified();
+    let (_, of_another) = certified();
+    let (server, impostor) = (Server::secure(identity), Server::secure(of_another));
+    let directory = tempfile::tempdir().unwrap();
+    let trusted = directory.path().join("trusted.pem");
+    std::fs::write(&trusted, certificate).unwrap();
+    let environment = [SECRETS[0], ("SSL_CERT_FILE", trusted.to_str().unwrap())];
+
+    let place = Place::sqlite();
+    let more = ["--approvals-webhook", &server.url(), "--public-url", "https://audit.example.com"];
+    let collector = Collector::start_with(&place, &more, &environment);
+    open(collector.address, &question(1, "x-1"));
+    assert_signed(&server.until(1)[0]);
+
+    let place = Place::sqlite();
+    let more = ["--approvals-webhook", &impostor.url(), "--public-url", "https://audit.example.com"];
+    let collector = Collector::start_with(&place, &more, &environment);
+    open(collector.address, &question(2, "x-2"));
+    let said = || collector.said.lock().unwrap().join("\n");
+    let said = eventually(said, |said| said.contains("did not arrive"));
+    assert!(!said.contains("secret-key") && !said.contains(SECRET), "{said}");
+    assert!(impostor.came.lock().unwrap().is_empty());
 }
 
 #[test]
