@@ -209,12 +209,20 @@ fn machine() -> String {
     )
 }
 
+/// Puts the file that is to be kept where the store of this run is. Whether it is there already.
+fn keep(place: &Place) -> bool {
+    let Some(kept) = std::env::var_os("STORE") else { return false };
+    let url = place.url();
+    let file = url.strip_prefix("sqlite:").expect("a file");
+    std::os::unix::fs::symlink(&kept, file).expect("a new folder");
+    std::path::Path::new(&kept).exists()
+}
+
 fn main() {
     let records: u64 =
         std::env::var("RECORDS").map_or(1_000_000, |text| text.parse().expect("RECORDS is a number"));
-    let kept = std::env::var_os("STORE").map(std::path::PathBuf::from);
-    let is_filled = kept.as_deref().is_some_and(std::path::Path::exists);
-    let place = kept.map_or_else(Place::sqlite, Place::Kept);
+    let place = Place::sqlite();
+    let is_filled = keep(&place);
     let collector = Collector::start(&place, &["--max-connections", "64"]);
     println!("{}", machine());
     let start = Instant::now();
@@ -223,8 +231,11 @@ fn main() {
     }
     let took = start.elapsed().as_secs_f64();
     let file = place.url().strip_prefix("sqlite:").map(std::fs::metadata).expect("a file").expect("a file");
-    let filled =
-        if is_filled { "kept".to_owned() } else { format!("in {took:.0} s ({:.0} a second)", records as f64 / took) };
+    let filled = if is_filled {
+        "kept".to_owned()
+    } else {
+        format!("in {took:.0} s ({:.0} a second)", records as f64 / took)
+    };
     println!("{records} records {filled}, a file of {} MiB", file.len() >> 20);
     let span = (records / 2 / WORKERS * BETWEEN).max(1);
     println!(

@@ -15,8 +15,11 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use prost::Message;
+use prost::Message as _;
+use prost_types::{Any, Duration};
 use serde_json::Value;
+use tonic_types::Status;
+use tonic_types::pb::RetryInfo;
 
 use crate::body::Coding;
 use crate::http::App;
@@ -53,40 +56,6 @@ enum Code {
     Internal = 13,
     Unavailable = 14,
     Unauthenticated = 16,
-}
-
-/// `google.rpc.Status`
-#[derive(Clone, PartialEq, Message)]
-struct Status {
-    #[prost(int32, tag = "1")]
-    code: i32,
-    #[prost(string, tag = "2")]
-    message: String,
-    #[prost(message, repeated, tag = "3")]
-    details: Vec<Any>,
-}
-
-/// `google.protobuf.Any`
-#[derive(Clone, PartialEq, Message)]
-struct Any {
-    #[prost(string, tag = "1")]
-    url: String,
-    #[prost(bytes = "vec", tag = "2")]
-    value: Vec<u8>,
-}
-
-/// `google.rpc.RetryInfo`
-#[derive(Clone, PartialEq, Message)]
-struct RetryInfo {
-    #[prost(message, optional, tag = "1")]
-    delay: Option<Duration>,
-}
-
-/// `google.protobuf.Duration`
-#[derive(Clone, PartialEq, Message)]
-struct Duration {
-    #[prost(int64, tag = "1")]
-    seconds: i64,
 }
 
 impl Code {
@@ -193,9 +162,9 @@ fn refusal(status: StatusCode, message: &str) -> Response {
 
 /// That it may come again, and when.
 fn again(message: &str) -> Vec<u8> {
-    let retry = RetryInfo { delay: Some(Duration { seconds: 1 }) };
+    let retry = RetryInfo { retry_delay: Some(Duration { seconds: 1, nanos: 0 }) };
     let retry =
-        Any { url: "type.googleapis.com/google.rpc.RetryInfo".to_owned(), value: retry.encode_to_vec() };
+        Any { type_url: "type.googleapis.com/google.rpc.RetryInfo".to_owned(), value: retry.encode_to_vec() };
     Status { code: Code::Unavailable as i32, message: message.to_owned(), details: vec![retry] }
         .encode_to_vec()
 }

@@ -13,7 +13,10 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::http::uri::PathAndQuery;
-use prost::Message as _;
+use opentelemetry_proto::tonic::collector::logs::v1::{
+    ExportLogsServiceRequest as Request, ExportLogsServiceResponse as Response,
+};
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use tonic::client::Grpc;
 use tonic::codec::CompressionEncoding;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
@@ -21,7 +24,7 @@ use tonic::{Code, Status};
 use tonic_prost::ProstCodec;
 
 use support::http::request;
-use support::otlp::{LogRecord, Request, Response, protobuf};
+use support::otlp::{message, records};
 use support::place::Place;
 use support::provider::Provider;
 use support::worker::{Worker, log_records};
@@ -84,10 +87,6 @@ async fn export(
     call(channel.clone(), gzip, token, EXPORT, message).await
 }
 
-fn message(batch: &[u8]) -> Request {
-    Request::decode(protobuf(batch).as_slice()).unwrap()
-}
-
 fn records_arrive_as_they_do_over_http(place: &Place) {
     let (collector, address) = start(place, &[], &[]);
     let mut worker = Worker::new(1);
@@ -101,20 +100,20 @@ fn records_arrive_as_they_do_over_http(place: &Place) {
             sent.extend(log_records(&batch.body));
             for _ in 0..2 {
                 let taken = export(&channel, gzip, None, message(&batch.body)).await.unwrap();
-                assert_eq!(taken.partial, None);
+                assert_eq!(taken.partial_success, None);
             }
         }
         // Of others, and ones that cannot be read.
         let mut mixed = message(&worker.batch(1).body);
-        let records = &mut mixed.resources[0].scopes[0].records;
-        records.push(LogRecord::default());
-        records[0].body = None;
-        let partial = export(&channel, false, None, mixed).await.unwrap().partial.unwrap();
-        assert_eq!(partial.rejected, 2);
-        assert!(partial.message.contains("no audit records") && partial.message.contains("cannot be read"));
+        records(&mut mixed).take(1).for_each(|record| record.body = None);
+        mixed.resource_logs[0].scope_logs[0].log_records.push(LogRecord::default());
+        let partial = export(&channel, false, None, mixed).await.unwrap().partial_success.unwrap();
+        assert_eq!(partial.rejected_log_records, 2);
+        let words = partial.error_message;
+        assert!(words.contains("no audit records") && words.contains("cannot be read"), "{words}");
     });
-    let records = collector.records();
-    let kept = records.of_workers();
+    let kept_records = collector.records();
+    let kept = kept_records.of_workers();
     assert_eq!(kept.len(), sent.len() + 1);
     let bodies: Vec<_> = sent.iter().map(|log| log["body"]["stringValue"].as_str().unwrap()).collect();
     assert_eq!(kept[..sent.len()], bodies, "to the byte");
@@ -169,7 +168,7 @@ fn bounds_are_those_of_http_and_errors_are_statuses() {
     let long = |bytes: usize| {
         let mut worker = Worker::new(1);
         let mut one = message(&worker.batch(1).body);
-        one.resources[0].schema = "x".repeat(bytes);
+        one.resource_logs[0].schema_url = "x".repeat(bytes);
         one
     };
     runtime().block_on(async {
@@ -186,10 +185,9 @@ fn bounds_are_those_of_http_and_errors_are_statuses() {
         assert!(export(&channel, false, None, long(10)).await.is_ok(), "the connection goes on");
     });
     // Of bytes that are no records.
-    let mut wrong = Request::default();
-    wrong.resources.push(Default::default());
-    wrong.resources[0].scopes.push(Default::default());
-    wrong.resources[0].scopes[0].records = vec![LogRecord::default(); 9000];
+    let scope = ScopeLogs { log_records: vec![LogRecord::default(); 9000], ..ScopeLogs::default() };
+    let resource = ResourceLogs { scope_logs: vec![scope], ..ResourceLogs::default() };
+    let wrong = Request { resource_logs: vec![resource] };
     runtime().block_on(async {
         assert_eq!(code(export(&plain(address), true, None, wrong).await).0, Code::ResourceExhausted);
     });

@@ -15,16 +15,18 @@ use std::process::Command;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
 use portcullis::audit::Limits;
 use portcullis::audit::chain::hash;
 use portcullis::audit::signature::Signer;
 use prost::Message as _;
 use serde_json::{Value, json};
 use support::http::answer;
-use support::otlp::{Response, Status, protobuf};
+use support::otlp::protobuf;
 use support::place::Place;
 use support::worker::{Worker, batch_of, log_records};
 use support::{Collector, eventually, on_every_database};
+use tonic_types::Status;
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 const PROTOBUF: (&str, &str) = ("content-type", "application/x-protobuf");
@@ -122,9 +124,9 @@ fn what_is_no_record_of_ours_is_rejected_and_the_rest_is_kept(place: &Place) {
     let other = json!({ "timeUnixNano": "1", "eventName": "x", "body": { "stringValue": "GET / 200" }, "attributes": [] });
     let request = json!({ "resourceLogs": [{ "resource": { "attributes": [] }, "scopeLogs": [{ "logRecords": [other] }] }] });
     let answer = collector.post(&[PROTOBUF], &protobuf(request.to_string().as_bytes()));
-    let said = Response::decode(answer.body.as_slice()).unwrap().partial.unwrap();
-    assert_eq!((answer.status, said.rejected), (200, 1));
-    assert!(said.message.starts_with("1 are no audit records"), "{said:?}");
+    let said = ExportLogsServiceResponse::decode(answer.body.as_slice()).unwrap().partial_success.unwrap();
+    assert_eq!((answer.status, said.rejected_log_records), (200, 1));
+    assert!(said.error_message.starts_with("1 are no audit records"), "{said:?}");
 
     let kept = collector.records();
     assert_eq!(kept.taken(), 2);

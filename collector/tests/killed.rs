@@ -60,7 +60,7 @@ impl Moment {
 
 fn lives(place: &Place) -> u32 {
     match place {
-        Place::Sqlite(_) | Place::Kept(_) => 240,
+        Place::Sqlite(_) => 240,
         Place::Postgres(_) => 60,
     }
 }

@@ -55,7 +55,7 @@ fn yesterday() -> i64 {
 /// Makes records two days older, as the clock of the machine would.
 fn age(place: &Place, which: &str) {
     let (before, after) = match place {
-        Place::Sqlite(_) | Place::Kept(_) => ("DROP TRIGGER IF EXISTS records_stay", "SELECT 1"),
+        Place::Sqlite(_) => ("DROP TRIGGER IF EXISTS records_stay", "SELECT 1"),
         Place::Postgres(_) => (
             "ALTER TABLE records DISABLE TRIGGER records_stay",
             "ALTER TABLE records ENABLE TRIGGER records_stay",
@@ -242,7 +242,7 @@ fn what_somebody_takes_out_is_found_beside_what_retention_removed(place: &Place)
     // The database itself refuses what is not said.
     assert!(!by_hand(place, "DELETE FROM records WHERE seq = 11"));
     let drop = match place {
-        Place::Sqlite(_) | Place::Kept(_) => "DROP TRIGGER records_go",
+        Place::Sqlite(_) => "DROP TRIGGER records_go",
         Place::Postgres(_) => "DROP TRIGGER records_go ON records",
     };
     assert!(by_hand(
@@ -498,7 +498,7 @@ fn a_database_of_the_release_before_is_taken_over(place: &Place) {
     send(&mut worker, &collector, 3);
     collector.stop();
     let trigger = match place {
-        Place::Sqlite(_) | Place::Kept(_) => "DROP TRIGGER records_go",
+        Place::Sqlite(_) => "DROP TRIGGER records_go",
         Place::Postgres(_) => "DROP TRIGGER records_go ON records",
     };
     let before = format!(

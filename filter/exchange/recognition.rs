@@ -60,7 +60,9 @@ impl Exchange {
         let too_long = self.answer.length.is_some_and(|length| length > recogniser.max_bytes);
         match self.answer.kind {
             // Held until it outgrew what is given, it could fill the proxy's buffer first.
-            Some(BodyKind::Json | BodyKind::Text) if too_long => self.unread(Kind::Size).map(|()| Flow::Continue),
+            Some(BodyKind::Json | BodyKind::Text) if too_long => {
+                self.unread(Kind::Size).map(|()| Flow::Continue)
+            }
             Some(BodyKind::Json | BodyKind::Text) if enforce => {
                 self.answer.reading = Reading::Gathering(0);
                 // It is held here already, and what blocks is seen before anything goes out.

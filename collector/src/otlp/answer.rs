@@ -3,8 +3,10 @@
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use prost::Message;
+use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsPartialSuccess, ExportLogsServiceResponse};
+use prost::Message as _;
 use serde_json::{Value, json};
+use tonic_types::Status;
 
 use super::Encoding;
 
@@ -17,41 +19,11 @@ pub struct Failure {
     pub message: String,
 }
 
-/// `ExportLogsServiceResponse`
-#[derive(Clone, PartialEq, Message)]
-struct Taken {
-    #[prost(message, optional, tag = "1")]
-    partial_success: Option<Partial>,
-}
-
-/// `ExportLogsPartialSuccess`
-#[derive(Clone, PartialEq, Message)]
-struct Partial {
-    #[prost(int64, tag = "1")]
-    rejected: i64,
-    #[prost(string, tag = "2")]
-    message: String,
-}
-
-/// `google.rpc.Status`
-#[derive(Clone, PartialEq, Message)]
-struct Status {
-    #[prost(int32, tag = "1")]
-    code: i32,
-    #[prost(string, tag = "2")]
-    message: String,
-}
-
 /// As a message of protobuf.
 pub fn taken_message(rejected: usize, message: String) -> Vec<u8> {
-    Taken { partial_success: Partial::of(rejected, message) }.encode_to_vec()
-}
-
-impl Partial {
-    fn of(rejected: usize, message: String) -> Option<Self> {
-        let count = i64::try_from(rejected).unwrap_or(i64::MAX);
-        (rejected > 0).then_some(Self { rejected: count, message })
-    }
+    let rejected_log_records = i64::try_from(rejected).unwrap_or(i64::MAX);
+    let partial = ExportLogsPartialSuccess { rejected_log_records, error_message: message };
+    ExportLogsServiceResponse { partial_success: (rejected > 0).then_some(partial) }.encode_to_vec()
 }
 
 /// Everything is kept, but for so many records, and why.
@@ -90,7 +62,7 @@ impl Failure {
         };
         let (status, message) = (self.status, self.message);
         let body = match encoding {
-            Encoding::Protobuf => Status { code, message }.encode_to_vec(),
+            Encoding::Protobuf => Status { code, message, details: Vec::new() }.encode_to_vec(),
             Encoding::Json => text(json!({ "code": code, "message": message })),
         };
         let mut answer = answer(encoding, status, body);

@@ -1,63 +1,13 @@
-//! OTLP in protobuf, by the numbers of `opentelemetry/proto/logs/v1/logs.proto` and its kin.
+//! OTLP in protobuf. Records are decoded one by one: a batch whole would take many times its size.
 
-use prost::Message;
+use opentelemetry_proto::tonic::common::v1::AnyValue;
+use opentelemetry_proto::tonic::common::v1::any_value::Value as Kind;
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
+use prost::Message as _;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use serde_json::{Value, json};
 
 use super::{Count, DecodeError, Log};
-
-/// `LogRecord`, as far as it is read.
-#[derive(Clone, PartialEq, Message)]
-pub struct LogRecord {
-    #[prost(message, optional, tag = "5")]
-    pub body: Option<AnyValue>,
-    #[prost(message, repeated, tag = "6")]
-    pub attributes: Vec<KeyValue>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub struct KeyValue {
-    #[prost(string, tag = "1")]
-    pub key: String,
-    #[prost(message, optional, tag = "2")]
-    pub value: Option<AnyValue>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub struct AnyValue {
-    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 7")]
-    pub kind: Option<Kind>,
-}
-
-#[derive(Clone, PartialEq, prost::Oneof)]
-pub enum Kind {
-    #[prost(string, tag = "1")]
-    Text(String),
-    #[prost(bool, tag = "2")]
-    Flag(bool),
-    #[prost(int64, tag = "3")]
-    Int(i64),
-    #[prost(double, tag = "4")]
-    Double(f64),
-    #[prost(message, tag = "5")]
-    Array(ArrayValue),
-    #[prost(message, tag = "6")]
-    Pairs(KeyValueList),
-    #[prost(bytes = "vec", tag = "7")]
-    Bytes(Vec<u8>),
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub struct ArrayValue {
-    #[prost(message, repeated, tag = "1")]
-    pub values: Vec<AnyValue>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub struct KeyValueList {
-    #[prost(message, repeated, tag = "1")]
-    pub values: Vec<KeyValue>,
-}
 
 /// Where log records stand: `resource_logs`, `scope_logs`, `log_records`.
 const PATH: [u32; 3] = [1, 2, 2];
@@ -105,8 +55,8 @@ fn malformed(what: &str) -> DecodeError {
 
 impl From<LogRecord> for Log {
     fn from(record: LogRecord) -> Self {
-        let body = record.body.and_then(|body| match body.kind {
-            Some(Kind::Text(text)) => Some(text),
+        let body = record.body.and_then(|body| match body.value {
+            Some(Kind::StringValue(text)) => Some(text),
             _ => None,
         });
         let attributes = record.attributes.into_iter();
@@ -117,18 +67,18 @@ impl From<LogRecord> for Log {
 
 /// As OTLP writes it in JSON. Maps and bytes are of no attribute of ours, so that which it is says enough.
 fn in_json(value: AnyValue) -> Value {
-    match value.kind {
-        None => Value::Null,
-        Some(Kind::Text(text)) => json!({ "stringValue": text }),
-        Some(Kind::Flag(flag)) => json!({ "boolValue": flag }),
-        Some(Kind::Int(int)) => json!({ "intValue": int.to_string() }),
-        Some(Kind::Double(double)) => json!({ "doubleValue": double }),
-        Some(Kind::Array(array)) => {
+    match value.value {
+        None | Some(Kind::StringValueStrindex(_)) => Value::Null,
+        Some(Kind::StringValue(text)) => json!({ "stringValue": text }),
+        Some(Kind::BoolValue(flag)) => json!({ "boolValue": flag }),
+        Some(Kind::IntValue(int)) => json!({ "intValue": int.to_string() }),
+        Some(Kind::DoubleValue(double)) => json!({ "doubleValue": double }),
+        Some(Kind::ArrayValue(array)) => {
             let values: Vec<Value> = array.values.into_iter().map(in_json).collect();
             json!({ "arrayValue": { "values": values } })
         }
-        Some(Kind::Pairs(_)) => json!({ "kvlistValue": {} }),
-        Some(Kind::Bytes(_)) => json!({ "bytesValue": "" }),
+        Some(Kind::KvlistValue(_)) => json!({ "kvlistValue": {} }),
+        Some(Kind::BytesValue(_)) => json!({ "bytesValue": "" }),
     }
 }
 
@@ -146,8 +96,8 @@ mod tests {
     #[test]
     fn records_of_all_resources_and_scopes_come_in_order() {
         let record = |text: &str| {
-            let body = Some(AnyValue { kind: Some(Kind::Text(text.into())) });
-            field(2, &LogRecord { body, attributes: vec![] }.encode_to_vec())
+            let body = Some(AnyValue { value: Some(Kind::StringValue(text.into())) });
+            field(2, &LogRecord { body, ..LogRecord::default() }.encode_to_vec())
         };
         // A resource before, a schema after, as senders write them.
         let scope = [field(1, b""), record("a"), record("b"), field(3, b"schema")].concat();

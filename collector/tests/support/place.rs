@@ -13,8 +13,6 @@ use tempfile::TempDir;
 /// A database.
 pub enum Place {
     Sqlite(TempDir),
-    /// A file that stays.
-    Kept(PathBuf),
     Postgres(Postgres),
 }
 
@@ -30,7 +28,6 @@ impl Place {
     pub fn url(&self) -> String {
         match self {
             Self::Sqlite(directory) => format!("sqlite:{}", directory.path().join("audit.db").display()),
-            Self::Kept(file) => format!("sqlite:{}", file.display()),
             Self::Postgres(server) => {
                 format!("postgres://collector@127.0.0.1:{}/postgres", server.port)
             }

@@ -276,6 +276,10 @@ fn a_text_that_may_outgrow_the_proxys_buffer_does_not_wait_there() {
         let mut exchange = rig.allowed();
         rig.answer(&mut exchange, "500", &[("content-type", "text/plain"), head]);
         assert_eq!(rig.piece(&mut exchange, "call a@example", false).as_deref(), Some("call "), "{head:?}");
-        assert_eq!(rig.piece(&mut exchange, ".com now", true).as_deref(), Some("<EMAIL_ADDRESS> now"), "{head:?}");
+        assert_eq!(
+            rig.piece(&mut exchange, ".com now", true).as_deref(),
+            Some("<EMAIL_ADDRESS> now"),
+            "{head:?}"
+        );
     }
 }
