@@ -73,6 +73,12 @@ impl Sql {
         self
     }
 
+    /// A value beside the one that leads.
+    fn other(&mut self, number: usize) -> &mut Self {
+        self.text.push_str(&format!("o{number}"));
+        self
+    }
+
     fn number(&mut self, number: i64) -> &mut Self {
         self.bind(Bound::Number(number))
     }
@@ -154,22 +160,27 @@ fn statement(kind: Kind, search: &Search, terms: &[i64]) -> Option<Sql> {
         "SELECT e.id, e.time, e.exchange, e.rank, e.user_id, e.connection, e.policy, e.revision, e.decision, \
          e.reason, e.rule, e.model, e.outcome, c.chain FROM ",
     );
-    // The first value leads: its exchanges stand in the order that is asked for.
-    let (time, id, others) = match terms.split_first() {
+    // The first value leads: its exchanges stand in the order that is asked for. SQLite keeps to the order of a cross join.
+    let (time, id) = match terms.split_first() {
         None => {
             sql.push("exchanges e JOIN chains c ON c.id = e.chain WHERE 1 = 1");
-            ("e.time", "e.id", terms)
+            ("e.time", "e.id")
         }
         Some((first, others)) => {
-            sql.push("marks m JOIN exchanges e ON e.id = m.exchange JOIN chains c ON c.id = e.chain WHERE m.term = ");
+            sql.push("marks m");
+            for number in 0..others.len() {
+                sql.push(" CROSS JOIN marks ").other(number);
+            }
+            sql.push(" CROSS JOIN exchanges e CROSS JOIN chains c WHERE e.id = m.exchange AND c.id = e.chain AND m.term = ");
             sql.number(*first);
-            ("m.time", "m.exchange", others)
+            for (number, term) in others.iter().enumerate() {
+                sql.push(" AND ").other(number).push(".time = m.time AND ");
+                sql.other(number).push(".exchange = m.exchange AND ");
+                sql.other(number).push(".term = ").number(*term);
+            }
+            ("m.time", "m.exchange")
         }
     };
-    for term in others {
-        sql.push(" AND EXISTS (SELECT 1 FROM marks o WHERE o.time = ").push(time);
-        sql.push(" AND o.exchange = ").push(id).push(" AND o.term = ").number(*term).push(")");
-    }
     for (word, bound) in [(" >= ", search.since), (" < ", search.until)] {
         if let Some(bound) = bound {
             sql.push(" AND ").push(time).push(word).number(bound);

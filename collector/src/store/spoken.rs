@@ -14,10 +14,11 @@ use super::values;
 /// So many records are found and sorted in time.
 const FEW: i64 = 20_000;
 /// Exchanges that are asked at first, and at most, at one time.
-const FIRST: i64 = 256;
+const FIRST: i64 = 128;
 const MOST: i64 = 4096;
-/// Where so many times more records stand between the first and the last than are asked, each is asked by itself.
-const SPARSE: i64 = 32;
+/// Records that are asked as one run may stand so far apart: to begin in the index anew takes longer than to pass by what
+/// is between them. Few in a test, so that there are runs at all.
+const APART: i64 = if cfg!(test) { 2 } else { 128 };
 
 impl Reader {
     /// Whether more records hold the words than are found and sorted in time.
@@ -68,39 +69,28 @@ impl Reader {
             }
         }
         records.sort_unstable();
-        let (Some((first, _)), Some((last, _))) = (records.first(), records.last()) else {
-            return Ok(HashSet::new());
-        };
-        let asked = i64::try_from(records.len()).unwrap_or(i64::MAX);
-        let holding = match last.saturating_sub(*first) > asked.saturating_mul(SPARSE) {
-            false => self.between(*first, *last, words).await?,
-            true => self.each(&records, words).await?,
-        };
-        Ok(records.into_iter().filter(|(id, _)| holding.contains(id)).map(|(_, exchange)| exchange).collect())
-    }
-
-    async fn between(&self, first: i64, last: i64, words: &str) -> Result<HashSet<i64>, StoreError> {
-        let sql = "SELECT rowid FROM texts WHERE texts MATCH $1 AND rowid >= $2 AND rowid <= $3";
-        let rows = sqlx::query(sql).bind(words.to_owned()).bind(first).bind(last);
-        rows.fetch_all(&self.pool).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
-    }
-
-    async fn each(&self, records: &[(i64, i64)], words: &str) -> Result<HashSet<i64>, StoreError> {
         let mut holding = HashSet::new();
-        for chunk in values::chunks(records) {
-            let head = "SELECT t.rowid FROM texts t WHERE t.rowid IN (";
-            let sql = values::statement(head, chunk.len(), 1, ") AND texts MATCH ");
-            let mut select = sqlx::query(AssertSqlSafe(format!("{sql}${}", chunk.len().saturating_add(1))));
-            for (id, _) in chunk {
-                select = select.bind(*id);
+        for some in values::chunks(&runs(&records)) {
+            let head = "SELECT t.rowid FROM (";
+            let tail = ") run CROSS JOIN texts t WHERE t.rowid >= run.column1 AND t.rowid <= run.column2 AND texts MATCH ";
+            let sql = values::statement(head, some.len(), 2, tail);
+            let words_at = some.len().saturating_mul(2).saturating_add(1);
+            let mut select = sqlx::query(AssertSqlSafe(format!("{sql}${words_at}")));
+            for (first, last) in some {
+                select = select.bind(*first).bind(*last);
             }
-            let rows = select.bind(words.to_owned()).fetch_all(&self.pool).await?;
-            for row in rows {
-                holding.insert(row.try_get(0)?);
+            for row in select.bind(words.to_owned()).fetch_all(&self.pool).await? {
+                holding.insert(row.try_get::<i64, _>(0)?);
             }
         }
-        Ok(holding)
+        Ok(records.into_iter().filter(|(id, _)| holding.contains(id)).map(|(_, exchange)| exchange).collect())
     }
+}
+
+/// The first and the last of each run of records, which come in order.
+fn runs(records: &[(i64, i64)]) -> Vec<(i64, i64)> {
+    let runs = records.chunk_by(|(one, _), (next, _)| next.saturating_sub(*one) <= APART);
+    runs.filter_map(|run| Some((run.first()?.0, run.last()?.0))).collect()
 }
 
 #[cfg(test)]
@@ -132,6 +122,17 @@ mod tests {
         });
         let attributes = vec![("portcullis.chain.id".to_owned(), json!({ "stringValue": chain }))];
         Entry::of(Log { body: Some(body.to_string()), attributes }, "own").unwrap()
+    }
+
+    #[test]
+    fn records_near_each_other_are_one_run() {
+        let of = |ids: &[i64]| runs(&ids.iter().map(|id| (*id, 0)).collect::<Vec<_>>());
+        assert_eq!(of(&[]), []);
+        assert_eq!(of(&[7]), [(7, 7)]);
+        assert_eq!(
+            of(&[1, 2, 2 + APART, 3 + 2 * APART, 4 + 2 * APART]),
+            [(1, 2 + APART), (3 + 2 * APART, 4 + 2 * APART)]
+        );
     }
 
     #[tokio::test]

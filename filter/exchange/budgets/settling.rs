@@ -47,6 +47,8 @@ impl Exchange {
     fn change(&self, host: &dyn Host, held: Held, rate: Rate, used: u64) {
         let (rest, more) = (held.reserved.saturating_sub(used), used.saturating_sub(held.reserved));
         match held.kept {
+            // To read a bucket costs more than all else here.
+            Kept::Here(_) if rest == 0 && more == 0 => {}
             Kept::Here(of) => {
                 let settled = buckets::change(host, of, rate, |bucket| {
                     bucket.give_back(rest);
