@@ -145,14 +145,14 @@ def store_part(results: dict[str, Any]) -> str:
         [f"{name}", f"{median:,.1f}", f"{worst:,.1f}", f"{hits}"]
         for name, (median, worst, hits) in store.pages(query).items()
     ]
-    filled = store.found(r"^(\d+ records in .*)$", query)
+    filled = store.found(r"^(\d+ records .*)$", query)
     return "\n\n".join(
         [
             f"{facts}\n- taken: {results['taken']}",
             report.verdicts(targets.of_store(results)),
             "Sixteen workers that send batches of a hundred records; each is on the disk before the answer:",
             report.table(["database", "records a second", "bytes a record"], taken),
-            f"First pages of fifty exchanges, in SQLite; filled with {filled}:",
+            f"First pages of fifty exchanges, in SQLite, of {filled}:",
             report.table(["search", "median ms", "worst ms", "hits"], searches),
         ]
     )
