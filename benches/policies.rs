@@ -187,7 +187,7 @@ fn tokens() {
     println!("\n{:<28} {:>8}", "token", "found us");
     for (name, length) in [("of 700 bytes, as RS256 has", 700), ("of 2 KB", 2048)] {
         let token = |number: usize| format!("{number:0>length$}");
-        let mut cache = Cache::new([7; 32], portcullis::identity::cache::DEFAULT_ENTRIES);
+        let mut cache = Cache::new([7; 16], portcullis::identity::cache::DEFAULT_ENTRIES);
         for number in 0..portcullis::identity::cache::DEFAULT_ENTRIES {
             cache.put(&token(number), Arc::new(caller(number)), 1);
         }

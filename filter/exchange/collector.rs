@@ -102,6 +102,11 @@ pub(super) fn recorder(
 }
 
 impl Worker {
+    /// Whether exchanges are recorded.
+    pub(super) fn audits(&self) -> bool {
+        self.collector.is_some()
+    }
+
     /// Takes a record for the collector; `None`: there is none.
     pub(super) fn record(&self, host: &dyn Host, record: &Record) -> Option<Recorded> {
         self.collector.as_ref()?;

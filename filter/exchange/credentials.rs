@@ -15,6 +15,7 @@ use super::{Exchange, metrics};
 use crate::config::Problem;
 use crate::config::set::{self, Seat, Template, TemplatePart};
 use crate::host::{Host, Side};
+use crate::identity::bearer::is_stripped;
 use crate::policy::{Condition, Phase, Variable};
 use crate::secret::Held;
 
@@ -190,14 +191,17 @@ impl Exchange {
 
     /// Puts them into the request, and takes out what the caller sent in their places, or in what an upstream could take
     /// for them. `path` is the request's, stripped of what else must not go upstream, where that changed it.
+    /// Whatever must not go upstream on any connection has been taken away before.
     pub(super) fn inject(&mut self, host: &dyn Host, lane: &Lane, path: Option<String>) {
         let whole = path.clone().unwrap_or_else(|| self.inquiry.head.path.clone());
         let mut made = whole.clone();
         for credential in &lane.credentials {
             match &credential.seat {
                 Seat::Header(name) => {
-                    let alike = self.inquiry.head.headers.iter().filter(|(known, _)| is_like(known, name));
-                    for (known, _) in alike {
+                    let headers = self.inquiry.head.headers.iter();
+                    let alike = headers.filter(|(known, _)| is_like(known, name));
+                    // Those that go upstream on no connection are gone already.
+                    for (known, _) in alike.filter(|(known, _)| !is_stripped(known, &lane.token_headers)) {
                         if let Ok(known) = std::str::from_utf8(known) {
                             host.remove_header(Side::Request, known);
                         }

@@ -28,6 +28,9 @@ impl Exchange {
         }
         self.start_recorded = true;
         self.note_state(host, "allow");
+        if !self.worker.audits() {
+            return None;
+        }
         let start = StartRecord { facts: self.record_facts(), captured: self.captured(host, false) };
         self.worker.record(host, &Record::Start(Box::new(start)))
     }
@@ -41,9 +44,13 @@ impl Exchange {
             self.record_start(host);
         }
         self.capture_ends(host);
-        let answered = self.record_answer(host);
         self.count(host);
         self.count_unspent(host);
+        // What a recogniser is yet to be asked is counted, recorded or not.
+        if !self.worker.audits() && !self.is_copying() {
+            return;
+        }
+        let answered = self.record_answer(host);
         let captured = self.captured(host, true);
         let end = Box::new(EndRecord { facts: self.record_facts(), answered, captured });
         let before_identity =

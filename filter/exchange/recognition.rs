@@ -230,6 +230,11 @@ impl Exchange {
         copy.extend_from_slice(piece);
     }
 
+    /// Monitor: whether something may have to be asked once the exchange is over.
+    pub(super) fn is_copying(&self) -> bool {
+        matches!(self.answer.reading, Reading::Copying(_))
+    }
+
     /// Monitor: what is to be asked now that the exchange is over, without what the patterns know.
     pub(super) fn question(&mut self) -> Option<(Rc<Recogniser>, String)> {
         let Reading::Copying(copy) = std::mem::take(&mut self.answer.reading) else { return None };

@@ -42,9 +42,11 @@ impl Exchange {
     pub fn request_head(&mut self, host: &dyn Host, end: bool) -> Flow {
         self.started = host.now();
         self.christen(host);
-        self.inquiry =
-            Inquiry { head: Head::take(host), received: received(host), complete: end, ..Inquiry::default() };
+        self.inquiry = Inquiry { head: Head::take(host), complete: end, ..Inquiry::default() };
         let outcome = self.open(host);
+        if outcome == Ok(Flow::Pause) {
+            self.inquiry.received = received(host);
+        }
         self.settle(host, outcome)
     }
 

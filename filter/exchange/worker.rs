@@ -146,7 +146,7 @@ impl Worker {
         let approvals =
             bundle.set.approvals.as_ref().and_then(|service| Approvals::of(service, &env, &mut problems));
         let signer = bundle.set.signing_key().and_then(|key| collector::signer(key, &env, &mut problems));
-        let mut seed = [0; 32];
+        let mut seed = [0; 16];
         let mut chain = [0; 16];
         let mut luck = [0; 8];
         if !host.random(&mut seed) || !host.random(&mut chain) || !host.random(&mut luck) {

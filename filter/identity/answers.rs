@@ -98,7 +98,7 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     fn name(token: &str) -> Name {
-        Namer::new([7; 32]).name(token)
+        Namer::new([7; 16]).name(token)
     }
 
     fn caller(expires: u64) -> Result<Identity, Answered> {

@@ -171,11 +171,16 @@ fn is_token_byte(byte: u8) -> bool {
 ///
 /// An underscore counts as a hyphen, for many upstreams cannot tell them apart (CGI, WSGI).
 pub fn is_stripped(name: &[u8], configured: &[TokenHeader]) -> bool {
-    let name: Vec<u8> =
-        name.iter().map(|byte| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() }).collect();
-    let own = configured.iter().any(|header| header.name.replace('_', "-").as_bytes() == name);
-    let known = STRIPPED.iter().chain(&SDK_HEADERS).any(|known| known.as_bytes() == name);
-    own || known || name.starts_with(STRIPPED_PREFIX)
+    let own = || configured.iter().any(|header| is_same(name, header.name.as_bytes()));
+    let known = || STRIPPED.iter().chain(&SDK_HEADERS).any(|known| is_same(name, known.as_bytes()));
+    let ours = name.get(..STRIPPED_PREFIX.len()).is_some_and(|start| is_same(start, STRIPPED_PREFIX));
+    ours || known() || own()
+}
+
+/// Whether an upstream may take one header's name for another's.
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let read = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    one.len() == other.len() && one.iter().map(read).eq(other.iter().map(read))
 }
 
 /// The names among a request's headers that must not go upstream, each once.

@@ -28,7 +28,7 @@ pub struct Cache {
 
 impl Cache {
     /// An empty cache of at most `most` entries; `key` is random.
-    pub fn new(key: [u8; 32], most: usize) -> Cache {
+    pub fn new(key: [u8; 16], most: usize) -> Cache {
         Cache { names: Namer::new(key), entries: Recent::new(most) }
     }
 
@@ -73,7 +73,7 @@ mod tests {
 
     use super::*;
 
-    const KEY: [u8; 32] = [7; 32];
+    const KEY: [u8; 16] = [7; 16];
 
     fn identity(subject: &str, issuer_index: usize, expires: u64) -> Arc<Identity> {
         Arc::new(Identity {

@@ -1,27 +1,39 @@
 //! A bounded map from what must not be kept itself, such as a token, to what was found of it a moment ago.
 //!
 //! Entries are named by a hash under a key of the worker's own, so that neither the map nor a dump of it holds a token.
+//! It is SipHash-2-4 with 128 bits: without the key, which never leaves the worker, nobody can tell a name from a random
+//! number, nor make two tokens of one name; and it takes a tenth of what SHA-256 does, once for each request.
 
 use std::collections::BTreeMap;
+use std::hash::Hasher as _;
 
-use sha2::{Digest as _, Sha256};
+use siphasher::sip128::{Hasher128 as _, SipHasher24};
 
 /// What stands for a token.
-pub type Name = [u8; 32];
+pub type Name = [u8; 16];
 
 /// Makes names.
-#[derive(Debug, Clone, Copy)]
-pub struct Namer([u8; 32]);
+#[derive(Clone, Copy)]
+pub struct Namer(SipHasher24);
+
+impl std::fmt::Debug for Namer {
+    // The key would be in what is printed.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Namer")
+    }
+}
 
 impl Namer {
     /// `key` is random, and the worker's own.
-    pub fn new(key: [u8; 32]) -> Self {
-        Self(key)
+    pub fn new(key: [u8; 16]) -> Self {
+        Self(SipHasher24::new_with_key(&key))
     }
 
     /// The name of a token.
     pub fn name(&self, token: &str) -> Name {
-        Sha256::new().chain_update(self.0).chain_update(token).finalize().into()
+        let mut hasher = self.0;
+        hasher.write(token.as_bytes());
+        hasher.finish128().as_bytes()
     }
 }
 
@@ -85,7 +97,7 @@ mod tests {
 
     #[test]
     fn the_oldest_makes_room_and_both_orders_stay_of_one_size() {
-        let names = Namer::new([7; 32]);
+        let names = Namer::new([7; 16]);
         let mut recent = Recent::new(3);
         for round in 0_u32..1000 {
             recent.put(names.name(&(round % 7).to_string()), round);

@@ -228,7 +228,7 @@ fn a_groups_claim_of_a_wrong_shape_grants_nothing_and_shows() {
 fn a_verified_token_comes_out_of_the_cache_as_it_went_in() {
     let text = token_with(&json!({}));
     let identity = std::sync::Arc::new(verify(&text).unwrap());
-    let mut cache = Cache::new([1; 32], 8);
+    let mut cache = Cache::new([1; 16], 8);
     cache.put(&text, std::sync::Arc::clone(&identity), 5);
     assert_eq!(cache.get(&text, &[1], NOW_NS, |_| 5), Some(identity));
     // Leeway is the verifier's: the cache keeps nothing beyond `exp`.

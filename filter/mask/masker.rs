@@ -51,6 +51,8 @@ impl TextMask for Masker {
     fn push(&mut self, text: &[u8], end: bool, sink: &mut dyn Sink) {
         if self.sure != 0 && self.goes_on(text, end) {
             self.held.add(text);
+        } else if end && self.held.is_empty() {
+            self.read(text, end, sink);
         } else if text.len() <= SHORT {
             self.join_all(text, end, sink);
         } else {
@@ -119,7 +121,9 @@ impl Masker {
         let held = mem::take(&mut self.held);
         let done = self.run(held.both().0, text, end, sink);
         self.held = held;
-        self.held.pass_by(text, done);
+        if !end {
+            self.held.pass_by(text, done);
+        }
     }
 
     /// Decides what is held and a text after it.

@@ -7,6 +7,7 @@ use super::blocks::Blocks;
 use super::candidates::{Anchored, anchor_bytes};
 use super::catalogue::Catalogue;
 use super::context::Context;
+use super::disguise;
 use super::entity::{Entities, Found, UPSTREAM_CREDENTIAL};
 use super::fingerprint::blocks;
 use super::heard::Wanted;
@@ -82,9 +83,8 @@ impl Plan {
 
     fn of(sought: Rc<Sought>, literals: Vec<Vec<u8>>) -> Self {
         let whole = Rc::new(Prepared::new(sought, literals.clone()));
-        let literals_alone = whole.groups.is_empty() && whole.lexicons.is_empty();
         let labels = (!whole.literals.is_empty()).then(|| {
-            if literals_alone {
+            if whole.seeks_literals_alone() {
                 return Rc::clone(&whole);
             }
             let nothing = Rc::new(Sought::new(&whole.catalogue, Entities::NONE));
@@ -130,7 +130,8 @@ impl Plan {
 
     /// Whether a value may end the whole text.
     pub fn blocks(&self) -> bool {
-        self.entities().iter().any(|entity| matches!(self.operators.of(entity), Operator::Block))
+        self.operators.may_block()
+            && self.entities().iter().any(|entity| matches!(self.operators.of(entity), Operator::Block))
     }
 
     /// The first of what was found that ends the whole text.
@@ -182,7 +183,14 @@ impl Masks for Plan {
     }
 
     fn masks_numbers(&self) -> bool {
-        !(self.whole.groups.is_empty() && self.whole.lexicons.is_empty())
+        !self.whole.seeks_literals_alone()
+    }
+
+    fn passes(&self, text: &[u8]) -> bool {
+        let escaped = || memchr::memchr(b'\\', text).is_some();
+        self.whole.seeks_literals_alone()
+            && !self.whole.literals.stand_in(text)
+            && (self.whole.literals.is_empty() || !escaped() && disguise::first(text).is_none())
     }
 
     fn begin_label(&self) -> Option<Views> {
@@ -232,7 +240,12 @@ impl Prepared {
 
     /// Whether nothing is looked for.
     pub fn is_idle(&self) -> bool {
-        self.groups.is_empty() && self.lexicons.is_empty() && self.literals.is_empty()
+        self.seeks_literals_alone() && self.literals.is_empty()
+    }
+
+    /// Whether nothing is looked for but literals.
+    pub fn seeks_literals_alone(&self) -> bool {
+        self.groups.is_empty() && self.lexicons.is_empty()
     }
 }
 
@@ -282,5 +295,77 @@ impl Deref for Enabled {
 
     fn deref(&self) -> &Group {
         &self.group
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::mask::text::{Sink, TextMask as _};
+
+    const SECRET: &str = "pk-live-0123456789abcdef";
+
+    /// Whether something of a text was not just kept.
+    #[derive(Default)]
+    struct Touched(bool);
+
+    impl Sink for Touched {
+        fn keep(&mut self, _: usize) {}
+
+        fn replace(&mut self, _: usize, _: Entity, _: &[u8]) {
+            self.0 = true;
+        }
+
+        fn swallow(&mut self, _: usize) {
+            self.0 = true;
+        }
+    }
+
+    fn plan(entities: &str) -> Plan {
+        let known = Catalogue::built_in();
+        let entities = if entities.is_empty() { Entities::NONE } else { known.resolve(entities).unwrap() };
+        Plan::new(&known, entities, vec![SECRET.into()])
+    }
+
+    #[test]
+    fn a_glance_tells_texts_that_hold_no_secret_and_leaves_the_others() {
+        for (text, passes) in [
+            ("The answer is 42.", true),
+            ("caf\u{e9}", true),
+            ("pk-live-", true),
+            (SECRET, false),
+            ("p%6B-live-0123456789abcdef", false),
+            ("\u{ff50}k-live-0123456789abcdef", false),
+            (r"\u0070k-live-0123456789abcdef", false),
+        ] {
+            assert_eq!(plan("").passes(text.as_bytes()), passes, "{text}");
+        }
+        assert!(!plan("PII").passes(b"The answer is 42."), "only a masker can tell");
+    }
+
+    proptest! {
+        #[test]
+        fn what_passes_at_a_glance_passes_the_masker(
+            words in prop::collection::vec(prop_oneof![
+                Just(SECRET.to_owned()),
+                Just("pk-live-01234567".to_owned()),
+                Just("89abcdef".to_owned()),
+                Just("%".to_owned()),
+                Just("6B".to_owned()),
+                Just("\u{200b}".to_owned()),
+                Just("\u{ff50}k-live".to_owned()),
+                "[a-z0-9 -]{0,8}",
+                any::<String>(),
+            ], 0..6),
+        ) {
+            let (plan, text) = (plan(""), words.concat());
+            if plan.passes(text.as_bytes()) {
+                let mut touched = Touched::default();
+                plan.begin().push(text.as_bytes(), true, &mut touched);
+                prop_assert!(!touched.0, "{text:?}");
+            }
+        }
     }
 }

@@ -82,6 +82,10 @@ impl Masks for Way {
         }
     }
 
+    fn passes(&self, text: &[u8]) -> bool {
+        matches!(self, Self::Answer(masks) if masks.passes(text))
+    }
+
     fn may_hold(&self, label: &[u8]) -> bool {
         matches!(self, Self::Answer(masks) if masks.may_hold(label))
     }

@@ -86,6 +86,12 @@ impl Operators {
         self
     }
 
+    /// Whether some value may end its text.
+    pub fn may_block(&self) -> bool {
+        let mut all = std::iter::once(&self.all).chain(self.some.iter().map(|(_, operator)| operator));
+        all.any(|operator| matches!(operator, Operator::Block))
+    }
+
     /// An entity's operator. The upstream's credential is nobody's to see, whatever a policy says.
     pub fn of(&self, entity: Entity) -> &Operator {
         if entity == UPSTREAM_CREDENTIAL {

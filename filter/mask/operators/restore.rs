@@ -113,6 +113,10 @@ impl Masks for Restoring {
         Some(RestoringText { masker, names: Rc::default(), held: Vec::new() })
     }
 
+    fn passes(&self, text: &[u8]) -> bool {
+        self.names.is_empty() && self.plan.passes(text)
+    }
+
     fn may_hold(&self, label: &[u8]) -> bool {
         self.plan.may_hold(label)
     }

@@ -5,7 +5,9 @@
 //! is as good as none, and is left out. Where a slot has no room for one more, whoever comes is refused: nobody is
 //! charged for another, and nothing is forgotten that was taken.
 
-use sha2::{Digest, Sha256};
+use std::hash::Hasher as _;
+
+use siphasher::sip128::{Hasher128 as _, SipHasher24};
 
 use super::bucket::{Bucket, Rate};
 
@@ -27,20 +29,16 @@ pub struct Fingerprint {
 
 impl Fingerprint {
     /// Of parts that are told apart, however their texts run together. 64 bits beside the slot: two keys of one
-    /// proxy do not meet by chance.
+    /// proxy do not meet by chance. All workers must come to the same, so the hash has no key that is a secret.
     pub fn of(parts: &[&str]) -> Self {
-        let mut hash = Sha256::new();
+        let mut hash = SipHasher24::new_with_key(&[0; 16]);
         for part in parts {
-            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
-            hash.update(part.as_bytes());
+            hash.write(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+            hash.write(part.as_bytes());
         }
-        let digest = hash.finalize();
-        let mut bytes = digest.iter().copied();
-        let mut number =
-            |len: usize| bytes.by_ref().take(len).fold(0_u64, |sum, byte| sum << 8 | u64::from(byte));
-        let key = number(8);
-        let slot = u16::try_from(number(2)).unwrap_or_default() & SLOTS.wrapping_sub(1);
-        Self { slot, key }
+        let hash = hash.finish128();
+        let slot = u16::try_from(hash.h2 & u64::from(SLOTS.wrapping_sub(1))).unwrap_or_default();
+        Self { slot, key: hash.h1 }
     }
 }
 

@@ -13,6 +13,9 @@ const WORD: u64 = 3;
 /// How closely a pattern fits a path: the more, the greater, and what is further left counts for more. `None`: it does
 /// not. Two bits a segment, from the top; a pattern has fewer than 32 segments.
 pub(super) fn rank(pattern: &str, path: &[&str]) -> Option<u64> {
+    if !begins(pattern, path.first()?) {
+        return None;
+    }
     let mut rank = 0;
     let mut path = path.iter();
     for (at, segment) in (0..u64::BITS).step_by(2).zip(pattern.split('/')) {
@@ -23,6 +26,12 @@ pub(super) fn rank(pattern: &str, path: &[&str]) -> Option<u64> {
         }
     }
     path.next().is_none().then_some(rank)
+}
+
+/// Whether a pattern may fit a path with that first segment: most do not, and that is told without taking them apart.
+fn begins(pattern: &str, first: &str) -> bool {
+    let whole = |rest: &str| rest.is_empty() || rest.starts_with('/');
+    pattern.starts_with(['{', '<', '*']) || pattern.strip_prefix(first).is_some_and(whole)
 }
 
 fn rest(path: &[&str]) -> Option<u64> {

@@ -228,6 +228,12 @@ impl<M: Masks> Visit for Editor<'_, '_, M> {
     fn text(&mut self, on: OnText, _path: u32, part: &Part<'_>) -> bool {
         if *self.open == Open::None {
             let open = self.begin(on);
+            let is_whole = part.end && open == Open::Text(Kind::Text);
+            if is_whole && self.edit.masks.passes(part.raw.bytes) {
+                self.signed.before = None;
+                self.edit.tally.deliver(part.raw.bytes.len());
+                return false;
+            }
             self.open(open);
         }
         let taken = self.piece(part);

@@ -109,10 +109,23 @@ impl Default for Tokens {
 impl Tokens {
     /// Takes the next piece.
     pub fn push(&mut self, text: &str) {
-        for char in text.chars() {
-            let weight = self.step(Class::of(char));
+        let mut rest = text;
+        while let Some(char) = rest.chars().next() {
+            let small = if self.last == Class::Lower { small_letters(rest) } else { 0 };
+            let (weight, len) = match small {
+                0 => (self.step(Class::of(char)), char.len_utf8()),
+                small => (self.go_on(small), small),
+            };
             self.sum = self.sum.saturating_add(weight);
+            rest = rest.get(len..).unwrap_or_default();
         }
+    }
+
+    /// What more small letters weigh behind a small one: most text is such, and of it only the word's length counts.
+    fn go_on(&mut self, letters: usize) -> u64 {
+        let before = letters_weigh(self.run);
+        self.run = self.run.saturating_add(u32::try_from(letters).unwrap_or(u32::MAX));
+        letters_weigh(self.run).saturating_sub(before)
     }
 
     /// The estimate for what came so far, rounded up.
@@ -156,12 +169,9 @@ impl Tokens {
             true if turns || last == Class::Digit => MIXED,
             true => WORD,
         };
-        self.run = if begins { 1 } else { self.run.wrapping_add(1) };
-        let long = match self.run {
-            0..=4 => 0,
-            5..=8 => LETTERS_5_TO_8,
-            _ => LETTERS_FROM_9,
-        };
+        let before = if begins { 0 } else { self.run };
+        self.run = before.saturating_add(1);
+        let long = letters_weigh(self.run).saturating_sub(letters_weigh(before));
         let capitals = if now == Class::Upper && last == Class::Upper { CAPITALS_IN_ROW } else { 0 };
         let accent = if now == Class::Accented { ACCENTED } else { 0 };
         [start, long, capitals, accent].into_iter().fold(0, u64::saturating_add)
@@ -177,6 +187,18 @@ impl Tokens {
         }
         if self.run.is_multiple_of(16) { BLANKS } else { 0 }
     }
+}
+
+/// What a word of so many letters weighs for their number.
+fn letters_weigh(letters: u32) -> u64 {
+    let (from_5, from_9) = (letters.clamp(4, 8).saturating_sub(4), letters.saturating_sub(8));
+    let weight = u64::from(from_5).saturating_mul(LETTERS_5_TO_8);
+    weight.saturating_add(u64::from(from_9).saturating_mul(LETTERS_FROM_9))
+}
+
+/// With how many small letters of ASCII a text begins.
+fn small_letters(text: &str) -> usize {
+    text.bytes().take_while(u8::is_ascii_lowercase).count()
 }
 
 /// The estimate for a whole text.
