@@ -1,8 +1,9 @@
 """Shortens the function names in a WebAssembly module, in place: `python3 tools/wasm_names.py MODULE`.
 
-A trap prints them, and nothing else reads them; but Envoy keeps every byte of a module several times over, so that a
-megabyte of names costs it nine of memory. What generic functions were made for is left out, other names within the
-module (locals, data) too, and of what is not ours all but the last parts of the path.
+A trap prints them, and nothing else reads them; but Envoy keeps every byte of a module several times over, and a table of
+the names for each worker: all of them cost it a megabyte and a half a worker. So only our own functions keep theirs, those
+of others are printed by their numbers. What generic functions were made for is left out, other names within the module
+(locals, data) too.
 """
 
 import re
@@ -13,8 +14,6 @@ from wasm_size import leb128, sections
 
 OURS = "portcullis"
 NAME_SECTION, FUNCTIONS = 0, 1
-# Parts of the path that are kept of a function from elsewhere, its crate beside them.
-PARTS = 2
 # What older compilers put behind each name.
 HASH = re.compile(r"::h[0-9a-f]{16}$")
 
@@ -37,11 +36,7 @@ def short(name: str) -> str:
     plain = HASH.sub("", name)
     while (less := re.sub(r"<([^<>]*)>", _inner, plain)) != plain:
         plain = less
-    plain = re.sub(r":{3,}", "::", plain).strip(":")
-    path = plain.split("::")
-    if path[0] == OURS or len(path) <= PARTS + 1:
-        return plain
-    return "::".join([path[0], *path[-PARTS:]])
+    return re.sub(r":{3,}", "::", plain).strip(":")
 
 
 def _inner(match: re.Match[str]) -> str:
@@ -66,13 +61,15 @@ def function_names(section: bytes) -> bytes:
 
 def _shortened(names: bytes) -> bytes:
     count, at = leb128(names, 0)
-    out = bytearray(uleb128(count))
+    kept = []
     for _ in range(count):
         index, at = leb128(names, at)
         size, at = leb128(names, at)
-        out += uleb128(index) + text(short(names[at : at + size].decode()).encode())
+        name = short(names[at : at + size].decode())
         at += size
-    return bytes(out)
+        if name.startswith(f"{OURS}::"):
+            kept.append(uleb128(index) + text(name.encode()))
+    return uleb128(len(kept)) + b"".join(kept)
 
 
 def rewritten(module: bytes) -> bytes:

@@ -129,7 +129,7 @@ pub(super) fn string(out: &mut String, text: &str) {
         if !escaped(byte) {
             continue;
         }
-        out.push_str(text.get(plain..at).unwrap_or_default());
+        copy(out, text.get(plain..at).unwrap_or_default());
         plain = at.saturating_add(1);
         match byte {
             b'"' => out.push_str("\\\""),
@@ -142,8 +142,20 @@ pub(super) fn string(out: &mut String, text: &str) {
             control => out.push_str(&format!("\\u{control:04x}")),
         }
     }
-    out.push_str(text.get(plain..).unwrap_or_default());
+    copy(out, text.get(plain..).unwrap_or_default());
     out.push('"');
+}
+
+/// Longest text that is written letter by letter.
+const FEW: usize = 24;
+
+/// Writes a text as it is. In JSON within JSON a quote comes every few letters, and what WebAssembly copies at once takes a
+/// call, however little it is.
+fn copy(out: &mut String, text: &str) {
+    if text.len() > FEW || !text.is_ascii() {
+        return out.push_str(text);
+    }
+    text.bytes().for_each(|byte| out.push(char::from(byte)));
 }
 
 /// Writes a JSON array.

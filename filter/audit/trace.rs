@@ -55,11 +55,11 @@ fn nibble(digit: u8) -> Option<u8> {
 
 /// Lower-case hex.
 pub fn to_hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
     let mut text = String::with_capacity(bytes.len().saturating_mul(2));
     for byte in bytes {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
+        text.push(digit(byte.wrapping_shr(4)));
+        text.push(digit(byte & 0xf));
     }
     text
 }

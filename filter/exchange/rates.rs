@@ -2,6 +2,8 @@
 //!
 //! Sources: draft-ietf-httpapi-ratelimit-headers-10; OpenAI's and Anthropic's pages on rate limits.
 
+use std::fmt::{self, Write as _};
+
 use crate::audit::value::rfc3339;
 use crate::policy::budget::Rate;
 
@@ -31,49 +33,75 @@ pub(super) fn is_upstreams(name: &[u8]) -> bool {
             .any(|start| name.starts_with(start))
 }
 
+/// The names in which a provider's clients read a limit, what is left of it, and when it is whole again.
+type Names = [&'static str; 3];
+
+/// Those of requests, and those of tokens.
+const OPENAI: [Names; 2] = [
+    ["x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"],
+    ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"],
+];
+const ANTHROPIC: [Names; 2] = [
+    [
+        "anthropic-ratelimit-requests-limit",
+        "anthropic-ratelimit-requests-remaining",
+        "anthropic-ratelimit-requests-reset",
+    ],
+    [
+        "anthropic-ratelimit-tokens-limit",
+        "anthropic-ratelimit-tokens-remaining",
+        "anthropic-ratelimit-tokens-reset",
+    ],
+];
+
 /// The headers for these budgets on a connection of this protocol. `now`: nanoseconds since 1970.
-pub(super) fn headers(levels: &[Level], protocol: &str, now: u64) -> Vec<(String, String)> {
+pub(super) fn headers(levels: &[Level], protocol: &str, now: u64) -> Vec<(&'static str, String)> {
     if levels.is_empty() {
         return Vec::new();
     }
-    let mut headers = vec![
-        ("ratelimit-policy".to_owned(), list(levels, policy)),
-        ("ratelimit".to_owned(), list(levels, level)),
-    ];
-    for (tokens, unit) in [(false, "requests"), (true, "tokens")] {
+    let mut headers = Vec::with_capacity(8);
+    headers.push(("ratelimit-policy", list(levels, policy)));
+    headers.push(("ratelimit", list(levels, level)));
+    let names = match protocol {
+        "openai" => &OPENAI,
+        "anthropic" => &ANTHROPIC,
+        _ => return headers,
+    };
+    for (tokens, [limit, left, reset]) in [false, true].into_iter().zip(names) {
         let of = levels.iter().filter(|level| level.tokens == tokens);
         // Clients read one of each kind: the one that ends first.
         let Some(least) = of.min_by_key(|level| level.left) else { continue };
-        let (limit, left) = (least.rate.limit().to_string(), least.left.to_string());
-        match protocol {
-            "openai" => headers.extend([
-                (format!("x-ratelimit-limit-{unit}"), limit),
-                (format!("x-ratelimit-remaining-{unit}"), left),
-                (format!("x-ratelimit-reset-{unit}"), span(least.full_in)),
-            ]),
-            "anthropic" => headers.extend([
-                (format!("anthropic-ratelimit-{unit}-limit"), limit),
-                (format!("anthropic-ratelimit-{unit}-remaining"), left),
-                (format!("anthropic-ratelimit-{unit}-reset"), moment(now.saturating_add(least.full_in))),
-            ]),
-            _ => {}
-        }
+        let until = match protocol {
+            "openai" => span(least.full_in),
+            _ => moment(now.saturating_add(least.full_in)),
+        };
+        headers.push((limit, least.rate.limit().to_string()));
+        headers.push((left, least.left.to_string()));
+        headers.push((reset, until));
     }
     headers
 }
 
-fn list(levels: &[Level], one: fn(&Level) -> String) -> String {
-    levels.iter().map(one).collect::<Vec<_>>().join(", ")
+fn list(levels: &[Level], one: fn(&mut String, &Level) -> fmt::Result) -> String {
+    let mut list = String::with_capacity(levels.len().saturating_mul(48));
+    for level in levels {
+        if !list.is_empty() {
+            list.push_str(", ");
+        }
+        // Writing to a string cannot fail.
+        let _ = one(&mut list, level);
+    }
+    list
 }
 
 /// Names are letters, digits and `-_.`: nothing in them needs an escape.
-fn policy(level: &Level) -> String {
+fn policy(into: &mut String, level: &Level) -> fmt::Result {
     let unit = if level.tokens { ";qu=\"tokens\"" } else { "" };
-    format!("\"{}\";q={};w={}{unit}", level.name, level.rate.limit(), seconds(level.rate.per()))
+    write!(into, "\"{}\";q={};w={}{unit}", level.name, level.rate.limit(), seconds(level.rate.per()))
 }
 
-fn level(level: &Level) -> String {
-    format!("\"{}\";r={};t={}", level.name, level.left, seconds(level.full_in))
+fn level(into: &mut String, level: &Level) -> fmt::Result {
+    write!(into, "\"{}\";r={};t={}", level.name, level.left, seconds(level.full_in))
 }
 
 /// Whole seconds, rounded up.

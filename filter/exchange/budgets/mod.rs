@@ -119,12 +119,12 @@ impl Exchange {
             }
         }
         for (name, value) in self.rates(host) {
-            host.set_header(Side::Response, &name, value.as_bytes());
+            host.set_header(Side::Response, name, value.as_bytes());
         }
     }
 
     /// The same for an answer of ours.
-    pub(super) fn rates(&self, host: &dyn Host) -> Vec<(String, String)> {
+    pub(super) fn rates(&self, host: &dyn Host) -> Vec<(&'static str, String)> {
         rates::headers(&self.spending.levels, self.protocol_name(), host.now())
     }
 }

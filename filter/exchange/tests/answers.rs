@@ -283,3 +283,20 @@ fn a_text_that_may_outgrow_the_proxys_buffer_does_not_wait_there() {
         );
     }
 }
+
+#[test]
+fn a_packed_text_that_ends_early_before_trailers_is_broken_off() {
+    for waits in [true, false] {
+        let rig = Rig::new();
+        let mut exchange = rig.allowed();
+        let framing = ("transfer-encoding", "chunked");
+        let head = [("content-type", "text/plain"), ("content-encoding", "gzip"), framing];
+        rig.answer(&mut exchange, "200", if waits { &head[..2] } else { &head });
+        let mut body = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
+        body.extend(miniz_oxide::deflate::compress_to_vec(b"nothing to mask here, and it goes on", 6));
+        *rig.host.response_body.borrow_mut() = body.clone();
+        exchange.response_body(&rig.host, body.len(), false);
+        exchange.response_trailers(&rig.host);
+        assert_eq!(rig.host.resets.get(), 1, "waits: {waits}");
+    }
+}

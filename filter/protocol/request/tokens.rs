@@ -58,16 +58,31 @@ enum Class {
     Other,
 }
 
+/// The classes of ASCII, told at once.
+#[expect(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
+static ASCII: [Class; 128] = {
+    let mut all = [Class::Other; 128];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        all[byte as usize] = match byte {
+            b'a'..=b'z' => Class::Lower,
+            b'A'..=b'Z' => Class::Upper,
+            b'0'..=b'9' => Class::Digit,
+            b' ' => Class::Space,
+            b'\n' | b'\r' => Class::Line,
+            b'\t' => Class::Blank,
+            b'!'..=b'~' => Class::Punctuation,
+            _ => Class::Other,
+        };
+        byte += 1;
+    }
+    all
+};
+
 impl Class {
+    /// The class of a character beyond ASCII.
     fn of(char: char) -> Self {
         match char {
-            'a'..='z' => Self::Lower,
-            'A'..='Z' => Self::Upper,
-            '0'..='9' => Self::Digit,
-            ' ' => Self::Space,
-            '\n' | '\r' => Self::Line,
-            '\t' => Self::Blank,
-            '!'..='~' => Self::Punctuation,
             '\u{c0}'..='\u{24f}' | '\u{300}'..='\u{36f}' | '\u{1e00}'..='\u{1eff}' => Self::Accented,
             '\u{370}'..='\u{58f}' | '\u{10a0}'..='\u{10ff}' | '\u{1f00}'..='\u{1fff}' => Self::Slavic,
             '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{fefe}' => Self::Semitic,
@@ -110,12 +125,16 @@ impl Tokens {
     /// Takes the next piece.
     pub fn push(&mut self, text: &str) {
         let mut rest = text;
-        while let Some(char) = rest.chars().next() {
-            let small = if self.last == Class::Lower { small_letters(rest) } else { 0 };
-            let (weight, len) = match small {
-                0 => (self.step(Class::of(char)), char.len_utf8()),
-                small => (self.go_on(small), small),
+        while let Some(&byte) = rest.as_bytes().first() {
+            let (class, len) = match ASCII.get(usize::from(byte)) {
+                Some(Class::Lower) => (Class::Lower, small_letters(rest)),
+                Some(&class) => (class, 1),
+                None => rest.chars().next().map_or((Class::Other, 1), |char| (Class::of(char), char.len_utf8())),
             };
+            let mut weight = self.step(class);
+            if class == Class::Lower {
+                weight = weight.saturating_add(self.go_on(len.saturating_sub(1)));
+            }
             self.sum = self.sum.saturating_add(weight);
             rest = rest.get(len..).unwrap_or_default();
         }
@@ -198,7 +217,7 @@ fn letters_weigh(letters: u32) -> u64 {
 
 /// With how many small letters of ASCII a text begins.
 fn small_letters(text: &str) -> usize {
-    text.bytes().take_while(u8::is_ascii_lowercase).count()
+    text.bytes().position(|byte| !byte.is_ascii_lowercase()).unwrap_or(text.len())
 }
 
 /// The estimate for a whole text.
