@@ -160,7 +160,8 @@ def store_part(results: dict[str, Any]) -> str:
 
 def memory_table(found: dict[str, Any]) -> str:
     quick = " **A quick run: these figures say little.**" if found.get("quick") else ""
-    return f"Taken: {found['taken']}.{quick}\n\n{memory.table(found)}"
+    goals = report.verdicts(targets.of_memory(found))
+    return f"Taken: {found['taken']}.{quick}\n\n{goals}\n\n{memory.table(found)}"
 
 
 def adversarial_table(results: dict[str, Any]) -> str:

@@ -78,9 +78,7 @@ def test_a_function_is_told_without_what_it_was_made_for(name: str, told: str) -
 
 def test_a_module_keeps_the_names_of_our_own_functions_alone() -> None:
     def named(names: dict[int, str]) -> bytes:
-        functions = bytes([len(names)]) + b"".join(
-            bytes([at, len(name)]) + name.encode() for at, name in names.items()
-        )
+        functions = bytes([len(names)]) + b"".join(bytes([at, len(name)]) + name.encode() for at, name in names.items())
         locals_ = b"\0"
         return b"\4name" + bytes([1, len(functions)]) + functions + bytes([2, len(locals_)]) + locals_
 

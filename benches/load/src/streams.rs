@@ -16,7 +16,8 @@ use crate::wire::{Wire, broken, is_timeout};
 /// An event that has not come after so long is held back by the proxy.
 const HELD: Duration = Duration::from_millis(50);
 
-const PATIENCE: Duration = Duration::from_secs(10);
+/// What has not come after so long never will. A machine with other work may let a stream stand for seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Sends the request in `file` with the number of a prepared stream, and reads the answer's head.
 fn ask(wire: &mut Wire, order: &Order, number: u64) -> io::Result<()> {
