@@ -167,18 +167,17 @@ fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte)
 }
 
-/// Whether a header of the caller must not go upstream: every token header, used or not, and what is listed above.
-///
-/// An underscore counts as a hyphen, for many upstreams cannot tell them apart (CGI, WSGI).
+/// Whether a header of the caller must not go upstream: every token header, used or not, what is listed above, and
+/// whatever is like one of these ([`is_like`]).
 pub fn is_stripped(name: &[u8], configured: &[TokenHeader]) -> bool {
-    let own = || configured.iter().any(|header| is_same(name, header.name.as_bytes()));
-    let known = || STRIPPED.iter().chain(&SDK_HEADERS).any(|known| is_same(name, known.as_bytes()));
-    let ours = name.get(..STRIPPED_PREFIX.len()).is_some_and(|start| is_same(start, STRIPPED_PREFIX));
+    let own = || configured.iter().any(|header| is_like(name, header.name.as_bytes()));
+    let known = || STRIPPED.iter().chain(&SDK_HEADERS).any(|known| is_like(name, known.as_bytes()));
+    let ours = name.get(..STRIPPED_PREFIX.len()).is_some_and(|start| is_like(start, STRIPPED_PREFIX));
     ours || known() || own()
 }
 
-/// Whether an upstream may take one header's name for another's.
-fn is_same(one: &[u8], other: &[u8]) -> bool {
+/// Whether an upstream may take one header's name for another's: many cannot tell an underscore from a hyphen (CGI, WSGI).
+pub fn is_like(one: &[u8], other: &[u8]) -> bool {
     let read = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
     one.len() == other.len() && one.iter().map(read).eq(other.iter().map(read))
 }

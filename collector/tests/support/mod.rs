@@ -11,6 +11,7 @@
     reason = "a test may; not every test uses all of it"
 )]
 
+pub mod access;
 pub mod approval;
 pub mod http;
 pub mod otlp;
