@@ -10,10 +10,10 @@
 mod support;
 
 use serde_json::json;
-use support::access::{WRITER, ask, asking, get, issuer, send};
+use support::access::{WRITER, ask, asking, get, send};
 use support::http::request;
 use support::place::Place;
-use support::provider::{CLIENT, Provider, seconds};
+use support::provider::{Provider, seconds};
 use support::worker::Worker;
 use support::{Collector, eventually};
 

@@ -16,10 +16,9 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::Duration;
 
-use support::access::{BOOTSTRAP, PAGE, WRITER, get, issuer};
+use support::access::{BOOTSTRAP, PAGE, WRITER, get};
 use support::http::{Answer, request};
 use support::place::Place;
-use support::provider::{CLIENT, Provider};
 use support::{Collector, eventually};
 
 #[test]

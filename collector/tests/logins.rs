@@ -10,10 +10,10 @@
 mod support;
 
 use serde_json::json;
-use support::Collector;
 use support::access::{BOOTSTRAP, Browser, OWN, get, issuer, with_logins};
 use support::place::Place;
-use support::provider::{CLIENT, Provider, SECRET};
+use support::provider::{CLIENT, Provider, SECRET, seconds};
+use support::{Collector, eventually};
 
 #[test]
 fn a_browser_logs_in_reads_and_logs_out() {

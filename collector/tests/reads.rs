@@ -9,8 +9,12 @@
 
 mod support;
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
 use serde_json::json;
-use support::access::{Browser, WRITER, ask, asking, get, send, with_logins};
+use support::access::{WRITER, asking, get, send};
+use support::http::request;
 use support::place::Place;
 use support::provider::Provider;
 use support::worker::Worker;

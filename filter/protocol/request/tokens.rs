@@ -129,7 +129,9 @@ impl Tokens {
             let (class, len) = match ASCII.get(usize::from(byte)) {
                 Some(Class::Lower) => (Class::Lower, small_letters(rest)),
                 Some(&class) => (class, 1),
-                None => rest.chars().next().map_or((Class::Other, 1), |char| (Class::of(char), char.len_utf8())),
+                None => {
+                    rest.chars().next().map_or((Class::Other, 1), |char| (Class::of(char), char.len_utf8()))
+                }
             };
             let mut weight = self.step(class);
             if class == Class::Lower {
