@@ -330,6 +330,26 @@ def test_an_echoed_credential_cut_across_events_is_never_seen(mode: str, client:
         assert content(reply.content) == "<UPSTREAM_CREDENTIAL> b", at
 
 
+DISGUISED = {
+    "percent-encoded": "".join(f"%{ord(letter):02X}" for letter in KEY),
+    "one of them percent-encoded": KEY[:4] + f"%{ord(KEY[4]):02x}" + KEY[5:],
+    "full-width": "".join(chr(ord(letter) + 0xFEE0) for letter in KEY),
+    "a character without room in it": f"{KEY[:7]}\u200b{KEY[7:]}",
+}
+
+
+@pytest.mark.parametrize("mode", [MASKED, PLAIN, OPEN])
+@pytest.mark.parametrize("written", DISGUISED.values(), ids=DISGUISED.keys())
+def test_a_disguised_credential_is_never_seen(written: str, mode: str, client: httpx.Client, guard: Guard) -> None:
+    for escaped in (False, True):
+        body = json.dumps({"choices": [{"message": {"content": written}}]}, ensure_ascii=escaped).encode()
+        for at in (0, body.index(b"content") + 15, len(body)):
+            pieces = [piece for piece in (body[:at], body[at:]) if piece]
+            reply = ask(client, guard, Answer(200, [JSON], [pieces[0], Delay(0.001), *pieces[1:]]), mode)
+            seen = reply.json()["choices"][0]["message"]["content"]
+            assert seen == "<UPSTREAM_CREDENTIAL>", (escaped, at)
+
+
 ESCAPED = {
     "all": "".join(f"\\u{ord(letter):04x}" for letter in KEY),
     "one": f"\\u{ord(KEY[0]):04X}" + KEY[1:],
