@@ -27,6 +27,7 @@ pub mod mask;
 mod order;
 #[cfg(test)]
 mod pages;
+mod plain;
 pub mod policy;
 pub mod protocol;
 pub mod secret;

@@ -6,8 +6,8 @@
 //! is no array is no stream.
 
 use super::Unreadable;
-use super::json::grammar::plain_len;
 use super::sse::MAX_EVENT;
+use crate::plain::plain_len;
 
 /// Room that is kept for the next item, in bytes.
 const ROOM: usize = 1 << 10;

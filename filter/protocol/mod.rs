@@ -19,7 +19,7 @@ pub mod anthropic;
 pub mod api;
 pub mod aws_frames;
 pub mod bedrock;
-mod bytes;
+pub(crate) mod bytes;
 pub mod coding;
 pub mod cohere;
 mod facts;

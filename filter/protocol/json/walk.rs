@@ -1,10 +1,11 @@
 //! Follows a document's structure along a table, in pieces of any size.
 
+use crate::plain::plain_len;
 use crate::protocol::Unreadable;
 use crate::protocol::bytes::same;
 
 use super::Raw;
-use super::grammar::{Grammar, Scalar, Token, plain_len};
+use super::grammar::{Grammar, Scalar, Token};
 use super::table::{Fact, KEEP, MASK, Mark, Offset, OnNumber, OnText, Place, Vector};
 use super::unescape::{decoded, escape_len};
 

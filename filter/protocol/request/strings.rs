@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use memchr::memchr;
 
-use crate::protocol::json::grammar::plain_len;
+use crate::plain::plain_len;
 
 /// A string without its quotes, escapes and all; they have been found to be JSON's.
 #[derive(Debug, Clone, Copy)]

@@ -5,8 +5,9 @@
 //! same places and the same decisions: so it is not walked. Everything else is compared byte by byte with what was
 //! read last, and goes out as that did.
 
+use crate::plain::plain_len;
 use crate::protocol::bytes::after;
-use crate::protocol::json::grammar::{Scalar, plain_len};
+use crate::protocol::json::grammar::Scalar;
 use crate::protocol::json::unescape::escape_len;
 
 use super::Key;
