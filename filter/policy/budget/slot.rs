@@ -5,9 +5,7 @@
 //! is as good as none, and is left out. Where a slot has no room for one more, whoever comes is refused: nobody is
 //! charged for another, and nothing is forgotten that was taken.
 
-use std::hash::Hasher as _;
-
-use siphasher::sip128::{Hasher128 as _, SipHasher24};
+use sha2::{Digest, Sha256};
 
 use super::bucket::{Bucket, Rate};
 
@@ -29,16 +27,21 @@ pub struct Fingerprint {
 
 impl Fingerprint {
     /// Of parts that are told apart, however their texts run together. 64 bits beside the slot: two keys of one
-    /// proxy do not meet by chance. All workers must come to the same, so the hash has no key that is a secret.
+    /// proxy do not meet by chance, nor by a caller's doing: all workers must come to the same, so there is no key that
+    /// is a secret, and only a hash for which nobody finds a second text will do.
     pub fn of(parts: &[&str]) -> Self {
-        let mut hash = SipHasher24::new_with_key(&[0; 16]);
+        let mut hash = Sha256::new();
         for part in parts {
-            hash.write(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
-            hash.write(part.as_bytes());
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+            hash.update(part.as_bytes());
         }
-        let hash = hash.finish128();
-        let slot = u16::try_from(hash.h2 & u64::from(SLOTS.wrapping_sub(1))).unwrap_or_default();
-        Self { slot, key: hash.h1 }
+        let digest = hash.finalize();
+        let mut bytes = digest.iter().copied();
+        let mut number =
+            |len: usize| bytes.by_ref().take(len).fold(0_u64, |sum, byte| sum << 8 | u64::from(byte));
+        let key = number(8);
+        let slot = u16::try_from(number(2)).unwrap_or_default() & SLOTS.wrapping_sub(1);
+        Self { slot, key }
     }
 }
 
