@@ -5,6 +5,7 @@
 //! `.part` records before the one that closes it: the start record for a prompt, the end record for an answer.
 
 use super::fields::{Field, Fields, Value};
+use super::names::Place;
 use super::record::record;
 use super::seal::{Random, Seal};
 use super::value::{Count, Name, Text};
@@ -145,7 +146,7 @@ pub struct PartRecord {
 
 impl PartRecord {
     pub(super) fn put_all<'a>(&'a self, out: &mut Fields<'a>) {
-        self.exchange.put("portcullis.exchange", out);
+        self.exchange.put(const { Place::of("portcullis.exchange") }, out);
         self.part.put(out);
         self.captured.put(out);
     }

@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::fields::Fields;
 use super::loss::Losses;
+use super::names::Place;
 use super::record::{Content, Link};
 use super::trace::to_hex;
 use super::value::{Count, Text, rfc3339};
@@ -96,8 +97,7 @@ impl Chain {
         let mut fields = Fields::default();
         content.put(&mut fields);
         link.put(&mut fields);
-        fields.text("time", rfc3339(now));
-        let fields = fields.sorted();
+        fields.text(const { Place::of("time") }, rfc3339(now));
         let body = fields.body();
         let hash = hash(&body);
         Draft { seq: link.seq.get(), fields, body, hash }

@@ -8,7 +8,9 @@
 //! | [`value`] | what a field may hold: text of bounded length, numbers that JSON keeps exact |
 //! | [`record`] | the records themselves, one declaration a field |
 //! | [`captured`] | what is kept of prompt and answer, in pieces |
-//! | [`fields`] | the canonical body (RFC 8785), written from those declarations |
+//! | [`names`] | the names of all fields, in their order |
+//! | [`fields`] | the body, written from those declarations |
+//! | [`canonical`] | canonical JSON (RFC 8785), piece by piece |
 //! | [`otlp`] | the same fields as an OpenTelemetry log record, and the envelope of a batch |
 //! | [`trace`] | `traceparent` |
 //! | [`chain`] | each record names the hash of the one before |
@@ -25,10 +27,12 @@
 //! disagree; every text from outside is cut at a bound, so a record, and with it the queue, is bounded; no field can
 //! hold a token or a query string; a record that is lost is declared, by its sequence number, in a later one.
 
+pub mod canonical;
 pub mod captured;
 pub mod chain;
 pub mod fields;
 pub mod loss;
+pub mod names;
 pub mod otlp;
 pub mod projection;
 pub mod queue;

@@ -9,6 +9,7 @@
 use super::captured::{Captured, PartRecord};
 use super::fields::{Field, Fields};
 use super::loss::Losses;
+use super::names::Place;
 use super::trace::TraceParent;
 use super::value::{Count, Members, Name, Path, Seconds, Tally, Text, Texts};
 
@@ -78,7 +79,7 @@ macro_rules! record {
             pub const FIELDS: &'static [(Name, Name)] = &[$(($name, concat!($($doc),+)),)*];
 
             pub(in crate::audit) fn put<'a>(&'a self, out: &mut Fields<'a>) {
-                $(Field::put(&self.$field, $name, out);)*
+                $(Field::put(&self.$field, const { $crate::audit::names::Place::of($name) }, out);)*
             }
         }
     };
@@ -202,7 +203,7 @@ record! {
         "portcullis.policy_digest" policy_digest: Option<Text>,
         /// Version of the filter.
         "portcullis.version" version: Option<Text>,
-        /// From `traceparent`: lower-case hex, with `span_id` and `trace_flags`.
+        /// From `traceparent`: lower-case hex.
         "trace_id" trace: Option<TraceParent>,
     }
 }
@@ -298,6 +299,8 @@ record! {
 pub const DERIVED: &[(Name, Name)] = &[
     ("event.name", " Which record it is."),
     ("time", " When it was written: RFC 3339, UTC, nanoseconds."),
+    ("span_id", " From `traceparent`, beside `trace_id`: lower-case hex."),
+    ("trace_flags", " The same."),
     ("gen_ai.operation.name", " OpenTelemetry's name of the operation."),
     ("gen_ai.provider.name", " OpenTelemetry's name of the protocol's provider."),
     ("gen_ai.response.time_to_first_chunk", " `portcullis.first_byte`, where a stream was asked for."),
@@ -319,10 +322,10 @@ impl Facts {
         self.put(out);
         let operation = look_up(&OPERATIONS, self.operation.as_ref().map(Text::as_str));
         if let Some(name) = operation {
-            out.text("gen_ai.operation.name", name);
+            out.text(const { Place::of("gen_ai.operation.name") }, name);
         }
         if let Some(name) = look_up(&PROVIDERS, self.protocol) {
-            out.text("gen_ai.provider.name", name);
+            out.text(const { Place::of("gen_ai.provider.name") }, name);
         }
     }
 }
@@ -416,7 +419,7 @@ impl<'a> Content<'a> {
     }
 
     pub(super) fn put(self, out: &mut Fields<'a>) {
-        out.text("event.name", self.event());
+        out.text(const { Place::of("event.name") }, self.event());
         match self {
             Self::Start(start) => {
                 start.facts.put_all(out);
@@ -428,7 +431,8 @@ impl<'a> Content<'a> {
                 end.answered.put(out);
                 end.captured.put(out);
                 if end.facts.stream == Some(true) {
-                    Field::put(&end.answered.first_byte, "gen_ai.response.time_to_first_chunk", out);
+                    let place = const { Place::of("gen_ai.response.time_to_first_chunk") };
+                    Field::put(&end.answered.first_byte, place, out);
                 }
             }
             Self::Summary(summary) => summary.put(out),
@@ -455,7 +459,7 @@ mod tests {
             DERIVED,
         ];
         let mut names: Vec<_> = tables.iter().flat_map(|table| table.iter().map(|(name, _)| *name)).collect();
-        names.extend(["portcullis.chain.hash", "span_id", "trace_flags"]);
+        names.push("portcullis.chain.hash");
         for (at, name) in names.iter().enumerate() {
             assert!(name.is_ascii());
             for (other_at, other) in names.iter().enumerate() {

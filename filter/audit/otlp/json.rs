@@ -2,7 +2,7 @@
 //! in lower camel case.
 
 use super::{Attribute, Log, Resource, SCHEMA_URL, SERVICE};
-use crate::audit::fields::{list, string};
+use crate::audit::canonical::{list, number, string};
 use crate::audit::trace::to_hex;
 
 /// What stands before and after the records of a batch.
@@ -67,10 +67,11 @@ pub(super) fn log_record(log: &Log<'_>) -> String {
     out
 }
 
+/// Writes an attribute. The keys are our own names, which need no escapes.
 fn attribute(out: &mut String, key: &str, value: impl FnOnce(&mut String)) {
-    out.push_str(r#"{"key":"#);
-    string(out, key);
-    out.push_str(r#","value":"#);
+    out.push_str(r#"{"key":""#);
+    out.push_str(key);
+    out.push_str(r#"","value":"#);
     value(out);
     out.push('}');
 }
@@ -89,8 +90,17 @@ fn any_value(out: &mut String, value: &Attribute<'_>) {
             list(out, values, |out, value| text(out, value));
             out.push_str("}}");
         }
-        Attribute::Count(count) => out.push_str(&format!(r#"{{"intValue":"{count}"}}"#)),
-        Attribute::Decimal(decimal) => out.push_str(&format!(r#"{{"doubleValue":{decimal}}}"#)),
-        Attribute::Flag(flag) => out.push_str(&format!(r#"{{"boolValue":{flag}}}"#)),
+        Attribute::Count(count) => {
+            out.push_str(r#"{"intValue":""#);
+            number(out, *count);
+            out.push_str(r#""}"#);
+        }
+        Attribute::Decimal(decimal) => {
+            out.push_str(r#"{"doubleValue":"#);
+            out.push_str(decimal);
+            out.push('}');
+        }
+        Attribute::Flag(true) => out.push_str(r#"{"boolValue":true}"#),
+        Attribute::Flag(false) => out.push_str(r#"{"boolValue":false}"#),
     }
 }

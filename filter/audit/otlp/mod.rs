@@ -154,7 +154,7 @@ impl Log<'_> {
 
     fn attributes(&self) -> impl Iterator<Item = (Name, Attribute<'_>)> {
         let fields = self.draft.fields.iter().filter(|(name, _)| !NOT_ATTRIBUTES.contains(name));
-        let attributes = fields.filter_map(|(name, value)| Some((*name, Attribute::of(value)?)));
+        let attributes = fields.filter_map(|(name, value)| Some((name, Attribute::of(value)?)));
         attributes.chain([("portcullis.chain.hash", Attribute::Text(&self.draft.hash))])
     }
 }
