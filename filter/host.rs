@@ -127,8 +127,12 @@ pub type Shared = (Vec<u8>, u32);
 
 /// The proxy, as seen by one exchange or by the worker's root.
 pub trait Host {
-    /// Nanoseconds since 1970.
+    /// Nanoseconds since 1970, when the event under way came: it stands still until the next one.
     fn now(&self) -> u64;
+    /// Nanoseconds since 1970 at this moment, for whoever measures what something takes.
+    fn clock(&self) -> u64 {
+        self.now()
+    }
     /// Fills with random bytes; false where the proxy has none.
     fn random(&self, into: &mut [u8]) -> bool;
     /// Writes a line to the proxy's log.

@@ -120,6 +120,7 @@ fn reply(headers: usize, body: usize, trailers: usize) -> Reply {
 
 impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
+        self.host.enter(self.id);
         let configuration = abi::buffer(Buffer::PluginConfiguration, size).unwrap_or_default();
         match Worker::start(&*self.host, &configuration) {
             Ok(worker) => {

@@ -18,7 +18,7 @@ pub struct Head {
     pub headers: Vec<Header>,
     /// Envoy's name of the route; empty where it has none.
     pub route: String,
-    /// Envoy's name of the virtual host.
+    /// Envoy's name of the virtual host, where some connection asks for it.
     pub virtual_host: String,
     /// Envoy's name of the upstream cluster.
     pub cluster: String,
@@ -31,8 +31,9 @@ pub struct Head {
 }
 
 impl Head {
-    /// Takes the head from the proxy; only good in the request's head phase.
-    pub fn take(host: &dyn Host) -> Self {
+    /// Takes the head from the proxy; only good in the request's head phase. `hosted`: with the virtual host's name, which
+    /// is a call into the proxy like every other attribute.
+    pub fn take(host: &dyn Host, hosted: bool) -> Self {
         let headers = host.headers(Side::Request);
         let pseudo = |name: &[u8]| {
             let value = headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_slice());
@@ -46,7 +47,7 @@ impl Head {
             authority: pseudo(b":authority"),
             path: pseudo(b":path"),
             route: text(&["xds", "route_name"]),
-            virtual_host: text(&["xds", "virtual_host_name"]),
+            virtual_host: if hosted { text(&["xds", "virtual_host_name"]) } else { String::new() },
             cluster: text(&["xds", "cluster_name"]),
             connection: host
                 .property(&["xds", "route_metadata", "filter_metadata", "portcullis", "connection"])

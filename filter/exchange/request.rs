@@ -42,7 +42,8 @@ impl Exchange {
     pub fn request_head(&mut self, host: &dyn Host, end: bool) -> Flow {
         self.started = host.now();
         self.christen(host);
-        self.inquiry = Inquiry { head: Head::take(host), complete: end, ..Inquiry::default() };
+        let head = Head::take(host, self.worker.guard.routes.ask_virtual_host());
+        self.inquiry = Inquiry { head, complete: end, ..Inquiry::default() };
         let outcome = self.open(host);
         if outcome == Ok(Flow::Pause) {
             self.inquiry.received = received(host);

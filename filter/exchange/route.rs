@@ -22,6 +22,8 @@ pub struct Routes {
     others: Vec<usize>,
     /// How long the paths are that matches are filed under, each length once.
     lengths: Vec<usize>,
+    /// Whether a match asks for a virtual host.
+    hosted: bool,
 }
 
 /// What a match can be filed under: the value of which only one is right for a request, or for each length of paths.
@@ -41,6 +43,7 @@ impl Routes {
             routes.names.entry(connection.name.value.as_str().into()).or_insert(at);
             routes.matches.extend(connection.matches.iter().map(|one| (at, one.clone())));
         }
+        routes.hosted = routes.matches.iter().any(|(_, one)| one.virtual_host.is_some());
         let mut counts: [HashMap<String, usize>; FIELDS.len()] = Default::default();
         for (_, one) in &routes.matches {
             for (field, counts) in FIELDS.iter().zip(&mut counts) {
@@ -66,6 +69,11 @@ impl Routes {
         routes.lengths.sort_unstable();
         routes.lengths.dedup();
         routes
+    }
+
+    /// Whether some match asks for a virtual host.
+    pub fn ask_virtual_host(&self) -> bool {
+        self.hosted
     }
 
     /// Finds the connection of a request: the one that route metadata names, else the first that matches.

@@ -215,6 +215,7 @@ impl Worker {
         if !self.patience.borrow_mut().has_any(source, now) {
             return Err(Refusal::Flooded);
         }
+        let began = host.clock();
         let verdict =
             self.verifier.verify(token, accepted, now, |issuer| keys.state(issuer, now), &Proxy(host));
         // A key that is not known yet is no fault of the caller's: keys change.
@@ -224,7 +225,7 @@ impl Worker {
             _ => false,
         };
         if bad {
-            self.patience.borrow_mut().tried(source, host.now().saturating_sub(now));
+            self.patience.borrow_mut().tried(source, host.clock().saturating_sub(began));
         }
         let refusal = match verdict {
             Ok(identity) => {

@@ -13,6 +13,8 @@ pub(super) struct Envoy {
     root: u32,
     /// The effective context.
     effective: Cell<u32>,
+    /// When the event under way came, once somebody has asked: each question is a call into the proxy.
+    now: Cell<Option<u64>>,
     /// Metrics are defined once: the proxy never forgets one. `None`: it refused.
     metrics: RefCell<HashMap<Metric, Option<u32>>>,
     /// Whether the next turn was asked for.
@@ -22,12 +24,19 @@ pub(super) struct Envoy {
 impl Envoy {
     /// Envoy as a root context sees it.
     pub(super) fn new(root: u32) -> Self {
-        Self { root, effective: Cell::new(root), metrics: RefCell::default(), hastened: Cell::new(false) }
+        Self {
+            root,
+            effective: Cell::new(root),
+            now: Cell::new(None),
+            metrics: RefCell::default(),
+            hastened: Cell::new(false),
+        }
     }
 
-    /// Notes which context's callback this is.
+    /// Notes that an event has come, and whose it is.
     pub(super) fn enter(&self, id: u32) {
         self.effective.set(id);
+        self.now.set(None);
     }
 
     /// Makes the following calls act on another context; false when it is gone: then call nothing on its behalf.
@@ -99,6 +108,12 @@ fn stream_of(side: Side) -> Stream {
 
 impl Host for Envoy {
     fn now(&self) -> u64 {
+        let now = self.now.get().unwrap_or_else(abi::now);
+        self.now.set(Some(now));
+        now
+    }
+
+    fn clock(&self) -> u64 {
         abi::now()
     }
 
