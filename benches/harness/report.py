@@ -11,7 +11,7 @@ from .figures import MIB, added, memory, ratio, spread
 from .requests import LOADS, SECRET
 from .requests import SECONDS as REQUEST_SECONDS
 from .rounds import QUICK, Spread
-from .streams import FLOOD, IN_FLIGHT, PACED, STEPS
+from .streams import FLOOD, IN_FLIGHT, IN_STEP, PACED, STEPS
 from .targets import Row, rows
 from .variants import TITLES
 
@@ -91,9 +91,10 @@ latency alone. Audit records reached the sink in {results["audit"]["requests"]:.
 
 
 def streams(results: dict[str, Any]) -> str:
-    streams, rates, delays = results["streams"], [], []
+    streams, rates = results["streams"], []
+    delays: dict[str, list[list[str]]] = {"paced": [], "in_step": []}
     for variant in streams["flood"]:
-        steps, flood, paced = (streams[way][variant] for way in ("steps", "flood", "paced"))
+        steps, flood = (streams[way][variant] for way in ("steps", "flood"))
         rates.append(
             [
                 TITLES[variant],
@@ -104,15 +105,13 @@ def streams(results: dict[str, Any]) -> str:
                 spread(flood, "cpu_micros").text(2),
             ]
         )
-        delays.append(
-            [
-                TITLES[variant],
-                *(
-                    f"{spread(paced, what, 'p50').median:,.0f} / {spread(paced, what, 'p99').text(0)}"
-                    for what in ("first_event", "first_text", "event", "text")
-                ),
-            ]
-        )
+        for way, lines in delays.items():
+            figures = streams[way][variant]
+            each = (
+                f"{spread(figures, what, 'p50').median:,.0f} / {spread(figures, what, 'p99').text(0)}"
+                for what in ("first_event", "first_text", "event", "text")
+            )
+            lines.append([TITLES[variant], *each])
     rate_head = [
         "",
         "events/s, one a read",
@@ -136,10 +135,15 @@ Many a read: {FLOOD["streams"]} streams that pour {FLOOD["batch"]} events a writ
 
 {table(rate_head, rates)}
 
-Delay from the upstream's write to the client's read, one clock: {PACED["streams"]} streams at once, an event every {PACED["every"]} ms, prose in
-which nothing is masked. Text that may yet become an entity waits for the next event, so whole texts arrive later than their events.
+Delay from the upstream's write to the client's read, one clock: {PACED["streams"]} callers whose streams begin by chance, an
+event every {PACED["every"]} ms, prose in which nothing is masked. Text that may yet become an entity waits for the next event, so whole
+texts arrive later than their events.
 
-{table(delay_head, delays)}
+{table(delay_head, delays["paced"])}
+
+The same where all begin at once and stay in step: {IN_STEP["streams"]} calls, and then {IN_STEP["streams"]} events, wait for each other.
+
+{table(delay_head, delays["in_step"])}
 
 Memory with {IN_FLIGHT["streams"]} streams open, above rest:
 

@@ -20,7 +20,9 @@ IN_MEMORY = ("bare", "copy", "guard")
 ROUNDS = int(pick(4, 2))
 FLOOD = {"streams": 2, "batch": 24, "seconds": pick(1.5, 0.7)}
 STEPS = {"streams": 4, "seconds": pick(2.0, 0.6)}
-PACED = {"streams": 16, "events": 12, "first": 20, "every": 10, "seconds": pick(3.0, 1.0)}
+IN_STEP = {"streams": 16, "events": 12, "first": 20, "every": 10, "seconds": pick(3.0, 1.0)}
+# A pause of about a stream's length at most: streams come by chance, as those of many callers do.
+PACED = IN_STEP | {"pause": 150}
 IN_FLIGHT = {"streams": 300, "events": 8, "first": 300, "every": 300, "seconds": 1}
 FIRST_ONE = {"streams": 1, "events": 8, "first": 1, "every": 1, "seconds": 0.1}
 
@@ -28,7 +30,8 @@ FIRST_ONE = {"streams": 1, "events": 8, "first": 1, "every": 1, "seconds": 0.1}
 def measure(load: Load, envoys: dict[str, Envoy], request: Path) -> dict[str, Any]:
     """By way of streaming and variant: one dict of figures a round."""
     variants = [variant for variant in VARIANTS if variant in envoys]
-    results: dict[str, Any] = {name: {variant: [] for variant in variants} for name in ("flood", "steps", "paced")}
+    ways = ("flood", "steps", "paced", "in_step")
+    results: dict[str, Any] = {way: {variant: [] for variant in variants} for way in ways}
     for _, variant in turns(variants, ROUNDS):
         envoy = envoys[variant]
         look = {
@@ -40,6 +43,7 @@ def measure(load: Load, envoys: dict[str, Envoy], request: Path) -> dict[str, An
             ("flood", load.measured(envoy, "flood", file=request, **FLOOD, **look)),
             ("steps", load.measured(envoy, "steps", file=request, **STEPS)),
             ("paced", load.measured(envoy, "paced", file=request, **PACED)),
+            ("in_step", load.measured(envoy, "paced", file=request, **IN_STEP)),
         ):
             if "all_events" in figures:
                 figures["cpu_micros"] = figures["cpu_seconds"] / figures["all_events"] * 1e6

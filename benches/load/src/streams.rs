@@ -213,6 +213,20 @@ fn step_through(order: &Order, plans: &Plans) -> io::Result<(Vec<u64>, usize, f6
     Ok((delays, held, seconds))
 }
 
+/// A fixed pseudo-random sequence (splitmix64).
+struct Chance(u64);
+
+impl Chance {
+    /// From 0 to 1.
+    fn roll(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ z >> 31) as f64 / u64::MAX as f64
+    }
+}
+
 #[derive(Default)]
 struct Delays {
     first_event: Vec<u64>,
@@ -221,15 +235,20 @@ struct Delays {
     text: Vec<u64>,
 }
 
-/// `paced port= file= streams= events= first= every= seconds=` (milliseconds but for the last): streams in a model's
-/// rhythm, one after the other in `streams` lanes. An event's delay is from its write to the read that brought it, a
+/// `paced port= file= streams= events= first= every= seconds= [pause=]` (milliseconds but for `seconds`): streams in a
+/// model's rhythm, one after the other in `streams` lanes. All lanes begin at once and stay in step; with a `pause` each
+/// waits before each stream, by chance and at most so long, as streams of many callers come. An event's delay is from its write to the read that brought it, a
 /// text's until all characters up to its end are there. The first event with text counts as the first token.
 pub fn paced(order: &Order, plans: &Plans) -> io::Result<String> {
     let plans = plans.clone();
+    let pause = order.milliseconds("pause").unwrap_or_default();
+    let begun = AtomicU64::new(0);
     let lanes = gather(order, move |order| {
+        let mut chance = Chance(begun.fetch_add(1, Ordering::Relaxed));
         let end = now() + order.seconds()?.as_nanos() as u64;
         let mut delays = Delays::default();
         while now() < end {
+            thread::sleep(pause.mul_f64(chance.roll()));
             follow(order, &plans, &mut delays)?;
         }
         Ok(delays)
