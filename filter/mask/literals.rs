@@ -34,6 +34,11 @@ impl Literals {
         self.all.is_empty()
     }
 
+    /// Bytes of the shortest; the most there can be where there is none.
+    pub fn shortest(&self) -> usize {
+        self.iter().map(<[u8]>::len).min().unwrap_or(usize::MAX)
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         self.all.iter().map(Vec::as_slice)
     }

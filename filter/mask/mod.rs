@@ -51,6 +51,7 @@ mod grammar;
 mod heard;
 mod held;
 pub mod kept;
+mod least;
 mod lexicon;
 mod literals;
 mod masker;

@@ -11,6 +11,7 @@ use super::disguise;
 use super::entity::{Entities, Found, UPSTREAM_CREDENTIAL};
 use super::fingerprint::blocks;
 use super::heard::Wanted;
+use super::least::least_number;
 use super::lexicon::Lexicon;
 use super::literals::Literals;
 use super::masker::Masker;
@@ -61,6 +62,8 @@ pub(super) struct Sought {
     pub tails: Option<Tails>,
     /// Whether some detector asks for words before its values.
     pub asks_context: bool,
+    /// Bytes of the shortest number that may hold a value.
+    least_number: usize,
     /// The words that those of the groups ask for.
     pub wanted: Wanted,
 }
@@ -69,7 +72,7 @@ pub(super) struct Sought {
 pub(super) struct Enabled {
     group: AnyGroup,
     /// The detectors looked for, as bits.
-    enabled: u64,
+    pub enabled: u64,
     /// Those of them that ask for words before their values.
     pub asking: u64,
 }
@@ -193,6 +196,11 @@ impl Masks for Plan {
             && (self.whole.literals.is_empty() || !escaped() && disguise::first(text).is_none())
     }
 
+    fn passes_number(&self, number: &[u8]) -> bool {
+        let literals = self.whole.literals.shortest();
+        number.len() < self.whole.least_number.min(literals) || self.passes(number)
+    }
+
     fn begin_label(&self) -> Option<Views> {
         let labels = self.labels.as_ref()?;
         Some(Self::views(labels, Operating::new(Rc::default(), Form::Text)))
@@ -219,6 +227,8 @@ impl Sought {
             asks_context: groups.iter().any(|group| group.asking != 0)
                 || lexicons.iter().any(|lexicon| lexicon.finder.context.is_some()),
             wanted: Wanted::new(groups.iter().flat_map(Enabled::contexts)),
+            // A word may be any number.
+            least_number: if lexicons.is_empty() { least_number(&groups) } else { 0 },
             catalogue: catalogue.clone(),
             groups,
             lexicons,

@@ -79,6 +79,10 @@ pub trait Masks {
     fn passes(&self, _text: &[u8]) -> bool {
         false
     }
+    /// The same of a number.
+    fn passes_number(&self, number: &[u8]) -> bool {
+        self.passes(number)
+    }
     /// Whether a whole label, as JSON writes it, may hold such a secret.
     fn may_hold(&self, _label: &[u8]) -> bool {
         false

@@ -58,6 +58,10 @@ impl Masks for Way {
         matches!(self, Self::Answer(masks) if masks.finds_nothing())
     }
 
+    fn is_reusable(&self) -> bool {
+        matches!(self, Self::Answer(masks) if masks.is_reusable())
+    }
+
     fn masks_numbers(&self) -> bool {
         match self {
             Self::Answer(masks) => masks.masks_numbers(),
@@ -84,6 +88,10 @@ impl Masks for Way {
 
     fn passes(&self, text: &[u8]) -> bool {
         matches!(self, Self::Answer(masks) if masks.passes(text))
+    }
+
+    fn passes_number(&self, number: &[u8]) -> bool {
+        matches!(self, Self::Answer(masks) if masks.passes_number(number))
     }
 
     fn may_hold(&self, label: &[u8]) -> bool {

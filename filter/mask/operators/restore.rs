@@ -117,6 +117,10 @@ impl Masks for Restoring {
         self.names.is_empty() && self.plan.passes(text)
     }
 
+    fn passes_number(&self, number: &[u8]) -> bool {
+        self.plan.passes_number(number)
+    }
+
     fn may_hold(&self, label: &[u8]) -> bool {
         self.plan.may_hold(label)
     }

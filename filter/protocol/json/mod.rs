@@ -9,6 +9,7 @@
 //! Memory is bounded by what the masker holds, the nesting ([`grammar::MAX_DEPTH`]) and the longest number
 //! ([`walk::MAX_TOKEN`]), whatever the length of the document or of one string.
 
+pub(crate) mod clean;
 pub(crate) mod grammar;
 pub(crate) mod link;
 pub(crate) mod nested;

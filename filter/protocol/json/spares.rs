@@ -93,7 +93,7 @@ impl<M: Masks> Spares<M> {
 
     /// Edits a number (see [`number::masked`]), in the same way.
     pub(crate) fn edit_number(&mut self, raw: Raw<'_>, edit: &mut Edit<'_, M>) -> bool {
-        if edit.masks.passes(raw.bytes) {
+        if edit.masks.passes_number(raw.bytes) {
             return false;
         }
         let mask = next_number(&mut self.number, edit.masks);

@@ -4,6 +4,7 @@ use crate::mask::text::Masks;
 use crate::protocol::facts::Facts;
 use crate::protocol::{Thinking, Unreadable};
 
+use super::clean::Clean;
 use super::link::Lead;
 use super::spares::{Kind, Spares};
 use super::table::{Fact, Mark, Offset, OnText, Place};
@@ -28,6 +29,7 @@ pub(crate) struct Whole<M: Masks> {
     walk: Walk,
     open: Open,
     spares: Spares<M>,
+    clean: Clean,
     /// Bytes of a character that is cut by the end of a piece.
     cut: Vec<u8>,
     empty: bool,
@@ -50,6 +52,7 @@ impl<M: Masks> Whole<M> {
             walk: Walk::new(root),
             open: Open::None,
             spares: Spares::default(),
+            clean: Clean::default(),
             cut: Vec::new(),
             empty: true,
             signed: Signed::default(),
@@ -125,8 +128,8 @@ impl<M: Masks> Whole<M> {
         edit: &mut Edit<'_, M>,
         facts: &mut Facts,
     ) -> Result<(), Unreadable> {
-        let Self { open, spares, signed, .. } = self;
-        let mut editor = Editor { open, spares, signed, edit, facts };
+        let Self { open, spares, clean, signed, .. } = self;
+        let mut editor = Editor { open, spares, clean, signed, edit, facts };
         self.walk.push(bytes, end, &mut editor)
     }
 }
@@ -143,6 +146,7 @@ fn valid_len(bytes: &[u8]) -> Result<usize, Unreadable> {
 struct Editor<'a, 'e, M: Masks> {
     open: &'a mut Open,
     spares: &'a mut Spares<M>,
+    clean: &'a mut Clean,
     signed: &'a mut Signed,
     edit: &'a mut Edit<'e, M>,
     facts: &'a mut Facts,
@@ -178,6 +182,11 @@ impl<M: Masks> Editor<'_, '_, M> {
             Thinking::Mask if std::mem::take(&mut self.signed.changed) => Some(Open::Gone),
             Thinking::Mask => Some(Open::Text(Kind::Label)),
         }
+    }
+
+    /// Whether a whole text, as JSON writes it, surely comes out as it came and with nothing counted.
+    fn passes(&self, text: &[u8]) -> bool {
+        self.edit.masks.passes(text) || self.clean.holds(text)
     }
 
     /// A piece of the string under way.
@@ -226,17 +235,22 @@ impl<M: Masks> Visit for Editor<'_, '_, M> {
     }
 
     fn text(&mut self, on: OnText, _path: u32, part: &Part<'_>) -> bool {
+        let mut is_whole = false;
         if *self.open == Open::None {
             let open = self.begin(on);
-            let is_whole = part.end && open == Open::Text(Kind::Text);
-            if is_whole && self.edit.masks.passes(part.raw.bytes) {
+            is_whole = part.end && open == Open::Text(Kind::Text);
+            if is_whole && self.passes(part.raw.bytes) {
                 self.signed.before = None;
                 self.edit.tally.deliver(part.raw.bytes.len());
                 return false;
             }
             self.open(open);
         }
+        let found = self.edit.tally.count();
         let taken = self.piece(part);
+        if is_whole && !taken && self.edit.tally.count() == found && self.edit.masks.is_reusable() {
+            self.clean.remember(part.raw.bytes);
+        }
         if part.end {
             *self.open = Open::None;
             if let Some(before) = self.signed.before.take() {
