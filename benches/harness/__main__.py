@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
@@ -11,15 +10,14 @@ from typing import Any
 
 from parts import process
 from parts.envoy import Envoy
-from parts.keys import Key
 
 from . import baselines, callers, machine, masker, policies, report, requests, startup, streams
 from .load import Failed, Load
+from .program import OUT, keep, measured, say, stamp
 from .rounds import QUICK
 from .variants import FILTERS_OF, LESS, TITLES, Setting
 
 DEFAULT = [variant for variant in FILTERS_OF if variant not in LESS]
-OUT = process.ROOT / "target" / "bench"
 
 
 def arguments() -> argparse.Namespace:
@@ -32,16 +30,11 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def say(what: str) -> None:
-    print(f"bench: {what}", file=sys.stderr, flush=True)
-
-
 def run(setting: Setting, load: Load, variants: list[str]) -> dict[str, Any]:
     began = time.monotonic()
     results: dict[str, Any] = {
-        "machine": machine.facts(),
+        **stamp(),
         "quick": QUICK,
-        "taken": time.strftime("%Y-%m-%d %H:%M %Z"),
         "variants": {variant: TITLES[variant] for variant in variants},
         "modules": machine.modules(),
     }
@@ -82,23 +75,13 @@ def check(envoys: dict[str, Envoy], results: dict[str, Any]) -> None:
 
 def main() -> int:
     given = arguments()
-    process.exit_on_signals()
     wanted = {*given.only, "bare", "copy", *(LESS if given.explain else ())}
     variants = [variant for variant in FILTERS_OF if variant in wanted]
-    load = Load()
-    try:
-        setting = Setting(given.portcullis, process.run_dir("bench"), Key.make("RS256"), load.upstream, load.sink)
-        results = run(setting, load, variants)
-    except (Failed, RuntimeError, TimeoutError, process.NotReady) as failure:
-        print(f"bench: {failure}", file=sys.stderr)
+    results = measured(given.portcullis, "bench", lambda setting, load: run(setting, load, variants))
+    if results is None:
         return 1
-    finally:
-        process.stop_all()
-        load.stop()
     text = report.write(results)
-    OUT.mkdir(parents=True, exist_ok=True)
-    (OUT / "results.json").write_text(json.dumps(results, indent=1) + "\n")
-    (OUT / "results.md").write_text(text)
+    keep("results", results, text)
     print(text)
     say(f"written to {OUT.relative_to(process.ROOT)}/results.json and results.md")
     return 0

@@ -11,17 +11,16 @@ import base64
 import json
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
-from parts import process, tokens
+from parts import tokens
 from parts.envoy import Envoy
 from parts.keys import Key, KeySet, b64
 
-from . import machine
 from .figures import spread
 from .load import Failed, Load
+from .program import keep, measured, stamp
 from .rounds import Spread, pick, turns
 from .variants import ENVIRONMENT, FILTERS, ISSUER, Filter, Setting, full_guard, jwt_and_rbac
 
@@ -257,24 +256,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="harness.callers", description=__doc__)
     parser.add_argument("--portcullis", type=Path, required=True, help="the command, for `render envoy`")
     given = parser.parse_args()
-    process.exit_on_signals()
-    load = Load()
-    try:
-        setting = Setting(given.portcullis, process.run_dir("bench"), Key.make("RS256"), load.upstream, load.sink)
-        results = {
-            "machine": machine.facts(),
-            "taken": time.strftime("%Y-%m-%d %H:%M %Z"),
-            "callers": measure(setting, load),
-        }
-    except (Failed, RuntimeError, TimeoutError, process.NotReady) as failure:
-        print(f"bench: {failure}", file=sys.stderr)
+    results = measured(given.portcullis, "bench", lambda setting, load: stamp() | {"callers": measure(setting, load)})
+    if results is None:
         return 1
-    finally:
-        process.stop_all()
-        load.stop()
-    out = process.ROOT / "target" / "bench"
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "callers.json").write_text(json.dumps(results, indent=1) + "\n")
+    keep("callers", results)
     print(report.callers(results))
     print("\n" + report.verdicts(targets.of_callers(results)))
     return 0

@@ -21,13 +21,12 @@ from typing import Any
 
 from parts import process
 from parts.envoy import Envoy
-from parts.keys import Key
 
 from . import machine, requests
-from .__main__ import OUT, say
 from .crowd import Crowd
 from .figures import MIB
 from .load import Failed, Load
+from .program import keep, measured, say
 from .requests import SECRET
 from .rounds import QUICK, pick
 from .variants import TITLES, Setting
@@ -251,20 +250,11 @@ def main() -> int:
     if most < STREAMS + 500:
         print(f"memory: {STREAMS} streams need as many open files; this machine lets {most}", file=sys.stderr)
         return 1
-    load = Load()
-    try:
-        setting = Setting(given.portcullis, process.run_dir("memory"), Key.make("RS256"), load.upstream, load.sink)
-        results = run(setting, load)
-    except (Failed, RuntimeError, TimeoutError, process.NotReady) as failure:
-        print(f"memory: {failure}", file=sys.stderr)
+    results = measured(given.portcullis, "memory", run)
+    if results is None:
         return 1
-    finally:
-        process.stop_all()
-        load.stop()
     results["quick"] = QUICK
-    OUT.mkdir(parents=True, exist_ok=True)
-    (OUT / "memory.json").write_text(json.dumps(results) + "\n")
-    (OUT / "memory.md").write_text(write(results))
+    keep("memory", results, write(results))
     print(write(results))
     return 0
 

@@ -13,8 +13,8 @@ from typing import Any
 from parts import process
 
 from . import masker, memory, report, store, targets
-from .__main__ import OUT
 from .figures import MIB, spread
+from .program import OUT
 from .svg import Goal, Panel, bars, panels
 from .variants import TITLES
 

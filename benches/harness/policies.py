@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
 import sys
-import time
 from typing import Any
 
 from parts import process
 
-from . import machine
+from .program import keep, stamp
 
 NATIVE = ["cargo", "bench", "--quiet", "--bench", "policies"]
 IN_V8 = [process.ROOT / "benches" / "masker-v8", "run", "policies"]
@@ -27,10 +25,8 @@ def measure() -> dict[str, str]:
 
 def main() -> int:
     """`make bench-policies`: this part of `make bench` alone, for docs/numbers.md."""
-    results = {"machine": machine.facts(), "taken": time.strftime("%Y-%m-%d %H:%M %Z"), "policies": measure()}
-    out = process.ROOT / "target" / "bench"
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "policies.json").write_text(json.dumps(results, indent=1) + "\n")
+    results = stamp() | {"policies": measure()}
+    keep("policies", results)
     print("\n\n".join(f"{where}:\n{printed}" for where, printed in results["policies"].items()))
     return 0
 

@@ -5,17 +5,15 @@ Two benchmarks of the collector are run on the binary to ship, and what they pri
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
 import sys
-import time
 from typing import Any
 
 from parts import process
 
-from . import machine
+from .program import keep, stamp
 
 RECORDS = int(os.environ.get("RECORDS", "10000000"))
 SERVER = process.ROOT / "target" / "server" / "portcullis-collector"
@@ -60,10 +58,8 @@ def found(pattern: str, text: str) -> str:
 
 
 def main() -> int:
-    results = {"machine": machine.facts(), "store": measure(), "taken": time.strftime("%Y-%m-%d %H:%M %Z")}
-    out = process.ROOT / "target" / "bench"
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "store.json").write_text(json.dumps(results, indent=1) + "\n")
+    results = stamp() | {"store": measure()}
+    keep("store", results)
     print("\n\n".join([*results["store"]["ingest"].values(), results["store"]["query"]]))
     return 0
 

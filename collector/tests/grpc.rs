@@ -112,8 +112,8 @@ fn records_arrive_as_they_do_over_http(place: &Place) {
         let words = partial.error_message;
         assert!(words.contains("no audit records") && words.contains("cannot be read"), "{words}");
     });
-    let kept_records = collector.records();
-    let kept = kept_records.of_workers();
+    let records = collector.records();
+    let kept = records.of_workers();
     assert_eq!(kept.len(), sent.len() + 1);
     let bodies: Vec<_> = sent.iter().map(|log| log["body"]["stringValue"].as_str().unwrap()).collect();
     assert_eq!(kept[..sent.len()], bodies, "to the byte");
