@@ -19,7 +19,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from parts import process
 from parts.envoy import Envoy
 
 from . import machine, requests
@@ -244,7 +243,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="harness.memory", description=__doc__)
     parser.add_argument("--portcullis", type=Path, required=True, help="the command, for `render envoy`")
     given = parser.parse_args()
-    process.exit_on_signals()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     if most < STREAMS + 500:

@@ -3,6 +3,7 @@
 //! Strings are escaped as ECMAScript does: no more than must be, with the short escapes. Numbers are exact by their types
 //! ([`super::value`]). Whoever writes an object sees to the order of its names.
 
+use super::trace::to_hex;
 use crate::plain::plain_len;
 
 /// Writes a string.
@@ -86,10 +87,7 @@ fn escape_all(bytes: &[u8], out: &mut Vec<u8>) {
     for &byte in bytes {
         match ESCAPES.get(usize::from(byte)).copied().unwrap_or(PLAIN) {
             PLAIN => put(byte),
-            HEX => {
-                let digit = |value: u8| char::from_digit(value.into(), 16).map_or(b'0', |digit| digit as u8);
-                [b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte & 15)].into_iter().for_each(&mut put);
-            }
+            HEX => b"\\u00".iter().copied().chain(to_hex(&[byte]).bytes()).for_each(&mut put),
             letter => [b'\\', letter].into_iter().for_each(&mut put),
         }
     }

@@ -108,6 +108,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn no_name_stands_in_the_way_of_another() {
+        // An attribute has no field of its own.
+        let all = || NAMES.iter().copied().chain(["portcullis.chain.hash"]);
+        for (at, name) in all().enumerate() {
+            assert!(name.is_ascii());
+            for (other_at, other) in all().enumerate() {
+                assert!(
+                    at == other_at || (name != other && !other.starts_with(&format!("{name}."))),
+                    "{name} {other}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn the_names_are_ascii_sorted_and_different() {
         assert!(NAMES.is_sorted_by(|a, b| a < b), "{NAMES:?}");
         for (at, name) in NAMES.iter().enumerate() {

@@ -440,34 +440,3 @@ impl<'a> Content<'a> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::audit::captured::Part;
-
-    #[test]
-    fn no_name_stands_in_the_way_of_another() {
-        let tables = [
-            Facts::FIELDS,
-            Answered::FIELDS,
-            Captured::FIELDS,
-            Part::FIELDS,
-            Summary::FIELDS,
-            Anchor::FIELDS,
-            Link::FIELDS,
-            DERIVED,
-        ];
-        let mut names: Vec<_> = tables.iter().flat_map(|table| table.iter().map(|(name, _)| *name)).collect();
-        names.push("portcullis.chain.hash");
-        for (at, name) in names.iter().enumerate() {
-            assert!(name.is_ascii());
-            for (other_at, other) in names.iter().enumerate() {
-                assert!(
-                    at == other_at || (name != other && !other.starts_with(&format!("{name}."))),
-                    "{name} {other}"
-                );
-            }
-        }
-    }
-}

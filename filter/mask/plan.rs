@@ -45,6 +45,8 @@ pub(super) struct Prepared {
     pub prefixes: RefCell<Prefixes>,
     /// The same, coarser, for many places at a time.
     pub blocks: Blocks,
+    /// Bytes of the shortest number that may hold a value or a literal.
+    least_number: usize,
 }
 
 /// The part of it that its entities alone tell. It takes longest to make, so plans that differ in literals share it.
@@ -197,8 +199,7 @@ impl Masks for Plan {
     }
 
     fn passes_number(&self, number: &[u8]) -> bool {
-        let literals = self.whole.literals.shortest();
-        number.len() < self.whole.least_number.min(literals) || self.passes(number)
+        number.len() < self.whole.least_number || self.passes(number)
     }
 
     fn begin_label(&self) -> Option<Views> {
@@ -243,6 +244,7 @@ impl Prepared {
             rows: RowTable::new(&sought.groups, &literals),
             prefixes: RefCell::new(Prefixes::new(&sought.groups, &literals)),
             blocks: blocks(&sought.groups, &literals),
+            least_number: sought.least_number.min(literals.shortest()),
             sought,
             literals,
         }

@@ -189,6 +189,17 @@ impl<M: Masks> Editor<'_, '_, M> {
         self.edit.masks.passes(text) || self.clean.holds(text)
     }
 
+    /// A text that comes whole. What comes out as it came, with nothing counted, is remembered, unless texts are known by
+    /// their order.
+    fn whole(&mut self, part: &Part<'_>) -> bool {
+        let found = self.edit.tally.count();
+        let taken = self.piece(part);
+        if !taken && self.edit.tally.count() == found && self.edit.masks.is_reusable() {
+            self.clean.remember(part.raw.bytes);
+        }
+        taken
+    }
+
     /// A piece of the string under way.
     fn piece(&mut self, part: &Part<'_>) -> bool {
         let end = if part.end { End::Text } else { End::Piece };
@@ -246,11 +257,7 @@ impl<M: Masks> Visit for Editor<'_, '_, M> {
             }
             self.open(open);
         }
-        let found = self.edit.tally.count();
-        let taken = self.piece(part);
-        if is_whole && !taken && self.edit.tally.count() == found && self.edit.masks.is_reusable() {
-            self.clean.remember(part.raw.bytes);
-        }
+        let taken = if is_whole { self.whole(part) } else { self.piece(part) };
         if part.end {
             *self.open = Open::None;
             if let Some(before) = self.signed.before.take() {

@@ -169,6 +169,38 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
+    fn a_string_that_comes_again_is_judged_again(
+        which in 0usize..5,
+        words in prop::collection::vec(prop::sample::select(vec!["jane@example.com", "ssn 536-90-4399", "536-90-4399", "<A_1>", "x", "Travel", "é", "\"", "page"]), 0..40),
+        size in 1usize..9,
+    ) {
+        let rows: Vec<Value> = words.iter().map(|word| json!({"id": word, "k": {*word: word}})).collect();
+        let bytes = json!({ "matches": rows }).to_string();
+        let names = Rc::new(Restoration::new([(b"<A_1>".to_vec(), b"\"v\\".to_vec())]));
+        let told = |size: usize| {
+            let masks = Restoring::new(plan(all()[which].clone()), Rc::clone(&names));
+            let mut rewriter = ResponseRewriter::new(BodyKind::Json, &ANSWERS, masks);
+            let mut out = Vec::new();
+            bytes.as_bytes().chunks(size).for_each(|piece| rewriter.push(piece, false, &mut out).unwrap());
+            rewriter.push(b"", true, &mut out).unwrap();
+            let mut found = rewriter.found().to_vec();
+            found.sort_unstable();
+            (String::from_utf8(out).unwrap(), found, rewriter.restored(), rewriter.delivered())
+        };
+        let whole = told(bytes.len());
+        prop_assert_eq!(&told(size), &whole);
+        // As many as one by one: a value that was found is found each time.
+        let one = |word: &&str| {
+            let masks = Restoring::new(plan(all()[which].clone()), Rc::clone(&names));
+            let mut rewriter = ResponseRewriter::new(BodyKind::Json, &ANSWERS, masks);
+            let row = json!({ "matches": [{"id": word, "k": {*word: word}}] }).to_string();
+            rewriter.push(row.as_bytes(), true, &mut Vec::new()).unwrap();
+            rewriter.found().iter().map(|(_, count)| count).sum::<u64>()
+        };
+        prop_assert_eq!(whole.1.iter().map(|(_, count)| count).sum::<u64>(), words.iter().map(one).sum::<u64>());
+    }
+
+    #[test]
     fn a_document_is_read_alike_in_any_pieces_under_any_operator(
         which in 0usize..5,
         words in prop::collection::vec(prop::sample::select(vec!["jane@example.com", "4111111111111111", "536-90-4399", " ", "é", "\"", "<A_1>", "x"]), 0..6),
