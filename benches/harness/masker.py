@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import subprocess
-import sys
 from pathlib import Path
 
 from parts import process
@@ -26,7 +24,7 @@ def measure() -> dict[str, str]:
     """What the benchmark prints, by where it ran."""
     found = {"native": _run(NATIVE)}
     if shutil.which("node"):
-        found["V8"] = _run(IN_V8, tries=4)
+        found["V8"] = _run(IN_V8)
     return found
 
 
@@ -36,16 +34,11 @@ def write(folder: Path) -> None:
     _run([*NATIVE, "--", "--write", folder])
 
 
-def _run(argv: list[str | Path], tries: int = 1) -> str:
-    """What a benchmark prints. Node 20 may end in a fault of its own where memories grow often: then it is run anew."""
-    command = [str(part) for part in argv]
-    for _ in range(tries):
-        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=process.ROOT)
-        if done.returncode != -signal.SIGSEGV:
-            break
-        print(f"bench: {argv[0]} ended in a segmentation fault", file=sys.stderr, flush=True)
+def _run(argv: list[str | Path]) -> str:
+    """What a benchmark prints."""
+    done = subprocess.run([str(part) for part in argv], check=False, capture_output=True, text=True, cwd=process.ROOT)
     if done.returncode != 0:
-        raise RuntimeError(f"{argv[0]}: the masker's benchmark failed:\n{done.stderr[-2000:]}")
+        raise RuntimeError(f"{argv[0]}: the masker's benchmark failed ({done.returncode}):\n{done.stderr[-2000:]}")
     return done.stdout.strip("\n")
 
 
