@@ -121,6 +121,11 @@ impl Worker {
         Some(recorded)
     }
 
+    /// Whether calls are recorded.
+    pub(super) fn records(&self) -> bool {
+        self.collector.is_some()
+    }
+
     /// Whether nothing may go upstream before the collector has the record of its start.
     pub(super) fn records_first(&self) -> bool {
         self.collector.as_ref().is_some_and(|collector| collector.before_forward)

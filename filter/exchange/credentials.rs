@@ -132,9 +132,9 @@ fn parts(
     value.parts.iter().map(part).collect()
 }
 
-/// Whether one of them must know the request's headers.
-pub(super) fn read_headers(all: &[Credential]) -> bool {
-    let reads = |condition: &Rc<Condition>| condition.reads().contains(&Variable::RequestHeaders);
+/// Whether the condition of one of them reads a variable.
+pub(super) fn read(all: &[Credential], variable: Variable) -> bool {
+    let reads = |condition: &Rc<Condition>| condition.reads().contains(&variable);
     all.iter().filter_map(|credential| credential.when.as_ref()).any(reads)
 }
 

@@ -16,45 +16,67 @@ pub struct Head {
     pub path: String,
     /// All headers with the pseudo headers, names in lower case.
     pub headers: Vec<Header>,
-    /// Envoy's name of the route; empty where it has none.
+    /// Envoy's name of the route; empty where it has none, and until somebody asks where its metadata names a connection.
     pub route: String,
     /// Envoy's name of the virtual host, where some connection asks for it.
     pub virtual_host: String,
-    /// Envoy's name of the upstream cluster.
+    /// Envoy's name of the upstream cluster, unless the route's metadata names a connection.
     pub cluster: String,
     /// The connection that the route's metadata names.
     pub connection: Option<String>,
-    /// Address of the caller, without its port.
+    /// Address of the caller, without its port; empty until somebody asks.
     pub source_address: String,
     /// First URI of the caller's verified certificate (its SPIFFE id); empty without one.
     pub source_principal: String,
 }
 
 impl Head {
-    /// Takes the head from the proxy; only good in the request's head phase. `hosted`: with the virtual host's name, which
-    /// is a call into the proxy like every other attribute.
+    /// Takes the head from the proxy; only good in the request's head phase. Each attribute is a call into the proxy, dearer
+    /// than most that a request costs here, so only those are taken that say which connection the request is on.
+    /// `hosted`: the virtual host's name does.
     pub fn take(host: &dyn Host, hosted: bool) -> Self {
         let headers = host.headers(Side::Request);
         let pseudo = |name: &[u8]| {
             let value = headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_slice());
             String::from_utf8_lossy(value.unwrap_or_default()).into_owned()
         };
-        let text = |path: &[&str]| {
-            host.property(path).map(|value| String::from_utf8_lossy(&value).into_owned()).unwrap_or_default()
+        let connection = connection(host);
+        // A route that names its connection leaves nothing to choose.
+        let text = |name: &str, asked: bool| {
+            let asked = asked && connection.is_none();
+            if asked { text(host, &["xds", name]).unwrap_or_default() } else { String::new() }
         };
         Self {
             method: pseudo(b":method"),
             authority: pseudo(b":authority"),
             path: pseudo(b":path"),
-            route: text(&["xds", "route_name"]),
-            virtual_host: if hosted { text(&["xds", "virtual_host_name"]) } else { String::new() },
-            cluster: text(&["xds", "cluster_name"]),
-            connection: host
-                .property(&["xds", "route_metadata", "filter_metadata", "portcullis", "connection"])
-                .map(|value| String::from_utf8_lossy(&value).into_owned()),
-            source_address: without_port(&text(&["source", "address"])),
-            source_principal: text(&["connection", "uri_san_peer_certificate"]),
+            route: text(ROUTE, true),
+            virtual_host: text("virtual_host_name", hosted),
+            cluster: text(CLUSTER, true),
+            source_principal: self::text(host, &["connection", "uri_san_peer_certificate"]).unwrap_or_default(),
+            source_address: String::new(),
+            connection,
             headers,
+        }
+    }
+
+    /// Takes what conditions, records and the like ask for beside. Only good in the request's head phase.
+    pub fn learn(&mut self, host: &dyn Host, address: bool, route: bool) {
+        if address {
+            self.source_address = source_address(host);
+        }
+        if route && self.connection.is_some() {
+            self.route = text(host, &["xds", ROUTE]).unwrap_or_default();
+        }
+    }
+
+    /// Whether the proxy's route, as it is now, is still one that leads where this one did: to the connection that its
+    /// metadata names, else the same route to the same cluster.
+    pub fn leads_as_before(&self, host: &dyn Host) -> bool {
+        let now = |name: &str| text(host, &["xds", name]).unwrap_or_default();
+        match &self.connection {
+            Some(_) => connection(host) == self.connection,
+            None => now(ROUTE) == self.route && now(CLUSTER) == self.cluster,
         }
     }
 
@@ -104,6 +126,23 @@ impl Head {
         let (Some(value), None) = (types.next(), types.next()) else { return Err(Kind::ContentType) };
         is(value)
     }
+}
+
+const ROUTE: &str = "route_name";
+const CLUSTER: &str = "cluster_name";
+
+/// The caller's address, without its port.
+pub fn source_address(host: &dyn Host) -> String {
+    without_port(&text(host, &["source", "address"]).unwrap_or_default())
+}
+
+/// The connection that the route's metadata names.
+fn connection(host: &dyn Host) -> Option<String> {
+    text(host, &["xds", "route_metadata", "filter_metadata", "portcullis", "connection"])
+}
+
+fn text(host: &dyn Host, attribute: &[&str]) -> Option<String> {
+    host.property(attribute).map(|value| String::from_utf8_lossy(&value).into_owned())
 }
 
 /// Whether a content type is JSON in UTF-8.

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Exchange;
-use super::credentials;
 use super::head::Head;
 use super::path;
 use super::policy::Policy;
@@ -228,9 +227,7 @@ impl Exchange {
     /// Prepares what conditions may ask of the head.
     pub(super) fn prepare_head(&mut self, host: &dyn Host) {
         self.inquiry.seconds = i64::try_from(host.now() / 1_000_000_000).unwrap_or(i64::MAX);
-        let chosen_by_headers =
-            self.lane.as_ref().is_some_and(|lane| credentials::read_headers(&lane.credentials));
-        if !chosen_by_headers && !self.policy().is_some_and(|policy| policy.reads(Variable::RequestHeaders)) {
+        if !self.lane.as_ref().is_some_and(|lane| lane.reads(Variable::RequestHeaders)) {
             return;
         }
         let mut headers: Vec<(String, String)> = Vec::new();

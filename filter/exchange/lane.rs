@@ -62,6 +62,12 @@ pub struct Lane {
 }
 
 impl Lane {
+    /// Whether a condition or a template of the connection or its policy reads a variable.
+    pub(super) fn reads(&self, variable: Variable) -> bool {
+        credentials::read(&self.credentials, variable)
+            || self.policy.as_ref().is_some_and(|policy| policy.reads(variable))
+    }
+
     /// Whether a credential holds what a service keeps.
     pub(super) fn is_sourced(&self) -> bool {
         self.credentials.iter().any(Credential::is_sourced)

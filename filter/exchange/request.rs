@@ -19,6 +19,7 @@ use crate::host::{Flow, Host, Side};
 use crate::identity::bearer::{self, BearerError};
 use crate::identity::query::strip_query;
 use crate::identity::{TokenError, Vouched};
+use crate::policy::Variable;
 use crate::protocol::api::{Body, Family};
 
 /// The realm of our challenges.
@@ -45,7 +46,8 @@ impl Exchange {
         let head = Head::take(host, self.worker.guard.routes.ask_virtual_host());
         self.inquiry = Inquiry { head, complete: end, ..Inquiry::default() };
         let outcome = self.open(host);
-        if outcome == Ok(Flow::Pause) {
+        // Where bodies have come, nobody asks again.
+        if outcome == Ok(Flow::Pause) && !self.worker.bodies_come() {
             self.inquiry.received = received(host);
         }
         self.settle(host, outcome)
@@ -188,6 +190,7 @@ impl Exchange {
         }
         let chosen = guard.routes.choose(&self.inquiry.head, &self.inquiry.path);
         self.lane = chosen.and_then(|at| self.worker.lane(at));
+        self.learn(host);
         if let Err(error) = canonical {
             self.object(Refusal::new(Code::InvalidRequest, error.to_string()).because("path"))?;
         }
@@ -204,6 +207,13 @@ impl Exchange {
             Step::Next => self.identified(host),
             Step::Wait => Ok(Flow::Pause),
         }
+    }
+
+    /// Takes of the head what the connection's conditions read, and records show.
+    fn learn(&mut self, host: &dyn Host) {
+        let reads = |variable| self.lane.as_ref().is_some_and(|lane| lane.reads(variable));
+        let address = self.worker.records() || reads(Variable::SourceAddress);
+        self.inquiry.head.learn(host, address, reads(Variable::TargetRoute));
     }
 
     fn unmatched(&mut self, host: &dyn Host) -> Result<Flow, Refusal> {
@@ -275,8 +285,8 @@ impl Exchange {
     fn verify(&mut self, host: &dyn Host, token: String) -> Result<Step, Refusal> {
         let Some(lane) = self.lane.clone() else { return Ok(Step::Next) };
         let again = self.inquiry.awaited_keys >= MOST_ROUNDS;
-        let from = self.inquiry.head.source_address.as_str();
-        let refusal = match self.worker.verify(host, (&token, from), &lane.issuers, self.started, again) {
+        let from = || head::source_address(host);
+        let refusal = match self.worker.verify(host, (&token, &from), &lane.issuers, self.started, again) {
             Ok(identity) => {
                 self.inquiry.identity = Some(identity);
                 return Ok(Step::Next);
@@ -347,8 +357,8 @@ impl Exchange {
             return if self.worker.is_current(&before, host.now()) { Ok(true) } else { Err(expired()) };
         };
         let again = self.inquiry.awaited_keys >= MOST_ROUNDS;
-        let from = self.inquiry.head.source_address.as_str();
-        let refusal = match self.worker.verify(host, (&token, from), &lane.issuers, self.started, again) {
+        let from = || head::source_address(host);
+        let refusal = match self.worker.verify(host, (&token, &from), &lane.issuers, self.started, again) {
             Ok(now) if *now == *before => return Ok(true),
             Ok(_) => changed(),
             Err(IdentityRefusal::Pending(issuer)) if !again => {

@@ -192,12 +192,12 @@ impl Worker {
         })
     }
 
-    /// Who calls, by this token, which came at `since` from the address `source`. `again`: its keys were awaited long
-    /// enough.
+    /// Who calls, by this token, which came at `since` from the address that `source` gives. `again`: its keys were awaited
+    /// long enough.
     pub(super) fn verify(
         &self,
         host: &dyn Host,
-        (token, source): (&str, &str),
+        (token, source): (&str, &dyn Fn() -> String),
         accepted: &[usize],
         since: u64,
         again: bool,
@@ -212,7 +212,8 @@ impl Worker {
         {
             return Ok(identity);
         }
-        if !self.patience.borrow_mut().has_any(source, now) {
+        let source = source();
+        if !self.patience.borrow_mut().has_any(&source, now) {
             return Err(Refusal::Flooded);
         }
         let began = host.clock();
@@ -225,7 +226,7 @@ impl Worker {
             _ => false,
         };
         if bad {
-            self.patience.borrow_mut().tried(source, host.clock().saturating_sub(began));
+            self.patience.borrow_mut().tried(&source, host.clock().saturating_sub(began));
         }
         let refusal = match verdict {
             Ok(identity) => {

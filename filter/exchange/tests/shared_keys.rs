@@ -54,7 +54,7 @@ impl Fleet {
     fn ready(&self) -> usize {
         let token = self.token();
         let now = self.host.now.get();
-        let known = |worker: &&Worker| worker.verify(&self.host, (&token, ""), &[0], now, true).is_ok();
+        let known = |worker: &&Worker| worker.verify(&self.host, (&token, &String::new), &[0], now, true).is_ok();
         self.workers.iter().filter(known).count()
     }
 
@@ -174,7 +174,7 @@ fn an_unknown_key_is_fetched_once_for_all() {
     fleet.pass(5000);
     let (token, now) = (fleet.token(), fleet.host.now.get());
     for worker in &fleet.workers {
-        assert!(worker.verify(&fleet.host, (&token, ""), &[0], now, false).is_err());
+        assert!(worker.verify(&fleet.host, (&token, &String::new), &[0], now, false).is_err());
     }
     let calls = fleet.tick();
     assert_eq!(calls.len(), 1);

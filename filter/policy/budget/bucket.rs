@@ -88,8 +88,7 @@ impl Bucket {
     /// Units that can be taken.
     pub fn left(&self) -> u64 {
         let room = self.rate.of(self.rate.limit).saturating_sub(self.debt);
-        let units = room.checked_div(u128::from(self.rate.per)).unwrap_or_default();
-        u64::try_from(units).unwrap_or(u64::MAX)
+        quotient(room, self.rate.per)
     }
 
     /// Takes units, all or none; whether they were there.
@@ -128,7 +127,19 @@ impl Bucket {
     }
 
     fn nanoseconds(&self, debt: u128) -> u64 {
-        u64::try_from(debt.div_ceil(u128::from(self.rate.limit.max(1)))).unwrap_or(u64::MAX)
+        let limit = self.rate.limit.max(1);
+        quotient(debt.saturating_add(u128::from(limit.saturating_sub(1))), limit)
+    }
+}
+
+/// How often a divisor is in a number. Most fit 64 bits; to divide 128 takes a hundred times as long.
+fn quotient(number: u128, by: u64) -> u64 {
+    match u64::try_from(number) {
+        Ok(number) => number.checked_div(by).unwrap_or_default(),
+        Err(_) => {
+            let quotient = number.checked_div(u128::from(by)).unwrap_or_default();
+            u64::try_from(quotient).unwrap_or(u64::MAX)
+        }
     }
 }
 

@@ -178,11 +178,11 @@ impl Api {
         Self: 'static,
     {
         if self.root == Root::Version {
-            return pattern::behind_version(path).map_or(&UNKNOWN, |rest| self.find(method, &rest));
+            return self.find(method, pattern::behind_version(path));
         }
-        let mut found = self.find(method, &segments(path));
+        let mut found = self.find(method, pattern::behind_slash(path));
         for rest in prefixes.filter_map(|prefix| below(path, prefix)) {
-            let other = self.find(method, &segments(rest));
+            let other = self.find(method, pattern::behind_slash(rest));
             found = match (found.is_unknown(), other.is_unknown()) {
                 (true, _) => other,
                 (false, true) => found,
@@ -202,10 +202,10 @@ impl Api {
     ) -> String {
         let bare = match self.root {
             Root::Version => pattern::behind_version(path),
-            Root::Host => Some(segments(path)),
+            Root::Host => pattern::behind_slash(path),
         };
-        let below = prefixes.filter_map(|prefix| below(path, prefix)).map(segments);
-        let paths: Vec<Vec<&str>> = bare.into_iter().chain(below).collect();
+        let below = prefixes.filter_map(|prefix| pattern::behind_slash(below(path, prefix)?));
+        let paths: Vec<Vec<&str>> = bare.into_iter().chain(below).map(segments).collect();
         let part = |name: &str| paths.iter().find_map(|path| pattern::part(operation.path, path, name));
         // Names within another's realm must not be taken for those that everybody knows.
         let model = match (part("model"), part("publisher"), part("tuned")) {
@@ -224,8 +224,8 @@ impl Api {
         path: &'p str,
         prefixes: impl Iterator<Item = &'p str>,
     ) -> Option<Where> {
-        let below = prefixes.filter_map(|prefix| below(path, prefix)).map(segments);
-        let paths: Vec<Vec<&str>> = std::iter::once(segments(path)).chain(below).collect();
+        let all = std::iter::once(path).chain(prefixes.filter_map(|prefix| below(path, prefix)));
+        let paths: Vec<Vec<&str>> = all.filter_map(pattern::behind_slash).map(segments).collect();
         let Some(path) = paths.iter().find(|path| pattern::rank(operation.path, path).is_some()) else {
             return Some(Where::default());
         };
@@ -244,12 +244,23 @@ impl Api {
     }
 
     /// The most specific path decides; a method that this path has not is not looked for on another.
-    fn find(&self, method: &str, path: &[&str]) -> &'static Operation {
+    fn find(&self, method: &str, path: Option<&str>) -> &'static Operation {
+        let Some(path) = path else { return &UNKNOWN };
+        // Nothing is more specific than words alone, and most calls are to such paths.
+        let operations: &'static [Operation] = self.operations;
+        let mut same = operations.iter().filter(|row| row.path == path && pattern::is_words(path)).peekable();
+        if same.peek().is_some() {
+            return same.find(|row| row.takes(method)).unwrap_or(&UNKNOWN);
+        }
+        self.closest(method, &segments(path))
+    }
+
+    fn closest(&self, method: &str, path: &[&str]) -> &'static Operation {
         let operations: &'static [Operation] = self.operations;
         let mut best: (Option<u64>, Option<&'static Operation>) = (None, None);
         for row in operations {
             let Some(rank) = pattern::rank(row.path, path) else { continue };
-            let takes = row.methods.is_empty() || row.methods.contains(&method);
+            let takes = row.takes(method);
             match Some(rank).cmp(&best.0) {
                 Ordering::Greater => best = (Some(rank), takes.then_some(row)),
                 Ordering::Equal => best.1 = best.1.or(takes.then_some(row)),
@@ -274,6 +285,10 @@ impl Api {
 }
 
 impl Operation {
+    fn takes(&self, method: &str) -> bool {
+        self.methods.is_empty() || self.methods.contains(&method)
+    }
+
     fn is_unknown(&self) -> bool {
         std::ptr::eq(self, &UNKNOWN)
     }
@@ -285,7 +300,7 @@ impl Operation {
 }
 
 fn segments(path: &str) -> Vec<&str> {
-    path.split('/').skip(1).collect()
+    path.split('/').collect()
 }
 
 /// What of a path stands below a prefix, which ends at a segment.

@@ -68,12 +68,33 @@ pub(super) fn parts<'p>(pattern: &'static str, path: &[&'p str]) -> Vec<(&'stati
     named.collect()
 }
 
-/// What of a path stands behind its last version; the whole of a path without one. `None`: an empty segment before it.
-pub(super) fn behind_version(path: &str) -> Option<Vec<&str>> {
-    let segments: Vec<&str> = path.split('/').skip(1).collect();
-    let base = segments.iter().rposition(|segment| is_base(segment)).map_or(0, |at| at.saturating_add(1));
-    let (base, rest) = segments.split_at_checked(base)?;
-    (!base.contains(&"")).then(|| rest.to_vec())
+/// Whether a pattern is words alone.
+pub(super) fn is_words(pattern: &str) -> bool {
+    !pattern.contains(['{', '<', '*'])
+}
+
+/// A path as patterns are written: without the slash before it.
+pub(super) fn behind_slash(path: &str) -> Option<&str> {
+    Some(path.split_once('/')?.1)
+}
+
+/// What of a path stands behind its last version; the whole of a path without one. `None`: nothing does, or an empty
+/// segment stands before it.
+pub(super) fn behind_version(path: &str) -> Option<&str> {
+    let mut rest = behind_slash(path)?;
+    let mut behind = Some(rest);
+    let mut empty = false;
+    loop {
+        let (segment, after) = rest.split_once('/').map_or((rest, None), |(first, after)| (first, Some(after)));
+        empty |= segment.is_empty();
+        if is_base(segment) {
+            behind = after.filter(|_| !empty);
+        }
+        match after {
+            Some(after) => rest = after,
+            None => return behind,
+        }
+    }
 }
 
 /// Whether a segment ends the part of the path before the API: `v1`, `v1beta`, `openai`, `api`.

@@ -83,7 +83,7 @@ fn the_most_specific_path_decides_and_its_methods_are_not_borrowed() {
 
 #[test]
 fn what_stands_further_left_counts_for_more() {
-    let rank = |pattern: &str| pattern::rank(pattern, &segments("/a/b:c/d"));
+    let rank = |pattern: &str| pattern::rank(pattern, &segments("a/b:c/d"));
     let order =
         ["**", "{x}/**", "{x}/{y}/{z}", "a/**", "a/{x}/d", "a/{x}:c/{y}", "a/b:c/**", "a/b:c/{x}", "a/b:c/d"];
     for pair in order.windows(2) {
@@ -94,6 +94,16 @@ fn what_stands_further_left_counts_for_more() {
     }
     let long = |pattern: &str| pattern.split('/').count() < 32;
     assert!(APIS.iter().all(|api| api.operations.iter().all(|row| long(row.path))));
+}
+
+#[test]
+fn words_alone_are_found_as_what_fits_closest_is() {
+    for (api, row) in APIS.iter().flat_map(|api| api.operations.iter().map(move |row| (api, row))) {
+        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] {
+            let (found, closest) = (api.find(method, Some(row.path)), api.closest(method, &segments(row.path)));
+            assert!(std::ptr::eq(found, closest), "{} {method} {}", api.name, row.path);
+        }
+    }
 }
 
 #[test]

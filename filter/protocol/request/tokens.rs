@@ -124,29 +124,31 @@ impl Default for Tokens {
 impl Tokens {
     /// Takes the next piece.
     pub fn push(&mut self, text: &str) {
-        let mut rest = text;
-        while let Some(&byte) = rest.as_bytes().first() {
-            let (class, len) = match ASCII.get(usize::from(byte)) {
-                Some(Class::Lower) => (Class::Lower, small_letters(rest)),
-                Some(&class) => (class, 1),
+        let mut at = 0_usize;
+        while let Some((byte, rest)) = text.as_bytes().get(at..).and_then(<[u8]>::split_first) {
+            let mut len = 1_usize;
+            let weight = match ASCII.get(usize::from(*byte)) {
+                // Most text is small letters, and of those only the word's length counts.
+                Some(Class::Lower) => {
+                    let more = rest.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
+                    len = len.saturating_add(more);
+                    self.letters(Class::Lower, len)
+                }
+                // And of a space behind a word, nothing does.
+                Some(Class::Space) if !self.last.is_blank() => {
+                    (self.last, self.run) = (Class::Space, 1);
+                    0
+                }
+                Some(&class) => self.step(class),
                 None => {
-                    rest.chars().next().map_or((Class::Other, 1), |char| (Class::of(char), char.len_utf8()))
+                    let char = text.get(at..).and_then(|text| text.chars().next());
+                    len = char.map_or(1, char::len_utf8);
+                    self.step(char.map_or(Class::Other, Class::of))
                 }
             };
-            let mut weight = self.step(class);
-            if class == Class::Lower {
-                weight = weight.saturating_add(self.go_on(len.saturating_sub(1)));
-            }
             self.sum = self.sum.saturating_add(weight);
-            rest = rest.get(len..).unwrap_or_default();
+            at = at.saturating_add(len);
         }
-    }
-
-    /// What more small letters weigh behind a small one: most text is such, and of it only the word's length counts.
-    fn go_on(&mut self, letters: usize) -> u64 {
-        let before = letters_weigh(self.run);
-        self.run = self.run.saturating_add(u32::try_from(letters).unwrap_or(u32::MAX));
-        letters_weigh(self.run).saturating_sub(before)
     }
 
     /// The estimate for what came so far, rounded up.
@@ -156,10 +158,10 @@ impl Tokens {
 
     /// What a character of this class weighs, behind those that came.
     fn step(&mut self, now: Class) -> u64 {
-        let last = std::mem::replace(&mut self.last, now);
         if now.is_letter() {
-            return self.letter(now, last);
+            return self.letters(now, 1);
         }
+        let last = std::mem::replace(&mut self.last, now);
         let same = now == last;
         self.run = if same { self.run.wrapping_add(1) } else { 1 };
         let first = |first: u64, more: u64| if same { more } else { first };
@@ -181,7 +183,9 @@ impl Tokens {
         }
     }
 
-    fn letter(&mut self, now: Class, last: Class) -> u64 {
+    /// What letters of one class weigh; more than one of them are small.
+    fn letters(&mut self, now: Class, count: usize) -> u64 {
+        let last = std::mem::replace(&mut self.last, now);
         let turns = last == Class::Lower && now == Class::Upper;
         let begins = !last.is_letter() || turns;
         // A part of a word written together; and behind a digit it is mostly no word at all.
@@ -191,11 +195,11 @@ impl Tokens {
             true => WORD,
         };
         let before = if begins { 0 } else { self.run };
-        self.run = before.saturating_add(1);
+        self.run = before.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
         let long = letters_weigh(self.run).saturating_sub(letters_weigh(before));
         let capitals = if now == Class::Upper && last == Class::Upper { CAPITALS_IN_ROW } else { 0 };
         let accent = if now == Class::Accented { ACCENTED } else { 0 };
-        [start, long, capitals, accent].into_iter().fold(0, u64::saturating_add)
+        start.saturating_add(long).saturating_add(capitals).saturating_add(accent)
     }
 
     /// One space belongs to the word behind it; more of them, and tabs, are a token.
@@ -212,14 +216,12 @@ impl Tokens {
 
 /// What a word of so many letters weighs for their number.
 fn letters_weigh(letters: u32) -> u64 {
+    if letters < 5 {
+        return 0;
+    }
     let (from_5, from_9) = (letters.clamp(4, 8).saturating_sub(4), letters.saturating_sub(8));
     let weight = u64::from(from_5).saturating_mul(LETTERS_5_TO_8);
     weight.saturating_add(u64::from(from_9).saturating_mul(LETTERS_FROM_9))
-}
-
-/// With how many small letters of ASCII a text begins.
-fn small_letters(text: &str) -> usize {
-    text.bytes().position(|byte| !byte.is_ascii_lowercase()).unwrap_or(text.len())
 }
 
 /// The estimate for a whole text.
