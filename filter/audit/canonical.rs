@@ -56,11 +56,9 @@ pub fn object<'n, T>(
 
 /// Bytes that are looked at together.
 const STEP: usize = 16;
-/// What one byte becomes at most: `\u001f`.
-const LONGEST: usize = 6;
 
-/// A text with its escapes. In JSON within JSON a quote comes every few letters: a step that holds one is written byte by
-/// byte into room of its own, and copied once.
+/// A text with its escapes. In JSON within JSON a quote comes every few letters: a step that holds one is written into room
+/// of its own, and copied once.
 fn escaped(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len().saturating_add(text.len() / 4).saturating_add(STEP));
     let (steps, rest) = text.as_chunks::<STEP>();
@@ -77,47 +75,51 @@ fn escaped(text: &[u8]) -> Vec<u8> {
 
 /// Writes no more than [`STEP`] bytes, each as it stands in a string.
 fn escape_all(bytes: &[u8], out: &mut Vec<u8>) {
-    let mut room = [0; STEP * LONGEST];
-    let mut free = room.iter_mut();
-    let mut put = |byte| {
-        if let Some(slot) = free.next() {
-            *slot = byte;
-        }
-    };
+    // Two bytes are put for each, and the second counts where it is an escape.
+    let mut room = [0; STEP * 2 + 1];
+    let mut at = 0_usize;
     for &byte in bytes {
-        match ESCAPES.get(usize::from(byte)).copied().unwrap_or(PLAIN) {
-            PLAIN => put(byte),
-            HEX => b"\\u00".iter().copied().chain(to_hex(&[byte]).bytes()).for_each(&mut put),
-            letter => [b'\\', letter].into_iter().for_each(&mut put),
+        let Some(&Escape { put, len }) = ESCAPES.get(usize::from(byte)) else { continue };
+        if len == 0 {
+            out.extend_from_slice(room.get(..at).unwrap_or_default());
+            out.extend_from_slice(b"\\u00");
+            out.extend_from_slice(to_hex(&[byte]).as_bytes());
+            at = 0;
+        } else if let Some(two) = room.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
+            *two = put;
+            at = at.saturating_add(usize::from(len));
         }
     }
-    let left = free.len();
-    out.extend_from_slice(room.get(..room.len().saturating_sub(left)).unwrap_or_default());
+    out.extend_from_slice(room.get(..at).unwrap_or_default());
 }
 
-/// It stands as it is.
-const PLAIN: u8 = 0;
-/// It is written by its number.
-const HEX: u8 = b'u';
+/// How a byte stands in a string.
+#[derive(Clone, Copy)]
+struct Escape {
+    /// Itself, or a backslash and a letter.
+    put: [u8; 2],
+    /// How many of these; none: it is written by its number.
+    len: u8,
+}
 
-/// What stands behind the backslash of each byte's escape.
-static ESCAPES: [u8; 256] = escapes();
+/// By byte.
+static ESCAPES: [Escape; 256] = escapes();
 
 #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "at compile time")]
-const fn escapes() -> [u8; 256] {
-    let mut all = [PLAIN; 256];
-    let mut control = 0;
-    while control < 0x20 {
-        all[control] = HEX;
-        control += 1;
+const fn escapes() -> [Escape; 256] {
+    const SHORT: [[u8; 2]; 7] = [*b"\"\"", *b"\\\\", *b"\x08b", *b"\tt", *b"\nn", *b"\x0cf", *b"\rr"];
+    let mut all = [Escape { put: [0; 2], len: 0 }; 256];
+    let mut byte = u8::MAX;
+    while byte >= 0x20 {
+        all[byte as usize] = Escape { put: [byte, 0], len: 1 };
+        byte -= 1;
     }
-    all[b'"' as usize] = b'"';
-    all[b'\\' as usize] = b'\\';
-    all[0x08] = b'b';
-    all[b'\t' as usize] = b't';
-    all[b'\n' as usize] = b'n';
-    all[0x0c] = b'f';
-    all[b'\r' as usize] = b'r';
+    let mut at = 0;
+    while at < SHORT.len() {
+        let [byte, letter] = SHORT[at];
+        all[byte as usize] = Escape { put: [b'\\', letter], len: 2 };
+        at += 1;
+    }
     all
 }
 

@@ -401,3 +401,47 @@ def test_a_connection_that_is_not_there_opens_no_other_way(authority: str, cross
     answer = crossing.chat(crossing.token(), headers={"host": authority})
     assert answer.status_code == 403
     assert crossing.upstream.requests == []
+
+
+# Routes that match headers which the module changes.
+
+
+def route_to(cluster: str, connection: str | None, **match: Any) -> dict[str, Any]:
+    named = {"filter_metadata": {"portcullis": {"connection": connection}}} if connection else {}
+    return {"match": {"prefix": "/", **match}, "route": {"cluster": cluster}, "metadata": named}
+
+
+@pytest.mark.parametrize(
+    "before, after, answered",
+    [
+        (("upstream", "chat"), ("second", "chat"), True),
+        (("upstream", "chat"), ("upstream", "other"), False),
+        (("upstream", "chat"), ("upstream", None), False),
+        (("upstream", None), ("second", None), False),
+        (("upstream", None), ("upstream", None), True),
+    ],
+    ids=["same connection", "another connection", "no connection", "another cluster", "same cluster"],
+)
+def test_a_request_that_its_new_headers_lead_to_another_connection_gets_no_answer(
+    before: tuple[str, str | None],
+    after: tuple[str, str | None],
+    answered: bool,
+    start_guard: Callable[..., Guard],
+    idp: Any,
+) -> None:
+    """Envoy looks its route up again once the caller's token has made room for the connection's credential."""
+
+    def change(made: dict[str, Any]) -> None:
+        token = {"name": "authorization", "string_match": {"prefix": "Bearer ey"}}
+        route_for_all(made)[:] = [route_to(*before, headers=[token]), route_to(*after)]
+        clusters = made["static_resources"]["clusters"]
+        upstream = next(cluster for cluster in clusters if cluster["name"] == "upstream")
+        clusters.append(json.loads(json.dumps(upstream)) | {"name": "second"})
+
+    guard = start_guard(change=change)
+    answer = guard.chat(guard.token())
+    if answered:
+        assert answer.status_code == 200
+    else:
+        assert (answer.status_code, error(answer)["code"]) == (503, "guard_unavailable")
+    assert len(guard.upstream.requests) == 1, "it has gone by then: the operator has a fault to mend"
