@@ -30,9 +30,10 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def run(setting: Setting, load: Load, variants: list[str]) -> dict[str, Any]:
+def run(setting: Setting, load: Load, variants: list[str], results: dict[str, Any]) -> dict[str, Any]:
+    """Measures part by part, each into `results`."""
     began = time.monotonic()
-    results: dict[str, Any] = {
+    results |= {
         **stamp(),
         "quick": QUICK,
         "variants": {variant: TITLES[variant] for variant in variants},
@@ -78,8 +79,10 @@ def main() -> int:
     given = arguments()
     wanted = {*given.only, "bare", "copy", *(LESS if given.explain else ())}
     variants = [variant for variant in FILTERS_OF if variant in wanted]
-    results = measured(given.portcullis, "bench", lambda setting, load: run(setting, load, variants))
-    if results is None:
+    results: dict[str, Any] = {}
+    if measured(given.portcullis, "bench", lambda setting, load: run(setting, load, variants, results)) is None:
+        keep("unfinished", results)
+        say(f"what was measured before is in {OUT.relative_to(process.ROOT)}/unfinished.json")
         return 1
     text = report.write(results)
     keep("results", results, text)
