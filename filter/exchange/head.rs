@@ -53,7 +53,8 @@ impl Head {
             route: text(ROUTE, true),
             virtual_host: text("virtual_host_name", hosted),
             cluster: text(CLUSTER, true),
-            source_principal: self::text(host, &["connection", "uri_san_peer_certificate"]).unwrap_or_default(),
+            source_principal: self::text(host, &["connection", "uri_san_peer_certificate"])
+                .unwrap_or_default(),
             source_address: String::new(),
             connection,
             headers,

@@ -169,7 +169,8 @@ static TOKEN: [bool; 256] = {
     let mut all = [false; 256];
     let mut byte = 0_u8;
     while byte < u8::MAX {
-        all[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=');
+        all[byte as usize] =
+            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=');
         byte += 1;
     }
     all

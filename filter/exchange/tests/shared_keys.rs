@@ -54,7 +54,8 @@ impl Fleet {
     fn ready(&self) -> usize {
         let token = self.token();
         let now = self.host.now.get();
-        let known = |worker: &&Worker| worker.verify(&self.host, (&token, &String::new), &[0], now, true).is_ok();
+        let known =
+            |worker: &&Worker| worker.verify(&self.host, (&token, &String::new), &[0], now, true).is_ok();
         self.workers.iter().filter(known).count()
     }
 

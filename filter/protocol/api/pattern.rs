@@ -85,7 +85,8 @@ pub(super) fn behind_version(path: &str) -> Option<&str> {
     let mut behind = Some(rest);
     let mut empty = false;
     loop {
-        let (segment, after) = rest.split_once('/').map_or((rest, None), |(first, after)| (first, Some(after)));
+        let (segment, after) =
+            rest.split_once('/').map_or((rest, None), |(first, after)| (first, Some(after)));
         empty |= segment.is_empty();
         if is_base(segment) {
             behind = after.filter(|_| !empty);

@@ -100,7 +100,8 @@ fn what_stands_further_left_counts_for_more() {
 fn words_alone_are_found_as_what_fits_closest_is() {
     for (api, row) in APIS.iter().flat_map(|api| api.operations.iter().map(move |row| (api, row))) {
         for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] {
-            let (found, closest) = (api.find(method, Some(row.path)), api.closest(method, &segments(row.path)));
+            let (found, closest) =
+                (api.find(method, Some(row.path)), api.closest(method, &segments(row.path)));
             assert!(std::ptr::eq(found, closest), "{} {method} {}", api.name, row.path);
         }
     }
