@@ -1,4 +1,4 @@
-# Everything measured in one run of under 8 minutes; BENCH_QUICK=1 for a look in under 90 seconds.
+# Everything measured in one run of a quarter of an hour; BENCH_QUICK=1 for a look in a few minutes.
 
 .PHONY: bench
 bench: wasm cli-debug ## the numbers: beside a bare Envoy, its own filters, and a filter that only copies (BENCH_QUICK=1)
