@@ -71,14 +71,19 @@ impl Head {
         }
     }
 
-    /// Whether the proxy's route, as it is now, is still one that leads where this one did: to the connection that its
-    /// metadata names, else the same route to the same cluster.
-    pub fn leads_as_before(&self, host: &dyn Host) -> bool {
+    /// Whether the proxy's route, as it is now, leads where this head did: its metadata names the connection that was
+    /// chosen, or none, as before, and it is the same route to the same cluster.
+    pub fn leads_to(&self, chosen: &str, host: &dyn Host) -> bool {
         let now = |name: &str| text(host, &["xds", name]).unwrap_or_default();
-        match &self.connection {
-            Some(_) => connection(host) == self.connection,
-            None => now(ROUTE) == self.route && now(CLUSTER) == self.cluster,
+        match connection(host) {
+            Some(named) => named == chosen,
+            None => self.connection.is_none() && now(ROUTE) == self.route && now(CLUSTER) == self.cluster,
         }
+    }
+
+    /// The caller's address, without its port; of the stream whose event is under way.
+    pub fn address(&self, host: &dyn Host) -> String {
+        if self.source_address.is_empty() { source_address(host) } else { self.source_address.clone() }
     }
 
     /// The values of a header, in order.
@@ -132,8 +137,7 @@ impl Head {
 const ROUTE: &str = "route_name";
 const CLUSTER: &str = "cluster_name";
 
-/// The caller's address, without its port.
-pub fn source_address(host: &dyn Host) -> String {
+fn source_address(host: &dyn Host) -> String {
     without_port(&text(host, &["source", "address"]).unwrap_or_default())
 }
 

@@ -285,7 +285,7 @@ impl Exchange {
     fn verify(&mut self, host: &dyn Host, token: String) -> Result<Step, Refusal> {
         let Some(lane) = self.lane.clone() else { return Ok(Step::Next) };
         let again = self.inquiry.awaited_keys >= MOST_ROUNDS;
-        let from = || head::source_address(host);
+        let from = || self.inquiry.head.address(host);
         let refusal = match self.worker.verify(host, (&token, &from), &lane.issuers, self.started, again) {
             Ok(identity) => {
                 self.inquiry.identity = Some(identity);
@@ -357,7 +357,7 @@ impl Exchange {
             return if self.worker.is_current(&before, host.now()) { Ok(true) } else { Err(expired()) };
         };
         let again = self.inquiry.awaited_keys >= MOST_ROUNDS;
-        let from = || head::source_address(host);
+        let from = || self.inquiry.head.address(host);
         let refusal = match self.worker.verify(host, (&token, &from), &lane.issuers, self.started, again) {
             Ok(now) if *now == *before => return Ok(true),
             Ok(_) => changed(),

@@ -144,7 +144,7 @@ impl Exchange {
         let enforce = self.mode() == Mode::Enforce;
         let Some(lane) = self.lane.clone() else { return Ok(()) };
         if enforce {
-            self.check_route(host)?;
+            self.check_route(host, &lane.connection.name.value)?;
             self.expose(host, headers);
             self.tell_rates(host, headers);
         }
@@ -238,8 +238,8 @@ impl Exchange {
     }
 
     /// The request must have gone the way that was judged: a header written since may have moved it.
-    fn check_route(&self, host: &dyn Host) -> Result<(), Refusal> {
-        if self.inquiry.head.leads_as_before(host) || self.answer.status >= 500 {
+    fn check_route(&self, host: &dyn Host, chosen: &str) -> Result<(), Refusal> {
+        if self.inquiry.head.leads_to(chosen, host) || self.answer.status >= 500 {
             return Ok(());
         }
         host.count(&metrics::error("rerouted"), 1);

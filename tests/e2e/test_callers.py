@@ -419,8 +419,18 @@ def route_to(cluster: str, connection: str | None, **match: Any) -> dict[str, An
         (("upstream", "chat"), ("upstream", None), False),
         (("upstream", None), ("second", None), False),
         (("upstream", None), ("upstream", None), True),
+        (("upstream", None), ("second", "chat"), True),
+        (("upstream", None), ("upstream", "other"), False),
     ],
-    ids=["same connection", "another connection", "no connection", "another cluster", "same cluster"],
+    ids=[
+        "same connection",
+        "another connection",
+        "no connection any more",
+        "another cluster",
+        "same cluster",
+        "its own connection by name",
+        "another connection by name",
+    ],
 )
 def test_a_request_that_its_new_headers_lead_to_another_connection_gets_no_answer(
     before: tuple[str, str | None],

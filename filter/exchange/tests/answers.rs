@@ -149,20 +149,31 @@ fn a_request_that_went_another_way_than_it_was_judged_gets_no_answer() {
 #[test]
 fn a_request_may_go_by_any_route_that_names_its_connection_and_by_no_other() {
     const NAMED: &str = "xds.route_metadata.filter_metadata.portcullis.connection";
-    for (now, allowed) in [(Some("chat"), true), (Some("other"), false), (None, false)] {
+    let ways = [
+        (Some("chat"), Some("chat"), true),
+        (Some("chat"), Some("other"), false),
+        (Some("chat"), None, false),
+        (None, Some("chat"), true),
+        (None, Some("other"), false),
+    ];
+    for (before, now, allowed) in ways {
         let rig = Rig::new();
         let route = |name: &str, value: &str| {
             rig.host.properties.borrow_mut().insert(name.into(), value.into());
         };
-        route(NAMED, "chat");
+        before.into_iter().for_each(|before| route(NAMED, before));
         route("xds.cluster_name", "judged");
         let mut exchange = rig.allowed();
         rig.host.properties.borrow_mut().remove(NAMED);
         now.into_iter().for_each(|now| route(NAMED, now));
         route("xds.cluster_name", "another");
         let flow = rig.answer(&mut exchange, "200", &[("content-type", "application/json")]);
-        assert_eq!(flow == Flow::Continue, allowed, "{now:?}");
-        assert_eq!(rig.host.answers.borrow().iter().any(|answer| answer.status == 503), !allowed, "{now:?}");
+        assert_eq!(flow == Flow::Continue, allowed, "{before:?} {now:?}");
+        assert_eq!(
+            rig.host.answers.borrow().iter().any(|answer| answer.status == 503),
+            !allowed,
+            "{before:?} {now:?}"
+        );
     }
 }
 

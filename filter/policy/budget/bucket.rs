@@ -194,6 +194,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_quotient_is_exact_however_long_the_number(number in prop_oneof![any::<u64>().prop_map(u128::from), any::<u128>()], by in 1_u64..) {
+            let exact = u64::try_from(number / u128::from(by)).unwrap_or(u64::MAX);
+            prop_assert_eq!(quotient(number, by), exact);
+        }
+
         /// Whatever is taken, put back and settled, and however the clock jumps: what was granted and kept is never more
         /// than a full bucket and what the time that passed refilled.
         #[test]
