@@ -1,4 +1,4 @@
-//! Writes the tables as Rust source: plain arrays, so that no target's byte order matters.
+//! Writes the tables as Rust source: plain arrays, and packed ones that say their own byte order, so that no target's matters.
 use std::fmt::{Debug, Write as _};
 
 use crate::buckets::{self, Shared};
@@ -58,7 +58,8 @@ fn marked(out: &mut String, tables: &Tables, buckets: &mut impl Iterator<Item = 
 
 fn fields(out: &mut String, tables: &Tables) {
     field(out, "class_of", &tables.class_of[..]);
-    field(out, "next", &tables.next);
+    let next = (tables.next.pack(), tables.next.len());
+    let _ = writeln!(out, "next: Transitions::packed(&{:?}, {}),", next.0, next.1);
     field(out, "masks_of", &tables.masks_of);
     field(out, "masks", &tables.masks);
     field(out, "after", &tables.after[..]);

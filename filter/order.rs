@@ -4,6 +4,7 @@
 //! Where a list is short, or sorted once a set, that is too much.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 /// Sorts as `slice::sort_by` does: what is equal stays in its order.
 pub(crate) fn sort_by<T>(items: &mut [T], compare: impl Fn(&T, &T) -> Ordering) {
@@ -18,6 +19,20 @@ pub(crate) fn sort_by<T>(items: &mut [T], compare: impl Fn(&T, &T) -> Ordering) 
             places.swap(at, place);
         }
     }
+}
+
+/// Sorts as `slice::sort` does.
+pub(crate) fn sort<T: Ord>(items: &mut [T]) {
+    sort_by(items, T::cmp);
+}
+
+/// A map as `collect` makes it; that would sort first.
+pub(crate) fn map<K: Ord, V>(entries: impl Iterator<Item = (K, V)>) -> BTreeMap<K, V> {
+    let mut map = BTreeMap::new();
+    entries.for_each(|(key, value)| {
+        map.insert(key, value);
+    });
+    map
 }
 
 /// Where each of so many items belongs.

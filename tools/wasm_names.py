@@ -10,10 +10,10 @@ import re
 import sys
 from pathlib import Path
 
-from wasm_size import leb128, sections
+from wasm_size import CUSTOM, function_names, sections, strings
 
 OURS = "portcullis"
-NAME_SECTION, FUNCTIONS = 0, 1
+FUNCTIONS = 1
 # What older compilers put behind each name.
 HASH = re.compile(r"::h[0-9a-f]{16}$")
 
@@ -46,41 +46,18 @@ def _inner(match: re.Match[str]) -> str:
     return match.group(1).split(" as ")[0].lstrip("&") if opens_path else ""
 
 
-def function_names(section: bytes) -> bytes:
-    """The name section of a module, with short function names alone."""
-    at = 0
-    while at < len(section):
-        kind = section[at]
-        size, at = leb128(section, at + 1)
-        if kind == FUNCTIONS:
-            names = _shortened(section[at : at + size])
-            return text(b"name") + bytes([FUNCTIONS]) + text(names)
-        at += size
-    return b""
-
-
-def _shortened(names: bytes) -> bytes:
-    count, at = leb128(names, 0)
-    kept = []
-    for _ in range(count):
-        index, at = leb128(names, at)
-        size, at = leb128(names, at)
-        name = short(names[at : at + size].decode())
-        at += size
-        if name.startswith(f"{OURS}::"):
-            kept.append(uleb128(index) + text(name.encode()))
-    return uleb128(len(kept)) + b"".join(kept)
+def _ours(module: bytes) -> bytes:
+    """The content of a name section: the short names of our own functions alone."""
+    named = {number: short(name) for number, name in function_names(module).items()}
+    kept = [uleb128(number) + text(name.encode()) for number, name in named.items() if name.startswith(f"{OURS}::")]
+    return text(b"name") + bytes([FUNCTIONS]) + text(uleb128(len(kept)) + b"".join(kept))
 
 
 def rewritten(module: bytes) -> bytes:
     out = bytearray(module[:8])
     for kind, body in sections(module):
-        if kind == NAME_SECTION:
-            size, at = leb128(body, 0)
-            if body[at : at + size] == b"name":
-                out += bytes([kind]) + text(function_names(body[at + size :]))
-                continue
-        out += bytes([kind]) + text(body)
+        ours = kind == CUSTOM and strings(body, 0)[0] == b"name"
+        out += bytes([kind]) + text(_ours(module) if ours else body)
     return bytes(out)
 
 

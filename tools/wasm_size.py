@@ -1,10 +1,18 @@
-"""Prints how large a WebAssembly module is, and how much of it is code (what Envoy compiles before the first request)."""
+"""Prints how large a WebAssembly module is: its code, which Envoy compiles before the first request, and its largest functions.
+
+What V8 needs to compile a function grows faster than the function. The largest ones set how much memory Envoy's allocator
+takes while it starts, and keeps: one of 34 KB took 17 MiB. So what runs once, when a set is loaded, is kept apart by
+`inline(never)` where the compiler would make one function of it.
+"""
 
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-SECTIONS = {0: "custom", 10: "code", 11: "data"}
+CUSTOM, IMPORTS, CODE, DATA = 0, 2, 10, 11
+SECTIONS = {CUSTOM: "custom", CODE: "code", DATA: "data"}
+FUNCTION = 0
+SHOWN = 3
 
 
 def leb128(data: bytes, at: int) -> tuple[int, int]:
@@ -38,10 +46,57 @@ def section_sizes(module: bytes) -> dict[str, int]:
     return sizes
 
 
+def strings(data: bytes, at: int) -> tuple[bytes, int]:
+    size, at = leb128(data, at)
+    return data[at : at + size], at + size
+
+
+def imported(imports: bytes) -> int:
+    """How many functions come from outside: they have the first numbers. Others than functions are not imported here."""
+    count, at = leb128(imports, 0)
+    for _ in range(count):
+        _, at = strings(imports, at)
+        name, at = strings(imports, at)
+        if imports[at] != FUNCTION:
+            raise ValueError(f"{name.decode()} is imported, and no function")
+        _, at = leb128(imports, at + 1)
+    return count
+
+
+def function_sizes(module: bytes) -> dict[int, int]:
+    """The bytes of each function's code, by its number."""
+    found = dict(sections(module))
+    first = imported(found[IMPORTS]) if IMPORTS in found else 0
+    count, at = leb128(found[CODE], 0)
+    sizes = {}
+    for number in range(first, first + count):
+        sizes[number], at = leb128(found[CODE], at)
+        at += sizes[number]
+    return sizes
+
+
+def function_names(module: bytes) -> dict[int, str]:
+    """Of the functions that have one."""
+    names = {}
+    for kind, body in sections(module):
+        title, at = strings(body, 0) if kind == CUSTOM else (b"", 0)
+        while title == b"name" and at < len(body):
+            of, (part, at) = body[at], strings(body, at + 1)
+            count, place = leb128(part, 0) if of == 1 else (0, 0)
+            for _ in range(count):
+                number, place = leb128(part, place)
+                name, place = strings(part, place)
+                names[number] = name.decode()
+    return names
+
+
 def main(path: str) -> None:
     module = Path(path).read_bytes()
     parts = ", ".join(f"{name} {size:,}" for name, size in section_sizes(module).items())
     print(f"{path}: {len(module):,} bytes ({parts})")
+    names, sizes = function_names(module), function_sizes(module)
+    largest = sorted(sizes, key=lambda number: -sizes[number])[:SHOWN]
+    print("  largest functions:", ", ".join(f"{names.get(one, f'#{one}')} {sizes[one]:,}" for one in largest))
 
 
 if __name__ == "__main__":

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
-import re
 import resource
 import sys
 import threading
@@ -24,6 +22,7 @@ from parts.envoy import Envoy
 from . import machine, requests
 from .crowd import Crowd
 from .figures import MIB
+from .heaps import in_use
 from .load import Failed, Load
 from .program import keep, measured, say
 from .requests import SECRET
@@ -42,34 +41,11 @@ CROWD = {"rounds": 20, "every": EVERY}
 # A busy machine compiles for long.
 READY_SECONDS = 300.0
 REST_SECONDS = pick(5, 2)
-# A module's memory ends where V8 keeps addresses free behind it, so that no access needs a check: gigabytes of them.
-GUARD_BYTES = 4 << 30
 # Of so many samples at most a run is made.
 SAMPLES = 600
 # A heap is warm after so much of a run; what it grows from there on is growth.
 WARM = 0.2
 CIRCUITS = {"max_connections": 100_000, "max_pending_requests": 100_000, "max_requests": 100_000}
-
-
-def in_use(envoy: Envoy) -> dict[str, int]:
-    """Bytes: resident; in use, which leaves out what Envoy's allocator keeps free; and in the modules' own memories."""
-    own, rss = json.loads(envoy.admin_get("/memory")), envoy.memory_rss()
-    used = int(own["allocated"]) + max(0, rss - int(own["total_physical_bytes"]))
-    return {"rss": rss, "used": used, "wasm": wasm_heaps(envoy)}
-
-
-def wasm_heaps(envoy: Envoy) -> int:
-    """The sizes of all linear memories, as the kernel has them mapped."""
-    assert envoy.process
-    found, before = 0, (0, 0, "")
-    for line in Path(f"/proc/{envoy.process.pid}/maps").read_text().splitlines():
-        match = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+)", line)
-        assert match
-        start, end, access = int(match[1], 16), int(match[2], 16), match[3]
-        if access == "---p" and end - start > GUARD_BYTES and before[1] == start and before[2] == "rw-p":
-            found += before[1] - before[0]
-        before = (start, end, access)
-    return found
 
 
 class Watch:

@@ -11,6 +11,7 @@ from .figures import MIB, added, memory, ratio, spread
 from .requests import LOADS, SECRET
 from .requests import SECONDS as REQUEST_SECONDS
 from .rounds import QUICK, Spread
+from .startup import SETTLE_SECONDS
 from .streams import FLOOD, IN_FLIGHT, IN_STEP, PACED, STEPS
 from .targets import Row, rows
 from .variants import TITLES
@@ -178,7 +179,7 @@ def startup(results: dict[str, Any]) -> str:
     ]
     return f"""## Size, start-up, memory
 
-From start until Envoy's admin answers `/ready` with LIVE, {len(results["startup"]["1"]["bare"])} rounds; memory at rest, before any request.
+From start until Envoy's admin answers `/ready` with LIVE, {len(results["startup"]["1"]["bare"])} rounds; memory at rest, {SETTLE_SECONDS} s later, before any request.
 
 {table(head, lines)}"""
 

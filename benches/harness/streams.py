@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from pathlib import Path
 from typing import Any
 
 from parts.envoy import Envoy
 
+from .heaps import in_use
 from .load import Load
 from .requests import COUNTED, MUST_SEE, NEVER_SEE
 from .rounds import pick, turns
@@ -66,11 +66,11 @@ def in_flight(load: Load, setting: Setting, variants: list[str], request: Path) 
 
 
 def _grown(load: Load, envoy: Envoy, request: Path) -> int:
-    before, most, done = _in_use(envoy), [0], threading.Event()
+    before, most, done = in_use(envoy)["used"], [0], threading.Event()
 
     def watch() -> None:
         while not done.wait(0.1):
-            most[0] = max(most[0], _in_use(envoy))
+            most[0] = max(most[0], in_use(envoy)["used"])
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -80,11 +80,3 @@ def _grown(load: Load, envoy: Envoy, request: Path) -> int:
         done.set()
         watcher.join()
     return most[0] - before
-
-
-def _in_use(envoy: Envoy) -> int:
-    """Bytes that Envoy has allocated, and resident ones that its allocator knows nothing of, which is where modules have
-    their memory. Resident memory alone would not do: a module's start leaves free memory behind that streams then fill.
-    """
-    own = json.loads(envoy.admin_get("/memory"))
-    return int(own["allocated"]) + max(0, envoy.memory_rss() - int(own["total_physical_bytes"]))

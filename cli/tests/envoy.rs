@@ -118,6 +118,13 @@ fn buffers_are_above_the_largest_request() {
 }
 
 #[test]
+fn free_memory_is_given_back() {
+    let yaml = rendered(SET, &GIVEN);
+    assert_eq!(values(&yaml, "bytes_to_release"), ["4194304"]);
+    assert_eq!(values(&yaml, "memory_release_interval"), ["1s"]);
+}
+
+#[test]
 fn paths_reach_the_module_as_they_came() {
     let yaml = rendered(SET, &GIVEN);
     assert_eq!(values(&yaml, "normalize_path"), ["false"]);

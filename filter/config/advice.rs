@@ -5,6 +5,7 @@ use super::node::Node;
 use super::problem::Problem;
 use super::set::{Amount, Connection, Effect, Match, Mode, PolicySet, Protocol, TemplatePart, Unmatched};
 
+#[inline(never)]
 pub(super) fn warnings(set: &PolicySet, root: &Node) -> Vec<Problem> {
     let mut warnings = Vec::new();
     unused(set, &mut warnings);

@@ -4,6 +4,7 @@ use super::node::Node;
 use super::set::Approvals;
 use super::{audit, read, tables};
 
+#[inline(never)]
 pub(super) fn read(node: &Node) -> Option<Approvals> {
     Some(Approvals {
         cluster: read::cluster(node)?,

@@ -18,6 +18,7 @@ const CAPTURES: &[(&str, Capture)] =
 /// What is masked where the set does not say.
 const MASK: [&str; 2] = ["PII", "SECRETS"];
 
+#[inline(never)]
 pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Audit> {
     let delivery = read::choice(node, "delivery", DELIVERIES).unwrap_or_default();
     let encoding = read::choice(node, "encoding", ENCODINGS).unwrap_or_default();

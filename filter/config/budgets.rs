@@ -87,6 +87,7 @@ const ON_FAILURE: &[(&str, OnFailure)] =
     &[("deny", OnFailure::Deny), ("allow", OnFailure::Allow), ("local", OnFailure::Local)];
 
 /// The service that counts global budgets.
+#[inline(never)]
 pub(super) fn read_service(node: &Node) -> Option<RateLimitService> {
     Some(RateLimitService {
         cluster: ClusterRef {
@@ -100,6 +101,7 @@ pub(super) fn read_service(node: &Node) -> Option<RateLimitService> {
 }
 
 /// Budgets that a service counts need one. `given`: the set speaks of one, well or badly.
+#[inline(never)]
 pub(super) fn check_service(set: &PolicySet, given: bool, problems: &mut Vec<Problem>) {
     if given {
         return;

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use sha2::{Digest, Sha256};
 
 use super::node::{Entry, Node, Value};
+use crate::order;
 
 /// `sha256:…` over the canonical JSON of a settled tree.
 ///
@@ -46,7 +47,7 @@ fn write(node: &Node, out: &mut impl Write) -> io::Result<()> {
         Value::Texts(list) => row(out, [b'[', b']'], list.texts().iter(), text),
         Value::Map(entries) => {
             let mut entries: Vec<&Entry> = entries.iter().collect();
-            entries.sort_by(|a, b| a.key.encode_utf16().cmp(b.key.encode_utf16()));
+            order::sort_by(&mut entries, |a, b| a.key.encode_utf16().cmp(b.key.encode_utf16()));
             row(out, [b'{', b'}'], entries.into_iter(), |entry, out| {
                 text(&entry.key, out)?;
                 out.write_all(b":")?;

@@ -9,6 +9,7 @@ use super::set::{
     Answers, Connection, Credential, Located, Match, Protocol, Resource, Seat, TemplatePart, TokenHeader,
 };
 
+#[inline(never)]
 pub(super) fn read(node: &Node, names: &Names<'_>, problems: &mut Vec<Problem>) -> Option<Connection> {
     let protocol = read::choice(node, "protocol", &Protocol::ALL);
     let matches = matches(node, problems);

@@ -7,6 +7,7 @@ use super::problem::Problem;
 use super::read;
 use super::set::{Detector, Finds, Located};
 
+#[inline(never)]
 pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Detector> {
     let before = problems.len();
     let finds = match (node.get("pattern"), node.get("words")) {

@@ -7,6 +7,7 @@ use super::read;
 use super::set::{Introspection, Issuer, JwksSource, JwtAuthn, Located, Proof};
 use super::tables;
 
+#[inline(never)]
 pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Issuer> {
     let proof = proof(node, problems);
     Some(Issuer {

@@ -72,6 +72,7 @@ fn from_the_future(root: &Node) -> Option<Problem> {
     }
 }
 
+#[inline(never)]
 fn assemble(root: &Node, problems: &mut Vec<Problem>) -> PolicySet {
     let section = |key: &str| root.get(key).map(Node::items).unwrap_or_default();
     for (key, what) in [
@@ -115,6 +116,7 @@ fn assemble(root: &Node, problems: &mut Vec<Problem>) -> PolicySet {
 }
 
 /// A token names its issuer by `iss`: on one connection that must lead to one description.
+#[inline(never)]
 fn one_issuer_each(connection: &Connection, issuers: &[Issuer], problems: &mut Vec<Problem>) {
     let mut seen: HashMap<&str, &str> = HashMap::new();
     for reference in &connection.issuers {
@@ -131,6 +133,7 @@ fn one_issuer_each(connection: &Connection, issuers: &[Issuer], problems: &mut V
 }
 
 /// An opaque token does not say whose it is, and is shown to its own issuer alone.
+#[inline(never)]
 fn one_introspection(connection: &Connection, issuers: &[Issuer], problems: &mut Vec<Problem>) {
     let asked = |reference: &&Located<String>| {
         let issuer = issuers.iter().find(|issuer| issuer.name.value == reference.value);
@@ -152,6 +155,7 @@ fn named(items: &[Node]) -> Vec<(&str, &Node)> {
 }
 
 /// Reports names that stand twice in a list.
+#[inline(never)]
 pub(super) fn unique(items: &[Node], what: &str, problems: &mut Vec<Problem>) {
     let mut seen: HashMap<&str, &Place> = HashMap::new();
     for name in items.iter().filter_map(|node| node.get("name")) {

@@ -11,6 +11,7 @@ use super::{budgets, grammar, masks, read, tables};
 pub(super) const MODES: &[(&str, Mode)] = &[("enforce", Mode::Enforce), ("monitor", Mode::Monitor)];
 const PASS: &[(&str, bool)] = &[("deny", false), ("allow", true)];
 
+#[inline(never)]
 pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Policy> {
     let rules = node.get("rules").map(Node::items).unwrap_or_default();
     unique(rules, "rule", problems);

@@ -6,6 +6,7 @@ use super::read;
 use super::set::{Located, Recogniser};
 use super::tables;
 
+#[inline(never)]
 pub(super) fn read_all(nodes: &[Node], problems: &mut Vec<Problem>) -> Vec<Recogniser> {
     let all: Vec<Recogniser> = nodes.iter().filter_map(read).collect();
     let mut seen: Vec<&Located<String>> = Vec::new();

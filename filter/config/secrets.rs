@@ -5,6 +5,7 @@ use super::read;
 use super::set::Secret;
 use super::tables;
 
+#[inline(never)]
 pub(super) fn read(node: &Node) -> Option<Secret> {
     Some(Secret {
         name: read::located(node, "name")?,

@@ -199,6 +199,7 @@ impl Approvals {
     }
 
     /// Asks for an approval; the same one where it was asked for before.
+    #[inline(never)]
     pub(super) fn open(&self, opening: &Opening<'_>) -> Call {
         let body = serde_json::to_vec(opening).unwrap_or_default();
         self.call(&Asked { path: &self.path(""), headers: JSON, ..Asked::POST }, body, 0)

@@ -98,7 +98,7 @@ impl Parts {
 
 /// Of a body what lies between the places that are left out; they may overlap.
 fn kept(body: &[u8], mut left_out: Vec<Range<usize>>) -> Vec<&[u8]> {
-    left_out.sort_by_key(|range| (range.start, range.end));
+    order::sort_by(&mut left_out, |a, b| (a.start, a.end).cmp(&(b.start, b.end)));
     let (mut pieces, mut from) = (Vec::new(), 0);
     for range in left_out {
         if range.start >= from {

@@ -58,6 +58,7 @@ impl Limits {
 }
 
 /// A policy that speaks of models must lead to one.
+#[inline(never)]
 pub fn check(connection: &Connection, api: Option<&Api>, policy: &set::Policy, problems: &mut Vec<Problem>) {
     if api.is_some_and(|api| api.family == Family::Model) {
         return;

@@ -55,6 +55,7 @@ impl Captures {
 }
 
 /// What records hold; `None`: no texts.
+#[inline(never)]
 pub(super) fn captures(
     set: &set::PolicySet,
     plans: &Plans<'_>,
@@ -74,6 +75,7 @@ pub(super) fn captures(
 }
 
 /// Entities for texts that no recogniser is asked about.
+#[inline(never)]
 pub(super) fn by_pattern(
     names: &[Located<String>],
     plans: &Plans<'_>,

@@ -89,6 +89,7 @@ impl Credential {
 
 /// Compiles a connection's credentials; `secrets` takes every form in which their values could come back. `env` is `None` away
 /// from any proxy: then there are none.
+#[inline(never)]
 pub(super) fn compile(
     written: &[set::Credential],
     named: &[set::Secret],

@@ -7,6 +7,7 @@ use crate::config::set::{Detector, Finds, Place};
 use crate::mask::{self, Catalogue, OwnDetector, OwnFault, Part};
 
 /// The built-in entities and those of the set.
+#[inline(never)]
 pub(super) fn compile(detectors: &[Detector], problems: &mut Vec<Problem>) -> Catalogue {
     let own: Vec<OwnDetector> = detectors.iter().map(own).collect();
     let (catalogue, faults) = Catalogue::with_own(&own);

@@ -100,6 +100,7 @@ impl Guard {
 }
 
 /// A key set given inline is read when the worker starts; what is wrong with it is told as early.
+#[inline(never)]
 fn check_keys(issuer: &set::Issuer, problems: &mut Vec<Problem>) {
     let keys = match &issuer.proof {
         Proof::Keys(keys) => Some(keys),
@@ -114,6 +115,7 @@ fn check_keys(issuer: &set::Issuer, problems: &mut Vec<Problem>) {
 }
 
 /// What conditions can find in `prompt.entities`: the usual entities, and of the others those that one names.
+#[inline(never)]
 fn asked_of_prompts(set: &set::PolicySet, catalogue: &Catalogue) -> Entities {
     let rules = set.policies.iter().flat_map(|policy| policy.rules.iter().map(|rule| &rule.condition));
     let conditions: Vec<_> = set.policies.iter().map(|policy| &policy.allow).chain(rules).collect();

@@ -93,6 +93,7 @@ impl Lane {
 }
 
 /// Compiles a connection; `None`: it cannot be, and why is said.
+#[inline(never)]
 pub(super) fn compile_lane(
     connection: &Connection,
     set: &set::PolicySet,
@@ -179,6 +180,7 @@ fn token_headers(connection: &Connection, api: Option<&Api>) -> Vec<TokenHeader>
 }
 
 /// The table for the connection's answers.
+#[inline(never)]
 fn answers(connection: &Connection, api: Option<&Api>, problems: &mut Vec<Problem>) -> &'static Table {
     let written = &connection.answers;
     if written.text.is_empty() && written.keep.is_empty() {
@@ -196,6 +198,7 @@ fn answers(connection: &Connection, api: Option<&Api>, problems: &mut Vec<Proble
 }
 
 /// Conditions may ask only for what is read of a request on the connection.
+#[inline(never)]
 fn check_reads(
     connection: &Connection,
     api: &Api,

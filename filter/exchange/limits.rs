@@ -86,6 +86,7 @@ impl StoreLimits {
 }
 
 /// Limits must mean something on the connection.
+#[inline(never)]
 pub(super) fn check(
     connection: &Connection,
     api: &Api,

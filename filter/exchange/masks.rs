@@ -37,6 +37,7 @@ enum Cast {
 
 impl Masking {
     /// Compiles a mask; `env` as for [`super::guard::Guard::compile`].
+    #[inline(never)]
     pub(super) fn compile(
         mask: &set::Mask,
         plans: &Plans<'_>,
@@ -179,6 +180,7 @@ fn scope_of(scope: &Scope, identity: Option<&Identity>) -> Result<String, String
     Ok(text)
 }
 
+#[inline(never)]
 fn cast(operator: &set::Operator, env: Option<&Env<'_>>, problems: &mut Vec<Problem>) -> Option<Cast> {
     Some(Cast::Ready(match operator {
         set::Operator::Replace => Operator::Replace,
@@ -211,6 +213,7 @@ fn resolve(names: &[Located<String>], catalogue: &Catalogue, problems: &mut Vec<
     names.iter().fold(Entities::NONE, |all, name| all.union(resolved(name, catalogue, problems)))
 }
 
+#[inline(never)]
 pub(super) fn resolved(
     name: &Located<String>,
     catalogue: &Catalogue,
@@ -223,6 +226,7 @@ pub(super) fn resolved(
 }
 
 /// The entities of an override: those of the mask.
+#[inline(never)]
 fn overridden(
     name: &Located<String>,
     entities: Entities,

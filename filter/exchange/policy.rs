@@ -16,6 +16,7 @@ use super::templates::template;
 use crate::config::Problem;
 use crate::config::set::{self, Bundle, Effect, Mode, Place};
 use crate::mask::Entities;
+use crate::order;
 use crate::policy::rules::{self, Rule};
 use crate::policy::{Condition, Expression, Phase, Variable};
 use crate::protocol::Thinking;
@@ -93,6 +94,7 @@ const HOLD_HEADERS: &str =
     "set allow_on_headers_stop_iteration on Envoy's plugin and bundle with --body-before-headers true";
 
 /// The recogniser of what a policy masks, where it masks what only one can find.
+#[inline(never)]
 fn recogniser_of(
     policy: &set::Policy,
     entities: Entities,
@@ -125,6 +127,7 @@ fn recogniser_of(
 }
 
 /// Compiles a policy; `None`: it cannot be, and why is said.
+#[inline(never)]
 pub(super) fn compile_policy(
     policy: &set::Policy,
     bundle: &Bundle,
@@ -201,8 +204,9 @@ pub(super) fn compile_policy(
     let reads_view = judges || limits_view(|limits| limits.reads_view);
     let judges_view = judges || limits_view(|limits| limits.judges_view);
     let keys = budgets.conditions().flatten().flat_map(|key| key.reads().iter().copied());
-    let variables =
-        rules.variables().chain(vector.iter().flat_map(StoreLimits::variables)).chain(keys).collect();
+    let mut variables = BTreeSet::new();
+    // One by one: `collect` would sort first, and sorting a type is much code.
+    variables.extend(rules.variables().chain(vector.iter().flat_map(StoreLimits::variables)).chain(keys));
     Some(Policy {
         name: policy.name.value.clone(),
         digest: bundle.policy_digests.get(&policy.name.value).cloned().unwrap_or_default(),
@@ -229,10 +233,11 @@ pub(super) fn compile_policy(
     })
 }
 
+#[inline(never)]
 fn approvers(policy: &set::Policy) -> BTreeMap<String, Approvers> {
     let asking = policy.rules.iter().filter(|rule| rule.effect == Effect::Approve);
     let of = |rule: &set::Rule| Approvers { groups: rule.approvers.clone(), quorum: rule.quorum };
-    asking.map(|rule| (rule.name.value.clone(), of(rule))).collect()
+    order::map(asking.map(|rule| (rule.name.value.clone(), of(rule))))
 }
 
 fn thinking_of(policy: &set::Policy) -> Thinking {
@@ -243,6 +248,7 @@ fn thinking_of(policy: &set::Policy) -> Thinking {
     }
 }
 
+#[inline(never)]
 fn compile_rule(rule: &set::Rule, problems: &mut Vec<Problem>) -> Option<Rule> {
     let effect = match rule.effect {
         Effect::Deny => rules::Effect::Deny,

@@ -67,6 +67,7 @@ fn certain() -> f64 {
 
 impl Recogniser {
     /// Compiles a recogniser. `number` gives our entity for a name; `env` is `None` away from any proxy.
+    #[inline(never)]
     pub fn compile(
         written: &set::Recogniser,
         number: &dyn Fn(&str) -> Option<Entity>,

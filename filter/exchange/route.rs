@@ -37,6 +37,7 @@ const FIELDS: [fn(&Match) -> Option<String>; 5] = [
 
 impl Routes {
     /// Files the matches of connections.
+    #[inline(never)]
     pub fn new<'c>(connections: impl IntoIterator<Item = &'c Connection>) -> Self {
         let mut routes = Self::default();
         for (at, connection) in connections.into_iter().enumerate() {

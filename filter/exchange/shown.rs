@@ -13,6 +13,7 @@ use crate::host::Call;
 use crate::mask::kept::{Book, Keeping};
 use crate::mask::operators::restore::Restoring;
 use crate::mask::{self, Found, Plan, Way};
+use crate::order;
 use crate::protocol::answers::EVERYTHING;
 use crate::protocol::request::mask_prompt;
 use crate::protocol::rewrite::ResponseRewriter;
@@ -72,7 +73,7 @@ impl Exchange {
             prompt: self.shown(),
             entities: self.shown_entities(),
             flags: &inquiry.flags,
-            ignored: ignored.collect(),
+            ignored: order::map(ignored),
             ttl: service.ttl(),
         })
     }
@@ -114,7 +115,7 @@ impl Exchange {
             None => drop(mask::mask_whole(plan, &inquiry.came, &mut found)),
         }
         let name = |entity| self.worker.guard.catalogue.name(entity).to_owned();
-        found.iter().map(|(entity, count)| (name(entity), count)).collect()
+        order::map(found.iter().map(|(entity, count)| (name(entity), count)))
     }
 
     fn shown_prompt(&self) -> Option<String> {

@@ -3,6 +3,8 @@
 //! SDKs put a key into a header of their own; there the token comes too. A request may carry it twice, as long as
 //! both are one and the same: of two tokens that differ, somebody else might believe the other one.
 
+use crate::order;
+
 /// A header that may hold a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenHeader {
@@ -198,7 +200,7 @@ pub fn stripped<'h>(headers: &'h [(Vec<u8>, Vec<u8>)], configured: &[TokenHeader
         .filter(|(name, _)| is_stripped(name, configured))
         .filter_map(|(name, _)| str::from_utf8(name).ok())
         .collect();
-    names.sort_unstable();
+    order::sort(&mut names);
     names.dedup();
     names
 }

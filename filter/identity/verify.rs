@@ -13,6 +13,7 @@ use super::keys::{KeySet, Miss};
 use super::provider::{Failure, FetchError, State};
 use super::signature::{self, Native};
 use super::token::{self, Claims, Token, TokenError};
+use crate::order;
 
 /// An issuer whose tokens are accepted.
 #[derive(Debug, Clone)]
@@ -229,7 +230,7 @@ impl Verifier {
         now: u64,
     ) -> Result<Vouched, TokenError> {
         let mut names: Vec<&str> = self.payloads(accepted).collect();
-        names.sort_unstable();
+        order::sort(&mut names);
         names.dedup();
         let (mut foreign, mut found) = (false, None);
         for (name, claims) in names.into_iter().filter_map(|name| Some((name, payload(name)?))) {

@@ -7,6 +7,7 @@ use super::lexicon::Lexicon;
 use super::own::{Own, OwnDetector, OwnFault};
 use super::tables::{AnyGroup, ENTITIES, GROUPS, SETS, USUAL};
 use super::text::Entity;
+use crate::order;
 
 /// The name of [`UPSTREAM_CREDENTIAL`].
 pub(super) const CREDENTIAL: &str = "UPSTREAM_CREDENTIAL";
@@ -118,7 +119,7 @@ impl Catalogue {
     /// The names of what was found, each once, in alphabetic order.
     pub fn names_of(&self, found: &Found) -> Vec<&str> {
         let mut names: Vec<&str> = self.names(found.entities()).collect();
-        names.sort_unstable();
+        order::sort(&mut names);
         names
     }
 

@@ -83,6 +83,7 @@ impl Lexicon {
     ///
     /// # Errors
     /// The automaton grows too large, which that many words do not make it.
+    #[inline(never)]
     pub fn new<'a>(
         words: impl IntoIterator<Item = &'a [u8]>,
         ignore_case: bool,

@@ -1,6 +1,8 @@
 //! Secrets known by their very bytes.
 use memchr::memmem::Finder;
 
+use crate::order;
+
 /// A literal shorter than this would mask too much that is not secret.
 const SHORTEST: usize = 8;
 
@@ -24,7 +26,7 @@ pub enum Literal {
 impl Literals {
     pub fn new(mut literals: Vec<Vec<u8>>) -> Self {
         literals.retain(|literal| literal.len() >= SHORTEST);
-        literals.sort_unstable();
+        order::sort(&mut literals);
         literals.dedup();
         let finders = literals.iter().map(|literal| Finder::new(literal).into_owned()).collect();
         Self { all: literals, finders }

@@ -144,6 +144,7 @@ impl Own {
 }
 
 impl Compiler {
+    #[inline(never)]
     fn add(&mut self, at: usize, detector: &OwnDetector) -> Result<(), Why> {
         let finder = Finder {
             entity: self.entity(&detector.name).map_err(|why| (Part::Name, why))?,
@@ -188,6 +189,7 @@ impl Compiler {
         u16::try_from(at).map(Entity).map_err(|_| "is one entity too many".into())
     }
 
+    #[inline(never)]
     fn lexicon(&mut self, words: &Texts, ignore_case: bool, finder: Finder) -> Result<Lexicon, Why> {
         if self.own.lexicons.len() >= MOST_LEXICONS {
             let why =
@@ -212,6 +214,7 @@ impl Compiler {
     }
 
     /// Puts the patterns into as few groups as hold them.
+    #[inline(never)]
     fn group(&mut self) {
         let patterns = std::mem::take(&mut self.patterns);
         let mut todo: Vec<&[(usize, Row, Finder)]> = patterns.chunks(MOST_PATTERNS).rev().collect();
@@ -239,6 +242,7 @@ impl Compiler {
 }
 
 /// A pattern that has passed every check that concerns it alone.
+#[inline(never)]
 fn row(pattern: &str, not_after: Option<&str>, not_before: Option<&str>, doubtful: bool) -> Result<Row, Why> {
     let hir = grammar::parse(pattern, SHORTEST).map_err(|fault| (Part::Pattern, fault.why))?;
     let class = |part, class: &str| -> Result<Bytes, Why> {
@@ -283,6 +287,7 @@ fn least(all: &[(bool, NearSets)], mark: &Mark) -> u32 {
     rises.min_by(|a, b| a.0.total_cmp(&b.0)).map_or(0, |(_, place)| place)
 }
 
+#[inline(never)]
 fn context(phrases: &[String]) -> Result<Option<Context>, Why> {
     if phrases.len() > MOST_PHRASES {
         let why = format!("is one phrase too many: at most {MOST_PHRASES}");

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::context::Context;
 use super::gates::{self, Gate};
-use super::grammar::{Anchor, LongWord, Mark, Tables};
+use super::grammar::{Anchor, LongWord, Mark, Tables, Transitions};
 use super::text::Entity;
 use super::validators;
 

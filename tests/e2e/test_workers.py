@@ -13,6 +13,7 @@ from test_records import assert_whole, chains
 from conftest import StartGuard
 from guard import Guard, completion, delta, finish, question
 from known import ALL, CARD, EMAIL, content, end_of
+from parts import process
 from parts.upstream import Answer, Delay, Piece, Received, json_answer, stream
 
 STREAMS = 200
@@ -135,3 +136,14 @@ def test_memory_stays_bounded_over_thousands_of_exchanges(guard: Guard, token: s
 
     warm = rounds(800)
     assert rounds(2400) - warm < 24 * 1024 * 1024
+
+
+def test_memory_that_the_modules_start_took_is_given_back(start_guard: StartGuard) -> None:
+    """By the proxy's allocator, which says how much of what it mapped it has no pages for."""
+    guard = start_guard()
+
+    def given_back() -> bool:
+        assert guard.envoy
+        return int(json.loads(guard.envoy.admin_get("/memory"))["pageheap_unmapped"]) > 4 * 1024 * 1024
+
+    process.wait_until("it is given back", given_back, timeout=20, every=0.5)

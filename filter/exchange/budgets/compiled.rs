@@ -33,6 +33,7 @@ pub struct Budgets {
 
 impl Budgets {
     /// Compiles what a policy says; `mode` is the policy's.
+    #[inline(never)]
     pub(in crate::exchange) fn compile(
         policy: &set::Policy,
         mode: Mode,
@@ -148,6 +149,7 @@ impl Budget {
 }
 
 /// Budgets of tokens must lead to a model.
+#[inline(never)]
 pub fn check(connection: &Connection, api: Option<&Api>, policy: &set::Policy, problems: &mut Vec<Problem>) {
     if api.is_some_and(|api| api.family == Family::Model) {
         return;

@@ -83,6 +83,7 @@ impl Automaton {
 }
 
 /// For each state, the patterns that accept in some state after it.
+#[inline(never)]
 fn reachable(raw: &Raw) -> Vec<u64> {
     let targets: Vec<Vec<u32>> = raw.rows.iter().map(|row| distinct(row)).collect();
     let mut reach = vec![0u64; raw.rows.len()];
@@ -120,6 +121,7 @@ struct Columns {
     shown: Vec<usize>,
 }
 
+#[inline(never)]
 fn columns(raw: &Raw) -> Columns {
     let classes = raw.rows.first().map_or(0, Vec::len);
     let mut ids: HashMap<Vec<u32>, u8> = HashMap::new();
@@ -138,6 +140,7 @@ fn columns(raw: &Raw) -> Columns {
 }
 
 /// Moore's partition refinement: states of one block accept the same and lead to the same blocks.
+#[inline(never)]
 fn minimise(raw: &Raw, reach: &[u64], columns: &Columns) -> Vec<u32> {
     let masks: Vec<(u64, u64)> = raw.accept.iter().copied().zip(reach.iter().copied()).collect();
     let (mut block_of, mut blocks) = partition(&masks);
@@ -171,6 +174,7 @@ fn partition<K: Hash + Eq>(keys: &[K]) -> (Vec<u32>, usize) {
 }
 
 /// Numbers the merged states breadth first, so that what is near the start lies together.
+#[inline(never)]
 fn number(raw: &Raw, reach: &[u64], columns: &Columns, block_of: &[u32]) -> Result<Automaton, Fault> {
     let alive = |state: u32| of(&raw.accept, state) | of(reach, state) != 0;
     let mut ids: HashMap<u32, usize> = HashMap::from([(of(block_of, raw.start), START)]);

@@ -17,6 +17,7 @@ mod pattern;
 mod restart;
 mod subsets;
 mod tables;
+mod transitions;
 
 #[allow(unused_imports, reason = "the build script and the filter each use a part")]
 pub use self::{
@@ -26,6 +27,7 @@ pub use self::{
     },
     pattern::{Bytes, byte_set, parse},
     tables::{Anchor, Mark, Tables},
+    transitions::Transitions,
 };
 
 use regex_syntax::hir::Hir;

@@ -38,6 +38,7 @@ struct Construction<'a> {
     work: usize,
 }
 
+#[inline(never)]
 pub fn determinise(patterns: &[&Hir], limits: &Limits) -> Result<Raw, Fault> {
     let large = || {
         let most = limits.nfa_states;

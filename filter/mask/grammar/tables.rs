@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::automaton::{Automaton, START};
 use super::fingerprint::{self, LongWord, NearSets, Start};
+use super::transitions::Transitions;
 use super::{Fault, Limits, MOST_PATTERNS, Row, Side, restart};
 
 /// Bytes before a value by which the masker tells starts apart: a walk's flags have room for so many.
@@ -18,7 +19,7 @@ pub struct Tables {
     /// How many classes there are.
     pub classes: usize,
     /// The next state: `next[state * classes + class]`.
-    pub next: Cow<'static, [u16]>,
+    pub next: Transitions,
     /// For each state, where its masks are.
     pub masks_of: Cow<'static, [u16]>,
     /// The patterns that accept in a state, and those that may accept after it. Few different pairs stand for all
@@ -103,7 +104,7 @@ impl Tables {
                 automaton.class_of.get(usize::from(byte)).copied().unwrap_or(0)
             })),
             classes: automaton.classes,
-            next: automaton.next.into(),
+            next: Transitions::Plain(automaton.next),
             masks_of: masks_of.into(),
             masks: masks.into(),
             after: Cow::Owned(after),
@@ -149,6 +150,7 @@ fn bits(rows: &[Row], of: impl Fn(&Row) -> bool) -> u64 {
 }
 
 /// What shows only in the automaton.
+#[inline(never)]
 fn check(automaton: &Automaton, at: usize, row: &Row) -> Result<(), Fault> {
     if holds(&row.not_after, b'\n') {
         let why = "holds the line end, which stands for the start of the text";
@@ -182,6 +184,7 @@ fn check(automaton: &Automaton, at: usize, row: &Row) -> Result<(), Fault> {
 
 /// The beginnings of each row that is not found by an anchor, or the word that it begins with; each in the first bucket
 /// that needs one.
+#[inline(never)]
 fn marks(automaton: &Automaton, rows: &[Row]) -> (Vec<Mark>, Vec<LongWord>) {
     let (mut marks, mut long_words) = (Vec::new(), Vec::new());
     for ((at, row), pattern) in
@@ -206,6 +209,7 @@ fn marks(automaton: &Automaton, rows: &[Row]) -> (Vec<Mark>, Vec<LongWord>) {
 
 type Masks = (Vec<u16>, Vec<(u64, u64)>);
 
+#[inline(never)]
 fn masks(automaton: &Automaton) -> Result<Masks, Fault> {
     let mut ids = HashMap::new();
     let mut pairs = Vec::new();
@@ -222,6 +226,7 @@ fn masks(automaton: &Automaton) -> Result<Masks, Fault> {
 }
 
 /// Which patterns may start after each byte, by one of few signatures.
+#[inline(never)]
 fn signatures(rows: &[Row]) -> Result<([u8; 256], Vec<u64>), Fault> {
     let mut signatures: Vec<u64> = Vec::new();
     let of_byte = of_bytes(|byte| {
@@ -243,6 +248,7 @@ fn signatures(rows: &[Row]) -> Result<([u8; 256], Vec<u64>), Fault> {
 }
 
 /// The bytes that may come before a pattern's anchor, and how many at most.
+#[inline(never)]
 fn anchor(automaton: &Automaton, at: usize, row: &Row, byte: u8) -> Result<Anchor, Fault> {
     let mask = 1u64.wrapping_shl(u32::try_from(at).unwrap_or(0));
     let mut run = [false; 256];

@@ -12,6 +12,7 @@ use semver::Version;
 use serde_json::Value as Json;
 
 use super::fault::Fault;
+use crate::order;
 use crate::policy::variables::{Fact, Variable};
 
 /// A value of CEL, as far as conditions have them. Cheap to clone.
@@ -166,7 +167,7 @@ impl<'a> Map<'a> {
         match self {
             Map::Pairs(pairs) => {
                 let mut keys: Vec<&str> = pairs.iter().map(|(name, _)| name.as_str()).collect();
-                keys.sort_unstable();
+                order::sort(&mut keys);
                 keys.dedup();
                 keys
             }
