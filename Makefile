@@ -58,9 +58,8 @@ test-build:
 vectors: test-build
 	@target/debug/examples/wycheproof > $(VECTORS)
 
-# Two at once: a test mostly waits, for an Envoy that compiles the module and for clocks. Those of a file share Envoys.
 test-e2e: wasm test-build vectors parts ## end to end: a real Envoy among real parts (PYTEST_ARGS="-k name")
-	@cd tests/e2e && PORTCULLIS=$(PORTCULLIS) VECTORS=$(VECTORS) ../../$(PYTHON) -m pytest --numprocesses 2 --dist loadfile $(PYTEST_ARGS)
+	@cd tests/e2e && PORTCULLIS=$(PORTCULLIS) VECTORS=$(VECTORS) ../../$(PYTHON) -m pytest $(PYTEST_ARGS)
 
 test-console: console test-build ## the console in a real Chromium, on a real collector
 	@python3 tools/parts/install.py node console chromium
