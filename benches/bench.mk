@@ -1,4 +1,4 @@
-# Everything measured in one run of a quarter of an hour; BENCH_QUICK=1 for a look in a few minutes.
+# Everything measured in one run of twenty minutes; BENCH_QUICK=1 for a look in a few minutes.
 
 .PHONY: bench
 bench: wasm cli-debug ## the numbers: beside a bare Envoy, its own filters, and a filter that only copies (BENCH_QUICK=1)
