@@ -16,6 +16,9 @@
 //! | [`audit`] | records, chain, delivery |
 //! | `order` | sorting that is compiled once |
 //! | [`texts`] | many short texts kept as one |
+//!
+//! What runs once, when a set is loaded, is marked `inline(never)` where one large function would be made of it: V8 needs
+//! more memory for that than for its parts, and Envoy keeps it. `tools/wasm` prints the largest functions.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::string_slice))]
 
 pub mod audit;

@@ -10,10 +10,9 @@ import re
 import sys
 from pathlib import Path
 
-from wasm_size import CUSTOM, function_names, sections, strings
+from wasm_size import FUNCTION_NAMES, function_names, is_names, sections
 
 OURS = "portcullis"
-FUNCTIONS = 1
 # What older compilers put behind each name.
 HASH = re.compile(r"::h[0-9a-f]{16}$")
 
@@ -50,14 +49,13 @@ def _ours(module: bytes) -> bytes:
     """The content of a name section: the short names of our own functions alone."""
     named = {number: short(name) for number, name in function_names(module).items()}
     kept = [uleb128(number) + text(name.encode()) for number, name in named.items() if name.startswith(f"{OURS}::")]
-    return text(b"name") + bytes([FUNCTIONS]) + text(uleb128(len(kept)) + b"".join(kept))
+    return text(b"name") + bytes([FUNCTION_NAMES]) + text(uleb128(len(kept)) + b"".join(kept))
 
 
 def rewritten(module: bytes) -> bytes:
     out = bytearray(module[:8])
     for kind, body in sections(module):
-        ours = kind == CUSTOM and strings(body, 0)[0] == b"name"
-        out += bytes([kind]) + text(_ours(module) if ours else body)
+        out += bytes([kind]) + text(_ours(module) if is_names(kind, body) else body)
     return bytes(out)
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 CUSTOM, IMPORTS, CODE, DATA = 0, 2, 10, 11
 SECTIONS = {CUSTOM: "custom", CODE: "code", DATA: "data"}
 FUNCTION = 0
+# The part of a name section that names functions.
+FUNCTION_NAMES = 1
 SHOWN = 3
 
 
@@ -79,14 +81,27 @@ def function_names(module: bytes) -> dict[int, str]:
     """Of the functions that have one."""
     names = {}
     for kind, body in sections(module):
-        title, at = strings(body, 0) if kind == CUSTOM else (b"", 0)
-        while title == b"name" and at < len(body):
+        if not is_names(kind, body):
+            continue
+        _, at = strings(body, 0)
+        while at < len(body):
             of, (part, at) = body[at], strings(body, at + 1)
-            count, place = leb128(part, 0) if of == 1 else (0, 0)
-            for _ in range(count):
-                number, place = leb128(part, place)
-                name, place = strings(part, place)
-                names[number] = name.decode()
+            names |= _named(part) if of == FUNCTION_NAMES else {}
+    return names
+
+
+def is_names(kind: int, body: bytes) -> bool:
+    """Whether a section is the one of names."""
+    return kind == CUSTOM and strings(body, 0)[0] == b"name"
+
+
+def _named(part: bytes) -> dict[int, str]:
+    count, at = leb128(part, 0)
+    names = {}
+    for _ in range(count):
+        number, at = leb128(part, at)
+        name, at = strings(part, at)
+        names[number] = name.decode()
     return names
 
 

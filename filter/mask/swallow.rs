@@ -26,7 +26,7 @@ impl Swallow {
     /// whether the value is over.
     pub fn go(&mut self, plan: &Prepared, text: &[u8], end: bool) -> (usize, bool) {
         let Some(group) = plan.groups.get(self.group) else { return (0, true) };
-        let (mut at, mut gone) = (self.seen, 0usize);
+        let (steps, mut at, mut gone) = (group.steps(), self.seen, 0usize);
         for &byte in text.get(at..).unwrap_or_default() {
             if self.accepts(group, group.before(byte)) {
                 gone = at;
@@ -34,7 +34,7 @@ impl Swallow {
             if !self.goes_on(group) || at.wrapping_sub(gone) >= LIMIT {
                 return (gone, true);
             }
-            self.state = group.step(self.state, byte);
+            self.state = steps.step(self.state, byte);
             at = at.wrapping_add(1);
         }
         if self.accepts(group, if end { u64::MAX } else { group.tables.before_any }) {
