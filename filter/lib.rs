@@ -15,6 +15,7 @@
 //! | [`mask`] | detectors, the streaming masker, operators |
 //! | [`audit`] | records, chain, delivery |
 //! | `order` | sorting that is compiled once |
+//! | `heap` (wasm only) | memory for small blocks |
 //! | [`texts`] | many short texts kept as one |
 //!
 //! What runs once, when a set is loaded, is marked `inline(never)` where one large function would be made of it: V8 needs
@@ -24,6 +25,8 @@
 pub mod audit;
 pub mod config;
 pub mod exchange;
+#[cfg(any(test, all(feature = "allocator", target_arch = "wasm32", target_os = "wasi")))]
+mod heap;
 pub mod host;
 pub mod identity;
 pub mod mask;

@@ -10,6 +10,8 @@
 //! * A context that is gone must not be called: `set_effective_context` tells.
 
 mod abi;
+#[cfg(feature = "allocator")]
+mod allocator;
 mod envoy;
 
 use std::cell::RefCell;
