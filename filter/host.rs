@@ -111,15 +111,27 @@ pub enum Level {
     Error,
 }
 
-/// A metric: its name with its labels, as `portcullis_decisions_total` and `[("policy", "chat")]`.
+/// Labels that a metric has at most.
+pub const MOST_LABELS: usize = 4;
+
+/// A metric: its name with its labels, as `portcullis_decisions_total` and `policy="chat"`.
 ///
 /// Labels come from the policy set and from tables alone, never from callers: the proxy never frees a metric.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Metric {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Metric<'v> {
     /// Name, as operators read it.
     pub name: &'static str,
-    /// Label names and values.
-    pub labels: Vec<(&'static str, String)>,
+    /// Names of its labels.
+    pub labels: &'static [&'static str],
+    /// Their values, in the same order; those behind the last label are empty.
+    pub values: [&'v str; MOST_LABELS],
+}
+
+impl Metric<'_> {
+    /// Its labels with their values.
+    pub fn pairs(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.labels.iter().copied().zip(self.values)
+    }
 }
 
 /// A value that all workers of a proxy share, and the number that stands for it as it is now.
@@ -186,11 +198,11 @@ pub trait Host {
     fn share(&self, key: &str, value: &[u8], seen: Option<u32>) -> bool;
 
     /// Adds to a counter.
-    fn count(&self, metric: &Metric, by: u64);
+    fn count(&self, metric: &Metric<'_>, by: u64);
     /// Sets a gauge. All workers of a proxy share it: the last one to set it wins.
-    fn gauge(&self, metric: &Metric, value: u64);
+    fn gauge(&self, metric: &Metric<'_>, value: u64);
     /// Moves a gauge that all workers of a proxy add up in.
-    fn shift(&self, metric: &Metric, by: i64);
+    fn shift(&self, metric: &Metric<'_>, by: i64);
     /// Records a value in a histogram.
-    fn record(&self, metric: &Metric, value: u64);
+    fn record(&self, metric: &Metric<'_>, value: u64);
 }

@@ -1,6 +1,6 @@
 //! The metrics, as one table: their names are part of the contract with operators.
 
-use crate::host::Metric;
+use crate::host::{MOST_LABELS, Metric};
 
 /// Name, labels, what it counts. The page on metrics is checked against it.
 pub const METRICS: [(&str, &[&str], &str); 15] = [
@@ -69,86 +69,89 @@ pub const METRICS: [(&str, &[&str], &str); 15] = [
     ),
 ];
 
-/// A metric with its label values, in the order of the table.
-fn metric(index: usize, values: &[&str]) -> Metric {
-    let (name, labels, _) = METRICS.get(index).copied().unwrap_or(("portcullis_errors_total", &[], ""));
-    let labels = labels.iter().zip(values).map(|(label, value)| (*label, (*value).to_owned())).collect();
-    Metric { name, labels }
+/// The metric of a row, with its label values in the order of the table: one for each label, else it does not compile.
+#[allow(clippy::indexing_slicing, reason = "at compile time")]
+fn metric<'v, const ROW: usize, const LABELS: usize>(given: [&'v str; LABELS]) -> Metric<'v> {
+    const { assert!(LABELS == METRICS[ROW].1.len() && LABELS <= MOST_LABELS) };
+    let (name, labels, _) = const { METRICS[ROW] };
+    let mut values = [""; MOST_LABELS];
+    values.iter_mut().zip(given).for_each(|(value, given)| *value = given);
+    Metric { name, labels, values }
 }
 
 /// An exchange was decided.
-pub fn decision(connection: &str, policy: &str, decision: &str, reason: &str) -> Metric {
-    metric(0, &[connection, policy, decision, reason])
+pub fn decision<'v>(connection: &'v str, policy: &'v str, decision: &'v str, reason: &'v str) -> Metric<'v> {
+    metric::<0, _>([connection, policy, decision, reason])
 }
 
 /// A rule held or failed.
-pub fn rule(policy: &str, rule: &str, outcome: &str) -> Metric {
-    metric(1, &[policy, rule, outcome])
+pub fn rule<'v>(policy: &'v str, rule: &'v str, outcome: &'v str) -> Metric<'v> {
+    metric::<1, _>([policy, rule, outcome])
 }
 
 /// Values were found.
-pub fn masked(policy: &str, side: &str, entity: &str, operator: &str) -> Metric {
-    metric(2, &[policy, side, entity, operator])
+pub fn masked<'v>(policy: &'v str, side: &'v str, entity: &'v str, operator: &'v str) -> Metric<'v> {
+    metric::<2, _>([policy, side, entity, operator])
 }
 
 /// Bytes held back.
-pub fn held(policy: &str) -> Metric {
-    metric(3, &[policy])
+pub fn held(policy: &str) -> Metric<'_> {
+    metric::<3, _>([policy])
 }
 
 /// Something passed unread.
-pub fn uninspected(policy: &str, kind: &str) -> Metric {
-    metric(4, &[policy, kind])
+pub fn uninspected<'v>(policy: &'v str, kind: &'v str) -> Metric<'v> {
+    metric::<4, _>([policy, kind])
 }
 
 /// Records came to an end.
-pub fn records(outcome: &str) -> Metric {
-    metric(5, &[outcome])
+pub fn records(outcome: &str) -> Metric<'_> {
+    metric::<5, _>([outcome])
 }
 
 /// Records wait.
-pub fn queue() -> Metric {
-    metric(6, &[])
+pub fn queue() -> Metric<'static> {
+    metric::<6, _>([])
 }
 
 /// How old an issuer's keys are.
-pub fn key_age(issuer: &str) -> Metric {
-    metric(7, &[issuer])
+pub fn key_age(issuer: &str) -> Metric<'_> {
+    metric::<7, _>([issuer])
 }
 
 /// A call for keys came to an end.
-pub fn key_fetch(issuer: &str, outcome: &str) -> Metric {
-    metric(8, &[issuer, outcome])
+pub fn key_fetch<'v>(issuer: &'v str, outcome: &'v str) -> Metric<'v> {
+    metric::<8, _>([issuer, outcome])
 }
 
 /// An issuer was asked about a token.
-pub fn introspection(issuer: &str, outcome: &str) -> Metric {
-    metric(9, &[issuer, outcome])
+pub fn introspection<'v>(issuer: &'v str, outcome: &'v str) -> Metric<'v> {
+    metric::<9, _>([issuer, outcome])
 }
 
 /// A call for a secret came to an end.
-pub fn secret_fetch(secret: &str, outcome: &str) -> Metric {
-    metric(10, &[secret, outcome])
+pub fn secret_fetch<'v>(secret: &'v str, outcome: &'v str) -> Metric<'v> {
+    metric::<10, _>([secret, outcome])
 }
 
 /// A fault of our own.
-pub fn error(kind: &str) -> Metric {
-    metric(13, &[kind])
+pub fn error(kind: &str) -> Metric<'_> {
+    metric::<13, _>([kind])
 }
 
 /// A budget was asked.
-pub fn budget(policy: &str, budget: &str, outcome: &str) -> Metric {
-    metric(11, &[policy, budget, outcome])
+pub fn budget<'v>(policy: &'v str, budget: &'v str, outcome: &'v str) -> Metric<'v> {
+    metric::<11, _>([policy, budget, outcome])
 }
 
 /// Something was used of a budget.
-pub fn used(policy: &str, budget: &str) -> Metric {
-    metric(12, &[policy, budget])
+pub fn used<'v>(policy: &'v str, budget: &'v str) -> Metric<'v> {
+    metric::<12, _>([policy, budget])
 }
 
 /// A human was asked.
-pub fn approval(policy: &str, outcome: &str) -> Metric {
-    metric(14, &[policy, outcome])
+pub fn approval<'v>(policy: &'v str, outcome: &'v str) -> Metric<'v> {
+    metric::<14, _>([policy, outcome])
 }
 
 #[test]

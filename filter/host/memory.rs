@@ -75,8 +75,8 @@ impl Memory {
     }
 }
 
-fn written(metric: &Metric) -> String {
-    let labels: Vec<String> = metric.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+fn written(metric: &Metric<'_>) -> String {
+    let labels: Vec<String> = metric.pairs().map(|(name, value)| format!("{name}={value}")).collect();
     format!("{}{{{}}}", metric.name, labels.join(","))
 }
 
@@ -199,23 +199,23 @@ impl Host for Memory {
         true
     }
 
-    fn count(&self, metric: &Metric, by: u64) {
+    fn count(&self, metric: &Metric<'_>, by: u64) {
         let mut counts = self.counts.borrow_mut();
         let value = counts.entry(written(metric)).or_default();
         *value = value.saturating_add(by);
     }
 
-    fn gauge(&self, metric: &Metric, value: u64) {
+    fn gauge(&self, metric: &Metric<'_>, value: u64) {
         self.counts.borrow_mut().insert(written(metric), value);
     }
 
-    fn shift(&self, metric: &Metric, by: i64) {
+    fn shift(&self, metric: &Metric<'_>, by: i64) {
         let mut counts = self.counts.borrow_mut();
         let value = counts.entry(written(metric)).or_default();
         *value = value.saturating_add_signed(by);
     }
 
-    fn record(&self, metric: &Metric, value: u64) {
+    fn record(&self, metric: &Metric<'_>, value: u64) {
         self.counts.borrow_mut().insert(written(metric), value);
     }
 }

@@ -2,10 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 
 use super::TICK_MILLISECONDS;
 use super::abi::{self, Buffer, Map, MetricKind, Stream};
-use crate::host::{Call, CallError, CallId, Digest, Header, Host, Level, LocalAnswer, Metric, Shared, Side};
+use crate::host::{
+    Call, CallError, CallId, Digest, Header, Host, Level, LocalAnswer, MOST_LABELS, Metric, Shared, Side,
+};
 
 /// Envoy, as the context that is effective at the time of a call.
 pub(super) struct Envoy {
@@ -16,7 +19,7 @@ pub(super) struct Envoy {
     /// When the event under way came, once somebody has asked: each question is a call into the proxy.
     now: Cell<Option<u64>>,
     /// Metrics are defined once: the proxy never forgets one. `None`: it refused.
-    metrics: RefCell<HashMap<Metric, Option<u32>>>,
+    metrics: RefCell<Metrics>,
     /// Whether the next turn was asked for.
     hastened: Cell<bool>,
 }
@@ -55,21 +58,49 @@ impl Envoy {
         }
     }
 
-    fn metric(&self, metric: &Metric, kind: MetricKind) -> Option<u32> {
+    fn metric(&self, metric: &Metric<'_>, kind: MetricKind) -> Option<u32> {
         if let Some(id) = self.metrics.borrow().get(metric) {
-            return *id;
+            return id;
         }
         let id = abi::define_metric(kind, &stat_name(metric));
-        self.metrics.borrow_mut().insert(metric.clone(), id);
+        self.metrics.borrow_mut().add(metric, id);
         id
+    }
+}
+
+/// The metrics that were defined, by a hash of name and values: asking for one takes no memory.
+#[derive(Default)]
+struct Metrics {
+    hash: RandomState,
+    known: HashMap<u64, Vec<Defined>>,
+}
+
+struct Defined {
+    name: &'static str,
+    values: [String; MOST_LABELS],
+    id: Option<u32>,
+}
+
+impl Metrics {
+    fn get(&self, metric: &Metric<'_>) -> Option<Option<u32>> {
+        let alike = self.known.get(&self.hash.hash_one((metric.name, metric.values)))?;
+        let is = |defined: &&Defined| defined.name == metric.name && defined.values == metric.values;
+        alike.iter().find(is).map(|defined| defined.id)
+    }
+
+    #[cold]
+    fn add(&mut self, metric: &Metric<'_>, id: Option<u32>) {
+        let values = metric.values.map(str::to_owned);
+        let hash = self.hash.hash_one((metric.name, metric.values));
+        self.known.entry(hash).or_default().push(Defined { name: metric.name, values, id });
     }
 }
 
 /// Envoy's wasm metrics have no labels: they are written into the name, and `stats_tags` of the bootstrap (see
 /// `portcullis render envoy`) reads them out again.
-fn stat_name(metric: &Metric) -> String {
+fn stat_name(metric: &Metric<'_>) -> String {
     let mut name = metric.name.to_owned();
-    for (label, value) in &metric.labels {
+    for (label, value) in metric.pairs() {
         name.push(';');
         name.push_str(label);
         name.push('=');
@@ -245,7 +276,7 @@ impl Host for Envoy {
         abi::share(key, value, seen.unwrap_or_default())
     }
 
-    fn count(&self, metric: &Metric, by: u64) {
+    fn count(&self, metric: &Metric<'_>, by: u64) {
         if by == 0 {
             return;
         }
@@ -254,13 +285,13 @@ impl Host for Envoy {
         }
     }
 
-    fn gauge(&self, metric: &Metric, value: u64) {
+    fn gauge(&self, metric: &Metric<'_>, value: u64) {
         if let Some(id) = self.metric(metric, MetricKind::Gauge) {
             abi::record_metric(id, value);
         }
     }
 
-    fn shift(&self, metric: &Metric, by: i64) {
+    fn shift(&self, metric: &Metric<'_>, by: i64) {
         if by == 0 {
             return;
         }
@@ -269,7 +300,7 @@ impl Host for Envoy {
         }
     }
 
-    fn record(&self, metric: &Metric, value: u64) {
+    fn record(&self, metric: &Metric<'_>, value: u64) {
         if let Some(id) = self.metric(metric, MetricKind::Histogram) {
             abi::record_metric(id, value);
         }
