@@ -10,13 +10,23 @@ use crate::plain::plain_len;
 pub fn string(out: &mut String, text: &str) {
     out.reserve(text.len().saturating_add(2));
     out.push('"');
-    if plain_len(text.as_bytes()) == text.len() {
+    within(out, text);
+    out.push('"');
+}
+
+/// Writes a text as it stands within a string.
+pub fn within(out: &mut String, text: &str) {
+    if is_plain(text) {
         out.push_str(text);
     } else if let Ok(escaped) = std::str::from_utf8(&escaped(text.as_bytes())) {
         // It always is: what is plain stays, and an escape is ASCII.
         out.push_str(escaped);
     }
-    out.push('"');
+}
+
+/// Whether a text stands in a string as it is.
+pub fn is_plain(text: &str) -> bool {
+    plain_len(text.as_bytes()) == text.len()
 }
 
 /// Writes a number.

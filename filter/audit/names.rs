@@ -48,9 +48,19 @@ impl Place {
         panic!("no field is declared under this name")
     }
 
+    /// All places, in order.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..COUNT).map(Self)
+    }
+
     /// Its index in [`NAMES`].
     pub const fn index(self) -> usize {
         self.0
+    }
+
+    /// The name.
+    pub fn name(self) -> Name {
+        NAMES.get(self.0).copied().unwrap_or_default()
     }
 }
 

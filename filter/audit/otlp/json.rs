@@ -46,8 +46,7 @@ impl Envelope {
 }
 
 pub(super) fn log_record(log: &Log<'_>) -> String {
-    let body = &log.draft.body;
-    let mut out = String::with_capacity(body.len().saturating_mul(4));
+    let mut out = String::with_capacity(log.draft.body.len().saturating_mul(4));
     let (now, severity) = (log.now, log.severity());
     out.push_str(&format!(
         r#"{{"timeUnixNano":"{now}","observedTimeUnixNano":"{now}","severityNumber":{},"severityText":"{}","eventName":"{}""#,
@@ -59,9 +58,9 @@ pub(super) fn log_record(log: &Log<'_>) -> String {
         let (trace_id, span_id) = (to_hex(&trace.trace_id), to_hex(&trace.span_id));
         out.push_str(&format!(r#","flags":{},"traceId":"{trace_id}","spanId":"{span_id}""#, trace.flags));
     }
-    out.push_str(r#","body":"#);
-    text(&mut out, body);
-    out.push_str(r#","attributes":"#);
+    out.push_str(r#","body":{"stringValue":""#);
+    log.draft.fields.body_within(&mut out);
+    out.push_str(r#""},"attributes":"#);
     list(&mut out, log.attributes(), |out, (name, value)| attribute(out, name, |out| any_value(out, &value)));
     out.push('}');
     out

@@ -17,6 +17,7 @@ use std::borrow::Cow;
 
 use super::chain::Draft;
 use super::fields::Value;
+use super::names::Place;
 use super::record::{Content, Severity};
 use super::trace::TraceParent;
 use super::value::{Name, Text};
@@ -28,7 +29,8 @@ pub const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.41.0";
 const SERVICE: &str = "portcullis";
 
 /// Fields that have places of their own in a log record.
-const NOT_ATTRIBUTES: [&str; 4] = ["time", "trace_id", "span_id", "trace_flags"];
+const NOT_ATTRIBUTES: [Place; 4] =
+    [Place::of("time"), Place::of("trace_id"), Place::of("span_id"), Place::of("trace_flags")];
 
 /// How records are written down.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -153,8 +155,8 @@ impl Log<'_> {
     }
 
     fn attributes(&self) -> impl Iterator<Item = (Name, Attribute<'_>)> {
-        let fields = self.draft.fields.iter().filter(|(name, _)| !NOT_ATTRIBUTES.contains(name));
-        let attributes = fields.filter_map(|(name, value)| Some((name, Attribute::of(value)?)));
+        let fields = self.draft.fields.iter().filter(|(place, _)| !NOT_ATTRIBUTES.contains(place));
+        let attributes = fields.filter_map(|(place, value)| Some((place.name(), Attribute::of(value)?)));
         attributes.chain([("portcullis.chain.hash", Attribute::Text(&self.draft.hash))])
     }
 }
