@@ -20,7 +20,7 @@ pub(super) enum BucketError {
 
 /// The key of a slot, with the version of its bytes.
 fn name(slot: u16) -> String {
-    format!("portcullis.budgets.1.{slot}")
+    ["portcullis.budgets.1.", itoa::Buffer::new().format(slot)].concat()
 }
 
 /// Makes all slots before any is used: a proxy knows no "set it if it is missing", and two workers that found one

@@ -2,8 +2,6 @@
 //!
 //! Sources: draft-ietf-httpapi-ratelimit-headers-10; OpenAI's and Anthropic's pages on rate limits.
 
-use std::fmt::{self, Write as _};
-
 use crate::audit::value::rfc3339;
 use crate::policy::budget::Rate;
 
@@ -82,26 +80,32 @@ pub(super) fn headers(levels: &[Level], protocol: &str, now: u64) -> Vec<(&'stat
     headers
 }
 
-fn list(levels: &[Level], one: fn(&mut String, &Level) -> fmt::Result) -> String {
-    let mut list = String::with_capacity(levels.len().saturating_mul(48));
+fn list(levels: &[Level], one: fn(&mut String, &Level)) -> String {
+    let mut list = String::with_capacity(levels.len().saturating_mul(64));
     for level in levels {
-        if !list.is_empty() {
-            list.push_str(", ");
-        }
-        // Writing to a string cannot fail.
-        let _ = one(&mut list, level);
+        list.push_str(if list.is_empty() { "\"" } else { ", \"" });
+        // Names are letters, digits and `-_.`: nothing in them needs an escape.
+        list.push_str(&level.name);
+        list.push('"');
+        one(&mut list, level);
     }
     list
 }
 
-/// Names are letters, digits and `-_.`: nothing in them needs an escape.
-fn policy(into: &mut String, level: &Level) -> fmt::Result {
-    let unit = if level.tokens { ";qu=\"tokens\"" } else { "" };
-    write!(into, "\"{}\";q={};w={}{unit}", level.name, level.rate.limit(), seconds(level.rate.per()))
+fn policy(into: &mut String, level: &Level) {
+    parameter(into, ";q=", level.rate.limit());
+    parameter(into, ";w=", seconds(level.rate.per()));
+    into.push_str(if level.tokens { ";qu=\"tokens\"" } else { "" });
 }
 
-fn level(into: &mut String, level: &Level) -> fmt::Result {
-    write!(into, "\"{}\";r={};t={}", level.name, level.left, seconds(level.full_in))
+fn level(into: &mut String, level: &Level) {
+    parameter(into, ";r=", level.left);
+    parameter(into, ";t=", seconds(level.full_in));
+}
+
+fn parameter(into: &mut String, name: &str, value: u64) {
+    into.push_str(name);
+    into.push_str(itoa::Buffer::new().format(value));
 }
 
 /// Whole seconds, rounded up.

@@ -85,10 +85,10 @@ impl Bucket {
         self.rate.of(self.rate.limit).saturating_mul(2)
     }
 
-    /// Units that can be taken.
+    /// Units that can be taken: those that are not owed, be it in part. What is owed is mostly little, so that it is
+    /// divided quickly, which what is left of a large bucket is not.
     pub fn left(&self) -> u64 {
-        let room = self.rate.of(self.rate.limit).saturating_sub(self.debt);
-        quotient(room, self.rate.per)
+        self.rate.limit.saturating_sub(quotient_up(self.debt, self.rate.per))
     }
 
     /// Takes units, all or none; whether they were there.
@@ -127,12 +127,16 @@ impl Bucket {
     }
 
     fn nanoseconds(&self, debt: u128) -> u64 {
-        let limit = self.rate.limit.max(1);
-        quotient(debt.saturating_add(u128::from(limit.saturating_sub(1))), limit)
+        quotient_up(debt, self.rate.limit)
     }
 }
 
-/// How often a divisor is in a number. Most fit 64 bits; to divide 128 takes a hundred times as long.
+/// How often a divisor is in a number, rounded up.
+fn quotient_up(number: u128, by: u64) -> u64 {
+    quotient(number.saturating_add(u128::from(by.saturating_sub(1))), by)
+}
+
+/// The same rounded down. Most numbers fit 64 bits; to divide 128 takes a hundred times as long.
 fn quotient(number: u128, by: u64) -> u64 {
     match u64::try_from(number) {
         Ok(number) => number.checked_div(by).unwrap_or_default(),
@@ -194,6 +198,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_left_is_what_fits_into_the_room(rate in rates(), owed in 0.0..2.5_f64) {
+            let whole = u128::from(rate.limit) * u128::from(rate.per);
+            let debt = (whole as f64 * owed) as u128;
+            let left = whole.saturating_sub(debt) / u128::from(rate.per);
+            prop_assert_eq!(u128::from(Bucket { rate, debt, at: 0 }.left()), left);
+        }
+
         #[test]
         fn a_quotient_is_exact_however_long_the_number(number in prop_oneof![any::<u64>().prop_map(u128::from), any::<u128>()], by in 1_u64..) {
             let exact = u64::try_from(number / u128::from(by)).unwrap_or(u64::MAX);
