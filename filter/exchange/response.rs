@@ -306,7 +306,7 @@ impl Exchange {
         self.capture_answer(host, &body, end);
         self.copy(&body);
         if let Some(rewriter) = &mut self.answer.rewriter {
-            let mut unused = Vec::new();
+            let mut unused = Vec::with_capacity(body.len().saturating_add(64));
             if rewriter.push(&body, end, &mut unused).is_err() {
                 self.answer.rewriter = None;
                 self.inquiry.uninspected.insert(Kind::Schema);
@@ -314,11 +314,12 @@ impl Exchange {
         }
         if let Some(cover) = &mut self.answer.cover {
             let held = cover.held();
-            let mut stars = Stars { text: Vec::with_capacity(body.len()), at: 0, held: self.covered.clone() };
-            stars.held.extend_from_slice(&body);
+            let mut came = std::mem::take(&mut self.covered);
+            came.extend_from_slice(&body);
+            let mut stars = Stars { text: Vec::with_capacity(came.len()), at: 0, came: &came };
             cover.push(&body, end, &mut stars);
-            self.covered = stars.held.split_off(stars.at.min(stars.held.len()));
-            if held > 0 || !self.covered.is_empty() || stars.text != body {
+            self.covered = came.get(stars.at..).unwrap_or_default().to_vec();
+            if held > 0 || !self.covered.is_empty() || !same(&stars.text, &body) {
                 host.set_body(Side::Response, size, &stars.text);
             }
         }
@@ -497,26 +498,27 @@ impl Exchange {
 }
 
 /// Writes stars over what is replaced, as many as there were bytes.
-struct Stars {
+struct Stars<'c> {
     text: Vec<u8>,
-    /// Bytes taken and not yet decided, from before and of now.
-    held: Vec<u8>,
+    /// Bytes that came, now or before, and were not decided till now.
+    came: &'c [u8],
+    /// How many of them are decided.
     at: usize,
 }
 
-impl Stars {
-    fn take(&mut self, len: usize) -> &[u8] {
-        let end = self.at.saturating_add(len).min(self.held.len());
-        let taken = self.held.get(self.at..end).unwrap_or_default();
+impl<'c> Stars<'c> {
+    fn take(&mut self, len: usize) -> &'c [u8] {
+        let end = self.at.saturating_add(len).min(self.came.len());
+        let taken = self.came.get(self.at..end).unwrap_or_default();
         self.at = end;
         taken
     }
 }
 
-impl Sink for Stars {
+impl Sink for Stars<'_> {
     fn keep(&mut self, len: usize) {
-        let taken = self.take(len).to_vec();
-        self.text.extend(taken);
+        let taken = self.take(len);
+        self.text.extend_from_slice(taken);
     }
 
     fn replace(&mut self, len: usize, _: mask::text::Entity, _: &[u8]) {

@@ -11,16 +11,44 @@ pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
     // The last word of each size may overlap the one before: so no byte is looked at by itself but where there are few.
     match a.len() {
         16.. => {
-            let (words, _) = a.as_chunks::<16>();
-            let (others, _) = b.as_chunks::<16>();
-            words.iter().zip(others).all(|(a, b)| u128::from_ne_bytes(*a) == u128::from_ne_bytes(*b))
-                && a.last_chunk::<16>().map(|word| u128::from_ne_bytes(*word))
-                    == b.last_chunk::<16>().map(|word| u128::from_ne_bytes(*word))
+            let (blocks, rest) = a.as_chunks::<BLOCK>();
+            let (others, other_rest) = b.as_chunks::<BLOCK>();
+            let (words, _) = rest.as_chunks::<16>();
+            let (other_words, _) = other_rest.as_chunks::<16>();
+            blocks.iter().zip(others).all(|(a, b)| same_blocks(a, b))
+                && words
+                    .iter()
+                    .zip(other_words)
+                    .all(|(a, b)| u128::from_ne_bytes(*a) == u128::from_ne_bytes(*b))
+                && ends(a, b, u128::from_ne_bytes)
         }
         8.. => ends(a, b, u64::from_ne_bytes),
         4.. => ends(a, b, u32::from_ne_bytes),
         _ => a.iter().zip(b).all(|(a, b)| a == b),
     }
+}
+
+/// Bytes that are compared at once where there are so many.
+const BLOCK: usize = 64;
+
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+fn same_blocks(a: &[u8; BLOCK], b: &[u8; BLOCK]) -> bool {
+    a == b
+}
+
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+#[inline(always)]
+fn same_blocks(a: &[u8; BLOCK], b: &[u8; BLOCK]) -> bool {
+    use std::arch::wasm32::*;
+    let load = |bytes: &[u8; 16]| {
+        // SAFETY: sixteen bytes are read of an array of sixteen; the instruction asks for no alignment.
+        unsafe { v128_load(bytes.as_ptr().cast()) }
+    };
+    let (vectors, _) = a.as_chunks::<16>();
+    let (others, _) = b.as_chunks::<16>();
+    let differs =
+        vectors.iter().zip(others).fold(u64x2(0, 0), |all, (a, b)| v128_or(all, v128_xor(load(a), load(b))));
+    !v128_any_true(differs)
 }
 
 /// Whether the first and the last word are the same.
@@ -44,7 +72,7 @@ mod tests {
 
     #[test]
     fn pieces_are_compared_to_their_last_byte() {
-        let bytes: Vec<u8> = (0..70).collect();
+        let bytes: Vec<u8> = (0..200).collect();
         for len in 0..bytes.len() {
             let (first, mut other) = (&bytes[..len], bytes.clone());
             assert!(same(first, &other[..len]));
