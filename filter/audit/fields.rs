@@ -71,29 +71,31 @@ impl<'a> Fields<'a> {
     /// Their canonical JSON.
     pub fn body(&self) -> String {
         let mut out = String::with_capacity(2048);
-        let mut before = "{\"";
-        for (place, value) in self.iter() {
-            // Our own names need no escapes.
-            out.push_str(before);
-            out.push_str(place.name());
-            out.push_str("\":");
-            value.write(&mut out);
-            before = ",\"";
-        }
-        out.push('}');
+        self.write(&mut out, ["{\"", ",\"", "\":"], Value::write);
         out
     }
 
     /// Writes the same as it stands within a string. Nearly all of its escapes are the quotes of names and plain values:
     /// to write these is cheaper than to find them in the whole.
     pub fn body_within(&self, out: &mut String) {
-        let mut before = "{\\\"";
+        self.write(out, ["{\\\"", ",\\\"", "\\\":"], Value::write_within);
+    }
+
+    /// Writes an object: what stands before the first name, before every other, and behind each, is given. Our own names
+    /// need no escapes.
+    fn write(
+        &self,
+        out: &mut String,
+        [first, next, behind]: [&str; 3],
+        value_of: fn(&Value<'a>, &mut String),
+    ) {
+        let mut before = first;
         for (place, value) in self.iter() {
             out.push_str(before);
             out.push_str(place.name());
-            out.push_str("\\\":");
-            value.write_within(out);
-            before = ",\\\"";
+            out.push_str(behind);
+            value_of(value, out);
+            before = next;
         }
         out.push('}');
     }

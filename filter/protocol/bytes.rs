@@ -20,7 +20,8 @@ pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
                     .iter()
                     .zip(other_words)
                     .all(|(a, b)| u128::from_ne_bytes(*a) == u128::from_ne_bytes(*b))
-                && ends(a, b, u128::from_ne_bytes)
+                && a.last_chunk::<16>().map(|word| u128::from_ne_bytes(*word))
+                    == b.last_chunk::<16>().map(|word| u128::from_ne_bytes(*word))
         }
         8.. => ends(a, b, u64::from_ne_bytes),
         4.. => ends(a, b, u32::from_ne_bytes),
