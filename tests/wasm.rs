@@ -51,6 +51,38 @@ fn a_stream_is_masked_as_the_whole_at_every_cut() {
     }
 }
 
+/// A card's number with every kind of character that vectors look for.
+#[wasm_bindgen_test]
+fn a_disguised_value_is_found_wherever_it_stands() {
+    let between = [
+        "\u{a0}",
+        "\u{ad}",
+        "\u{34f}",
+        "\u{61c}",
+        "\u{1680}",
+        "\u{200b}",
+        "\u{2011}",
+        "\u{3000}",
+        "\u{feff}",
+        "\u{e0020}",
+        "%20",
+    ];
+    let digits = |four: char, one: char| {
+        "4111111111111111".replace('4', &four.to_string()).replace('1', &one.to_string())
+    };
+    let zeros = ['\u{660}', '\u{6f0}', '\u{966}', '\u{9e6}', '\u{e50}', '\u{ff10}', '\u{1d7ce}'];
+    let nth = |zero: char, nth: u32| char::from_u32(u32::from(zero) + nth).unwrap();
+    let cards = between.iter().map(|sign| ["4111", "1111", "1111", "1111"].join(sign));
+    for card in cards.chain(zeros.map(|zero| digits(nth(zero, 4), nth(zero, 1)))) {
+        for before in 0..70 {
+            let text = format!("{} {card} and what comes after it, which is plain", "a".repeat(before));
+            let masked = mask_whole(&plan(), text.as_bytes(), &mut Found::default()).unwrap();
+            let masked = String::from_utf8(masked).unwrap();
+            assert!(masked.contains("<CREDIT_CARD> and what"), "{masked}");
+        }
+    }
+}
+
 struct Alice;
 
 impl Facts for Alice {

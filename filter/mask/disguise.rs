@@ -31,20 +31,38 @@ pub enum Written {
 /// The first place where something stands that is not, or may not be, what it seems.
 #[inline(always)]
 pub fn first(text: &[u8]) -> Option<usize> {
-    let plain = |byte: &u8| PLAIN.get(usize::from(*byte)).copied().unwrap_or(false);
-    if text.len() < LANES && text.iter().all(plain) { None } else { first_of_all(text) }
+    let starts = |byte: &u8| STARTS.get(usize::from(*byte)).copied().unwrap_or(true);
+    if text.len() < LANES && !text.iter().any(starts) { None } else { first_of_all(text) }
 }
 
-/// The bytes of which each stands for itself.
+/// The bytes that something disguised may start with.
 #[expect(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
-static PLAIN: [bool; 256] = {
+static STARTS: [bool; 256] = {
     let mut all = [false; 256];
     let mut at = 0;
-    while at < 128 {
-        all[at] = at != b'%' as usize;
+    while at < 256 {
+        all[at] = may_start(at as u8);
         at += 1;
     }
     all
+};
+
+/// The same by the halves of a byte, for vectors: it is one of them where the entries of both share a bit.
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+#[expect(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
+static HALVES: [[u8; LANES]; 2] = {
+    let (mut low, mut high) = ([0; LANES], [0; LANES]);
+    let mut at = 0;
+    while at < 256 {
+        if may_start(at as u8) {
+            // They have five upper halves: 2 and from c on.
+            let bit = if at < 0x80 { 1 } else { 2u8 << ((at >> 4) - 0xc) };
+            low[at & 15] |= bit;
+            high[at >> 4] |= bit;
+        }
+        at += 1;
+    }
+    [low, high]
 };
 
 fn first_of_all(text: &[u8]) -> Option<usize> {
@@ -70,12 +88,8 @@ fn first_of_all(text: &[u8]) -> Option<usize> {
 /// The same from a place on, byte by byte.
 fn first_of_few(text: &[u8], from: usize) -> Option<usize> {
     let rest = text.get(from..).unwrap_or_default();
-    for (&byte, at) in rest.iter().zip(from..) {
-        if (!byte.is_ascii() || byte == b'%') && is_disguised(text, at) {
-            return Some(at);
-        }
-    }
-    None
+    let mut places = rest.iter().zip(from..).filter(|(byte, _)| may_start(**byte));
+    places.find(|(_, at)| is_disguised(text, *at)).map(|(_, at)| at)
 }
 
 /// The first of some places from a start on, as bits, where something is disguised.
@@ -115,11 +129,19 @@ fn is_odd(part: &[u8; STRIDE]) -> bool {
     u8x16_bitmask(parts.iter().map(signs).fold(u8x16_splat(0), |all, odd| v128_or(all, odd))) != 0
 }
 
-/// Those of sixteen bytes, as bits.
+/// Those of sixteen bytes that something disguised may start with, as bits.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 #[inline(always)]
 fn odd(part: &[u8; LANES]) -> u16 {
-    std::arch::wasm32::u8x16_bitmask(signs(part))
+    use std::arch::wasm32::*;
+    let load = |bytes: &[u8; LANES]| {
+        // SAFETY: sixteen bytes are read of an array of sixteen; the instruction asks for no alignment.
+        unsafe { v128_load(bytes.as_ptr().cast()) }
+    };
+    let (bytes, [low, high]) = (load(part), HALVES.each_ref().map(load));
+    let lower = u8x16_swizzle(low, v128_and(bytes, u8x16_splat(15)));
+    let upper = u8x16_swizzle(high, u8x16_shr(bytes, 4));
+    u8x16_bitmask(u8x16_ne(v128_and(lower, upper), u8x16_splat(0)))
 }
 
 /// The same with the vectors that every processor of this kind has.
@@ -172,7 +194,8 @@ fn is_disguised(text: &[u8], at: usize) -> bool {
     !prose && rest.first().is_some_and(|&byte| may_start(byte)) && read(rest) != Written::Plain
 }
 
-fn may_start(byte: u8) -> bool {
+/// Whether something disguised may start with a byte.
+const fn may_start(byte: u8) -> bool {
     matches!(byte, b'%' | 0xc2 | 0xcd | 0xd8 | 0xd9 | 0xdb | 0xe0..=0xe3 | 0xef | 0xf0 | 0xf3)
 }
 

@@ -20,8 +20,6 @@ use super::tables::{DEAD, START};
 const MOST_STATES: usize = 4096;
 /// Bytes that are walked at most.
 const FAR: usize = 16;
-/// Bytes that are walked before the words before a value are asked.
-const FIRST: usize = 8;
 /// Where what comes after a state starts in `next`. What is at least [`STOP`] is none to go on from.
 type State = u32;
 /// Added to a state from which nothing goes on.
@@ -49,8 +47,8 @@ pub struct Prefixes {
     next: Vec<State>,
     /// By state: the rows of which a value may have begun so.
     rows: Vec<Rows>,
-    /// By state: whether these ask for words before their values.
-    asks: Vec<Asks>,
+    /// By state: whether some of these ask for words before their values.
+    asks: Vec<bool>,
     places: Vec<Place>,
     known: BTreeMap<Place, State>,
     /// How many are kept at most.
@@ -68,14 +66,6 @@ pub struct Begun {
 impl Begun {
     /// Nothing is known yet.
     pub const UNKNOWN: Self = Self { state: UNKNOWN, read: 0 };
-}
-
-/// Whether some rows ask for words before their values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asks {
-    None,
-    Some,
-    All,
 }
 
 /// Where the walks of all groups stand.
@@ -163,29 +153,20 @@ impl Prefixes {
         before: u8,
         text: &[u8],
         begun: Begun,
-        mut near: impl FnMut() -> bool,
+        near: impl FnOnce() -> bool,
     ) -> Rows {
         let Begun { state, read } = if begun.state == UNKNOWN { self.start(of, before) } else { begun };
-        let (first, later) = text.get(..FAR).unwrap_or(text).split_at(text.len().min(FIRST));
+        let first = text.get(..FAR).unwrap_or(text);
         let state = self.walk(of, state, first.get(read..).unwrap_or_default());
-        if state == NOWHERE {
-            return Rows::NONE;
-        }
-        // Where all ask, what comes next need not be walked if no word stands there.
-        let is_near = match self.asks(state) {
-            Asks::All if !near() => return Rows::NONE,
-            Asks::All => true,
-            Asks::None | Asks::Some => false,
-        };
-        let state = self.walk(of, state, later);
         let rows = self.rows_of(state);
-        if is_near || self.asks(state) == Asks::None || near() { rows } else { of.rows.not_asking(&rows) }
+        // Most walks end within these bytes, and reading the words before a value takes longer than they do.
+        if !self.asks(state) || near() { rows } else { of.rows.not_asking(&rows) }
     }
 
-    /// Whether the rows of a state ask for words.
+    /// Whether some rows of a state ask for words.
     #[inline(always)]
-    fn asks(&self, state: State) -> Asks {
-        self.asks.get(self.number(state)).copied().unwrap_or(Asks::Some)
+    fn asks(&self, state: State) -> bool {
+        self.asks.get(self.number(state)).copied().unwrap_or(true)
     }
 
     /// Before any byte was read.
@@ -291,11 +272,7 @@ impl Prefixes {
         let state = State::try_from(self.rows.len()).unwrap_or(0).wrapping_shl(self.shift);
         let rows = of.rows(&place);
         self.rows.push(rows);
-        self.asks.push(match (of.rows.asks(&rows), of.rows.not_asking(&rows).is_empty()) {
-            (false, _) => Asks::None,
-            (true, false) => Asks::Some,
-            (true, true) => Asks::All,
-        });
+        self.asks.push(of.rows.asks(&rows));
         self.next.resize(self.next.len().saturating_add(1usize.wrapping_shl(self.shift)), UNKNOWN);
         let goes_on = place.iter().any(|live| live.walking != 0);
         let state = if goes_on { state } else { state | STOP };
