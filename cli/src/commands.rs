@@ -11,7 +11,7 @@ use portcullis::config::set::{Bundle, HostPromises};
 use portcullis::config::{Problem, Severity};
 use portcullis::exchange::guard::Guard;
 
-use crate::envoy::istio;
+use crate::envoy::{Rendered, istio};
 use crate::report::{self, Format};
 use crate::source::{self, Source};
 use crate::{audit, envoy, mask, revision, simulate, test};
@@ -110,9 +110,9 @@ struct BundleArguments {
 pub fn run(arguments: Arguments) -> ExitCode {
     match arguments.command {
         Command::Check { set, format } => check(&set.dir, format),
-        Command::Bundle { set, bundle } => {
-            output(&set.dir, &bundle, |bundle, root| Ok(format!("{}\n", bundle.encode(root)?)))
-        }
+        Command::Bundle { set, bundle } => output(&set.dir, &bundle, |bundle, root| {
+            Ok(Rendered { text: format!("{}\n", bundle.encode(root)?), warnings: Vec::new() })
+        }),
         Command::Mask(options) => mask::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Simulate(options) => simulate::run(&options),
@@ -184,7 +184,7 @@ type Outcome<T> = Result<T, Vec<Problem>>;
 fn output(
     dir: &Path,
     arguments: &BundleArguments,
-    make: impl FnOnce(&Bundle, &Node) -> Outcome<String>,
+    make: impl FnOnce(&Bundle, &Node) -> Outcome<Rendered>,
 ) -> ExitCode {
     let source = source::read(dir);
     let tell = |problems: &mut Vec<Problem>| {
@@ -196,7 +196,8 @@ fn output(
         make(&bundle, root)
     });
     match made {
-        Ok(text) => {
+        Ok(Rendered { text, mut warnings }) => {
+            tell(&mut warnings);
             print(&text);
             ExitCode::SUCCESS
         }

@@ -15,6 +15,7 @@ use clap::Args;
 use portcullis::config::Problem;
 use portcullis::config::node::Node;
 use portcullis::config::set::{Bundle, Place};
+use portcullis::exchange::metrics::METRICS;
 
 use cluster::Cluster;
 use route::Upstream;
@@ -28,7 +29,8 @@ pub struct Options {
     /// A cluster: NAME=HOST:PORT[,tls[,SERVER_NAME]][,h2]. One for each that the set or an upstream names.
     #[arg(long = "cluster", value_name = "CLUSTER", value_parser = cluster::parse)]
     clusters: Vec<Cluster>,
-    /// Where a connection leads: CONNECTION=CLUSTER, or CLUSTER for all that are not named.
+    /// Where a connection leads: CONNECTION=CLUSTER, or CLUSTER for all that are not named. CLUSTER/PATH puts PATH in
+    /// the place of the connection's path prefix; `CLUSTER/` takes the prefix away.
     #[arg(long = "upstream", value_name = "UPSTREAM", value_parser = route::parse)]
     upstreams: Vec<Upstream>,
     /// Where callers connect.
@@ -45,22 +47,6 @@ pub struct Options {
     vm_id: String,
 }
 
-/// Labels of the module's metrics. They travel in the name of a stat, as `name;label=value;label=value`.
-const LABELS: [&str; 12] = [
-    "connection",
-    "policy",
-    "decision",
-    "reason",
-    "rule",
-    "side",
-    "entity",
-    "operator",
-    "issuer",
-    "secret",
-    "outcome",
-    "kind",
-];
-
 /// Room above the largest request body, so that it is the module that refuses larger ones, not Envoy's buffer.
 const SLACK: u64 = 256 << 10;
 /// Envoy's own default.
@@ -69,14 +55,23 @@ const LEAST_BUFFER: u64 = 1 << 20;
 /// worker frees and takes again costs it a page fault for each 4 KiB, a thousand a second at most.
 const RELEASED_A_SECOND: u64 = 4 << 20;
 
+/// What a command prints, and what somebody should look at.
+pub struct Rendered {
+    /// For the standard output.
+    pub text: String,
+    /// For the standard error.
+    pub warnings: Vec<Problem>,
+}
+
 /// The bootstrap, as YAML.
 ///
 /// # Errors
 /// Clusters and upstreams that are not given, and connections that no route can be drawn from.
-pub fn render(bundle: &Bundle, root: &Node, options: &Options) -> Result<String, Vec<Problem>> {
+pub fn render(bundle: &Bundle, root: &Node, options: &Options) -> Result<Rendered, Vec<Problem>> {
     let routes = routes(bundle, options)?;
     let configuration = bundle.encode(root)?;
-    Ok(bootstrap(bundle, options, &routes, &configuration))
+    let text = bootstrap(bundle, options, &routes, &configuration);
+    Ok(Rendered { text, warnings: route::advice(&bundle.set, &options.upstreams) })
 }
 
 /// The routes, where all that they and the set name is given.
@@ -238,10 +233,17 @@ fn listener(bundle: &Bundle, options: &Options, routes: &str, configuration: &st
     )
 }
 
-/// The first group is cut out of the name, the second is the label's value.
+/// Labels of the module's metrics travel in the name of a stat, as `name;label=value;label=value`: the first group is
+/// cut out of it, the second is the label's value.
 fn tags() -> String {
+    let mut labels: Vec<&str> = Vec::new();
+    for label in METRICS.iter().flat_map(|(_, labels, _)| *labels) {
+        if !labels.contains(label) {
+            labels.push(label);
+        }
+    }
     let mut tags = String::new();
-    for label in LABELS {
+    for label in labels {
         let _ = writeln!(tags, "  - {{ tag_name: {label}, regex: '(;{label}=([^;]*))' }}");
     }
     tags

@@ -10,11 +10,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use clap::Args;
 use portcullis::config::Problem;
 use portcullis::config::node::Node;
-use portcullis::config::set::Bundle;
+use portcullis::config::set::{Bundle, Place};
 
 use super::cluster::{self, Cluster};
 use super::route::{self, Upstream};
-use super::{listener, quoted, routes, told};
+use super::{Rendered, listener, quoted, routes, told};
 
 /// Where the gateway's Envoy finds the module.
 const MODULE: &str = "/etc/portcullis/portcullis.wasm";
@@ -25,7 +25,8 @@ pub struct Options {
     /// A cluster: NAME=HOST:PORT[,tls[,SERVER_NAME]][,h2]. One for each that the set or an upstream names.
     #[arg(long = "cluster", value_name = "CLUSTER", value_parser = cluster::parse)]
     clusters: Vec<Cluster>,
-    /// Where a connection leads: CONNECTION=CLUSTER, or CLUSTER for all that are not named.
+    /// Where a connection leads: CONNECTION=CLUSTER, or CLUSTER for all that are not named. CLUSTER/PATH puts PATH in
+    /// the place of the connection's path prefix; `CLUSTER/` takes the prefix away.
     #[arg(long = "upstream", value_name = "UPSTREAM", value_parser = route::parse)]
     upstreams: Vec<Upstream>,
     /// An image that holds the module as /portcullis.wasm, and a shell's `cp`.
@@ -53,7 +54,7 @@ pub struct Options {
     #[arg(long, default_value_t = 10000)]
     port: u16,
     /// How many gateways.
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
     replicas: u16,
     /// Trust domain of the mesh.
     #[arg(long, default_value = "cluster.local")]
@@ -67,7 +68,7 @@ pub struct Options {
 ///
 /// # Errors
 /// What `render envoy` would say, names that Kubernetes does not take, and a promise that a WasmPlugin cannot keep.
-pub fn render(bundle: &Bundle, root: &Node, options: &Options) -> Result<String, Vec<Problem>> {
+pub fn render(bundle: &Bundle, root: &Node, options: &Options) -> Result<Rendered, Vec<Problem>> {
     let names = [&options.name, &options.namespace, &options.secret].into_iter().chain(&options.callers);
     let wrong = names.filter(|name| !is_label(name));
     let problems: Vec<Problem> = wrong
@@ -76,10 +77,55 @@ pub fn render(bundle: &Bundle, root: &Node, options: &Options) -> Result<String,
     if !problems.is_empty() {
         return Err(problems);
     }
-    match &options.plugin {
-        Some(url) => plugin(bundle, root, options, url),
-        None => gateway(bundle, root, options),
+    Ok(match &options.plugin {
+        Some(url) => {
+            Rendered { text: plugin(bundle, root, options, url)?, warnings: of_sidecars(bundle, options) }
+        }
+        None => Rendered {
+            text: gateway(bundle, root, options)?,
+            warnings: route::advice(&bundle.set, &options.upstreams),
+        },
+    })
+}
+
+/// What callers' own sidecars cannot keep.
+fn of_sidecars(bundle: &Bundle, options: &Options) -> Vec<Problem> {
+    if options.selector.contains("gateway") {
+        return Vec::new();
     }
+    let workloads = &options.selector;
+    let mut problems = Vec::new();
+    for connection in bundle.set.connections.iter().filter(|connection| !connection.credentials.is_empty()) {
+        let name = &connection.name;
+        let message = format!(
+            "the credential of `{}` stands in the environment of the workloads `{workloads}`, and whoever owns them can read it",
+            name.value
+        );
+        let problem = Problem::warning(&name.place, message);
+        problems.push(problem.help("where they are callers, render a gateway of its own, with --image"));
+    }
+    let message = format!(
+        "of calls that `{workloads}` make by TLS of their own nothing can be read, and no policy holds"
+    );
+    let problem = Problem::warning(&Place::default(), message);
+    problems.push(problem.help("let them speak plain HTTP to the upstream's name: the mesh encrypts it"));
+    problems
+}
+
+/// Whether a text is `KEY=VALUE` as Kubernetes takes labels: <https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/>.
+fn is_selector(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let word = |word: &str| {
+        let ends = [word.bytes().next(), word.bytes().last()];
+        word.len() <= 63
+            && word.bytes().all(inner)
+            && ends.iter().all(|end| end.is_some_and(|byte| byte.is_ascii_alphanumeric()))
+    };
+    let Some((key, value)) = text.split_once('=') else { return false };
+    let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
+    prefix.is_none_or(|prefix| prefix.split('.').all(is_label))
+        && word(name)
+        && (value.is_empty() || word(value))
 }
 
 /// A label of RFC 1123.
@@ -98,9 +144,18 @@ fn plugin(bundle: &Bundle, root: &Node, options: &Options, url: &str) -> Result<
             "add `--body-before-headers false` (rules on bodies are then refused), or render a gateway with --image",
         )]);
     }
-    let Some((key, value)) = options.selector.split_once('=') else {
-        return Err(vec![told("--selector: expected KEY=VALUE")]);
+    let Some((key, value)) = options.selector.split_once('=').filter(|_| is_selector(&options.selector))
+    else {
+        return Err(vec![told(&format!(
+            "--selector: `{}` is no label KEY=VALUE of Kubernetes",
+            options.selector
+        ))]);
     };
+    if !["oci://", "https://", "http://", "file://"].iter().any(|scheme| url.starts_with(scheme)) {
+        return Err(vec![told(&format!(
+            "--plugin: `{url}` is none of oci://…, https://…, http://… and file://…"
+        ))]);
+    }
     let names: Vec<&str> = bundle.set.env_names().into_iter().collect();
     let env = names.iter().map(|name| format!("    - {{ name: {name}, valueFrom: HOST }}\n"));
     let env: String = env.collect();

@@ -193,6 +193,14 @@ impl Api {
         found
     }
 
+    /// Whether a path prefix is none that this API's own paths begin with, so that the API stands below it.
+    pub fn is_foreign(&self, prefix: &str) -> bool {
+        let mut segments = prefix.split('/').filter(|segment| !segment.is_empty());
+        let Some(first) = segments.next().filter(|_| self.root == Root::Host) else { return false };
+        let begins = |operation: &Operation| pattern::begins(operation.path, first);
+        !self.operations.is_empty() && !self.operations.iter().any(begins)
+    }
+
     /// The model that an operation's path names; empty where it names none. What is percent-encoded in it is decoded.
     pub fn model<'p>(
         &self,

@@ -29,7 +29,7 @@ pub(super) fn rank(pattern: &str, path: &[&str]) -> Option<u64> {
 }
 
 /// Whether a pattern may fit a path with that first segment: most do not, and that is told without taking them apart.
-fn begins(pattern: &str, first: &str) -> bool {
+pub(super) fn begins(pattern: &str, first: &str) -> bool {
     let whole = |rest: &str| rest.is_empty() || rest.starts_with('/');
     pattern.starts_with(['{', '<', '*']) || pattern.strip_prefix(first).is_some_and(whole)
 }
