@@ -20,8 +20,8 @@ pub(super) const MOST: usize = (1 << 20) - (4 << 10);
 pub(super) fn refusal(catalogue: &Catalogue, why: &Unreadable) -> Refusal {
     match why {
         Unreadable::Blocked { entity } => blocked(catalogue, *entity),
-        why => Refusal::new(Code::UpstreamUnreadable, "the upstream's answer cannot be read further")
-            .because(why.to_string()),
+        _ => Refusal::new(Code::UpstreamUnreadable, "the upstream's answer cannot be read further")
+            .because("upstream_broken"),
     }
 }
 

@@ -219,10 +219,10 @@ mod tests {
     fn about(code: Code) -> &'static str {
         match code {
             Code::Unauthenticated => {
-                "No token, two that differ, or one that does not hold. With `www-authenticate`."
+                "No token and no client certificate, two tokens that differ, or one that does not hold. With `www-authenticate`."
             }
             Code::Forbidden => {
-                "`allow` or a rule says no, prompt or answer holds a value that the policy blocks, or no connection is open for the request."
+                "`allow`, a rule, `llm.operations` or `vector` says no, prompt or answer holds a value that the policy blocks, no credential is for the caller, or no connection is open for the request."
             }
             Code::InvalidRequest => {
                 "A path or a body that two readers could read differently, or a body that is no JSON."
@@ -246,7 +246,7 @@ mod tests {
                 "A human was asked and said no; the message has their reason. With `x-portcullis-approval`."
             }
             Code::GuardUnavailable => {
-                "The guard lacks what it needs: the issuer's keys, or bodies before headers go on; or the request took another route than the one judged."
+                "The guard lacks what it needs: the issuer's keys or its word on a token, a secret, the collector (`before_forward`), the service for approvals or for rate limits, a recogniser, or bodies before headers go on; or too many bad tokens come; or the request took another route than the one judged."
             }
             Code::UpstreamUnreadable => "The upstream's answer cannot be inspected, so it cannot be masked.",
             Code::UpstreamCredential => "The upstream answered 401 to the connection's credential.",

@@ -1,17 +1,19 @@
 //! Words before a value that tell what it is.
 //!
 //! Nine bare digits are anything, and a tax number after the word "tax". A detector with a context counts only where
-//! one of its phrases stands within the [`REACH`] bytes of text before the value. Words are runs of ASCII letters and
-//! digits (whatever their case) and of bytes beyond ASCII; what is between the words of a phrase does not matter. A
-//! word that begins before the reach is none, nor one that goes on into the value.
+//! one of its phrases stands within the [`REACH`] bytes of text before the value. Words are runs of letters and digits
+//! (those of ASCII whatever their case) of one kind: those of alphabets, or those beyond, such as of Chinese, with quotes
+//! and dashes. So a word in English ends where Chinese or a quotation mark begins. What is between the words of a phrase
+//! does not matter. A word that begins before the reach is none, nor one that goes on into the value.
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::ops::Range;
 
 /// How far before a value its context may stand, in bytes.
 pub const REACH: usize = 48;
-/// The reach, and the byte before it, which says whether the first word is whole.
-pub const KEPT: usize = REACH + 1;
+/// The reach, and the two bytes before it: the first says of which kind the second is, and that whether the first word
+/// is whole.
+pub const KEPT: usize = REACH + 2;
 
 /// Phrases, each of words in small letters; one of them must stand before the value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,10 +35,20 @@ struct Words {
 }
 
 impl Context {
-    /// The words of a phrase, in small letters: runs of ASCII letters and digits, and of what is beyond ASCII.
+    /// The words of a phrase, in small letters.
     pub fn phrase(text: &str) -> Vec<Cow<'static, str>> {
-        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c.is_ascii());
-        words.filter(|word| !word.is_empty()).map(|word| word.to_ascii_lowercase().into()).collect()
+        let mut words: Vec<(Kind, String)> = Vec::new();
+        let mut apart = true;
+        for char in text.chars() {
+            let kind = Kind::of(0, char.encode_utf8(&mut [0; 4]).bytes().next().unwrap_or(0));
+            match words.last_mut().filter(|(last, _)| !apart && *last == kind) {
+                Some((_, word)) if kind != Kind::Apart => word.push(char.to_ascii_lowercase()),
+                _ if kind != Kind::Apart => words.push((kind, char.to_ascii_lowercase().into())),
+                _ => {}
+            }
+            apart = kind == Kind::Apart;
+        }
+        words.into_iter().map(|(_, word)| word.into()).collect()
     }
 }
 
@@ -102,16 +114,18 @@ impl<'a> Before<'a> {
         text.make_ascii_lowercase();
         let mut words: Vec<Range<usize>> = Vec::new();
         let first = KEPT.saturating_sub(len);
-        for (at, _) in text.iter().enumerate().skip(first).filter(|(_, byte)| word(**byte)) {
-            match words.last_mut().filter(|last| last.end == at) {
-                Some(last) => last.end = at.saturating_add(1),
+        let (mut before, mut last) = (0, Kind::Apart);
+        for (at, &byte) in text.iter().enumerate().skip(first) {
+            let kind = Kind::of(before, byte);
+            match words.last_mut().filter(|_| kind == last) {
+                _ if kind == Kind::Apart => {}
+                Some(word) => word.end = at.saturating_add(1),
                 None => words.push(at..at.saturating_add(1)),
             }
+            (before, last) = (byte, kind);
         }
-        words.retain(|word| word.start > 0);
-        if self.next.is_some_and(word) {
-            words.retain(|word| word.end < KEPT);
-        }
+        let goes_on = last != Kind::Apart && self.next.is_some_and(|next| Kind::of(before, next) == last);
+        words.retain(|word| word.start >= KEPT.saturating_sub(REACH) && !(goes_on && word.end == KEPT));
         Words { text, words }
     }
 }
@@ -125,14 +139,28 @@ impl Words {
     }
 }
 
-const fn word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || !byte.is_ascii()
+/// What a byte is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// What parts words.
+    Apart,
+    /// A letter or digit of ASCII, or a letter of two bytes: of Latin with accents, Greek, Cyrillic, Hebrew, Arabic.
+    Letter,
+    /// A character of more bytes, or a sign of Latin-1.
+    Beyond,
 }
 
-/// A byte of a word, in small letters; 0: it is of no word.
-#[inline(always)]
-pub const fn fold(byte: u8) -> u8 {
-    if word(byte) { byte.to_ascii_lowercase() } else { 0 }
+impl Kind {
+    /// Of a byte behind another.
+    #[inline(always)]
+    pub const fn of(before: u8, byte: u8) -> Self {
+        match byte {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | 0xc3..=0xdf => Self::Letter,
+            0..0x80 => Self::Apart,
+            0x80..=0xbf if matches!(before, 0xc3..=0xdf) => Self::Letter,
+            _ => Self::Beyond,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -140,8 +168,7 @@ mod tests {
     use super::*;
 
     fn context(phrases: &[&str]) -> Context {
-        let words = |phrase: &str| phrase.split(' ').map(|word| Cow::Owned(word.to_owned())).collect();
-        Context(phrases.iter().map(|phrase| words(phrase)).collect())
+        Context(phrases.iter().map(|phrase| Context::phrase(phrase).into()).collect())
     }
 
     /// Whether one of the phrases stands before the byte that `|` stands before, wherever the text is cut.
@@ -168,6 +195,31 @@ mod tests {
         assert!(!holds("ssns |123", &["ssn"]));
         assert!(!holds("éssn |123", &["ssn"]), "letters beyond ASCII are letters");
         assert!(!holds("|ssn 123", &["ssn"]));
+    }
+
+    #[test]
+    fn a_word_ends_where_another_kind_of_writing_begins() {
+        for text in [
+            "“SSN |1",
+            "•SSN: |1",
+            "—SSN |1",
+            "…SSN|是1",
+            "的SSN |1",
+            "SSN是|1",
+            "«SSN» |1",
+            "\u{a0}ssn\u{a0}|1",
+        ] {
+            assert!(holds(text, &["ssn"]), "{text}");
+        }
+        assert!(holds("身份证|1", &["身份证"]));
+        assert!(holds("numéro de série |1", &["numéro de série"]));
+        assert!(!holds("身份证号 |1", &["身份证"]), "words are not parted where nothing stands between them");
+        for distance in 0..6 {
+            for (text, expected) in [("éssn", false), ("“ssn", true), ("是ssn", true)] {
+                let filled = format!("{text}{}|1", " ".repeat(REACH - 3 - distance));
+                assert_eq!(holds(&filled, &["ssn"]), expected, "{filled}");
+            }
+        }
     }
 
     #[test]

@@ -3,16 +3,19 @@
 //! Found are the ones that text really has, from word processors, input methods, web pages and URLs:
 //! - full-width forms (`４１１１`, `ｊａｎｅ＠`), mathematical letters and digits (`𝟒𝟏𝟏𝟏`), small forms of `@ . -`, the
 //!   decimal digits of Arabic, Persian, Hindi, Bengali and Thai;
-//! - spaces of any width, the no-break ones among them, for a space; hyphens, the en dash and the minus sign for `-`;
+//! - spaces of any width, the no-break ones among them, for a space; separators of lines; hyphens, the en dash and the minus sign for `-`;
 //! - what takes no room: zero-width characters, soft hyphens, word joiners, byte order marks, direction marks,
 //!   variation selectors and tags; but no more than [`MOST_INVISIBLE`] in a row;
-//! - percent-encoded printable ASCII (`jane%40example.com`, `%34%31`), as in URLs.
+//! - percent-encoded printable ASCII (`jane%40example.com`, `%34%31`), as in URLs;
+//! - the escapes of JSON (`\\n`, `\\/`, `\\u0040`), as in a document that a model writes for its answer: once, not escapes of
+//!   escapes;
+//! - what colours a terminal's text (`ESC [ 31 m`).
 //!
 //! Not found: look-alike letters of other scripts (Cyrillic `а`), accents, superscripts and circled forms, the em dash,
 //! spelt-out signs (`at`, `dot`), HTML entities, base64 and other encodings, percent-encoding of percent-encoding and
 //! of what is not printable ASCII.
 
-/// Characters without room that may stand between two of a value: held text stays bounded.
+/// Characters without room that may stand between two of a value, of four bytes at most each: held text stays bounded.
 pub const MOST_INVISIBLE: usize = 8;
 
 /// What stands where a text starts.
@@ -55,8 +58,13 @@ static HALVES: [[u8; LANES]; 2] = {
     let mut at = 0;
     while at < 256 {
         if may_start(at as u8) {
-            // They have five upper halves: 2 and from c on.
-            let bit = if at < 0x80 { 1 } else { 2u8 << ((at >> 4) - 0xc) };
+            // They have seven upper halves: 1, 2, 5 and from c on.
+            let bit = match at >> 4 {
+                1 => 1,
+                2 => 2,
+                5 => 4,
+                high => 8u8 << (high - 0xc),
+            };
             low[at & 15] |= bit;
             high[at >> 4] |= bit;
         }
@@ -110,17 +118,18 @@ const STRIDE: usize = 64;
 /// Bytes of which each is told by itself.
 const LANES: usize = 16;
 
-/// What of a vector of bytes is beyond ASCII or a percent sign has its highest bit set.
+/// What of a vector of bytes is beyond ASCII, or a sign that something disguised starts with, has its highest bit set.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 #[inline(always)]
 fn signs(bytes: &[u8; LANES]) -> std::arch::wasm32::v128 {
     use std::arch::wasm32::*;
     // SAFETY: sixteen bytes are read of an array of sixteen; the instruction asks for no alignment.
     let bytes = unsafe { v128_load(bytes.as_ptr().cast()) };
-    v128_or(bytes, u8x16_eq(bytes, u8x16_splat(b'%')))
+    let is = |sign: u8| u8x16_eq(bytes, u8x16_splat(sign));
+    v128_or(v128_or(bytes, is(b'%')), v128_or(is(b'\\'), is(ESC)))
 }
 
-/// Whether some bytes are beyond ASCII or a percent sign.
+/// Whether some bytes are such.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 #[inline(always)]
 fn is_odd(part: &[u8; STRIDE]) -> bool {
@@ -152,7 +161,8 @@ fn signs(bytes: &[u8; LANES]) -> std::arch::x86_64::__m128i {
     // SAFETY: every processor of this kind has these instructions; sixteen bytes are read of an array of sixteen.
     unsafe {
         let bytes = _mm_loadu_si128(bytes.as_ptr().cast());
-        _mm_or_si128(bytes, _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'%'.cast_signed())))
+        let is = |sign: u8| _mm_cmpeq_epi8(bytes, _mm_set1_epi8(sign.cast_signed()));
+        _mm_or_si128(_mm_or_si128(bytes, is(b'%')), _mm_or_si128(is(b'\\'), is(ESC)))
     }
 }
 
@@ -177,12 +187,12 @@ fn odd(part: &[u8; LANES]) -> u16 {
 
 #[cfg(not(any(target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128"))))]
 fn is_odd(part: &[u8; STRIDE]) -> bool {
-    part.iter().any(|byte| !byte.is_ascii() || *byte == b'%')
+    part.iter().any(|byte| may_start(*byte))
 }
 
 #[cfg(not(any(target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128"))))]
 fn odd(part: &[u8; LANES]) -> u16 {
-    let odd = part.iter().zip(0u32..).filter(|(byte, _)| !byte.is_ascii() || **byte == b'%');
+    let odd = part.iter().zip(0u32..).filter(|(byte, _)| may_start(**byte));
     odd.fold(0, |all, (_, at)| all | 1u16.wrapping_shl(at))
 }
 
@@ -196,15 +206,76 @@ fn is_disguised(text: &[u8], at: usize) -> bool {
 
 /// Whether something disguised may start with a byte.
 const fn may_start(byte: u8) -> bool {
-    matches!(byte, b'%' | 0xc2 | 0xcd | 0xd8 | 0xd9 | 0xdb | 0xe0..=0xe3 | 0xef | 0xf0 | 0xf3)
+    matches!(byte, b'%' | b'\\' | ESC | 0xc2 | 0xcd | 0xd8 | 0xd9 | 0xdb | 0xe0..=0xe3 | 0xef | 0xf0 | 0xf3)
 }
 
 /// What stands where the text starts.
 pub fn read(text: &[u8]) -> Written {
     match text.first() {
         Some(b'%') => percent(text),
+        Some(b'\\') => escape(text),
+        Some(&ESC) => colour(text),
         Some(&byte) if may_start(byte) => character(text, byte),
         _ => Written::Plain,
+    }
+}
+
+/// An escape of JSON (RFC 8259, section 7).
+fn escape(text: &[u8]) -> Written {
+    match text.get(1) {
+        None => Written::Cut,
+        Some(&sign @ (b'"' | b'\\' | b'/')) => Written::For(sign, 2),
+        Some(b'n') => Written::For(b'\n', 2),
+        Some(b'r') => Written::For(b'\r', 2),
+        Some(b't') => Written::For(b'\t', 2),
+        Some(b'b' | b'f') => Written::For(b' ', 2),
+        Some(b'u') => escaped_unit(text),
+        Some(_) => Written::Plain,
+    }
+}
+
+/// Stands for any character beyond ASCII that stands for no other.
+const BEYOND: u8 = 0xff;
+
+/// Four hexadecimal digits: a character, or half of one that UTF-16 has no single unit for.
+fn escaped_unit(text: &[u8]) -> Written {
+    const LEN: usize = 6;
+    let mut code = 0u32;
+    for at in 2..LEN {
+        match text.get(at).map(|&byte| char::from(byte).to_digit(16)) {
+            Some(Some(digit)) => code = code.wrapping_shl(4) | digit,
+            Some(None) => return Written::Plain,
+            None => return Written::Cut,
+        }
+    }
+    match (u8::try_from(code), meaning(code)) {
+        (Ok(byte @ (b'\n' | b'\r' | b'\t' | 0x20..=0x7e)), _) => Written::For(byte, LEN),
+        (Ok(0..0x20 | 0x7f), _) => Written::For(b' ', LEN),
+        (_, Some(Some(byte))) => Written::For(byte, LEN),
+        (_, Some(None)) => Written::Nothing(LEN),
+        (_, None) => Written::For(BEYOND, LEN),
+    }
+}
+
+const ESC: u8 = 0x1b;
+/// Bytes of the longest of them that is taken for one.
+const COLOUR: usize = 32;
+
+/// A control sequence of a terminal (ECMA-48, section 5.4): its bytes stand for nothing.
+fn colour(text: &[u8]) -> Written {
+    match text.get(1) {
+        None => return Written::Cut,
+        Some(b'[') => {}
+        Some(_) => return Written::Plain,
+    }
+    let rest = text.get(2..).unwrap_or_default().iter();
+    let length = rest.take_while(|byte| matches!(byte, 0x20..=0x3f)).count();
+    let end = length.saturating_add(2);
+    match text.get(end) {
+        _ if end >= COLOUR => Written::Plain,
+        None => Written::Cut,
+        Some(0x40..=0x7e) => Written::Nothing(end.saturating_add(1)),
+        Some(_) => Written::Plain,
     }
 }
 
@@ -247,6 +318,7 @@ fn meaning(code: u32) -> Option<Option<u8>> {
         |first: u32, byte: u8| u8::try_from(code.wrapping_sub(first)).ok().map(|nth| byte.wrapping_add(nth));
     Some(match code {
         0xa0 | 0x1680 | 0x2000..=0x200a | 0x202f | 0x205f | 0x3000 => Some(b' '),
+        0x2028 | 0x2029 => Some(b'\n'),
         0x2010..=0x2013 | 0x2212 | 0xfe63 => Some(b'-'),
         0x2024 | 0xfe52 => Some(b'.'),
         0xfe6b => Some(b'@'),

@@ -6,7 +6,7 @@
 //! tried, nor is anything held for them. A place may pass for near where it is not (another detector's word stands
 //! there, or the last two words of a phrase of three), never the other way round; and that too is told by the bytes
 //! before the place alone, however the text is cut.
-use super::context::{Context, KEPT, REACH, fold, last};
+use super::context::{Context, KEPT, Kind, REACH, last};
 
 /// Slots by which most words are known not to be asked for: so many bits of a hash.
 const SLOT_BITS: u32 = 12;
@@ -32,8 +32,10 @@ pub struct Heard {
     to: usize,
     /// Of places from this one on it is known what stands before them.
     from: usize,
-    /// The word that is being read: where it starts, and its hash so far.
-    word: Option<(usize, u64)>,
+    /// The byte that was read last; 0: none.
+    last: u8,
+    /// The word that is being read: of which kind it is, where it starts, and its hash so far.
+    word: Option<(Kind, usize, u64)>,
     /// The word before it, in the same way.
     previous: (usize, u64),
     /// The wanted words that were read and may be within reach of a place that is asked for: where each starts, and the
@@ -90,7 +92,7 @@ impl Heard {
 
     /// Reads up to a place, and the byte there.
     fn read_to(&mut self, wanted: &Wanted, past: &[u8], piece: &[u8], at: usize) {
-        // The byte before the reach says whether the first word is whole: one that starts there is out of reach.
+        // What stands before the reach says whether the first word is whole: one that starts there is out of reach.
         if self.to < at {
             *self = Self { to: at, from: at.saturating_add(KEPT), ..Self::default() };
         }
@@ -121,7 +123,7 @@ impl Heard {
         };
         // What started before all that is kept is out of any reach, and whether it was a word of its own does not matter.
         (self.to, self.from) = (to, self.from.saturating_sub(len));
-        self.word = word.map(|(start, hash)| (start.saturating_sub(len), hash));
+        self.word = word.map(|(kind, start, hash)| (kind, start.saturating_sub(len), hash));
         self.previous.0 = self.previous.0.saturating_sub(len);
         self.wanted.retain_mut(|(start, over)| match (back(*start), back(*over)) {
             (Some(from), Some(to)) => {
@@ -149,53 +151,30 @@ impl Heard {
 
     /// Reads bytes that stand at a place and behind it.
     fn read(&mut self, wanted: &Wanted, place: usize, bytes: &[u8]) {
-        let mut left = bytes.iter();
-        let at = |left: &std::slice::Iter<'_, u8>| {
-            place.saturating_add(bytes.len()).saturating_sub(left.len()).saturating_sub(1)
-        };
-        loop {
-            let (start, mut hash) = match self.word {
-                Some(word) => word,
-                None => {
-                    let Some(first) = left.find_map(|byte| Some(folded(*byte)).filter(|byte| *byte != 0))
-                    else {
-                        return;
-                    };
-                    (at(&left), grown(0, first))
+        for (&byte, at) in bytes.iter().zip(place..) {
+            let kind = Kind::of(self.last, byte);
+            self.last = byte;
+            if let Some((known, _, hash)) = &mut self.word {
+                if *known == kind {
+                    *hash = grown(*hash, byte.to_ascii_lowercase());
+                    continue;
                 }
-            };
-            let over = left.any(|byte| {
-                let byte = folded(*byte);
-                hash = if byte == 0 { hash } else { grown(hash, byte) };
-                byte == 0
-            });
-            if !over {
-                self.word = Some((start, hash));
-                return;
+                self.end_word(wanted, at);
             }
-            if let Some(start) = wanted.start(self.previous, (start, hash)) {
-                self.remember(start, at(&left));
+            if kind != Kind::Apart {
+                self.word = Some((kind, at, grown(0, byte.to_ascii_lowercase())));
             }
-            (self.previous, self.word) = ((start, hash), None);
         }
     }
-}
 
-/// What [`fold`] says of each byte.
-#[expect(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
-static FOLDED: [u8; 256] = {
-    let mut all = [0; 256];
-    let mut at = 0;
-    while at < all.len() {
-        all[at] = fold(at as u8);
-        at += 1;
+    /// The word that was being read is over, as is known at a place.
+    fn end_word(&mut self, wanted: &Wanted, at: usize) {
+        let Some((_, start, hash)) = self.word.take() else { return };
+        if let Some(start) = wanted.start(self.previous, (start, hash)) {
+            self.remember(start, at);
+        }
+        self.previous = (start, hash);
     }
-    all
-};
-
-#[inline(always)]
-fn folded(byte: u8) -> u8 {
-    FOLDED.get(usize::from(byte)).copied().unwrap_or(0)
 }
 
 fn hash(word: &[u8]) -> u64 {

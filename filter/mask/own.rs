@@ -11,6 +11,7 @@ use super::grammar::{self, Bytes, Limits, MOST_PATTERNS, Mark, NearSets, Row, Si
 use super::lexicon::{LONGEST_WORD, Lexicon, MOST_WORDS, SHORTEST_WORD};
 use super::tables::{BUCKETS, Detector, ENTITIES, Finder, Group, SETS};
 use super::text::Entity;
+use super::walk::LIMIT;
 use crate::texts::Texts;
 
 /// Patterns of one set.
@@ -248,8 +249,9 @@ fn row(pattern: &str, not_after: Option<&str>, not_before: Option<&str>, doubtfu
     let class = |part, class: &str| -> Result<Bytes, Why> {
         grammar::byte_set(class).map_err(|fault| (part, fault.why))
     };
+    let (least, most) = (hir.properties().minimum_len(), hir.properties().maximum_len());
     // Of a value that goes on without end the longest is taken: its own bytes never stand right after it.
-    let endless = hir.properties().maximum_len().is_none();
+    let endless = most.is_none();
     let row = Row {
         not_after: class(Part::NotAfter, not_after.unwrap_or(WORD))?,
         not_before: class(Part::NotBefore, not_before.unwrap_or(if endless { "" } else { WORD }))?,
@@ -266,8 +268,18 @@ fn row(pattern: &str, not_after: Option<&str>, not_before: Option<&str>, doubtfu
         Some(Side::After) => Part::NotBefore,
     };
     match Tables::compile(std::slice::from_ref(&row), &ALONE) {
-        Ok(_) => Ok(row),
-        Err(fault) => Err((part(fault.side), fault.why)),
+        Ok(_) => {}
+        Err(fault) => return Err((part(fault.side), fault.why)),
+    }
+    match most.or(least).filter(|long| *long > LIMIT) {
+        None => Ok(row),
+        Some(long) => Err((
+            Part::Pattern,
+            format!(
+                "a value may have {long} bytes, and what is one must show within {LIMIT}: repeat less, or let its last \
+                 part repeat without end (`+`), however long it then is"
+            ),
+        )),
     }
 }
 

@@ -10,6 +10,9 @@
 //! both are in the same state. A character that takes no room belongs to a value only between two of its own: at a
 //! value's edges it is kept.
 //!
+//! A value as written that starts within an escape of JSON (`\\njane@…`) starts behind it: what is left of the escape would
+//! make no JSON of the document around it.
+//!
 //! A value that is disguised and also glued to the word before it by an invisible character (`word\u{200b}4\u{200b}111…`)
 //! is found by neither.
 use std::collections::VecDeque;
@@ -78,6 +81,15 @@ struct Meant {
     tracks: [Track; 2],
     /// Bytes of which nothing has gone out.
     undecided: usize,
+    /// Where among them escapes of JSON are written.
+    escapes: VecDeque<Escape>,
+}
+
+/// Where an escape is written.
+struct Escape {
+    /// `None`: its first bytes have gone out.
+    start: Option<usize>,
+    end: usize,
 }
 
 /// Bytes as meant, and as written.
@@ -141,6 +153,17 @@ impl Track {
         let (entity, then) = named.unwrap_or((Entity(0), Then::Replace(Vec::new())));
         self.values.push_back(Value { start, end, goes_on, entity, then });
         self.decided = end;
+    }
+
+    /// Values that start within an escape start behind it.
+    fn start_behind(&mut self, escapes: &VecDeque<Escape>) {
+        for value in self.values.iter_mut().filter(|value| !value.goes_on) {
+            let begun = |escape: &Escape| escape.start.is_none_or(|start| start < value.start);
+            let escape = escapes.iter().find(|escape| begun(escape) && value.start < escape.end);
+            if let Some(escape) = escape.filter(|escape| escape.end < value.end) {
+                value.start = escape.end;
+            }
+        }
     }
 
     /// Forgets the first bytes, which have gone out.
@@ -222,6 +245,11 @@ impl Sink for Translated<'_> {
     }
 }
 
+/// How many characters without room so many bytes count for.
+fn room(bytes: usize) -> usize {
+    bytes.div_ceil(4)
+}
+
 impl Meant {
     /// Another reading of what the first one holds, and of all that comes.
     fn new(written: &Masker) -> Self {
@@ -233,14 +261,16 @@ impl Meant {
             invisible: 0,
             tracks: [Track::default(), Track::default()],
             undecided: held,
+            escapes: VecDeque::new(),
         }
     }
 
     fn push(&mut self, written: &mut Masker, text: &[u8], end: bool, sink: &mut dyn Sink) {
-        self.undecided = self.undecided.saturating_add(text.len());
         let meaning = self.read(text, end);
+        self.undecided = self.undecided.saturating_add(text.len());
         let Self { masker, units, tracks: [as_written, as_meant], .. } = self;
         written.push(text, end, as_written);
+        as_written.start_behind(&self.escapes);
         let mut translated = Translated { units, track: as_meant };
         masker.push(&meaning, end, &mut translated);
         if end {
@@ -252,6 +282,7 @@ impl Meant {
     /// The text as it is meant, but for a character at its end that is not whole.
     fn read(&mut self, text: &[u8], end: bool) -> Vec<u8> {
         let mut joined = std::mem::take(&mut self.cut);
+        let first = self.undecided.saturating_sub(joined.len());
         joined.extend_from_slice(text);
         let (mut meaning, mut rest) = (Vec::with_capacity(joined.len()), joined.as_slice());
         while !rest.is_empty() {
@@ -267,10 +298,14 @@ impl Meant {
                     self.invisible = 0;
                     meaning.push(byte);
                     self.units.push_back(Unit { meant: 1, written: len });
+                    if rest.first() == Some(&b'\\') {
+                        let start = first.saturating_add(joined.len()).saturating_sub(rest.len());
+                        self.escapes.push_back(Escape { start: Some(start), end: start.saturating_add(len) });
+                    }
                     len
                 }
-                Written::Nothing(len) if self.invisible < MOST_INVISIBLE => {
-                    self.invisible = self.invisible.saturating_add(1);
+                Written::Nothing(len) if self.invisible.saturating_add(room(len)) <= MOST_INVISIBLE => {
+                    self.invisible = self.invisible.saturating_add(room(len));
                     self.units.push_back(Unit { meant: 0, written: len });
                     len
                 }
@@ -320,6 +355,11 @@ impl Meant {
             };
             self.tracks.iter_mut().for_each(|track| track.advance(len));
             self.undecided = self.undecided.saturating_sub(len);
+            self.escapes.retain_mut(|escape| {
+                escape.start = escape.start.and_then(|start| start.checked_sub(len));
+                escape.end = escape.end.saturating_sub(len);
+                escape.end > 0
+            });
         }
     }
 

@@ -114,6 +114,8 @@ struct Channel<T> {
     /// The value read as the text's own, as written.
     own: Vec<u8>,
     lane: Lane<T>,
+    /// Of a text that nobody knows, its last piece as it came.
+    label: Vec<u8>,
 }
 
 /// See the module.

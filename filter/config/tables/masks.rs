@@ -103,7 +103,7 @@ const RESPONSE: Section = Section {
             "`mask`",
             "What becomes of a model's thinking. Providers sign it, and take back only what they signed: `mask` masks it and \
              leaves the signature empty where that changed something, `exempt` keeps both as they came, `drop` leaves \
-             both empty.",
+             both empty. Gemini's thoughts are always masked as any text is; their signature signs none of the words.",
         ),
     ],
 };

@@ -108,7 +108,7 @@ const LLM: Section = Section {
             "references",
             Kind::Choice(PASS),
             "`deny`",
-            "Whether requests may refer to what the provider keeps: earlier answers, files, conversations. With `deny` the provider is told to keep nothing either (`store: false`).",
+            "Whether requests may refer to what the provider keeps: earlier answers, files, conversations. With `deny` nothing new is kept either: the request is sent with `store: false` where the API would keep it. Without `llm` such requests are `uninspected` of kind `reference`, and none is changed.",
         ),
     ],
 };

@@ -4,6 +4,8 @@
 //! letter. Too little is safe (one thing then has two names), too much is not (two things would share one).
 use std::net::IpAddr;
 
+use crate::mask::validators::with_country_code;
+
 /// How an entity's values are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rule {
@@ -23,7 +25,8 @@ enum Rule {
     Lower,
 }
 
-/// Entities and their rules. An entity of a state, `XX_…`, is [`Rule::Compact`] unless it stands here.
+/// Entities and their rules. An entity of a state, `XX_…`, is [`Rule::Compact`] unless it stands here, and telephone
+/// numbers of all countries are [`Rule::Phone`].
 const RULES: &[(&str, Rule)] = &[
     ("EMAIL_ADDRESS", Rule::Email),
     ("IBAN_CODE", Rule::Compact),
@@ -34,8 +37,6 @@ const RULES: &[(&str, Rule)] = &[
     ("ABA_ROUTING_NUMBER", Rule::Compact),
     ("IMEI", Rule::Compact),
     ("ICCID", Rule::Compact),
-    ("PHONE_NUMBER", Rule::Phone),
-    ("PHONE_NUMBER_US", Rule::Phone),
     ("IP_ADDRESS", Rule::Ip),
     ("MAC_ADDRESS", Rule::Hex),
     ("DOMAIN_NAME", Rule::Lower),
@@ -47,7 +48,25 @@ fn rule(entity: &str) -> Rule {
         [a, b, b'_', ..] => a.is_ascii_uppercase() && b.is_ascii_uppercase(),
         _ => false,
     };
-    listed.unwrap_or_else(|| if state() { Rule::Compact } else { Rule::Exact })
+    match listed {
+        Some(rule) => rule,
+        None if kind(entity) == PHONE_NUMBER => Rule::Phone,
+        None if state() => Rule::Compact,
+        None => Rule::Exact,
+    }
+}
+
+const PHONE_NUMBER: &str = "PHONE_NUMBER";
+
+/// What an entity's values are, whatever country's detector found them: one telephone number is one, written with its
+/// country code or without.
+pub(super) fn kind(entity: &str) -> &str {
+    if region(entity).is_some() { PHONE_NUMBER } else { entity }
+}
+
+/// The country of `PHONE_NUMBER_XX`.
+fn region(entity: &str) -> Option<&str> {
+    entity.strip_prefix(PHONE_NUMBER)?.strip_prefix('_').filter(|region| region.len() == 2)
 }
 
 /// A value as its entity's values are compared.
@@ -60,7 +79,7 @@ pub(super) fn normal(entity: &str, value: &[u8]) -> Vec<u8> {
             Some((local, domain)) => format!("{local}@{}", domain.to_ascii_lowercase()),
             None => text,
         },
-        Rule::Phone => phone(&text),
+        Rule::Phone => phone(&text, region(entity)),
         Rule::Ip => text.parse::<IpAddr>().map_or(text, |address| address.to_string()),
         Rule::Hex => text.chars().filter(char::is_ascii_hexdigit).collect::<String>().to_ascii_lowercase(),
         Rule::Lower => text.to_ascii_lowercase(),
@@ -74,18 +93,17 @@ fn compact(text: &str) -> String {
     kept.map(|c| c.to_ascii_uppercase()).collect()
 }
 
-/// A telephone number's digits behind a plus. Numbers without a plus are of the North American plan: the country code
-/// is theirs. An extension stays.
-fn phone(text: &str) -> String {
+/// A telephone number behind a plus, with its country code. An extension stays.
+fn phone(text: &str, region: Option<&str>) -> String {
     let (number, extension) = match text.find(['x', 'X', 'e', 'E']) {
         Some(at) => text.split_at_checked(at).unwrap_or((text, "")),
         None => (text, ""),
     };
-    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
-    let (plus, number, extension) = (number.trim_start().starts_with('+'), digits(number), digits(extension));
-    let country = if !plus && number.len() == 10 { "1" } else { "" };
+    let region = region.map(str::to_ascii_lowercase);
+    let number = with_country_code(number, region.as_deref());
+    let extension: String = extension.chars().filter(char::is_ascii_digit).collect();
     let mark = if extension.is_empty() { "" } else { "x" };
-    format!("+{country}{number}{mark}{extension}")
+    format!("+{number}{mark}{extension}")
 }
 
 /// A character without its disguise: full-width forms (U+FF01 and on) are the ASCII they look like, dashes and spaces of
@@ -124,6 +142,21 @@ mod tests {
         );
         same("PHONE_NUMBER", &["+1 415 555 2671", "(415) 555-2671", "1-415-555-2671", "415.555.2671"]);
         same("PHONE_NUMBER", &["415-555-2671 x12", "+14155552671 ext. 12"]);
+        let british = [
+            "020 7946 0958",
+            "02079460958",
+            "(020) 7946 0958",
+            "+44 20 7946 0958",
+            "+44 (0)20 7946 0958",
+            "0044 20 7946 0958",
+        ];
+        same("PHONE_NUMBER_GB", &british);
+        assert_eq!(
+            normal("PHONE_NUMBER", british[3].as_bytes()),
+            normal("PHONE_NUMBER_GB", british[0].as_bytes())
+        );
+        same("PHONE_NUMBER_IT", &["06 698 12345", "+39 06 698 12345"]);
+        same("PHONE_NUMBER_US", &["(415) 555-2671", "+14155552671"]);
         same("IP_ADDRESS", &["2001:db8::1", "2001:0DB8:0:0::0:1"]);
         same("MAC_ADDRESS", &["00:1A:2b:3C:4D:5E", "00-1a-2b-3c-4d-5e"]);
     }

@@ -11,7 +11,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 use super::Form;
-use super::normal::normal;
+use super::normal::{kind, normal};
 
 /// Says what the hash is of, so that the key serves nothing else by accident.
 const PURPOSE: &[u8] = b"portcullis pseudonym 1";
@@ -53,7 +53,7 @@ impl Pseudonyms {
     /// The 48 bits of a value.
     fn bits(&self, entity: &str, value: &[u8]) -> u64 {
         let mut names = self.clone();
-        names.part(entity.as_bytes());
+        names.part(kind(entity).as_bytes());
         names.part(&normal(entity, value));
         let hash = names.0.finalize().into_bytes();
         hash.iter().take(6).fold(0, |bits, byte| bits << 8 | u64::from(*byte))

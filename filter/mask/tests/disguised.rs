@@ -25,6 +25,39 @@ fn values_in_other_characters_are_found() {
     }
 }
 
+/// A model that is asked for JSON writes its escapes into the text.
+#[test]
+fn escapes_of_json_hide_nothing_and_stay_escapes() {
+    for (written, meant) in [
+        (
+            r#"{"t":"Card:\n4111111111111111\nSSN\n536-90-4399"}"#,
+            r#"{"t":"Card:\n<CREDIT_CARD>\nSSN\n<US_SSN>"}"#,
+        ),
+        (r#"{"t":"Contact:\njane.doe@example.com"}"#, r#"{"t":"Contact:\n<EMAIL_ADDRESS>"}"#),
+        (r"jane.doe\u0040example.com", "<EMAIL_ADDRESS>"),
+        (r"\u0034111111111111111", "<CREDIT_CARD>"),
+        (r"\u00e94111111111111111\u00e9", r"\u00e9<CREDIT_CARD>\u00e9"),
+        (r"a \u003cjane.doe@example.com\u003e", r"a \u003c<EMAIL_ADDRESS>\u003e"),
+        (r"key\tAKIAIOSFODNN7EXAMPLE\t", r"key\t<AWS_ACCESS_KEY>\t"),
+    ] {
+        assert_eq!(masked(written), meant, "{written}");
+    }
+    for text in [r"C:\temp\new \d+ \", r"a\", r"\u12", r"\x", "\\\\"] {
+        assert_eq!(masked(text), text);
+    }
+}
+
+#[test]
+fn colours_of_a_terminal_hide_nothing() {
+    assert_eq!(
+        masked("\x1b[01;31m\x1b[K4111111111111111\x1b[m\x1b[K x"),
+        "\x1b[01;31m\x1b[K<CREDIT_CARD>\x1b[m\x1b[K x"
+    );
+    assert_eq!(masked("4111\x1b[31m111111111111"), "<CREDIT_CARD>");
+    assert_eq!(masked("\x1b[31"), "\x1b[31");
+    assert_eq!(masked("\x1b"), "\x1b");
+}
+
 #[test]
 fn what_takes_no_room_hides_nothing_and_glues_nothing() {
     let card = "4111\u{200b}1111\u{ad}1111\u{2060}1111";

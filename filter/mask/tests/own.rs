@@ -153,6 +153,9 @@ fn what_the_engine_does_not_hold_is_refused_with_a_reason() {
         ("ab\\pL", "Unicode"),
         ("a[ab-]*c", "goes on without end over -"),
         ("[ab]*a[ab]{20}", "states"),
+        ("A(?:[0-9]{64}){6}", "385 bytes"),
+        ("A[0-9]{2}(?:-[0-9]{64}){0,6}", "393 bytes"),
+        ("A(?:[0-9]{64}){6}[a-z]+", "386 bytes"),
         ("(?:(?:[ab]{64}){64}){64}", "places"),
     ];
     for (written, why) in cases {

@@ -72,6 +72,14 @@ impl Reference {
         let units = meant(text);
         let bytes: Vec<u8> = units.iter().map(|(byte, _)| *byte).collect();
         let mut all = self.reading(entities, literals, text);
+        for (span, _) in &mut all {
+            let within = |unit: &&(u8, std::ops::Range<usize>)| {
+                text[unit.1.start] == b'\\' && unit.1.start < span.start && span.start < unit.1.end
+            };
+            if let Some((_, escape)) = units.iter().find(within).filter(|(_, escape)| escape.end < span.end) {
+                span.start = escape.end;
+            }
+        }
         let as_meant = self.reading(entities, literals, &bytes).into_iter();
         all.extend(
             as_meant.map(|(span, entity)| (units[span.start].1.start..units[span.end - 1].1.end, entity)),
@@ -183,16 +191,31 @@ fn ends(dfa: &Dfa, text: &[u8], at: usize) -> Vec<usize> {
 
 /// Whether a phrase's words stand one after the other within the 48 bytes before a place, none of them cut.
 fn before(phrase: &str, text: &[u8], at: usize) -> bool {
-    let inner = |place: usize| text.get(place).is_some_and(|&b| b.is_ascii_alphanumeric() || b >= 0x80);
-    let words = |text: &[u8]| -> Vec<Vec<u8>> {
-        let words = text.split(|&b| !(b.is_ascii_alphanumeric() || b >= 0x80));
-        words.filter(|word| !word.is_empty()).map(<[u8]>::to_ascii_lowercase).collect()
+    // 0: between words; letters of alphabets; what is beyond them.
+    let kind = |place: usize| match text.get(place) {
+        Some(b) if b.is_ascii_alphanumeric() || (0xc3..0xe0).contains(b) => 1,
+        Some(b) if b.is_ascii() => 0,
+        Some(0x80..0xc0) if place > 0 && (0xc3..0xe0).contains(&text[place - 1]) => 1,
+        Some(_) => 2,
+        None => 0,
     };
-    let wanted = words(phrase.as_bytes());
-    let starts = (at.saturating_sub(48)..at).filter(|&start| start == 0 || !inner(start - 1));
-    starts.into_iter().any(|start| {
-        let mut ends = (start + 1..=at).filter(|&end| !inner(end));
-        ends.any(|end| words(&text[start..end]) == wanted)
+    let edge = |place: usize| place == 0 || kind(place - 1) == 0 || kind(place - 1) != kind(place);
+    let words: Vec<(usize, usize)> = (0..text.len())
+        .filter(|&start| kind(start) != 0 && edge(start))
+        .map(|start| {
+            (start, (start + 1..text.len()).find(|&end| edge(end) || kind(end) == 0).unwrap_or(text.len()))
+        })
+        .filter(|&(start, end)| start + 48 >= at && end <= at)
+        .collect();
+    let wanted: Vec<String> = phrase
+        .split(|c: char| !c.is_ascii_alphanumeric() && c.is_ascii())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    words.windows(wanted.len()).any(|some| {
+        some.iter()
+            .zip(&wanted)
+            .all(|(&(start, end), word)| text[start..end].eq_ignore_ascii_case(word.as_bytes()))
     })
 }
 
@@ -211,7 +234,36 @@ fn meant(text: &[u8]) -> Vec<(u8, std::ops::Range<usize>)> {
             let hex = hex.filter(|hex| c == '%' && hex.bytes().all(|b| b.is_ascii_hexdigit()));
             let escaped =
                 hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()).filter(|b| (32..127).contains(b));
-            if let Some(byte) = escaped {
+            if c == '\\'
+                && let Some((unit, len)) = json_unit(&text[range.start..])
+            {
+                skip = len - 1;
+                match char::from_u32(unit) {
+                    Some(c) if hidden(c) && invisible + 2 <= 8 => {
+                        invisible += 2;
+                        continue;
+                    }
+                    Some(c) if hidden(c) => {
+                        (skip, invisible) = (0, 0);
+                        bytes.push((b'\\', range));
+                        continue;
+                    }
+                    Some(c @ ('\n' | '\r' | '\t' | ' '..='~')) => {
+                        bytes.push((c as u8, range.start..range.start + len))
+                    }
+                    Some(c) if c.is_ascii() => bytes.push((b' ', range.start..range.start + len)),
+                    c => {
+                        let byte = c.and_then(shown).map_or(0xff, |c| u8::try_from(c).unwrap());
+                        bytes.push((byte, range.start..range.start + len));
+                    }
+                }
+                invisible = 0;
+            } else if let Some(len) =
+                colour(&text[range.start..]).filter(|len| invisible + len.div_ceil(4) <= 8)
+            {
+                skip = len - 1;
+                invisible += len.div_ceil(4);
+            } else if let Some(byte) = escaped {
                 bytes.push((byte, range.start..range.end + 2));
                 (skip, invisible) = (2, 0);
             } else if let Some(c) = shown(c) {
@@ -230,6 +282,27 @@ fn meant(text: &[u8]) -> Vec<(u8, std::ops::Range<usize>)> {
         bytes.extend(broken.map(|place| (text[place], place..place + 1)));
     }
     bytes
+}
+
+/// The length of what colours a terminal's text.
+fn colour(text: &[u8]) -> Option<usize> {
+    let rest = text.strip_prefix(b"\x1b[")?;
+    let length = rest.iter().position(|byte| !(b' '..=b'?').contains(byte))?;
+    (length < 30 && (b'@'..=b'~').contains(&rest[length])).then_some(length + 3)
+}
+
+/// The unit of UTF-16 that an escape of JSON stands for, and its length.
+fn json_unit(text: &[u8]) -> Option<(u32, usize)> {
+    let text = std::str::from_utf8(text.get(..6).unwrap_or(text))
+        .ok()
+        .or_else(|| std::str::from_utf8(text.get(..2)?).ok())?;
+    if let Some(hex) =
+        text.get(2..6).filter(|hex| text.starts_with("\\u") && hex.bytes().all(|b| b.is_ascii_hexdigit()))
+    {
+        return Some((u32::from_str_radix(hex, 16).unwrap(), 6));
+    }
+    let short: char = serde_json::from_str(&format!("\"{}\"", text.get(..2)?)).ok()?;
+    Some((u32::from(short), 2))
 }
 
 /// Some of the characters that stand for others: those of the tests.

@@ -105,8 +105,51 @@ fn national(value: &[u8], code: u32, trunk: Trunk) -> bool {
     closed(main) && !round && !super::date(main) && enough && plan.holds(rest)
 }
 
+/// A number's digits with its country code, without what is dialled only within a country. `region`: the country whose
+/// numbers it is written as, in small letters; without one, a number of ten digits is of the North American plan.
+pub fn with_country_code(number: &str, region: Option<&str>) -> String {
+    let all: Vec<u8> = number.bytes().filter(u8::is_ascii_digit).collect();
+    let international = match number.trim_start().strip_prefix('+') {
+        Some(_) => Some(all.as_slice()),
+        None => all.strip_prefix(b"00"),
+    };
+    let known = |code: u32| Plan::of(code).map(|plan| (code.to_string(), plan));
+    let (code, plan, rest) = match (international, region.and_then(region_code).and_then(known)) {
+        (Some(digits), _) => {
+            let of = |len: usize| {
+                let (code, rest) = digits.split_at_checked(len)?;
+                let code = std::str::from_utf8(code).ok()?;
+                Some((code.to_owned(), Plan::of(code.parse().ok()?)?, rest))
+            };
+            match (1..=3).find_map(of) {
+                Some(found) => found,
+                None => return text(digits),
+            }
+        }
+        (None, Some((code, plan))) => (code, plan, all.as_slice()),
+        (None, None) if all.len() == 10 => return format!("1{}", text(&all)),
+        (None, None) => return text(&all),
+    };
+    let holds = |digits: &[u8]| plan.holds(digits.iter().map(|byte| u32::from(byte.wrapping_sub(b'0'))));
+    let short =
+        rest.strip_prefix(plan.trunk).filter(|short| international.is_none() || !holds(rest) && holds(short));
+    format!("{code}{}", text(short.unwrap_or(rest)))
+}
+
+fn text(digits: &[u8]) -> String {
+    String::from_utf8_lossy(digits).into_owned()
+}
+
+/// The country code of a region, in small letters.
+fn region_code(region: &str) -> Option<u32> {
+    let of = |(name, _): &&(&str, u32)| name.strip_prefix("phone_") == Some(region);
+    REGIONS.iter().find(of).map(|(_, code)| *code)
+}
+
 macro_rules! national {
     ($($name:ident: $code:literal $trunk:ident;)*) => {
+        /// The country codes of those below.
+        const REGIONS: &[(&str, u32)] = &[$((stringify!($name), $code)),*];
         $(
             #[doc = concat!("A number as it is dialled within the country of +", stringify!($code), ".")]
             pub fn $name(value: &[u8]) -> bool {

@@ -53,6 +53,14 @@ impl Tally {
         self.blocked.get_or_insert(entity);
     }
 
+    /// Counts what was found elsewhere.
+    pub(crate) fn add_found(&mut self, other: &Self) {
+        for &(entity, count) in other.found() {
+            (0..count).for_each(|_| self.find(entity));
+        }
+        self.blocked = self.blocked.or(other.blocked);
+    }
+
     /// Counts a name that was taken back.
     pub(crate) fn restore(&mut self) {
         self.restored = self.restored.saturating_add(1);
@@ -138,12 +146,7 @@ impl<'e, M> Edit<'e, M> {
     {
         let mut aside = Tally::default();
         let written = label.edit(piece, end, &mut Edit::new(self.masks, self.out, &mut aside));
-        for &(entity, count) in aside.found() {
-            (0..count).for_each(|_| self.tally.find(entity));
-        }
-        if let Some(entity) = aside.blocked() {
-            self.tally.blocked.get_or_insert(entity);
-        }
+        self.tally.add_found(&aside);
         written
     }
 }

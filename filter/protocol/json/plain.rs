@@ -139,6 +139,9 @@ impl Sink for Plain<'_> {
         self.tally.restore();
         self.tally.deliver(with.len());
         self.instead(with);
+        if let Some(spans) = self.queue.spans_mut() {
+            spans.begin(with);
+        }
         self.decide(len, false);
     }
 }

@@ -298,6 +298,9 @@ impl Sink for Drain<'_> {
     fn restore(&mut self, len: usize, with: &[u8]) {
         self.tally.restore();
         self.tally.deliver(with.len());
+        if let Some(spans) = &mut self.queue.spans {
+            spans.begin(with);
+        }
         write(self.level, with, self.out);
         self.queue.decide(len, false, self.out);
     }

@@ -18,6 +18,9 @@ const FIELDS: &[(&str, &Place)] = &[
     ("message", &MESSAGE),
     ("response", &RESPONSE_TEXT),
     ("thinking", &THINKING_TEXT),
+    // Where a model of the cloud runs.
+    ("remote_model", &MASK),
+    ("remote_host", &MASK),
     ("done", &DONE),
     ("done_reason", &REASON),
     ("context", &NO_CONTEXT),

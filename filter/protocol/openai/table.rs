@@ -20,50 +20,57 @@ const CHOICE_AXIS: usize = 0;
 const PART_AXIS: usize = 1;
 const TOOL_AXIS: usize = 2;
 
-static EVENT: Place = Place { kinds: KINDS, ..ANY };
-static ANSWER: Place = ANY;
-const ANY: Place = Place {
-    fields: &[
-        ("type", &KIND),
-        ("id", &ID),
-        ("object", &OBJECT),
-        ("created", &CREATED),
-        ("model", &MODEL),
-        ("choices", &CHOICES),
-        ("usage", &USAGE),
-        ("system_fingerprint", &LABEL),
-        ("service_tier", &LABEL),
-        ("error", &FAILURE),
-        ("data", &DATA),
-        ("x_groq", &X_GROQ),
-        // Token ids, log-probabilities and llama.cpp's debugging output say the text again.
-        ("prompt_logprobs", &DROP),
-        ("prompt_token_ids", &DROP),
-        ("__verbose", &DROP),
-        // The Responses API.
-        ("output", &OUTPUTS),
-        ("created_at", &LABEL),
-        ("completed_at", &LABEL),
-        ("status", &LABEL),
-        ("incomplete_details", &INCOMPLETE),
-        ("previous_response_id", &LABEL),
-        ("conversation", &CONVERSATION),
-        ("tool_choice", &LABEL),
-        ("truncation", &LABEL),
-        // Events of it that are not known.
-        ("delta", &RUNNING),
-        ("sequence_number", &SEQUENCE),
-        ("item_id", &OWN),
-        // Transcriptions: the text again, cut into pieces, so that a value may be cut too.
-        ("segments", &NO_PIECES),
-        ("words", &NO_PIECES),
-        ("logprobs", &NO_PIECES),
-        ("task", &LABEL),
-        ("language", &LABEL),
-        ("duration", &LABEL),
-    ],
-    ..MASKED
-};
+static EVENT: Place = Place { kinds: KINDS, ..answer!(&EVENT_CHOICES) };
+static ANSWER: Place = answer!(&CHOICES);
+
+/// An answer, whole or an event of one, with such choices.
+macro_rules! answer {
+    ($choices:expr) => {
+        Place {
+            fields: &[
+                ("type", &KIND),
+                ("id", &ID),
+                ("object", &OBJECT),
+                ("created", &CREATED),
+                ("model", &MODEL),
+                ("choices", $choices),
+                ("usage", &USAGE),
+                ("system_fingerprint", &LABEL),
+                ("service_tier", &LABEL),
+                ("error", &FAILURE),
+                ("data", &DATA),
+                ("x_groq", &X_GROQ),
+                // Token ids, log-probabilities and llama.cpp's debugging output say the text again.
+                ("prompt_logprobs", &DROP),
+                ("prompt_token_ids", &DROP),
+                ("__verbose", &DROP),
+                // The Responses API.
+                ("output", &OUTPUTS),
+                ("created_at", &LABEL),
+                ("completed_at", &LABEL),
+                ("status", &LABEL),
+                ("incomplete_details", &INCOMPLETE),
+                ("previous_response_id", &LABEL),
+                ("conversation", &CONVERSATION),
+                ("tool_choice", &LABEL),
+                ("truncation", &LABEL),
+                // Events of it that are not known.
+                ("delta", &RUNNING),
+                ("sequence_number", &SEQUENCE),
+                ("item_id", &OWN),
+                // Transcriptions: the text again, cut into pieces, so that a value may be cut too.
+                ("segments", &NO_PIECES),
+                ("words", &NO_PIECES),
+                ("logprobs", &NO_PIECES),
+                ("task", &LABEL),
+                ("language", &LABEL),
+                ("duration", &LABEL),
+            ],
+            ..MASKED
+        }
+    };
+}
+use answer;
 
 pub(super) static ID: Place = fact(Fact::Id);
 pub(super) static OBJECT: Place = fact(Fact::Object);
@@ -78,21 +85,33 @@ static X_GROQ: Place = object(&[("id", &LABEL), ("usage", &USAGE)]);
 static NO_PIECES: Place = drops("[]");
 
 pub(in crate::protocol) static CHOICES: Place = Place { items: &CHOICE, ..MASKED };
-static CHOICE: Place = Place {
-    fields: &[
-        ("index", &CHOICE_INDEX),
-        ("delta", &MESSAGE),
-        ("finish_reason", &FINISH),
-        ("logprobs", &DROP),
-        ("prompt_logprobs", &DROP),
-        ("token_ids", &DROP),
-        ("prompt_token_ids", &DROP),
-        ("message", &MESSAGE),
-        ("text", &COMPLETION_TEXT),
-    ],
-    mark: Some(Mark::Item(CHOICE_AXIS)),
-    ..MASKED
-};
+static CHOICE: Place = choice!(&MESSAGE);
+static EVENT_CHOICES: Place = Place { items: &EVENT_CHOICE, ..MASKED };
+/// Some providers repeat in each event all that was said so far (Perplexity): a value would come bit by bit.
+static EVENT_CHOICE: Place = choice!(&SAID_AGAIN);
+static SAID_AGAIN: Place = drops(r#"{"role":"assistant","content":""}"#);
+
+macro_rules! choice {
+    ($message:expr) => {
+        Place {
+            fields: &[
+                ("index", &CHOICE_INDEX),
+                ("delta", &MESSAGE),
+                ("finish_reason", &FINISH),
+                ("logprobs", &DROP),
+                ("prompt_logprobs", &DROP),
+                ("token_ids", &DROP),
+                ("prompt_token_ids", &DROP),
+                ("message", $message),
+                ("text", &COMPLETION_TEXT),
+            ],
+            mark: Some(Mark::Item(CHOICE_AXIS)),
+            ..MASKED
+        }
+    };
+}
+use choice;
+
 static CHOICE_INDEX: Place = fact(Fact::Index(CHOICE_AXIS));
 
 static MESSAGE: Place = Place {
@@ -112,12 +131,18 @@ static MESSAGE: Place = Place {
         ("citations", &MASK),
         ("images", &MASK),
         ("executed_tools", &MASK),
+        // Groq; Azure with data of its own; Gemini behind this API.
+        ("channel", &MASK),
+        ("context", &MASK),
+        ("extra_content", &EXTRA),
         ("name", &MASK),
         ("tool_call_id", &LABEL),
     ],
     other: &RUNNING,
     ..MASKED
 };
+static EXTRA: Place = object(&[("google", &OF_GOOGLE)]);
+static OF_GOOGLE: Place = object(&[("thought_signature", &LABEL)]);
 
 static ANNOTATIONS: Place = array(&ANNOTATION);
 static ANNOTATION: Place = object(&[("type", &LABEL), ("url_citation", &CITATION)]);

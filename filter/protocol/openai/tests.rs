@@ -1,10 +1,70 @@
 //! Recorded streams: of chat with the fields of its dialects, and of responses.
 
 use super::ANSWERS;
+use crate::mask::{Catalogue, Plan};
 use crate::protocol::rewrite::{BodyKind, ResponseRewriter};
 use crate::protocol::testing::Simple;
 use crate::protocol::testing::doors::kept;
 use crate::protocol::testing::recorded::{Recorded, SSE};
+
+/// A stream of events, of which each has one choice of these fields, as it goes out with `PII` masked.
+fn streamed(choices: &[&str]) -> Vec<serde_json::Value> {
+    let catalogue = Catalogue::built_in();
+    let plan = Plan::new(&catalogue, catalogue.resolve("PII").unwrap(), Vec::new());
+    let mut rewriter = ResponseRewriter::new(BodyKind::EventStream, &ANSWERS, plan);
+    let mut out = Vec::new();
+    for choice in choices {
+        let event = format!(
+            "data: {{\"object\":\"chat.completion.chunk\",\"choices\":[{{\"index\":0,{choice}}}]}}\n\n"
+        );
+        rewriter.push(event.as_bytes(), false, &mut out).unwrap();
+    }
+    rewriter.push(b"data: [DONE]\n\n", true, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let data = text.lines().filter_map(|line| line.strip_prefix("data: ")).filter(|data| *data != "[DONE]");
+    data.map(|data| serde_json::from_str::<serde_json::Value>(data).unwrap()["choices"][0].clone()).collect()
+}
+
+fn joined(events: &[serde_json::Value], at: &str) -> String {
+    events.iter().filter_map(|event| event.pointer(at)?.as_str()).collect()
+}
+
+#[test]
+fn a_label_that_every_event_repeats_is_no_text_that_hides_its_value() {
+    let event = r#""delta":{"content":"Hi. ","customer":"536-90-4399"}"#;
+    let events = streamed(&[event; 4]);
+    assert_eq!(joined(&events, "/delta/customer"), "<US_SSN>".repeat(4));
+    assert_eq!(joined(&events, "/delta/content"), "Hi. Hi. Hi. Hi. ");
+}
+
+#[test]
+fn labels_of_dialects_stay_in_their_events() {
+    let groq = r#""delta":{"channel":"analysis","reasoning":"So "}"#;
+    let azure = r#""delta":{"context":{"citations":[{"title":"a","url":"https://a.example","content":"to jane@example.com"}],"intent":"[]"}}"#;
+    let gemini = r#""delta":{"content":"x","extra_content":{"google":{"thought_signature":"QUJD"}}}"#;
+    let events = streamed(&[groq, groq, azure, gemini]);
+    assert!(events[..2].iter().all(|event| event["delta"]["channel"] == "analysis"), "{events:?}");
+    let citation = &events[2]["delta"]["context"]["citations"][0];
+    assert_eq!((&citation["title"], &citation["content"]), (&"a".into(), &"to <EMAIL_ADDRESS>".into()));
+    assert_eq!(events[3]["delta"]["extra_content"]["google"]["thought_signature"], "QUJD");
+}
+
+/// Perplexity says in each event all that was said so far.
+#[test]
+fn what_is_said_again_beside_a_delta_is_left_out() {
+    let pieces = ["SSN: ", "536-", "90-", "4399"];
+    let mut said = String::new();
+    let events: Vec<String> = pieces
+        .iter()
+        .map(|piece| {
+            said.push_str(piece);
+            format!(r#""message":{{"role":"assistant","content":"{said}"}},"delta":{{"content":"{piece}"}}"#)
+        })
+        .collect();
+    let events = streamed(&events.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(joined(&events, "/delta/content"), "SSN: <US_SSN>");
+    assert_eq!(joined(&events, "/message/content"), "");
+}
 
 fn chat(delta: &'static str, at: &'static str, json: bool) {
     Recorded {

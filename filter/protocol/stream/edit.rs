@@ -5,7 +5,7 @@ use crate::protocol::facts::Facts;
 use crate::protocol::json::nested::Nested;
 use crate::protocol::json::table::Offset;
 use crate::protocol::json::text::{End, Text};
-use crate::protocol::json::{Edit, Raw};
+use crate::protocol::json::{Edit, Raw, Tally};
 use crate::protocol::{Thinking, Unreadable};
 
 use super::notes::{Edited, Pattern, Site, Which, agrees};
@@ -45,6 +45,14 @@ impl<'a> Splice<'a> {
     pub(crate) fn skip(&mut self, to: usize) {
         self.given = to;
     }
+}
+
+/// Longest piece that is compared with the next.
+const MAX_LABEL: usize = 256;
+
+/// What of a piece is compared.
+fn label(bytes: &[u8]) -> &[u8] {
+    if bytes.len() > MAX_LABEL { &[] } else { bytes }
 }
 
 impl<M: Masks> Stream<M> {
@@ -234,6 +242,45 @@ impl<M: Masks> Stream<M> {
             edit.tally.deliver(raw.bytes.len());
             return Ok(false);
         }
+        let masked = match which {
+            Which::Path(_) if self.repeats(key, raw.bytes) => self.alone(raw, edit),
+            _ => None,
+        };
+        let Some(masked) = masked else { return self.follow(key, which, raw, end, edit) };
+        let piece = Raw { before: raw.before, bytes: &masked, plain: false };
+        Ok(self.follow(key, which, piece, end, edit)? || raw.instead(&masked, edit.out))
+    }
+
+    /// Whether a piece of a text that nobody knows says what the one before it did: it may be a label that each event
+    /// has, and of labels read as one text the values would be none.
+    fn repeats(&mut self, key: Key, bytes: &[u8]) -> bool {
+        let Some(channel) = self.channels.iter_mut().find(|channel| channel.key == key) else { return false };
+        let same = channel.label == label(bytes);
+        if !same {
+            channel.label.clear();
+            channel.label.extend_from_slice(label(bytes));
+        }
+        same && !channel.label.is_empty()
+    }
+
+    /// What such a piece is when it is masked by itself; `None`: the same.
+    fn alone(&mut self, raw: Raw<'_>, edit: &mut Edit<'_, M>) -> Option<Vec<u8>> {
+        let (mut out, mut aside) = (Vec::new(), Tally::default());
+        let mut apart = Edit::new(edit.masks, &mut out, &mut aside);
+        let written = self.spares.edit_text(Raw::alone(raw.bytes), &mut apart);
+        edit.tally.add_found(&aside);
+        (written && out != raw.bytes).then_some(out)
+    }
+
+    /// Reads on in the text that a piece is of.
+    fn follow(
+        &mut self,
+        key: Key,
+        which: Which,
+        raw: Raw<'_>,
+        end: End,
+        edit: &mut Edit<'_, M>,
+    ) -> Result<bool, Unreadable> {
         let open = self.channels.iter().position(|channel| channel.key == key);
         if let Some(channel) = open.and_then(|at| self.channels.get_mut(at)) {
             let written = channel.lane.edit(raw, end, edit);
@@ -268,7 +315,8 @@ impl<M: Masks> Stream<M> {
             Which::Text(field) => (Lane::Text(Text::new(mask).tracked()), Carrier::of(field)),
             Which::Path(_) => (Lane::Text(Text::new(mask)), Carrier::none()),
         };
-        let mut channel = Channel { key, carrier, own: self.own.clone(), lane };
+        let label = if let Which::Path(_) = which { label(raw.bytes).to_vec() } else { Vec::new() };
+        let mut channel = Channel { key, carrier, own: self.own.clone(), lane, label };
         let written = channel.lane.edit(raw, end, edit);
         if end == End::Text {
             self.remember_spans(&channel);
