@@ -90,8 +90,8 @@ impl Policy {
     }
 }
 
-const HOLD_HEADERS: &str =
-    "set allow_on_headers_stop_iteration on Envoy's plugin and bundle with --body-before-headers true";
+const HOLD_HEADERS: &str = "set allow_on_headers_stop_iteration on Envoy's plugin and bundle with --body-before-headers true; a WasmPlugin of Istio \
+     cannot be told so: there, set these policies or rules to `mode: monitor`, or render a gateway with --image";
 
 /// The recogniser of what a policy masks, where it masks what only one can find.
 #[inline(never)]
