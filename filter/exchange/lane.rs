@@ -8,11 +8,11 @@ use super::budgets;
 use super::captures::{Captures, Capturing};
 use super::credentials::{self, Credential};
 use super::environment::Env;
-use super::limits;
 use super::masks::Masking;
 use super::plans::Plans;
 use super::policy::{Policy, conditions};
 use super::resource::Resource;
+use super::store_limits;
 use crate::config::Problem;
 use crate::config::set::{self, Connection, Located, Protocol};
 use crate::identity::bearer::TokenHeader;
@@ -112,7 +112,7 @@ pub(super) fn compile_lane(
     if let (Some(api), Some(written)) = (api, written) {
         policy.iter().for_each(|compiled| check_reads(connection, api, written, compiled, problems));
         let vector = written.vector.as_ref();
-        vector.into_iter().for_each(|vector| limits::check(connection, api, vector, problems));
+        vector.into_iter().for_each(|vector| store_limits::check(connection, api, vector, problems));
     }
     written.into_iter().for_each(|written| bounds::check(connection, api, written, problems));
     written.into_iter().for_each(|written| budgets::check(connection, api, written, problems));
