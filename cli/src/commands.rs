@@ -28,6 +28,9 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Say everything that is wrong with a policy set.
+    ///
+    /// One run tells of all but what a fault hides: a file that is no YAML hides what it holds, and whether a policy's
+    /// conditions fit the protocols of its connections shows once all of them compile.
     #[command(
         after_help = "Exit codes: 0 no errors (there may be warnings), 1 the set has errors, 2 wrong arguments."
     )]

@@ -18,7 +18,7 @@ use crate::store::Database;
 #[command(
     name = "portcullis-collector",
     version,
-    after_help = "In the environment alone: PORTCULLIS_COLLECTOR_WRITER_TOKEN (what filters send), PORTCULLIS_COLLECTOR_BOOTSTRAP_TOKEN (for demonstrations), PORTCULLIS_COLLECTOR_CLIENT_SECRET and PORTCULLIS_COLLECTOR_SESSION_KEY (for browsers), PORTCULLIS_COLLECTOR_APPROVALS_KEY (what filters ask for approvals with). Every flag can stand in the environment instead. Exit codes: 0 stopped on request, 1 could not start or go on, 2 wrong arguments."
+    after_help = "In the environment alone: PORTCULLIS_COLLECTOR_WRITER_TOKEN (what filters send), PORTCULLIS_COLLECTOR_BOOTSTRAP_TOKEN (for demonstrations), PORTCULLIS_COLLECTOR_CLIENT_SECRET and PORTCULLIS_COLLECTOR_SESSION_KEY (for browsers), PORTCULLIS_COLLECTOR_APPROVALS_KEY (what verdicts are signed with), PORTCULLIS_COLLECTOR_APPROVALS_WEBHOOK_SECRET (what notifications are signed with). Every flag can stand in the environment instead. Exit codes: 0 stopped on request, 1 could not start or go on, 2 wrong arguments."
 )]
 pub struct Options {
     /// What else there is to do.
