@@ -17,6 +17,9 @@
 //! | `order` | sorting that is compiled once |
 //! | `heap` (wasm only) | memory for small blocks |
 //! | [`texts`] | many short texts kept as one |
+//! | [`secret`] | a secret that a service keeps: got, refreshed, and kept while the service is down |
+//! | `plain` | where JSON begins to be written otherwise than it is meant |
+//! | `pages` (tests only) | the pages that are kept in step with the code |
 //!
 //! What runs once, when a set is loaded, is marked `inline(never)` where one large function would be made of it: V8 needs
 //! more memory for that than for its parts, and Envoy keeps it. `tools/wasm` prints the largest functions.

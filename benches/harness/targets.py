@@ -1,4 +1,4 @@
-"""design.md's targets against what was measured. A target that this run cannot judge says so."""
+"""The goals against what was measured. A target that this run cannot judge says so."""
 
 from __future__ import annotations
 

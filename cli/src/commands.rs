@@ -16,7 +16,8 @@ use crate::report::{self, Format};
 use crate::source::{self, Source};
 use crate::{audit, envoy, mask, revision, simulate, test};
 
-/// Checks, bundles and renders Portcullis policy sets.
+/// Checks, tests, bundles and renders Portcullis policy sets, simulates them on recorded exchanges, masks texts as they
+/// would, and looks at audit records.
 #[derive(Debug, Parser)]
 #[command(name = "portcullis", version, about)]
 pub struct Arguments {
@@ -27,6 +28,12 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Say everything that is wrong with a policy set.
+    ///
+    /// One run tells of all but what a fault hides: a file that is no YAML hides what it holds, and whether a policy's
+    /// conditions fit the protocols of its connections shows once all of them compile.
+    #[command(
+        after_help = "Exit codes: 0 no errors (there may be warnings), 1 the set has errors, 2 wrong arguments."
+    )]
     Check {
         #[command(flatten)]
         set: SetArguments,
@@ -35,6 +42,7 @@ enum Command {
         format: Format,
     },
     /// Print the plugin configuration of a policy set.
+    #[command(after_help = "Exit codes: 0 printed, 1 the set has errors, 2 wrong arguments.")]
     Bundle {
         #[command(flatten)]
         set: SetArguments,
@@ -47,6 +55,9 @@ enum Command {
     )]
     Mask(mask::Options),
     /// Play the tests beside a policy set.
+    #[command(
+        after_help = "Exit codes: 0 all hold, 1 one fails, there is none, the set or a test is wrong, or --cover asks for more, 2 wrong arguments."
+    )]
     Test(test::Options),
     /// Say what another policy set would have done with recorded exchanges.
     #[command(
@@ -70,6 +81,9 @@ enum Command {
 #[derive(Debug, Subcommand)]
 enum Target {
     /// A whole bootstrap for Envoy.
+    #[command(
+        after_help = "Exit codes: 0 printed, 1 the set has errors or something is not given, 2 wrong arguments."
+    )]
     Envoy {
         #[command(flatten)]
         set: SetArguments,
@@ -79,6 +93,9 @@ enum Target {
         envoy: Box<envoy::Options>,
     },
     /// Manifests for Istio: an egress gateway with the module in it, or a WasmPlugin for one that is there.
+    #[command(
+        after_help = "Exit codes: 0 printed, 1 the set has errors or something is not given, 2 wrong arguments."
+    )]
     Istio {
         #[command(flatten)]
         set: SetArguments,
@@ -147,7 +164,7 @@ fn check(dir: &Path, format: Format) -> ExitCode {
                 problems.extend(compile_problems(&bundle));
                 summary = counted(&bundle);
             }
-            Err(errors) => problems.extend(errors),
+            Err(_) => problems.extend(Guard::faults(root, host)),
         }
     }
     parse::sort(&mut problems);
@@ -215,17 +232,20 @@ fn bundle<'a>(
     arguments: &BundleArguments,
 ) -> Outcome<(Bundle, &'a Node, Vec<Problem>)> {
     let Some(root) = &source.root else { return Err(source.problems.clone()) };
+    let host = HostPromises { body_before_headers: arguments.body_before_headers };
     if !source.problems.is_empty() {
         // More may be wrong than how it is written.
-        let more = parse::policy_set(root).err().unwrap_or_default();
-        return Err([source.problems.clone(), more].concat());
+        return Err([source.problems.clone(), Guard::faults(root, host)].concat());
     }
     let (revision, doubt) = match &arguments.revision {
         Some(given) => (given.clone(), None),
         None => revision::of(dir),
     };
-    let host = HostPromises { body_before_headers: arguments.body_before_headers };
-    let (bundle, mut problems) = Bundle::of(root, &revision, host)?;
+    let (bundle, mut problems) = Bundle::of(root, &revision, host).map_err(|problems| {
+        let faults = Guard::faults(root, host);
+        // The set may be good, and the revision not.
+        if faults.is_empty() { problems } else { faults }
+    })?;
     problems.extend(doubt);
     problems.extend(compile_problems(&bundle));
     if problems.iter().any(Problem::is_error) { Err(problems) } else { Ok((bundle, root, problems)) }

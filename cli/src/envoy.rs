@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use clap::Args;
 use portcullis::config::Problem;
 use portcullis::config::node::Node;
-use portcullis::config::set::{Bundle, Place};
+use portcullis::config::set::{Bundle, Connection, Kind, Mode, Place, Policy, Protocol, Unmatched};
 use portcullis::exchange::metrics::METRICS;
 
 use cluster::Cluster;
@@ -34,10 +34,10 @@ pub struct Options {
     #[arg(long = "upstream", value_name = "UPSTREAM", value_parser = route::parse)]
     upstreams: Vec<Upstream>,
     /// Where callers connect.
-    #[arg(long, default_value = "127.0.0.1:10000")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:10000", value_parser = address)]
     listen: SocketAddr,
     /// Envoy's administration: metrics, and the dump of its configuration.
-    #[arg(long, default_value = "127.0.0.1:0")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0", value_parser = address)]
     admin: SocketAddr,
     /// Certificates of the authorities that clusters with `tls` are held to.
     #[arg(long, value_name = "PATH", default_value = "/etc/ssl/certs/ca-certificates.crt")]
@@ -45,6 +45,10 @@ pub struct Options {
     /// Shared data of the module is kept under this name: give each listener of a process its own.
     #[arg(long, default_value = "portcullis")]
     vm_id: String,
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "expected ADDRESS:PORT with an IP address, such as 127.0.0.1:10000".to_owned())
 }
 
 /// Room above the largest request body, so that it is the module that refuses larger ones, not Envoy's buffer.
@@ -190,7 +194,7 @@ fn listener(bundle: &Bundle, options: &Options, routes: &str, configuration: &st
             initial_connection_window_size: {connection_window}
           request_headers_timeout: 10s
           stream_idle_timeout: 300s # a model may think for long before its first token
-          http_filters:
+{upgrades}          http_filters:
 {jwt_authn}          - name: portcullis
             typed_config:
               "@type": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
@@ -222,6 +226,7 @@ fn listener(bundle: &Bundle, options: &Options, routes: &str, configuration: &st
 {routes}"##,
         address = quoted(&options.listen.ip().to_string()),
         port = options.listen.port(),
+        upgrades = upgrades(bundle),
         jwt_authn = jwt_authn::render(bundle),
         connection_window = buffer.saturating_mul(4).min(i32::MAX.unsigned_abs().into()),
         body_before_headers = bundle.host.body_before_headers,
@@ -231,6 +236,20 @@ fn listener(bundle: &Bundle, options: &Options, routes: &str, configuration: &st
         configuration = verbatim(configuration),
         virtual_host = route::VIRTUAL_HOST,
     )
+}
+
+/// Envoy refuses upgrades that nobody let in. Where a policy lets them pass, it is the module that refuses the others.
+fn upgrades(bundle: &Bundle) -> &'static str {
+    let set = &bundle.set;
+    let lets = |policy: &Policy| {
+        policy.mode.unwrap_or(set.mode) == Mode::Monitor || policy.uninspected.allows(Kind::Upgrade)
+    };
+    let untouched = |connection: &Connection| connection.protocol == Protocol::None;
+    let unguarded = set.unmatched != Unmatched::Deny || set.connections.iter().any(untouched);
+    if !unguarded && !set.policies.iter().any(lets) {
+        return "";
+    }
+    "          upgrade_configs: [{ upgrade_type: websocket }] # the module judges them; CONNECT finds no route\n"
 }
 
 /// Labels of the module's metrics travel in the name of a stat, as `name;label=value;label=value`: the first group is

@@ -70,6 +70,12 @@ pub fn run(options: &Options) -> ExitCode {
         }
         // A reader that has gone away is no fault of ours.
         Err(Failure::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(Failure::Io(error)) if error.kind() == io::ErrorKind::IsADirectory => {
+            eprintln!(
+                "error: the standard input is a directory: give a file, as in `portcullis mask < FILE`"
+            );
+            ExitCode::FAILURE
+        }
         Err(Failure::Io(error)) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
@@ -108,7 +114,8 @@ fn by_policy(options: &Options, set: &std::path::Path) -> Result<ExitCode, Failu
     let root = source.root.as_ref().filter(|_| source.problems.is_empty());
     let Some(root) = root else { return Err(failed(source.problems.clone())) };
     let host = HostPromises { body_before_headers: true };
-    let (bundle, _) = Bundle::of(root, crate::revision::UNVERSIONED, host).map_err(failed)?;
+    let (bundle, _) = Bundle::of(root, crate::revision::UNVERSIONED, host)
+        .map_err(|_| failed(Guard::faults(root, host)))?;
     let made_up = RefCell::new(HashMap::new());
     let env = |name: &str| Some(environment(name, &made_up));
     let guard = Guard::compile(&bundle, Some(&env)).map_err(failed)?;

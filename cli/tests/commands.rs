@@ -282,3 +282,50 @@ fn the_example_sets_are_good() {
     let output = run(&examples, &["check", "private-prompts"]);
     assert_eq!(text(&output.stdout), "private-prompts: ok: 1 connection, 1 policy, 0 rules, 0 warnings\n");
 }
+
+#[test]
+fn one_run_tells_what_is_wrong_at_every_stage() {
+    let set = SET
+        .replace("version: 1", "version: 1\nmode: enforced\ndetectors: [{ name: ANY, pattern: '.' }]")
+        .replace("allow: 'true'", "allow: '\"a\" in identity.group', vector: { max_top_k: 3 }, mask: { response: { entities: [SECRET] } }");
+    let told = refused(&[("set.yaml", &set)]);
+    for expected in [
+        "mode: `enforced` is not known here",
+        "detectors[0].pattern: ",
+        "policies[0].allow: unknown name `identity.group`",
+        "entities[0]: no detector finds SECRET; did you mean SECRETS?",
+        "policies[0].vector",
+    ] {
+        assert!(told.contains(expected), "{expected}\n{told}");
+    }
+    let directory = directory(&[("set.yaml", &set)]);
+    let bundled = text(&run(directory.path(), &["bundle", "--revision", "r"]).stderr);
+    assert!(bundled.contains("unknown name `identity.group`") && bundled.contains("`enforced`"), "{bundled}");
+}
+
+#[test]
+fn the_help_names_every_command_and_each_says_its_exit_codes() {
+    let directory = directory(&[]);
+    let help = |arguments: &[&str]| text(&run(directory.path(), &[arguments, &["--help"]].concat()).stdout);
+    let all = help(&[]);
+    let about = all.split("Usage:").next().unwrap();
+    for word in ["Checks", "tests", "bundles", "renders", "simulates", "masks", "audit"] {
+        assert!(about.contains(word), "{word}: {about}");
+    }
+    for command in ["check", "test", "bundle", "simulate", "mask"] {
+        assert!(help(&[command]).contains("Exit codes: 0 "), "{command}");
+    }
+    for target in ["envoy", "istio"] {
+        assert!(help(&["render", target]).contains("Exit codes: 0 "), "{target}");
+    }
+}
+
+#[test]
+fn an_address_to_listen_on_is_told_how_it_is_written() {
+    let directory = directory(&[("set.yaml", SET)]);
+    for address in ["10000", "localhost:10000", ":10000"] {
+        let output = run(directory.path(), &["render", "envoy", "--wasm=m", "--listen", address]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains("expected ADDRESS:PORT with an IP address"), "{output:?}");
+    }
+}

@@ -1,8 +1,16 @@
 //! What README and pages say of the command is what it does.
-#![allow(clippy::arithmetic_side_effects, clippy::panic, clippy::unwrap_used, reason = "a test may")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use portcullis::exchange::metrics::METRICS;
 
 #[path = "../../filter/pages.rs"]
 #[allow(dead_code, reason = "the filter's own tests use the rest")]
@@ -30,6 +38,11 @@ fn block<'a>(page: &'a str, after: &str, language: &str) -> &'a str {
     rest.split_once("```").unwrap().0
 }
 
+/// The table whose head holds some words.
+fn block_of<'a>(page: &'a str, head: &str) -> &'a str {
+    page.split("\n\n").find(|part| part.starts_with('|') && part.contains(head)).unwrap()
+}
+
 #[test]
 fn every_set_to_copy_is_on_the_page_and_passes_its_own_tests_which_cover_its_rules() {
     let page = std::fs::read_to_string(root().join("docs/examples.md")).unwrap();
@@ -42,7 +55,8 @@ fn every_set_to_copy_is_on_the_page_and_passes_its_own_tests_which_cover_its_rul
         printed(&set, &["test", "--cover"]);
         sets += 1;
     }
-    assert_eq!(page.matches("\n| `").count(), sets, "a set that is not there");
+    let table = block_of(&page, "what it shows");
+    assert_eq!(table.matches("\n| `").count(), sets, "a set that is not there");
 }
 
 #[test]
@@ -89,8 +103,8 @@ fn every_provider_on_the_page_is_described_by_a_set_that_is_good() {
 }
 
 /// The words of the command on the operators' page, up to where its output goes.
-fn command(page: &str) -> Vec<String> {
-    let script = block(page, "## An Envoy around it", "sh").replace("\\\n", " ");
+fn command(page: &str, heading: &str) -> Vec<String> {
+    let script = block(page, heading, "sh").replace("\\\n", " ");
     let line = script.lines().find(|line| line.starts_with("portcullis render")).unwrap();
     let words = line.split_whitespace().skip(1).take_while(|word| *word != ">");
     words.map(str::to_owned).collect()
@@ -110,11 +124,15 @@ fn excerpt(rendered: &str) -> String {
     lines.collect()
 }
 
-/// What the command on the operators' page prints.
-fn rendered() -> String {
-    let words = command(&pages::read("operators.md"));
+/// What the command below a heading of the operators' page prints.
+fn rendered_below(heading: &str) -> String {
+    let words = command(&pages::read("operators.md"), heading);
     let words: Vec<&str> = words.iter().map(String::as_str).chain(["--revision", "0123abc"]).collect();
     printed(&root(), &words)
+}
+
+fn rendered() -> String {
+    rendered_below("## An Envoy around it")
 }
 
 #[test]
@@ -125,6 +143,83 @@ fn the_operators_page_shows_what_is_rendered() {
 #[test]
 fn the_bootstrap_that_is_kept_is_the_one_that_is_rendered() {
     pages::whole("../envoy/rag-chat.yaml", &rendered());
+}
+
+#[test]
+fn the_manifests_that_are_kept_are_those_that_are_rendered() {
+    pages::whole("../envoy/istio.yaml", &rendered_below("## Istio"));
+}
+
+/// The queries of the dashboard.
+fn queries() -> Vec<String> {
+    let text = std::fs::read_to_string(root().join("envoy/dashboard.json")).unwrap();
+    let dashboard: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap().iter();
+    let targets = panels.flat_map(|panel| panel["targets"].as_array().unwrap());
+    targets.map(|target| target["expr"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The words of a query: names of metrics, labels and functions.
+fn words(query: &str) -> Vec<&str> {
+    query.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty()).collect()
+}
+
+/// What stands between two marks, each time.
+fn within<'q>(query: &'q str, open: &str, close: char) -> Vec<&'q str> {
+    let inside = query.split(open).skip(1).filter_map(|rest| rest.split_once(close));
+    inside.map(|(inside, _)| inside).collect()
+}
+
+/// The labels that a query names, to choose by or to sum by.
+fn labels(query: &str) -> Vec<&str> {
+    let chosen = within(query, "{", '}').into_iter().flat_map(|all| all.split(','));
+    let chosen = chosen.filter_map(|one| words(one).first().copied());
+    chosen.chain(within(query, "by (", ')').into_iter().flat_map(words)).collect()
+}
+
+#[test]
+fn the_dashboard_shows_every_metric_by_labels_that_it_has() {
+    let queries = queries();
+    let name = |word: &str| word.strip_suffix("_bucket").unwrap_or(word).to_owned();
+    let mut shown = Vec::new();
+    for query in &queries {
+        let of: Vec<_> = words(query).into_iter().filter(|word| word.starts_with("portcullis_")).collect();
+        let [metric] = of[..] else { panic!("{query}: one metric each") };
+        let known = METRICS.iter().find(|(known, ..)| *known == name(metric));
+        let (known, has, _) = known.unwrap_or_else(|| panic!("{query}: no such metric"));
+        for label in labels(query) {
+            let buckets = metric.ends_with("_bucket") && label == "le";
+            assert!(buckets || has.contains(&label), "{query}: {label}");
+        }
+        shown.push(*known);
+    }
+    for (metric, ..) in METRICS {
+        assert!(shown.contains(&metric), "{metric} is not shown");
+    }
+}
+
+#[test]
+fn the_compose_file_mounts_what_is_there_and_opens_ports_to_this_machine_alone() {
+    let text = std::fs::read_to_string(root().join("envoy/compose.yaml")).unwrap();
+    let mut scalars = Vec::new();
+    for event in saphyr_parser::Parser::new_from_str(&text) {
+        if let saphyr_parser::Event::Scalar(scalar, ..) = event.unwrap().0 {
+            scalars.push(scalar.into_owned());
+        }
+    }
+    let mounts = scalars.iter().filter(|scalar| scalar.starts_with('.') && scalar.contains(':'));
+    let mut seen = 0;
+    for mount in mounts {
+        let path = mount.split(':').next().unwrap();
+        let built = path == "../dist/portcullis.wasm";
+        assert!(built || root().join("envoy").join(path).exists(), "{mount}");
+        seen += 1;
+    }
+    assert_eq!(seen, 2, "bootstrap and module");
+    let ports: Vec<_> =
+        scalars.iter().filter(|scalar| scalar.ends_with(":10000") || scalar.ends_with(":4318")).collect();
+    assert_eq!(ports, ["127.0.0.1:10000:10000", "0.0.0.0:4318", "127.0.0.1:4318:4318"]);
+    assert!(scalars.contains(&"envoyproxy/envoy:v1.40.0".to_owned()));
 }
 
 /// The anchor that code hosts give a heading.

@@ -11,6 +11,7 @@ use std::fs;
 use std::process::{Command, Output};
 
 use portcullis::config::set::{Bundle, Protocol};
+use portcullis::exchange::metrics::METRICS;
 use saphyr_parser::{Event, Parser};
 
 const SET: &str = "\
@@ -282,4 +283,181 @@ fn envoys_own_filter_stands_before_the_module_where_the_set_asks_for_it() {
     );
     let told = refused(&set, &given);
     assert!(told.contains("the set does not say where the keys of `fixed` come from"), "{told}");
+}
+
+/// A set with one store below a prefix, or at the root.
+fn store(prefix: &str) -> String {
+    format!(
+        "\
+version: 1
+issuers:
+  - {{ name: i, issuer: https://i.example, audiences: [a], jwks: {{ cluster: idp }} }}
+connections:
+  - {{ name: store, protocol: chroma, policy: own, match: {{ path_prefix: '{prefix}' }} }}
+policies:
+  - {{ name: own, allow: 'true' }}
+"
+    )
+}
+
+/// What is said of a store's upstream, and the route to it.
+fn led(prefix: &str, upstream: &str) -> (String, String) {
+    let given = ["--cluster=idp=127.0.0.1:1", "--cluster=db=127.0.0.1:2", "--wasm=m", "--revision=r1"];
+    let output = render(&store(prefix), &[&given[..], &[upstream]].concat());
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{told}");
+    let yaml = String::from_utf8(output.stdout).unwrap();
+    scalars(&yaml);
+    let route = yaml.lines().find(|line| line.trim_start().starts_with("route: ")).unwrap();
+    (told, route.trim_start().to_owned())
+}
+
+#[test]
+fn an_upstream_may_have_the_api_at_another_path_than_callers() {
+    let rest = ", timeout: 0s, auto_host_rewrite: true }";
+    for (prefix, upstream, rewrite) in [
+        ("/chroma", "db/", r#", regex_rewrite: { pattern: { regex: "^/chroma(/|$)" }, substitution: "/" }"#),
+        (
+            "/a.b/c+d",
+            "db/",
+            r#", regex_rewrite: { pattern: { regex: "^/a\\.b/c\\+d(/|$)" }, substitution: "/" }"#,
+        ),
+        ("/chroma", "db/stores/one", r#", prefix_rewrite: "/stores/one""#),
+        ("/chroma", "db/stores/one/", r#", prefix_rewrite: "/stores/one""#),
+        ("/", "db/stores", r#", prefix_rewrite: "/stores/""#),
+        ("/chroma", "db/chroma", ""),
+        ("/", "db/", ""),
+        ("/chroma", "db/a=b", r#", prefix_rewrite: "/a=b""#),
+    ] {
+        for named in ["store=", ""] {
+            let (told, route) = led(prefix, &format!("--upstream={named}{upstream}"));
+            assert_eq!(route, format!(r#"route: {{ cluster: "db"{rewrite}{rest}"#), "{prefix} {upstream}");
+            assert_eq!(told, "", "{prefix} {upstream}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_path_of_an_upstream_is_refused() {
+    for path in ["//", "/a//b", "/a/../b", "/.", "/a?b", "/a#b", "/a b", "/ä", "/a%2fb", "/a\\b"] {
+        let output = render(SET, &[&GIVEN[..], &[&format!("--upstream=chat=llm{path}")]].concat());
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{path}: {told}");
+        assert!(told.contains("is not a path: segments between single slashes"), "{path}: {told}");
+    }
+    for nothing in ["", "chat=", "=llm", "/a", "chat=/a"] {
+        let output = render(SET, &[&GIVEN[..], &[&format!("--upstream={nothing}")]].concat());
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(told.contains("expected CONNECTION=CLUSTER or CLUSTER"), "{nothing}: {told}");
+    }
+}
+
+#[test]
+fn a_prefix_that_is_none_of_the_apis_own_is_warned_of_until_somebody_says_where_the_upstream_has_it() {
+    let (told, route) = led("/chroma", "--upstream=db");
+    assert!(!route.contains("regex_rewrite") && !route.contains("prefix_rewrite"), "paths stay: {route}");
+    for expected in [
+        "warning: set.yaml:5:13: connections[0].name: the upstream of `store` gets paths below `/chroma`, as callers send them\n",
+        "say `--upstream store=db/`",
+        "`--upstream store=db/chroma`",
+    ] {
+        assert!(told.contains(expected), "{told}");
+    }
+    for own in ["/", "/api", "/api/v2"] {
+        assert_eq!(led(own, "--upstream=db").0, "", "{own}");
+    }
+    for protocol in ["openai", "anthropic"] {
+        let set = SET.replace("protocol: openai", &format!("protocol: {protocol}"));
+        assert_eq!(String::from_utf8(render(&set, &GIVEN).stderr).unwrap(), "", "{protocol}");
+    }
+}
+
+/// The upstreams that the head of each set to copy gives, as the page on them does.
+#[test]
+fn sets_to_copy_whose_prefix_is_their_own_say_where_the_upstream_has_the_api() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = fs::read_to_string(root.join("docs/examples.md")).unwrap();
+    let mut seen = 0;
+    for entry in fs::read_dir(root.join("policies")).unwrap() {
+        let set = fs::read_to_string(entry.unwrap().path().join("set.yaml")).unwrap();
+        let Some(said) = set.lines().find(|line| line.starts_with("# ") && line.contains("--upstream "))
+        else {
+            continue;
+        };
+        let words = said.split_whitespace().map(|word| word.trim_matches(|c| "`,.;:".contains(c)));
+        let words: Vec<&str> = words.skip_while(|word| *word != "--upstream").collect();
+        let pairs: Vec<&str> =
+            words.chunks(2).take_while(|pair| pair[0] == "--upstream").map(|pair| pair[1]).collect();
+        let given = pairs.iter().flat_map(|upstream| ["--upstream", upstream]);
+        let clusters = ["idp", "audit", "github-oidc", "gitlab-oidc", "collector"];
+        let of_upstreams = pairs.iter().map(|pair| pair.split(['=', '/']).nth(1).unwrap());
+        let mut clusters: Vec<&str> = clusters.into_iter().chain(of_upstreams).collect();
+        clusters.sort_unstable();
+        clusters.dedup();
+        let clusters: Vec<String> =
+            clusters.iter().map(|name| format!("--cluster={name}=127.0.0.1:1")).collect();
+        let arguments = given.chain(clusters.iter().map(String::as_str)).chain(["--wasm=m", "--revision=r1"]);
+        let output = render(&set, &arguments.collect::<Vec<_>>());
+        assert!(output.status.success(), "{said}: {}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), "", "{said}");
+        assert!(
+            String::from_utf8(output.stdout).unwrap().contains("rewrite: {") || said.contains("/v1"),
+            "{said}"
+        );
+        for pair in pairs {
+            assert!(page.contains(&format!("--upstream {pair}")), "{pair} is not on the page");
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, 6, "stores below a prefix, PostgREST, agents and CI");
+}
+
+#[test]
+fn tenants_of_chroma_reach_a_store_that_stands_at_its_root() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let set = fs::read_to_string(root.join("policies/chroma-tenants/set.yaml")).unwrap();
+    let given = ["--cluster=idp=127.0.0.1:1", "--cluster=audit=127.0.0.1:2", "--cluster=db=127.0.0.1:3"];
+    let yaml = rendered(&set, &[&given[..], &["--upstream=chroma=db/", "--wasm=m"]].concat());
+    assert_eq!(values(&yaml, "path_separated_prefix"), ["/chroma"]);
+    assert_eq!(values(&yaml, "regex").last().unwrap(), "^/chroma(/|$)");
+    assert_eq!(values(&yaml, "substitution"), ["/"]);
+}
+
+#[test]
+fn every_label_of_a_metric_is_read_out_of_its_name() {
+    let yaml = rendered(SET, &GIVEN);
+    let tags = values(&yaml, "tag_name");
+    for (metric, labels, _) in METRICS {
+        for label in labels {
+            assert!(tags.iter().any(|tag| tag == label), "{metric}: {label}");
+        }
+    }
+    let mut once = tags.clone();
+    once.sort_unstable();
+    once.dedup();
+    assert_eq!(once.len(), tags.len(), "each once: {tags:?}");
+}
+
+#[test]
+fn upgrades_come_in_where_the_set_lets_some_pass_and_connect_never_does() {
+    let lets = |set: &str| rendered(set, &GIVEN).contains("upgrade_configs: [{ upgrade_type: websocket }]");
+    let without = |yaml: &str| {
+        yaml.replace(
+            "  - { name: probes, protocol: none, match: { path_prefix: /healthz, method: GET } }\n",
+            "",
+        )
+    };
+    let guarded = without(SET);
+    let given: Vec<&str> = GIVEN.into_iter().filter(|given| *given != "--upstream=probes=health").collect();
+    let lets_guarded = |set: &str| rendered(set, &given).contains("upgrade_configs");
+    assert!(lets(SET), "what is not looked at passes untouched");
+    assert!(!lets_guarded(&guarded));
+    let allowed = "allow: 'true', uninspected: { allow: [upgrade] }";
+    assert!(lets_guarded(&guarded.replace("allow: 'true'", allowed)));
+    assert!(lets_guarded(&guarded.replace("version: 1", "version: 1\nmode: monitor")));
+    assert!(lets_guarded(&guarded.replace("version: 1", "version: 1\nunmatched: allow")));
+    assert!(!lets_guarded(
+        &guarded.replace("allow: 'true'", "allow: 'true', uninspected: { default: allow, deny: [upgrade] }")
+    ));
+    assert!(!rendered(SET, &GIVEN).contains("connect_matcher"));
 }

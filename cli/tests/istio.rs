@@ -117,6 +117,7 @@ fn a_plugin_promises_nothing_that_it_cannot_keep() {
     );
     let told = render(&[&plugin[..], &["--body-before-headers=false"]].concat()).unwrap_err();
     assert!(told.contains("the policy `chat` must read the body before a call goes on"), "{told}");
+    assert!(told.contains("set these policies or rules to `mode: monitor`, or render a gateway"), "{told}");
 }
 
 #[test]
@@ -181,4 +182,94 @@ fn names_that_kubernetes_does_not_take_are_refused() {
     }
     let told = render(&GATEWAY[..1]).unwrap_err();
     assert!(told.contains("the upstream of `chat` is not given"), "{told}");
+}
+
+/// What is warned of, of a plugin for workloads of a label.
+fn warned(selector: &str) -> String {
+    let set = SET.replace(", rules: [{ name: short, deny: llm.prompt_chars > 10 }]", "");
+    let directory = directory(&[("set.yaml", &set)]);
+    let selector = format!("--selector={selector}");
+    let plugin = [
+        "render",
+        "istio",
+        "set.yaml",
+        "--plugin=oci://r/p:1",
+        "--body-before-headers=false",
+        "--revision=r1",
+    ];
+    let output = run(directory.path(), &[&plugin[..], &[&selector]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stderr)
+}
+
+#[test]
+fn what_a_callers_own_sidecar_cannot_keep_is_warned_of() {
+    let told = warned("app=agents");
+    for expected in [
+        "warning: set.yaml:5:11: connections[0].name: the credential of `chat` stands in the environment of the workloads `app=agents`",
+        "render a gateway of its own, with --image",
+        "warning: of calls that `app=agents` make by TLS of their own nothing can be read",
+    ] {
+        assert!(told.contains(expected), "{told}");
+    }
+    assert_eq!(warned("istio=egressgateway"), "");
+}
+
+#[test]
+fn a_label_is_one_of_kubernetes() {
+    for selector in ["app=agents", "app.kubernetes.io/name=a_B.c-1", "app="] {
+        assert!(warned(selector).contains("TLS of their own"), "{selector}");
+    }
+    let long = format!("a={}", "x".repeat(64));
+    for selector in ["app", "=a", "app=-a", "app=a b", "a/b/c=d", "-a=b", "Up_per/a=b", "app=a: c", &long] {
+        let told = render(&[
+            "--plugin=oci://r/p:1",
+            "--body-before-headers=false",
+            &format!("--selector={selector}"),
+        ]);
+        assert!(told.is_err(), "{selector}");
+    }
+    let set = SET.replace(", rules: [{ name: short, deny: llm.prompt_chars > 10 }]", "");
+    let plugin = ["--plugin=oci://r/p:1", "--body-before-headers=false", "--selector=app"];
+    let told = render_set(&set, &plugin).unwrap_err();
+    assert!(told.contains("--selector: `app` is no label KEY=VALUE of Kubernetes"), "{told}");
+}
+
+#[test]
+fn a_module_comes_from_where_istio_can_fetch_it() {
+    let set = SET.replace(", rules: [{ name: short, deny: llm.prompt_chars > 10 }]", "");
+    for url in ["oci://r/p:1", "https://r/p.wasm", "http://r/p.wasm", "file:///p.wasm"] {
+        let plugin = [&format!("--plugin={url}"), "--body-before-headers=false"];
+        assert!(render_set(&set, &plugin).is_ok(), "{url}");
+    }
+    for url in ["r/p:1", "ftp://r/p", "docker.io/p"] {
+        let told =
+            render_set(&set, &[&format!("--plugin={url}"), "--body-before-headers=false"]).unwrap_err();
+        assert!(told.contains(&format!("--plugin: `{url}` is none of oci://")), "{told}");
+    }
+}
+
+#[test]
+fn a_gateway_has_at_least_one_replica() {
+    let told = render(&[&GATEWAY[..], &["--replicas=0"]].concat()).unwrap_err();
+    assert!(told.contains("--replicas"), "{told}");
+    assert!(render(&[&GATEWAY[..], &["--replicas=1"]].concat()).unwrap().contains("replicas: 1\n"));
+}
+
+#[test]
+fn a_gateway_takes_a_prefix_away_and_warns_where_nobody_says_so() {
+    let set = SET.replace("protocol: openai", "protocol: qdrant").replace("/v1", "/qdrant");
+    let set = set.replace(", rules: [{ name: short, deny: llm.prompt_chars > 10 }]", "");
+    let directory = directory(&[("set.yaml", &set)]);
+    let of = |upstream: &str| {
+        let mut arguments = vec!["render", "istio", "set.yaml"];
+        arguments.extend(GATEWAY.iter().filter(|given| !given.starts_with("--upstream")));
+        arguments.push(upstream);
+        let output = run(directory.path(), &arguments);
+        (text(&output.stdout), text(&output.stderr))
+    };
+    let (yaml, told) = of("--upstream=llm/");
+    assert!(yaml.contains(r#"regex: "^/qdrant(/|$)""#), "{yaml}");
+    assert_eq!(told, "");
+    assert!(of("--upstream=llm").1.contains("gets paths below `/qdrant`"));
 }

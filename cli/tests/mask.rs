@@ -183,3 +183,18 @@ fn without_its_key_a_set_can_be_tried_all_the_same() {
     );
     assert!(output.stdout.starts_with(b"<EMAIL_ADDRESS_"));
 }
+
+#[test]
+fn a_directory_in_the_place_of_a_text_is_told_so() {
+    let directory = set();
+    let output = command(directory.path(), &[])
+        .stdin(std::fs::File::open(directory.path()).unwrap())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .starts_with("error: the standard input is a directory: give a file")
+    );
+}

@@ -109,3 +109,17 @@ fn a_file_without_a_key_and_an_exchange_that_is_not_there_are_said() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("key.txt: holds no secret key of age"), "{}", text(&output.stderr));
 }
+
+#[test]
+fn a_file_of_keys_without_one_is_named() {
+    let batch = batch(&Identity::generate());
+    for keys in ["", "# mine\n"] {
+        let directory = directory(&[("records.jsonl", &batch), ("empty.txt", keys)]);
+        let output = run(directory.path(), &["audit", "open", "-i", "empty.txt", "records.jsonl"]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(
+            text(&output.stderr).starts_with("error: empty.txt: holds no secret key of age"),
+            "{output:?}"
+        );
+    }
+}

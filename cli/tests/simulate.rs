@@ -165,3 +165,14 @@ fn faults_are_told() {
     let output = run(directory.path(), &["simulate", "--records", "none"]);
     assert!(text(&output.stderr).contains("none: cannot be read"), "{output:?}");
 }
+
+#[test]
+fn records_that_are_not_there_do_not_pass_for_records_that_stay_the_same() {
+    let foreign = r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"stringValue":"{\"event.name\":\"x\"}"}}]}]}]}"#;
+    for records in ["", "\n\n", foreign] {
+        let directory = directory(&[("set.yaml", SET), ("records.jsonl", records)]);
+        let output = run(directory.path(), &["simulate", "--records", "records.jsonl", "set.yaml"]);
+        assert_eq!(output.status.code(), Some(1), "{records:?}: {output:?}");
+        assert_eq!(text(&output.stderr), "error: records.jsonl: holds no audit record\n");
+    }
+}

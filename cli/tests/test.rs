@@ -312,3 +312,13 @@ fn the_examples_keep_what_their_tests_promise() {
         );
     }
 }
+
+#[test]
+fn files_without_a_test_do_not_pass_for_tests_that_hold() {
+    for tests in ["", "# to be written\n", "---\n# nothing\n"] {
+        let directory = directory(&[("set.yaml", SET), ("set_test.yaml", tests)]);
+        let output = run(directory.path(), &["test"]);
+        assert_eq!(output.status.code(), Some(1), "{tests:?}: {output:?}");
+        assert!(text(&output.stderr).contains("has no tests"), "{output:?}");
+    }
+}

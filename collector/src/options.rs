@@ -18,7 +18,7 @@ use crate::store::Database;
 #[command(
     name = "portcullis-collector",
     version,
-    after_help = "In the environment alone: PORTCULLIS_COLLECTOR_WRITER_TOKEN (what filters send), PORTCULLIS_COLLECTOR_BOOTSTRAP_TOKEN (for demonstrations), PORTCULLIS_COLLECTOR_CLIENT_SECRET and PORTCULLIS_COLLECTOR_SESSION_KEY (for browsers). Every flag can stand in the environment instead. Exit codes: 0 stopped on request, 1 could not start or go on, 2 wrong arguments."
+    after_help = "In the environment alone: PORTCULLIS_COLLECTOR_WRITER_TOKEN (what filters send), PORTCULLIS_COLLECTOR_BOOTSTRAP_TOKEN (for demonstrations), PORTCULLIS_COLLECTOR_CLIENT_SECRET and PORTCULLIS_COLLECTOR_SESSION_KEY (for browsers), PORTCULLIS_COLLECTOR_APPROVALS_KEY (what verdicts are signed with), PORTCULLIS_COLLECTOR_APPROVALS_WEBHOOK_SECRET (what notifications are signed with). Every flag can stand in the environment instead. Exit codes: 0 stopped on request, 1 could not start or go on, 2 wrong arguments."
 )]
 pub struct Options {
     /// What else there is to do.
@@ -29,11 +29,12 @@ pub struct Options {
         long,
         env = "PORTCULLIS_COLLECTOR_LISTEN",
         default_value = "127.0.0.1:4318",
-        value_name = "ADDRESS"
+        value_name = "ADDRESS:PORT",
+        value_parser = address
     )]
     pub listen: SocketAddr,
     /// Address and port to take records over gRPC on, such as 127.0.0.1:4317; left out: none.
-    #[arg(long, env = "PORTCULLIS_COLLECTOR_LISTEN_GRPC", value_name = "ADDRESS")]
+    #[arg(long, env = "PORTCULLIS_COLLECTOR_LISTEN_GRPC", value_name = "ADDRESS:PORT", value_parser = address)]
     pub listen_grpc: Option<SocketAddr>,
     /// Where records are kept: `sqlite:FILE`, or `postgres://USER:PASSWORD@HOST/DATABASE` for several collectors.
     #[arg(
@@ -127,6 +128,10 @@ impl Options {
     pub fn gap(&self) -> Duration {
         Duration::from_secs(self.gap_seconds.into())
     }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "expected ADDRESS:PORT with an IP address, such as 127.0.0.1:4318".to_owned())
 }
 
 fn witness(text: &str) -> Result<Witness, String> {

@@ -172,3 +172,28 @@ fn it_speaks_tls_and_reads_its_certificate_anew() {
     drop(idle);
     assert_eq!(collector.stop(), 0);
 }
+
+#[test]
+fn an_address_is_told_how_it_is_written() {
+    for address in ["4318", "localhost:4318"] {
+        for flag in ["--listen", "--listen-grpc"] {
+            let said = String::from_utf8(start(&[flag, address], &[]).stderr).unwrap();
+            assert!(said.contains("expected ADDRESS:PORT with an IP address"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn the_help_names_what_stands_in_the_environment_alone() {
+    let help = String::from_utf8(start(&["--help"], &[]).stdout).unwrap();
+    for name in [
+        "WRITER_TOKEN",
+        "BOOTSTRAP_TOKEN",
+        "CLIENT_SECRET",
+        "SESSION_KEY",
+        "APPROVALS_KEY",
+        "APPROVALS_WEBHOOK_SECRET",
+    ] {
+        assert!(help.contains(&format!("PORTCULLIS_COLLECTOR_{name}")), "{name}");
+    }
+}

@@ -5,7 +5,7 @@
 use super::captured::{Captured, Part};
 use super::queue::Limits;
 use super::record::{Anchor, Answered, DERIVED, Facts, Link, Summary};
-use super::samples::{self, SECOND, START, bodies, log_records};
+use super::samples_tests::{self as samples, SECOND, START, bodies, log_records};
 use super::value::Name;
 use crate::pages;
 

@@ -215,7 +215,7 @@ mod tests {
     use crate::audit::projection::APART;
     use crate::audit::queue::Limits;
     use crate::audit::record::{Answered, EndRecord, Record};
-    use crate::audit::samples::{self, SECOND, START, log_records};
+    use crate::audit::samples_tests::{self as samples, SECOND, START, log_records};
     use crate::audit::value::{Count, Members, Path, Seconds, Tally, Text};
 
     fn log_record(record: &Record) -> Json {

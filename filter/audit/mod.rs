@@ -48,9 +48,9 @@ pub mod verify;
 #[cfg(test)]
 mod docs_test;
 #[cfg(test)]
-mod queue_laws;
+mod queue_laws_tests;
 #[cfg(test)]
-mod samples;
+mod samples_tests;
 
 pub use captured::{Captured, Part, PartRecord, Pieces, Sealed};
 pub use queue::{Batch, Fate, Limits, Recorded, Recorder, Stats, Ticket};

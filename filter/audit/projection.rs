@@ -72,7 +72,7 @@ mod tests {
 
     use super::*;
     use crate::audit::queue::Limits;
-    use crate::audit::samples::{self, SECOND, START, log_records};
+    use crate::audit::samples_tests::{self as samples, SECOND, START, log_records};
 
     /// The body and the attributes of a record.
     fn sample() -> (Map<String, Value>, Vec<(String, Value)>) {

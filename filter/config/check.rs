@@ -6,12 +6,42 @@ use super::grammar::{self, Fault};
 use super::list::TextList;
 use super::node::{Entry, Node, Value};
 use super::problem::{Problem, near, one_of, shown};
-use super::schema::{Form, Kind, Need, Section, TEMPLATE, TEXT_TEMPLATE};
+use super::schema::{Form, Key, Kind, Need, Section, TEMPLATE, TEXT_TEMPLATE};
 use super::set::Place;
 
 /// Reports everything in which `node` departs from `section`.
 pub(super) fn section(node: &Node, section: &Section, problems: &mut Vec<Problem>) {
     Check { problems }.section(node, section);
+}
+
+const WHOLE: &str = "a whole number";
+const FLAG: &str = "`true` or `false`";
+
+fn is_required(key: &Key) -> bool {
+    matches!(key.need, Need::Required)
+}
+
+fn is_list(node: &Node) -> bool {
+    matches!(node.value, Value::List(_))
+}
+
+/// What a key takes, in a few words.
+fn expected(kind: &Kind) -> String {
+    match kind {
+        Kind::Text(form) => form.name.to_owned(),
+        Kind::Choice(words) | Kind::ChoiceOr(words, _) => one_of(words.iter().copied()),
+        Kind::List(_) | Kind::OneOrMany(_) => "a list of at least one".to_owned(),
+        Kind::Version => format!("`{}`", super::tables::VERSION),
+        Kind::Count(..) => WHOLE.to_owned(),
+        Kind::Flag => FLAG.to_owned(),
+        Kind::Share => "a number between 0 and 1".to_owned(),
+        Kind::Duration(..) => "a duration such as `30s`".to_owned(),
+        Kind::Size(..) => "a size such as `1Mi`".to_owned(),
+        Kind::KeySet => "a key set".to_owned(),
+        Kind::Section(_) | Kind::Named(..) | Kind::Map | Kind::Headers | Kind::Fields | Kind::Digests => {
+            "a map".to_owned()
+        }
+    }
 }
 
 struct Check<'a> {
@@ -25,14 +55,19 @@ impl Check<'_> {
         };
         for entry in entries {
             match section.keys.iter().find(|key| key.name == entry.key) {
+                Some(key) if is_required(key) && entry.value.items().is_empty() && is_list(&entry.value) => {
+                    let problem = Problem::error(&entry.value.place, "is an empty list");
+                    self.problems.push(problem.help("it must hold at least one"));
+                }
                 Some(key) => self.value(&entry.value, &key.kind),
                 None => self.problems.push(unknown(entry, section)),
             }
         }
         for key in section.keys {
-            if matches!(key.need, Need::Required) && node.get(key.name).is_none() {
+            if is_required(key) && node.get(key.name).is_none() {
                 let message = format!("needs the key `{}`", key.name);
-                self.problems.push(Problem::error(&node.place, message).help(key.about));
+                let help = format!("add `{}`: {}", key.name, expected(&key.kind));
+                self.problems.push(Problem::error(&node.place, message).help(help));
             }
         }
     }
@@ -59,11 +94,11 @@ impl Check<'_> {
             Kind::Named(form, section) => self.named(node, form, section),
             Kind::Version => match &node.value {
                 Value::Integer(_) => {}
-                _ => self.wrong(node, "a whole number"),
+                _ => self.wrong(node, WHOLE),
             },
             Kind::Flag => match &node.value {
                 Value::Bool(_) => {}
-                _ => self.wrong(node, "`true` or `false`"),
+                _ => self.wrong(node, FLAG),
             },
             Kind::Map => match &node.value {
                 Value::Map(_) => {}
@@ -185,7 +220,7 @@ impl Check<'_> {
 
     fn count(&mut self, node: &Node, least: u64, most: u64) {
         let Value::Integer(number) = node.value else {
-            return self.wrong(node, "a whole number");
+            return self.wrong(node, WHOLE);
         };
         if !u64::try_from(number).is_ok_and(|number| (least..=most).contains(&number)) {
             let message = format!("`{number}` is not between {least} and {most}");
@@ -289,6 +324,13 @@ impl Check<'_> {
         self.problems.push(match &node.value {
             // YAML reads a bare `true` as something else than text.
             Value::Bool(_) | Value::Integer(_) if is_text => problem.help("put it in quotes"),
+            // And a number or a `true` in quotes as text.
+            Value::Text(text)
+                if expected == WHOLE && text.parse::<i64>().is_ok()
+                    || expected == FLAG && matches!(text.as_str(), "true" | "false") =>
+            {
+                problem.help(format!("write {text} without quotes"))
+            }
             _ => problem,
         });
     }

@@ -16,7 +16,7 @@ mod check;
 mod connections;
 mod detectors;
 #[cfg(test)]
-mod faults;
+mod faults_tests;
 mod grammar;
 mod issuers;
 pub mod json;

@@ -31,19 +31,28 @@ pub(super) struct Names<'a> {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn policy_set(root: &Node) -> Result<(PolicySet, Vec<Problem>), Vec<Problem>> {
-    let mut problems = Vec::new();
-    if let Some(problem) = from_the_future(root) {
-        return Err(vec![problem]);
-    }
-    check::section(root, &tables::SET, &mut problems);
-    let set = assemble(root, &mut problems);
+    let (set, problems) = draft(root)?;
     if !problems.is_empty() {
-        sort(&mut problems);
         return Err(problems);
     }
     let mut warnings = advice::warnings(&set, root);
     sort(&mut warnings);
     Ok((set, warnings))
+}
+
+/// As much of a settled tree as can be read, and all that is wrong with the rest.
+///
+/// # Errors
+/// The set is of another version, so that nothing of it can be read.
+pub fn draft(root: &Node) -> Result<(PolicySet, Vec<Problem>), Vec<Problem>> {
+    if let Some(problem) = from_the_future(root) {
+        return Err(vec![problem]);
+    }
+    let mut problems = Vec::new();
+    check::section(root, &tables::SET, &mut problems);
+    let set = assemble(root, &mut problems);
+    sort(&mut problems);
+    Ok((set, problems))
 }
 
 /// Problems in the order of the files and lines, so that they read from the top.

@@ -11,10 +11,11 @@ use super::plans::Plans;
 use super::policy::compile_policy;
 use super::recogniser::Recogniser;
 use super::route::Routes;
-use crate::config::Problem;
-use crate::config::set::{self, Bundle, Expose, JwksSource, Located, Mode, Proof, Unmatched};
+use crate::config::node::Node;
+use crate::config::set::{self, Bundle, Expose, HostPromises, JwksSource, Located, Mode, Proof, Unmatched};
+use crate::config::{Problem, parse};
 use crate::identity::KeySet;
-use crate::mask::{Catalogue, Entities, Plan};
+use crate::mask::{Catalogue, Entities, Plan, UNFOUND};
 use crate::policy::ConditionError;
 use crate::policy::condition;
 
@@ -97,6 +98,40 @@ impl Guard {
             catalogue,
         })
     }
+}
+
+impl Guard {
+    /// All that is wrong with a settled tree: how it is written, and what compiling tells of as much of it as can be
+    /// read. So one look is enough, where a fault here would else hide one there.
+    pub fn faults(root: &Node, host: HostPromises) -> Vec<Problem> {
+        let (set, mut problems) = match parse::draft(root) {
+            Ok(draft) => draft,
+            Err(problems) => return problems,
+        };
+        let bundle = Bundle {
+            set,
+            revision: String::new(),
+            digest: String::new(),
+            policy_digests: BTreeMap::new(),
+            host,
+        };
+        let more = Self::compile(&bundle, None).err().unwrap_or_default();
+        let new: Vec<Problem> = more.into_iter().filter(|problem| !follows(problem, &problems)).collect();
+        problems.extend(new);
+        problems
+    }
+}
+
+/// Whether a problem only shows that another is there: at its own place, or where an entity is missed that something
+/// unreadable would find.
+fn follows(problem: &Problem, told: &[Problem]) -> bool {
+    let same = |other: &Problem| other.place.key == problem.place.key;
+    let finders = ["detectors", "recognisers"];
+    let unread = |other: &Problem| {
+        let key = other.place.key.to_string();
+        finders.iter().any(|finder| key.starts_with(finder))
+    };
+    told.iter().any(same) || problem.message.starts_with(UNFOUND) && told.iter().any(unread)
 }
 
 /// A key set given inline is read when the worker starts; what is wrong with it is told as early.
@@ -183,6 +218,52 @@ mod tests {
         let (bundle, _) = Bundle::of(&root, "abc", set::HostPromises::default()).unwrap();
         let problems = Guard::compile(&bundle, None).map_or_else(|problems| problems, |_| Vec::new());
         problems.iter().map(ToString::to_string).collect()
+    }
+
+    /// The places at which a set that is wrong in some ways is told to be so.
+    fn faulty(change: impl FnOnce(&mut serde_json::Value)) -> Vec<String> {
+        let mut set = serde_json::json!({
+            "version": 1,
+            "issuers": [{ "name": "i", "issuer": "https://i", "audiences": ["a"], "jwks": { "cluster": "c" } }],
+            "connections": [
+                { "name": "c", "protocol": "openai", "policy": "p", "match": { "path_prefix": "/" } },
+            ],
+            "policies": [{ "name": "p", "allow": "true", "mask": { "response": { "entities": ["CODENAME"] } } }],
+            "detectors": [{ "name": "CODENAME", "pattern": "XB-[0-9]{2}" }],
+        });
+        change(&mut set);
+        let mut root = crate::config::json::read(set.to_string().as_bytes()).unwrap();
+        assert_eq!(root.settle(), []);
+        let host = HostPromises { body_before_headers: true };
+        Guard::faults(&root, host).iter().map(|problem| problem.place.key.to_string()).collect()
+    }
+
+    #[test]
+    fn one_look_tells_what_is_wrong_at_every_stage() {
+        let told = faulty(|set| {
+            set["mode"] = "enforced".into();
+            set["policies"][0]["allow"] = "\"a\" in identity.group".into();
+            set["policies"][0]["vector"] = serde_json::json!({ "max_top_k": 3 });
+            set["policies"][0]["mask"]["response"]["entities"] = serde_json::json!(["SECRET"]);
+            set["detectors"][0]["pattern"] = ".".into();
+        });
+        let mut told: Vec<&str> = told.iter().map(String::as_str).collect();
+        told.sort_unstable();
+        let [detector, mode, allow, entity, vector] = told[..] else { panic!("{told:?}") };
+        assert_eq!((detector, mode), ("detectors[0].pattern", "mode"));
+        assert_eq!((allow, entity), ("policies[0].allow", "policies[0].mask.response.entities[0]"));
+        assert!(vector.starts_with("policies[0].vector"), "{vector}");
+    }
+
+    #[test]
+    fn what_only_follows_from_a_fault_is_not_told() {
+        assert_eq!(faulty(|_| {}), [""; 0]);
+        assert_eq!(
+            faulty(|set| set["detectors"][0]["words"] = serde_json::json!(["x"])),
+            ["detectors[0].words"]
+        );
+        assert_eq!(faulty(|set| set["policies"][0]["allow"] = "".into()), ["policies[0].allow"]);
+        assert_eq!(faulty(|set| set["version"] = 99.into()), ["version"]);
     }
 
     #[test]

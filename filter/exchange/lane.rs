@@ -8,11 +8,11 @@ use super::budgets;
 use super::captures::{Captures, Capturing};
 use super::credentials::{self, Credential};
 use super::environment::Env;
-use super::limits;
 use super::masks::Masking;
 use super::plans::Plans;
 use super::policy::{Policy, conditions};
 use super::resource::Resource;
+use super::store_limits;
 use crate::config::Problem;
 use crate::config::set::{self, Connection, Located, Protocol};
 use crate::identity::bearer::TokenHeader;
@@ -104,21 +104,22 @@ pub(super) fn compile_lane(
     problems: &mut Vec<Problem>,
 ) -> Option<Lane> {
     let policy = connection.policy.as_ref().and_then(|name| policies.get(&name.value)).map(Rc::clone);
+    let api = APIS.into_iter().find(|api| api.name == connection.protocol.name());
+    let written = connection
+        .policy
+        .as_ref()
+        .and_then(|name| set.policies.iter().find(|policy| policy.name.value == name.value));
+    if let (Some(api), Some(written)) = (api, written) {
+        policy.iter().for_each(|compiled| check_reads(connection, api, written, compiled, problems));
+        let vector = written.vector.as_ref();
+        vector.into_iter().for_each(|vector| store_limits::check(connection, api, vector, problems));
+    }
+    written.into_iter().for_each(|written| bounds::check(connection, api, written, problems));
+    written.into_iter().for_each(|written| budgets::check(connection, api, written, problems));
     if policy.is_none() && connection.protocol != Protocol::None {
         // The policy itself did not compile, and said so.
         return None;
     }
-    let api = APIS.into_iter().find(|api| api.name == connection.protocol.name());
-    let written = policy
-        .as_ref()
-        .and_then(|compiled| set.policies.iter().find(|policy| policy.name.value == compiled.name));
-    if let (Some(api), Some(written), Some(compiled)) = (api, written, &policy) {
-        check_reads(connection, api, written, compiled, problems);
-        let vector = written.vector.as_ref();
-        vector.into_iter().for_each(|vector| limits::check(connection, api, vector, problems));
-    }
-    written.into_iter().for_each(|written| bounds::check(connection, api, written, problems));
-    written.into_iter().for_each(|written| budgets::check(connection, api, written, problems));
     let answers = answers(connection, api, problems);
     if let Some(policy) = policy.as_ref().filter(|policy| policy.prompt.is_some())
         && !api.is_some_and(|api| api.family == Family::Model)

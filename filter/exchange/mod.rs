@@ -17,6 +17,7 @@
 //! | [`response`], [`answer`], [`blocked`] | the response's half |
 //! | [`recogniser`], [`recognition`], [`later`] | asking a service for what no pattern finds; the answer, or in monitor the record, that waits for it |
 //! | [`masks`] | a policy's masks, compiled |
+//! | [`store_limits`], [`bounds`] | what a policy lets a request read of a vector store; of what models can do |
 //! | [`resource`] | what clients are told of a connection before they have a token |
 //! | [`approval`], [`approvals`], [`binding`], [`shown`] | rules that ask a human; the service that does; what an approval is for; what those who approve see |
 //! | [`inquiry`] | what has been learnt of a request, and the facts that conditions read of it |
@@ -56,7 +57,6 @@ mod keys;
 pub mod lane;
 mod later;
 mod ledger;
-mod limits;
 pub mod masks;
 pub mod metrics;
 mod operations;
@@ -78,6 +78,7 @@ pub mod route;
 mod secrets;
 mod service;
 mod shown;
+mod store_limits;
 mod succession;
 mod templates;
 #[cfg(test)]

@@ -7,11 +7,11 @@ use super::bounds::Limits;
 use super::budgets::{self, Budgets};
 use super::environment::Env;
 use super::guard::condition_problem;
-use super::limits::StoreLimits;
 use super::masks::Masking;
 use super::operations::{self, Operations};
 use super::plans::Plans;
 use super::recogniser::Recogniser;
+use super::store_limits::StoreLimits;
 use super::templates::template;
 use crate::config::Problem;
 use crate::config::set::{self, Bundle, Effect, Mode, Place};
@@ -90,8 +90,8 @@ impl Policy {
     }
 }
 
-const HOLD_HEADERS: &str =
-    "set allow_on_headers_stop_iteration on Envoy's plugin and bundle with --body-before-headers true";
+const HOLD_HEADERS: &str = "set allow_on_headers_stop_iteration on Envoy's plugin and bundle with --body-before-headers true; a WasmPlugin of Istio \
+     cannot be told so: there, set these policies or rules to `mode: monitor`, or render a gateway with --image";
 
 /// The recogniser of what a policy masks, where it masks what only one can find.
 #[inline(never)]

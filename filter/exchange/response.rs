@@ -465,16 +465,38 @@ impl Exchange {
         }
         self.stage = Stage::Refused;
         let code = refusal.code;
-        let (mut headers, body) = refusal.shaped(self.lane.as_ref().and_then(|lane| lane.api));
+        let grpc = self.inquiry.head.answered_as_grpc();
+        let (mut headers, body) = match grpc {
+            // Envoy frames it: status and message are trailers.
+            true => (Vec::new(), refusal.message.clone().into_bytes()),
+            false => refusal.shaped(self.lane.as_ref().and_then(|lane| lane.api)),
+        };
         headers.push(("cache-control".to_owned(), b"no-store".to_vec()));
         headers.extend(self.exposed().into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes())));
-        if let Some(challenge) = self.challenge(refusal) {
-            headers.push(("www-authenticate".to_owned(), challenge.into_bytes()));
-        }
         if let Some(id) = self.asking.id.as_ref().filter(|_| code.of_approval()) {
             headers.push(("x-portcullis-approval".to_owned(), id.clone().into_bytes()));
         }
-        if code == Code::RateLimited {
+        if !grpc {
+            headers.extend(self.told_to_http(host, refusal));
+        }
+        host.respond(&LocalAnswer {
+            status: if grpc { 200 } else { code.status() },
+            headers,
+            body,
+            grpc_status: grpc.then(|| code.grpc_status()),
+            details: format!("portcullis_{}", code.name()),
+        });
+        self.refusal = Some(refusal.clone());
+        self.note_state(host, super::ledger::decision_of(code).name());
+    }
+
+    /// What clients that speak HTTP read beside status and body: how to prove who they are, and when to come again.
+    fn told_to_http(&mut self, host: &dyn Host, refusal: &Refusal) -> Vec<(String, Vec<u8>)> {
+        let mut headers = Vec::new();
+        if let Some(challenge) = self.challenge(refusal) {
+            headers.push(("www-authenticate".to_owned(), challenge.into_bytes()));
+        }
+        if refusal.code == Code::RateLimited {
             let rates = self.rates(host).into_iter();
             headers.extend(rates.map(|(name, value)| (name.to_owned(), value.into_bytes())));
         }
@@ -484,16 +506,7 @@ impl Exchange {
         if let Some(seconds) = refusal.retry_after() {
             headers.push(("retry-after".to_owned(), seconds.to_string().into_bytes()));
         }
-        let grpc = self.inquiry.head.answered_as_grpc();
-        host.respond(&LocalAnswer {
-            status: if grpc { 200 } else { code.status() },
-            headers: if grpc { Vec::new() } else { headers },
-            body: if grpc { refusal.message.clone().into_bytes() } else { body },
-            grpc_status: grpc.then(|| code.grpc_status()),
-            details: format!("portcullis_{}", code.name()),
-        });
-        self.refusal = Some(refusal.clone());
-        self.note_state(host, super::ledger::decision_of(code).name());
+        headers
     }
 }
 

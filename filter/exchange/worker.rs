@@ -161,10 +161,11 @@ impl Worker {
         host.log(
             Level::Info,
             &format!(
-                "portcullis {} (source {}) guards {} connections by revision {} ({})",
+                "portcullis {} (source {}) guards {} {} by revision {} ({})",
                 env!("CARGO_PKG_VERSION"),
                 env!("PORTCULLIS_SOURCE_REVISION"),
                 guard.lanes.len(),
+                if guard.lanes.len() == 1 { "connection" } else { "connections" },
                 guard.revision,
                 guard.digest
             ),

@@ -25,6 +25,9 @@ struct Known {
     replacements: Vec<Box<[u8]>>,
 }
 
+/// How it begins that nobody finds an entity.
+pub const UNFOUND: &str = "no detector finds ";
+
 /// A name that is neither an entity nor a set of them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct UnknownEntity {
@@ -36,8 +39,13 @@ pub struct UnknownEntity {
 
 impl fmt::Display for UnknownEntity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no detector finds {}", self.name)?;
-        self.suggestion.as_ref().map_or(Ok(()), |name| write!(f, "; did you mean {name}?"))
+        write!(f, "{UNFOUND}{}", self.name)?;
+        match &self.suggestion {
+            Some(name) => write!(f, "; did you mean {name}?"),
+            None => {
+                f.write_str(": describe it in `detectors`, or name a service that finds it in `recognisers`")
+            }
+        }
     }
 }
 
@@ -167,12 +175,21 @@ impl Catalogue {
         (0u16..).map(Entity).zip(names)
     }
 
+    fn names_known(&self) -> impl Iterator<Item = &str> {
+        self.sets().chain(self.entities().map(|(_, name)| name))
+    }
+
     fn nearest(&self, name: &str) -> Option<String> {
         let upper = name.to_ascii_uppercase();
-        let known = self.sets().chain(self.entities().map(|(_, name)| name));
-        let scored = known.map(|known| (strsim::jaro_winkler(&upper, known), known));
-        let best = scored.max_by(|a, b| a.0.total_cmp(&b.0));
-        best.filter(|(score, _)| *score > 0.8).map(|(_, known)| known.to_owned())
+        let scored = self.names_known().map(|known| (strsim::jaro_winkler(&upper, known), known));
+        let best = scored.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(score, _)| *score > 0.8);
+        // Of short names hardly a letter is left to be alike: one typing error, or a country's name without the country.
+        let slip = || self.names_known().find(|known| strsim::damerau_levenshtein(&upper, known) == 1);
+        let ending = || {
+            let ends = |known: &&str| known.strip_suffix(&*upper).is_some_and(|rest| rest.ends_with('_'));
+            self.names_known().find(ends)
+        };
+        best.map(|(_, known)| known).or_else(slip).or_else(ending).map(str::to_owned)
     }
 }
 
@@ -200,8 +217,11 @@ mod tests {
         assert_eq!(error.to_string(), "no detector finds EMAIL; did you mean EMAIL_ADDRESS?");
         let suggestion = |name: &str| known.resolve(name).unwrap_err().suggestion;
         assert_eq!(suggestion("secrets").as_deref(), Some("SECRETS"));
+        assert_eq!(suggestion("PPI").as_deref(), Some("PII"));
+        assert_eq!(suggestion("SSN").as_deref(), Some("US_SSN"));
         assert_eq!(suggestion("zzz"), None);
-        assert_eq!(suggestion("PERSON"), None);
+        let error = known.resolve("PERSON").unwrap_err().to_string();
+        assert!(error.ends_with("name a service that finds it in `recognisers`"), "{error}");
     }
 
     #[test]

@@ -73,7 +73,7 @@ mod walk;
 mod way;
 mod whole;
 
-pub use catalogue::{Catalogue, UnknownEntity};
+pub use catalogue::{Catalogue, UNFOUND, UnknownEntity};
 pub use entity::{Entities, Found, UPSTREAM_CREDENTIAL};
 pub use own::{Finds, OwnDetector, OwnFault, Part};
 pub use plan::Plan;

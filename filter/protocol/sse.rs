@@ -43,11 +43,6 @@ impl<'a> Event<'a> {
         Some((self.raw.get(..from)?, self.raw.get(from..to)?, self.raw.get(to..)?))
     }
 
-    /// Whether it has `data` lines at all.
-    pub fn has_data(&self) -> bool {
-        self.data_lines > 0
-    }
-
     /// Writes the values of all its `data` lines, joined by LF.
     pub fn data(&self, into: &mut Vec<u8>) {
         let mut first = true;

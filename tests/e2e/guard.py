@@ -54,6 +54,8 @@ class Options:
     """Another address for the cluster `idp`, such as one where nobody listens."""
     clusters: dict[str, str] = field(default_factory=dict)
     """More clusters, by name."""
+    upstreams: list[str] = field(default_factory=lambda: ["upstream"])
+    """Where connections lead, as `--upstream` takes it."""
     change: Callable[[dict[str, Any]], None] = lambda _: None
     """Changes the bootstrap at last."""
     env: dict[str, str] = field(default_factory=dict)
@@ -131,7 +133,8 @@ class Guard:
         rendered = cli(
             *("render", "envoy", self.write(policies), "--wasm", WASM),
             *("--listen", f"127.0.0.1:{listen}", "--admin", f"127.0.0.1:{admin}"),
-            *("--upstream", "upstream", "--revision", options.revision),
+            *("--revision", options.revision),
+            *(part for upstream in options.upstreams for part in ("--upstream", upstream)),
             *("--body-before-headers", str(promise).lower()),
             *(part for name, address in clusters.items() for part in ("--cluster", f"{name}={address}")),
         )

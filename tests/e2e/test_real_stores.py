@@ -126,6 +126,20 @@ def test_what_a_client_of_chroma_asks_by_id_or_by_text_is_its_own(guarded: Guard
     assert {row["tenant"] for row in found["metadatas"]} == {"acme"}
 
 
+def test_a_store_at_its_root_is_reached_below_a_prefix(
+    chroma: Chroma, docs: chromadb.Collection, start_guard: StartGuard, idp: Idp
+) -> None:
+    made = policy_set(idp.issuer, "chroma")
+    sets.connection(made, "chroma")["match"] = {"path_prefix": "/chroma"}
+    guard = start_guard(made, clusters={"upstream": chroma.address}, upstreams=["chroma=upstream/"])
+    headers = {"authorization": f"Bearer {guard.token(claims={'tenant': 'acme'})}"}
+    mine = chromadb.HttpClient(host=f"{guard.url}/chroma", headers=headers).get_collection(
+        "docs", embedding_function=None
+    )
+    wanted = sorted(key(row) for row in docs.get()["metadatas"] if row["tenant"] == "acme")
+    assert sorted(key(row) for row in mine.get()["metadatas"]) == wanted
+
+
 # Milvus.
 
 

@@ -435,6 +435,20 @@ def test_an_upgrade_is_refused_at_once(open_house: Guard) -> None:
     assert open_house.upstream.requests == []
 
 
+def test_an_upgrade_that_a_policy_lets_pass_reaches_the_upstream(start_guard: Callable[..., Guard], idp: Idp) -> None:
+    made = sets.chat(idp.issuer)
+    sets.policy(made)["uninspected"] = {"allow": ["upgrade", "path"]}
+    guard = start_guard(made)
+    lines = [
+        f"authorization: Bearer {guard.token()}",
+        *("connection: upgrade", "upgrade: websocket"),
+        *("sec-websocket-version: 13", "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=="),
+    ]
+    guard.raw("\r\n".join(["GET /v1/realtime HTTP/1.1", "host: guard", *lines, "", ""]).encode(), timeout=1)
+    assert [request.path for request in guard.upstream.requests] == ["/v1/realtime"]
+    assert ("upgrade", "websocket") in [(name.lower(), value) for name, value in guard.upstream.requests[0].headers]
+
+
 def test_connect_is_refused_at_once(open_house: Guard) -> None:
     data = f"CONNECT api.example.com:443 HTTP/1.1\r\nhost: api.example.com:443\r\nauthorization: Bearer {open_house.token()}\r\n\r\n"
     assert status(open_house.raw(data.encode(), timeout=1)) in (400, 403, 404, 415)
@@ -449,6 +463,9 @@ def test_grpc_is_refused_in_its_own_words(kind: str, guard: Guard) -> None:
         answer = client.post(CHAT, content=BODY, headers={"content-type": kind, "te": "trailers"})
     if kind in ("application/grpc", "application/grpc+proto"):
         assert (answer.status_code, answer.headers["grpc-status"]) == (200, "12")
+        assert answer.headers["x-portcullis-exchange"]
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["content-type"].startswith("application/grpc")
     else:
         assert refusal(answer) == (415, "uninspectable"), "who speaks no gRPC must not see a 200"
     assert guard.upstream.requests == []

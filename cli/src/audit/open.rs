@@ -105,7 +105,11 @@ fn read_identities(path: &Path) -> Result<Identities, String> {
     let file = std::fs::File::open(path).map_err(|error| fault(&error))?;
     let read = IdentityFile::from_buffer(BufReader::new(file))
         .map_err(|error| fault(&format!("holds no secret key of age ({error})")))?;
-    read.into_identities().map_err(|error| fault(&error))
+    let identities = read.into_identities().map_err(|error| fault(&error))?;
+    if identities.is_empty() {
+        return Err(fault(&"holds no secret key of age; `age-keygen` makes one"));
+    }
+    Ok(identities)
 }
 
 /// Puts the texts of one side in the place of what they were sealed as.

@@ -28,7 +28,8 @@ pub struct Upstream {
 
 /// Reads `CONNECTION=CLUSTER` or `CLUSTER`, either with a path behind it.
 pub fn parse(text: &str) -> Result<Upstream, String> {
-    let (connection, rest) = match text.split_once('=') {
+    let named = text.split_once('=').filter(|(connection, _)| !connection.contains('/'));
+    let (connection, rest) = match named {
         Some((connection, rest)) => (Some(connection), rest),
         None => (None, text),
     };
@@ -40,7 +41,9 @@ pub fn parse(text: &str) -> Result<Upstream, String> {
         return Err("expected CONNECTION=CLUSTER or CLUSTER, or either with /PATH behind it".to_owned());
     }
     if let Some(wrong) = path.filter(|path| !is_path(path)) {
-        return Err(format!("`{wrong}` is not a path: segments between single slashes, without `?` and `#`"));
+        return Err(format!(
+            "`{wrong}` is not a path: segments between single slashes, of ASCII and without `%`, `?` and `#`"
+        ));
     }
     let path = path.map(|path| path.strip_suffix('/').unwrap_or(path).to_owned());
     Ok(Upstream { connection: connection.map(str::to_owned), cluster: cluster.to_owned(), path })
@@ -50,7 +53,7 @@ pub fn parse(text: &str) -> Result<Upstream, String> {
 fn is_path(path: &str) -> bool {
     let segments = path.strip_prefix('/').map(|rest| rest.strip_suffix('/').unwrap_or(rest).split('/'));
     let is_segment = |segment: &str| {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@%".contains(&byte);
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&byte);
         !segment.is_empty() && !matches!(segment, "." | "..") && segment.bytes().all(plain)
     };
     path == "/" || segments.is_some_and(|mut segments| segments.all(is_segment))

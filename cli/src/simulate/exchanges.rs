@@ -11,7 +11,7 @@ use crate::records::{self, Log, Origin, ReadError};
 pub struct Exchanges {
     /// End records, in order.
     pub ended: Vec<Map<String, Value>>,
-    /// Other records: starts, anchors, summaries.
+    /// Other records of ours: starts, anchors, summaries.
     pub others: usize,
     /// Refusals that were summed up instead of recorded one by one.
     pub summed: u64,
@@ -44,6 +44,11 @@ impl Gathering {
 }
 
 impl Exchanges {
+    /// Whether nothing was there that could be judged, or belongs to what can.
+    pub fn is_empty(&self) -> bool {
+        self.ended.is_empty() && self.others == 0
+    }
+
     fn add(&mut self, record: Map<String, Value>) {
         match record.get("event.name").and_then(Value::as_str) {
             Some("portcullis.exchange.end") => self.ended.push(record),
@@ -52,7 +57,8 @@ impl Exchanges {
                 self.summed = self.summed.saturating_add(count.unwrap_or_default());
                 self.others = self.others.saturating_add(1);
             }
-            _ => self.others = self.others.saturating_add(1),
+            Some(name) if name.starts_with("portcullis.") => self.others = self.others.saturating_add(1),
+            _ => {}
         }
     }
 }

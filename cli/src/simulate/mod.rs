@@ -91,10 +91,14 @@ fn simulated(source: &Source, options: &Options) -> Result<Simulated, Vec<Proble
     let root = source.root.as_ref().filter(|_| source.problems.is_empty());
     let Some(root) = root else { return Err(source.problems.clone()) };
     let host = HostPromises { body_before_headers: true };
-    let (bundle, _) = Bundle::of(root, crate::revision::UNVERSIONED, host)?;
+    let (bundle, _) =
+        Bundle::of(root, crate::revision::UNVERSIONED, host).map_err(|_| Guard::faults(root, host))?;
     let guard = Guard::compile(&bundle, None)?;
-    let exchanges = exchanges::read(&options.records)
-        .map_err(|error| vec![source::about(Path::new(&options.records.to_string()), &error.to_string())])?;
+    let about = |what: &str| vec![source::about(Path::new(&options.records.to_string()), what)];
+    let exchanges = exchanges::read(&options.records).map_err(|error| about(&error.to_string()))?;
+    if exchanges.is_empty() {
+        return Err(about("holds no audit record"));
+    }
     Ok(judge(&bundle, &guard, exchanges))
 }
 

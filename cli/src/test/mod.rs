@@ -30,6 +30,7 @@ use std::process::ExitCode;
 use clap::Args;
 use portcullis::config::set::{Bundle, HostPromises, Place};
 use portcullis::config::{Problem, parse};
+use portcullis::exchange::guard::Guard;
 
 use crate::report::Format;
 use crate::source::{self, Source};
@@ -102,10 +103,22 @@ fn tried(source: &mut Source, options: &Options) -> Result<(Vec<Tried>, coverage
             tried.push(one(&stage, case, &mut coverage));
         }
     }
-    if let (true, Some(only)) = (tried.is_empty(), &options.only) {
-        return Err(vec![source::about(&options.dir, &format!("has no test whose name holds `{only}`"))]);
+    if tried.is_empty() {
+        return Err(vec![none(options)]);
     }
     Ok((tried, coverage.of(&bundle.set)))
+}
+
+/// Nothing was played, which must not pass for tests that hold.
+fn none(options: &Options) -> Problem {
+    match &options.only {
+        Some(only) => source::about(&options.dir, &format!("has no test whose name holds `{only}`")),
+        None => without(&options.dir),
+    }
+}
+
+fn without(dir: &Path) -> Problem {
+    source::about(dir, "has no tests").help("tests stand beside the policies, in files named *_test.yaml")
 }
 
 fn wanted(case: &case::Case, options: &Options) -> bool {
@@ -128,7 +141,8 @@ fn bundle(source: &Source) -> Result<Bundle, Vec<Problem>> {
     let root = source.root.as_ref().filter(|_| source.problems.is_empty());
     let Some(root) = root else { return Err(source.problems.clone()) };
     let host = HostPromises { body_before_headers: true };
-    let (bundle, _) = Bundle::of(root, crate::revision::UNVERSIONED, host)?;
+    let (bundle, _) =
+        Bundle::of(root, crate::revision::UNVERSIONED, host).map_err(|_| Guard::faults(root, host))?;
     let problems = crate::commands::compile_problems(&bundle);
     if problems.is_empty() { Ok(bundle) } else { Err(problems) }
 }
@@ -137,8 +151,7 @@ fn bundle(source: &Source) -> Result<Bundle, Vec<Problem>> {
 fn files(source: &mut Source, dir: &Path) -> Result<Vec<case::File>, Vec<Problem>> {
     let paths = source::tests(dir).map_err(|problem| vec![*problem])?;
     if paths.is_empty() {
-        let problem = source::about(dir, "has no tests");
-        return Err(vec![problem.help("tests stand beside the policies, in files named *_test.yaml")]);
+        return Err(vec![without(dir)]);
     }
     let mut files = Vec::new();
     let mut problems = Vec::new();

@@ -32,7 +32,7 @@ mod waiting;
 mod desk_test;
 #[cfg(test)]
 #[allow(clippy::arithmetic_side_effects, reason = "a test may")]
-mod laws;
+mod laws_tests;
 #[cfg(test)]
 #[allow(clippy::arithmetic_side_effects, reason = "a test may")]
 #[path = "../../tests/support/place.rs"]

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
 use sqlx::{AnyPool, Executor as _};
 
@@ -108,7 +108,18 @@ impl Database {
                 Box::pin(async move { connection.execute(sqlx::raw_sql(told)).await.map(|_| ()) })
             },
         );
-        Ok(options.connect(&format!("{}{mode}", self.url)).await?)
+        options.connect(&format!("{}{mode}", self.url)).await.map_err(|error| self.unopened(error))
+    }
+
+    /// A file is named. An address may hold a password.
+    fn unopened(&self, error: sqlx::Error) -> StoreError {
+        match (self.kind, self.url.strip_prefix("sqlite:")) {
+            (Kind::Sqlite, Some(path)) => {
+                let file = percent_decode_str(path).decode_utf8_lossy().into_owned();
+                StoreError::File { file, error }
+            }
+            _ => error.into(),
+        }
     }
 }
 
@@ -127,6 +138,13 @@ mod tests {
     fn a_path_is_a_path_whatever_stands_in_it() {
         let database: Database = "sqlite:/tmp/a b?mode=memory#x.db".parse().unwrap();
         assert_eq!(database.url, "sqlite:/tmp/a%20b%3Fmode%3Dmemory%23x.db");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_cannot_be_opened_is_named() {
+        let database: Database = "sqlite:/nonexistent/a b.db".parse().unwrap();
+        let told = database.writing().await.unwrap_err().to_string();
+        assert!(told.starts_with("the database file /nonexistent/a b.db cannot be opened: "), "{told}");
     }
 
     #[test]

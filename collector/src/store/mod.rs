@@ -63,6 +63,16 @@ pub enum StoreError {
     /// It said so, or cannot be reached.
     #[error("the database: {0}")]
     Database(#[from] sqlx::Error),
+    /// Its file cannot be opened.
+    #[error(
+        "the database file {file} cannot be opened: {error}; its directory must be there, and may be written to"
+    )]
+    File {
+        /// As it was given.
+        file: String,
+        /// Why.
+        error: sqlx::Error,
+    },
     /// There is no chance to be had for the id of a chain.
     #[error("the system gives no random bytes: {0}")]
     Random(#[from] getrandom::Error),

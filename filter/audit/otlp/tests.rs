@@ -6,7 +6,7 @@ use prost::Message as _;
 use super::*;
 use crate::audit::queue::{Batch, Limits};
 use crate::audit::record::Record;
-use crate::audit::samples::{self, SECOND, START};
+use crate::audit::samples_tests::{self as samples, SECOND, START};
 
 const ALL: [Wire; 4] = [
     Wire { encoding: Encoding::Json, gzip: false },

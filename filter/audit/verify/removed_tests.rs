@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::audit::chain::{Head, hash};
 use crate::audit::queue::{Limits, Recorder};
-use crate::audit::samples::{self, SECOND, START};
+use crate::audit::samples_tests::{self as samples, SECOND, START};
 use crate::audit::signature::Signer;
 
 const CHAIN: &str = "5f0e8a1142c94d7b903a1cee2766b4d8";

@@ -8,7 +8,7 @@ use crate::audit::chain::{Head, hash};
 use crate::audit::queue::{Limits, Recorder};
 use crate::audit::record::Record;
 use crate::audit::retry::Answer;
-use crate::audit::samples::{self, SECOND, START, log_records};
+use crate::audit::samples_tests::{self as samples, SECOND, START, log_records};
 use crate::audit::signature::Signer;
 
 const CHAIN: &str = "5f0e8a1142c94d7b903a1cee2766b4d8";

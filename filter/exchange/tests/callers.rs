@@ -115,6 +115,27 @@ fn grpc_is_refused_in_its_own_words_and_never_held() {
     rig.head("POST", "/v1/x", &[("authorization", &bearer), ("content-type", "application/grpc")]);
     exchange.request_head(&rig.host, false);
     assert_eq!((rig.refusal().status, rig.refusal().grpc_status), (200, Some(12)));
+    let headers = &rig.refusal().headers;
+    let has = |name: &str| headers.iter().any(|(known, _)| known == name);
+    assert!(has("x-portcullis-exchange") && has("cache-control"), "{headers:?}");
+    let ours = |name: &str| name == "cache-control" || name.starts_with("x-portcullis-");
+    assert!(headers.iter().all(|(name, _)| ours(name)), "nothing of HTTP's own answers: {headers:?}");
+}
+
+#[test]
+fn a_grpc_refusal_names_its_policy_where_others_do() {
+    let rig = Rig::with(|set| set["expose"] = json!("full"));
+    let mut exchange = rig.ask(&["rag-users"]);
+    let bearer = rig.sent("authorization").unwrap();
+    rig.head("POST", "/v1/x", &[("authorization", &bearer), ("content-type", "application/grpc")]);
+    exchange.request_head(&rig.host, false);
+    assert!(rig.refusal().headers.iter().any(|(name, _)| name == "x-portcullis-policy"));
+    let rig = Rig::with(|set| set["expose"] = json!("none"));
+    let mut exchange = rig.ask(&["rag-users"]);
+    rig.head("POST", "/v1/x", &[("authorization", "Bearer x"), ("content-type", "application/grpc")]);
+    exchange.request_head(&rig.host, false);
+    let headers = rig.refusal().headers;
+    assert_eq!(headers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["cache-control"]);
 }
 
 #[test]

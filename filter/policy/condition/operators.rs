@@ -214,6 +214,8 @@ impl Checker<'_> {
             "intersects" | "intersection" => Some("sets.intersects"),
             "incidr" | "iprange" | "ip" => Some("cidr"),
             "includes" | "has_substring" => Some("contains"),
+            "any" | "some" => Some("exists"),
+            "every" | "foreach" => Some("all"),
             "length" | "len" | "count" => Some("size"),
             _ => nearest(name, names),
         };

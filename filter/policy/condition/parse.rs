@@ -31,6 +31,10 @@ fn parser() -> PrattParser {
 }
 
 fn first_error(source: &str, errors: &[ParseError]) -> ConditionError {
+    if let Some(offset) = lone_equals(source) {
+        return ConditionError::new(offset, 1, "`=` gives a value, and a condition asks for one")
+            .help("compare with `==`");
+    }
     let Some(error) = errors.first() else {
         return ConditionError::new(0, source.len(), "cannot be parsed");
     };
@@ -41,6 +45,29 @@ fn first_error(source: &str, errors: &[ParseError]) -> ConditionError {
     };
     let message = error.msg.strip_prefix("Syntax error: ").unwrap_or(&error.msg);
     ConditionError::new(start.min(source.len()), end.saturating_sub(start), plain(message))
+}
+
+/// Where a `=` stands that is no part of `==`, `!=`, `<=` or `>=`, outside of texts.
+fn lone_equals(source: &str) -> Option<usize> {
+    let (mut quote, mut before) = (None, ' ');
+    let mut chars = source.char_indices().peekable();
+    while let Some((at, char)) = chars.next() {
+        match (quote, char) {
+            (Some(_), '\\') => {
+                chars.next();
+            }
+            (Some(open), char) if open == char => quote = None,
+            (None, '"' | '\'') => quote = Some(char),
+            (None, '=') if !matches!(before, '=' | '!' | '<' | '>') => {
+                if chars.peek().is_none_or(|(_, next)| *next != '=') {
+                    return Some(at);
+                }
+            }
+            _ => {}
+        }
+        before = char;
+    }
+    None
 }
 
 /// The place of an error that macros report: line and column from 1, the column in bytes.

@@ -180,6 +180,7 @@ fn types_are_checked() {
 #[test]
 fn functions_are_checked() {
     refuses("llm.model.startWith(\"x\")", "startWith(", "unknown function `startWith`", "`startsWith`");
+    refuses("llm.tools.any(t, t == \"x\")", "any(", "unknown function `any`", "`exists`");
     refuses("bogus()", "bogus", "unknown function `bogus`", "");
     refuses("llm.model.toLower() == \"x\"", "toLower(", "unknown function `toLower`", "`lower`");
     refuses("timestamp(\"x\") == 3", "timestamp", "unknown function", "");
@@ -227,7 +228,7 @@ fn broken_syntax_is_refused_at_its_place() {
     refuses("", "", "is empty", "`true`");
     refuses("  // nothing", "", "ends too early", "");
     refuses("llm.model ==", "", "ends too early", "");
-    refuses("llm.model = \"x\"", "=", "", "");
+    refuses("llm.model = \"x\"", "=", "`=` gives a value", "`==`");
     refuses("llm.model == \"x", "\"x", "unterminated string literal", "");
     refuses("llm.stream & llm.stream", "&", "expected '&&'", "");
     refuses("llm.stream and llm.stream", "and", "", "");

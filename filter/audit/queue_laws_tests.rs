@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::queue::{Limits, Recorded, Recorder};
 use super::retry::Answer;
-use super::samples::{self, START, bodies, log_records};
+use super::samples_tests::{self as samples, START, bodies, log_records};
 use super::verify::{Finding, Knowledge, Stored, What, verify};
 
 fn small() -> Limits {
