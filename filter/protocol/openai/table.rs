@@ -44,7 +44,7 @@ const ANY: Place = Place {
         ("output", &OUTPUTS),
         ("created_at", &LABEL),
         ("completed_at", &LABEL),
-        ("status", &LABEL),
+        ("status", &STATUS),
         ("incomplete_details", &INCOMPLETE),
         ("previous_response_id", &LABEL),
         ("conversation", &CONVERSATION),
@@ -71,6 +71,7 @@ static CREATED: Place = fact(Fact::Created);
 pub(super) static MODEL: Place = fact(Fact::Model);
 static FINISH: Place = fact(Fact::Finish);
 static FAILURE: Place = marked(Mark::Failure, &[]);
+pub(super) static STATUS: Place = fact(Fact::Status);
 pub(super) static FINISH_REASON: Place = fact(Fact::Reason);
 
 static X_GROQ: Place = object(&[("id", &LABEL), ("usage", &USAGE)]);
