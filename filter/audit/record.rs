@@ -144,7 +144,7 @@ record! {
         "portcullis.llm.tools" tools: Texts,
         /// Limit on output tokens asked for.
         "gen_ai.request.max_tokens" max_output_tokens: Option<Count>,
-        /// Answers asked for (`n`).
+        /// Answers that are written (`llm.n`).
         "gen_ai.request.choice.count" choices: Option<Count>,
         /// Images in the request.
         "portcullis.llm.images" images: Option<Count>,

@@ -13,6 +13,7 @@ pub(super) fn warnings(set: &PolicySet, root: &Node) -> Vec<Problem> {
     covered(set, &mut warnings);
     monitors(set, root, &mut warnings);
     literal_credentials(set, &mut warnings);
+    small_budgets(set, &mut warnings);
     approvals(set, root, &mut warnings);
     rate_limit_service(set, root, &mut warnings);
     if let (Unmatched::Allow, Some(unmatched)) = (set.unmatched, root.get("unmatched")) {
@@ -188,10 +189,39 @@ fn literal_credentials(set: &PolicySet, warnings: &mut Vec<Problem>) {
     let tokens = set.secrets.iter().filter_map(|secret| secret.token.as_ref());
     let tokens = tokens.map(|token| ("the token of a secret", token));
     let clients = set.client_secrets().map(|secret| ("the client's secret", secret));
-    for (what, template) in credentials.chain(keys).chain(signing).chain(clients).chain(tokens) {
+    let headers = set.headers().filter(|(name, _)| tells_secrets(name));
+    let headers = headers.map(|(_, value)| ("what this header shows", value));
+    let shown = clients.chain(tokens).chain(headers);
+    for (what, template) in credentials.chain(keys).chain(signing).chain(shown) {
         if !template.parts.iter().any(|part| !matches!(part, TemplatePart::Text(_))) {
             let problem = Problem::warning(&template.place, format!("{what} is written in the set itself"));
             warnings.push(problem.help("take it from the environment of Envoy: `${env:NAME}`"));
+        }
+    }
+}
+
+/// Whether a header of this name shows who one is: what it holds is a secret then.
+fn tells_secrets(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let ends = ["authorization", "key", "token", "secret", "password", "cookie"];
+    ends.iter().any(|end| name.ends_with(end))
+}
+
+/// A budget that never holds what the policy lets an answer have.
+fn small_budgets(set: &PolicySet, warnings: &mut Vec<Problem>) {
+    for policy in &set.policies {
+        let Some(most) = policy.max_output_tokens else { continue };
+        for budget in policy.budgets.iter().filter(|budget| budget.clamp.is_none()) {
+            let Amount::Tokens(limit) = budget.amount else { continue };
+            if limit > most {
+                continue;
+            }
+            let message = format!(
+                "never holds what an answer may have (`limits.max_output_tokens`, {most}): requests that ask for no less are \
+                 always refused"
+            );
+            let problem = Problem::warning(&budget.name.place, message);
+            warnings.push(problem.help("give it more tokens, or `clamp: true`"));
         }
     }
 }

@@ -28,11 +28,9 @@ fn budget(node: &Node, problems: &mut Vec<Problem>) -> Option<Budget> {
         for key in ["clamp", "at_limit"] {
             if let Some(stray) = node.get(key) {
                 let problem = Problem::error(&stray.place, "goes with `tokens` only");
-                problems.push(
-                    problem.help(
-                        "nobody knows beforehand how many tokens an answer has; a request is one request",
-                    ),
-                );
+                problems.push(problem.help(
+                    "count `tokens`, or take it out: of requests nothing is left to bound once one is let in",
+                ));
             }
         }
     }

@@ -178,6 +178,24 @@ fn resource(node: &Node) -> Option<Resource> {
     Some(Resource { uri: read::text(node, "uri")?, scopes: read::texts(node, "scopes") })
 }
 
+/// The description of a resource is found by its authority and path, and is of one connection.
+#[inline(never)]
+pub(super) fn one_resource_each(connections: &[Node], problems: &mut Vec<Problem>) {
+    let mut seen: Vec<(String, &str, &Node)> = Vec::new();
+    for uri in connections.iter().filter_map(|node| node.get("resource")?.get("uri")) {
+        let Some((host, path)) = uri.text().and_then(|text| grammar::resource(text).ok()) else { continue };
+        let (host, path) = (host.to_ascii_lowercase(), if path == "/" { "" } else { path });
+        if let Some((.., first)) = seen.iter().find(|(known, way, _)| *known == host && *way == path) {
+            let message =
+                format!("is the resource of another connection too, at {}", elsewhere(&first.place));
+            let help = "clients are told of one connection there: give each a base URL of its own";
+            problems.push(Problem::error(&uri.place, message).help(help));
+            continue;
+        }
+        seen.push((host, path, uri));
+    }
+}
+
 fn answers(node: &Node) -> Answers {
     Answers { text: read::located_texts(node, "text"), keep: read::located_texts(node, "keep") }
 }

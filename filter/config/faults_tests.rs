@@ -114,6 +114,8 @@ fn each_fault_is_told_at_its_place() {
         ("/expose", json!([]), "expose: expected `id`, `full` or `none`, found a list"),
         ("/issuers/0/name", json!("a b"), "issuers[0].name: `a b` is not a name\n  help: a name is 1 to 64 letters, digits, `-`, `_` or `.`, and starts with a letter or digit"),
         ("/issuers/0/issuer", json!("idp.example.com"), "issuers[0].issuer: `idp.example.com` is not a URI from which keys can be discovered\n  help: write the token's `iss`, `https://…`, or give `jwks.uri` or `jwks.inline`"),
+        ("/issuers/0/issuer", json!("https://idp.example.com/#a"), "issuers[0].issuer: `https://idp.example.com/#a` holds a `#`, which parts issuer and subject in `identity.id`\n  help: write the token's `iss`"),
+        ("/issuers/4/issuer", json!("https://sso.example.com?x=y"), "issuers[4].issuer: `https://sso.example.com?x=y` holds a query, which no issuer has\n  help: write the token's `iss`"),
         ("/issuers/0/audiences", json!("rag"), "issuers[0].audiences: expected a list, found `rag`"),
         ("/issuers/0/audiences", json!([]), "issuers[0].audiences: is an empty list\n  help: leave the key out, or fill it"),
         ("/issuers/0/audiences", json!(null), "issuers[0]: needs the key `audiences`\n  help: the token's `aud` must hold one of them"),
@@ -136,6 +138,8 @@ fn each_fault_is_told_at_its_place() {
         ("/issuers/0/jwks", json!(null), "issuers[0]: does not say how its tokens are verified\n  help: give `jwks`, where its keys come from, `introspection`, or `verified_by`"),
         ("/connections/2/credential/value", json!("Bearer ${secret:opena}"), "connections[2].credential.value: there is no secret `opena`\n  help: did you mean `openai`?"),
         ("/connections/2/credential/value", json!("${secret:a b}"), "connections[2].credential.value: is not a name\n  help: a name is 1 to 64 letters, digits, `-`, `_` or `.`, and starts with a letter or digit"),
+        ("/secrets/0/keep", json!("30s"), "secrets[0].keep: `keep` (30s) is shorter than `refresh` (1m): in between there is no value\n  help: keep values for 1m at least"),
+        ("/connections/2/resource", json!({ "uri": "https://RAG.example.com/v1" }), "connections[2].resource.uri: is the resource of another connection too, at connections[1].resource.uri\n  help: clients are told of one connection there: give each a base URL of its own"),
         ("/secrets/0/token", json!("${secret:openai}"), "secrets[0].token: holds `${secret:…}`, which stands in the values of credentials only\n  help: take it from the environment of Envoy: `${env:NAME}`"),
         ("/secrets/0/path", json!(null), "secrets[0]: needs the key `path`\n  help: add `path`: a path"),
         ("/secrets/0/refresh", json!("48h"), "secrets[0].refresh: `48h` is not between 1s and 24h"),
@@ -195,7 +199,7 @@ fn each_fault_is_told_at_its_place() {
         ("/connections/1/credential/query", json!("key"), "connections[1].credential.query: stands beside `header`: a credential stands in one place\n  help: make two of it: a connection may have several"),
         ("/connections/1/credential", json!([{ "query": "key", "value": "${env:A}" }, { "query": "key", "value": "${env:B}", "when": "true" }]), "connections[1].credential[1]: is never used: one before it stands in the same place for everyone\n  help: put the one without `when` last"),
         ("/connections/1/credential/value", json!("s3cret ${env:1X}"), "connections[1].credential.value: does not name an environment variable in `${env:…}`\n  help: a name is letters, digits and `_`, and does not start with a digit"),
-        ("/connections/1/credential/value", json!("s3cret ${identity.id}"), "connections[1].credential.value: holds a `${…}` other than `${env:NAME}`, which is not yet supported here\n  help: write `$${` for a literal `${`"),
+        ("/connections/1/credential/value", json!("s3cret ${identity.id}"), "connections[1].credential.value: holds a `${…}` other than `${env:NAME}` and `${secret:NAME}`\n  help: who calls is no part of a credential; write `$${` for a literal `${`"),
         ("/connections/1/credential/value", json!("s3cret ${env:X"), "connections[1].credential.value: holds a `${` that nothing closes\n  help: write `$${` for a literal `${`"),
         ("/connections/1/credential/value", json!("s3cret\r\nx: y"), "connections[1].credential.value: holds what no header may: control characters or other than ASCII"),
         ("/connections/1/credential/value", json!(5_318_008), "connections[1].credential.value: expected text, found a number"),
@@ -226,7 +230,8 @@ fn each_fault_is_told_at_its_place() {
         ("/policies/0/rules/0/message", json!("Not ${identity.id"), "policies[0].rules[0].message: `Not ${identity.id` holds a `${` that nothing closes\n  help: write `$${` for a literal `${`"),
         ("/policies/0/budgets", json!([]), "policies[0].budgets: is an empty list\n  help: leave the key out, or fill it"),
         ("/policies/0/budgets/0/keys", json!("all"), "policies[0].budgets[0].keys: `keys` is not a key here\n  help: did you mean `key`?"),
-        ("/policies/0/budgets/0/key", json!(null), "policies[0].budgets[0]: needs the key `key`\n  help: add `key`: a CEL condition"),
+        ("/policies/0/budgets/0/key", json!(""), "policies[0].budgets[0].key: is an empty key\n  help: say whose the budget is: `identity.id`, a claim, or `all` for one bucket for everyone"),
+        ("/policies/0/budgets/0/key", json!(null), "policies[0].budgets[0]: needs the key `key`\n  help: add `key`: a CEL expression"),
         ("/policies/0/budgets/0/per", json!(null), "policies[0].budgets[0]: needs the key `per`\n  help: add `per`: a duration such as `30s`"),
         ("/policies/0/budgets/0/per", json!("500ms"), "policies[0].budgets[0].per: `500ms` is not between 1s and 744h"),
         ("/policies/0/budgets/0/tokens", json!(0), "policies[0].budgets[0].tokens: `0` is not between 1 and 1099511627776"),
@@ -234,7 +239,7 @@ fn each_fault_is_told_at_its_place() {
         ("/policies/0/budgets/0/requests", json!(1), "policies[0].budgets[0].requests: stands beside `tokens`: a budget counts one of them\n  help: make two budgets of it: a request goes on where both have room"),
         ("/policies/0/budgets/0/scope", json!("locale"), "policies[0].budgets[0].scope: `locale` is not known here\n  help: did you mean `local`?"),
         ("/policies/0/budgets/0/at_limit", json!("stop"), "policies[0].budgets[0].at_limit: `stop` is not known here\n  help: use `finish` or `end`"),
-        ("/policies/0/budgets/1/clamp", json!(true), "policies[0].budgets[1].clamp: goes with `tokens` only\n  help: nobody knows beforehand how many tokens an answer has; a request is one request"),
+        ("/policies/0/budgets/1/clamp", json!(true), "policies[0].budgets[1].clamp: goes with `tokens` only\n  help: count `tokens`, or take it out: of requests nothing is left to bound once one is let in"),
         ("/policies/0/budgets/1/name", json!("tokens"), "policies[0].budgets[1].name: the budget `tokens` stands already at policies[0].budgets[0].name\n  help: names are unique: rename one of them"),
         ("/policies/0/limits/max_request_bytes", json!("1MiB"), "policies[0].limits.max_request_bytes: `1MiB` is not a size\n  help: write bytes, or a whole number and its unit: 512Ki, 1Mi, 1Gi, 500k, 1M"),
         ("/policies/0/limits/max_request_bytes", json!(5), "policies[0].limits.max_request_bytes: `5` is not between 1Ki and 64Mi"),
@@ -282,7 +287,7 @@ fn each_fault_is_told_at_its_place() {
         ("/audit/path", json!("logs"), "audit.path: `logs` does not start with `/`"),
         ("/audit/timeout", json!("0s"), "audit.timeout: `0s` is not between 1ms and 5m"),
         ("/connections/0/name", json!("chat"), "connections[1].name: the connection `chat` stands already at connections[0].name\n  help: names are unique: rename one of them"),
-        ("/issuers/0/name", json!(9_007_199_254_740_992_i64), "issuers[0].name: is a number too large to be exact\n  help: write it as text"),
+        ("/issuers/0/name", json!(9_007_199_254_740_992_i64), "issuers[0].name: is a number too large to be exact\n  help: numbers of a set are smaller; where text is meant, put it in quotes"),
     ];
     for (pointer, value, expected) in cases {
         let told = told(&with(pointer, value.clone()));
@@ -322,7 +327,7 @@ fn a_budget_of_a_fleet_is_one_that_a_service_can_count() {
     };
     let budget = |more: Value| {
         let mut made =
-            json!({ "name": "fleet", "key": "all", "tokens": 100, "per": "1h", "scope": "global" });
+            json!({ "name": "fleet", "key": "all", "tokens": 200, "per": "1h", "scope": "global" });
         made.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         made
     };
@@ -425,6 +430,19 @@ fn what_works_but_may_not_be_meant_is_a_warning() {
     assert_eq!(
         warned(with("/policies/0/mask/prompt/key", json!("0123456789abcdef"))),
         ["policies[0].mask.prompt.key: the key of pseudonyms is written in the set itself"]
+    );
+    assert_eq!(
+        warned(with("/audit/headers", json!({ "X-Api-Key": "s3cret", "x-tenant": "rag" }))),
+        ["audit.headers.X-Api-Key: what this header shows is written in the set itself"]
+    );
+    let mut small = with("/policies/0/limits", json!({ "max_output_tokens": 10000 }));
+    assert_eq!(warned(small.clone()), Vec::<String>::new(), "a clamp goes with any bound");
+    small["policies"][0]["budgets"][0].as_object_mut().unwrap().remove("clamp");
+    assert_eq!(
+        warned(small),
+        [
+            "policies[0].budgets[0].name: never holds what an answer may have (`limits.max_output_tokens`, 10000): requests that ask for no less are always refused"
+        ]
     );
     assert_eq!(
         warned(with("/audit/signing_key", json!("c2VjcmV0"))),

@@ -94,6 +94,13 @@ pub(super) fn condition(text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+/// The CEL that says whose a budget is.
+pub(super) fn key(text: &str) -> Result<(), Fault> {
+    filled(text, "key").map_err(|fault| {
+        fault.help("say whose the budget is: `identity.id`, a claim, or `all` for one bucket for everyone")
+    })
+}
+
 pub(super) enum Piece {
     Text(String),
     Expression(String),
@@ -133,6 +140,10 @@ pub(super) fn template(text: &str) -> Result<Vec<TemplatePart>, Fault> {
 pub(super) fn credential(text: &str) -> Result<Vec<TemplatePart>, Fault> {
     header_value(text, |inner| match inner.strip_prefix("secret:") {
         Some(secret) => name(secret).map(|()| TemplatePart::Secret(secret.to_owned())),
+        None if !inner.starts_with("env:") => {
+            Err(Fault::new("holds a `${…}` other than `${env:NAME}` and `${secret:NAME}`")
+                .help("who calls is no part of a credential; write `$${` for a literal `${`"))
+        }
         None => environment(inner),
     })
 }

@@ -10,6 +10,7 @@ use super::tables;
 #[inline(never)]
 pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Issuer> {
     let proof = proof(node, problems);
+    identifier(node, problems);
     Some(Issuer {
         name: read::located(node, "name")?,
         issuer: read::located(node, "issuer")?,
@@ -18,6 +19,21 @@ pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Issuer> {
         groups_claim: groups_claim(node),
         leeway: read::duration(node, "leeway", tables::LEEWAY),
     })
+}
+
+/// RFC 8414, 2, and OpenID Connect Core 1.0, 2: an issuer has neither a query nor a fragment. A `#` in one would leave open
+/// where in `identity.id` the subject begins.
+fn identifier(node: &Node, problems: &mut Vec<Problem>) {
+    let Some(issuer) = node.get("issuer") else { return };
+    let Some(text) = issuer.text() else { return };
+    let url = text.starts_with("https://") || text.starts_with("http://");
+    let what = match () {
+        () if text.contains('#') => "holds a `#`, which parts issuer and subject in `identity.id`",
+        () if url && text.contains('?') => "holds a query, which no issuer has",
+        () => return,
+    };
+    let problem = Problem::error(&issuer.place, format!("{} {what}", shown(text)));
+    problems.push(problem.help("write the token's `iss`"));
 }
 
 fn proof(node: &Node, problems: &mut Vec<Problem>) -> Option<Proof> {
@@ -152,7 +168,8 @@ fn keys(jwks: &Node, issuer: &Node, by_proxy: bool, problems: &mut Vec<Problem>)
 fn discoverable(issuer: &Node, problems: &mut Vec<Problem>) {
     let Some(issuer) = issuer.get("issuer") else { return };
     let Some(text) = issuer.text() else { return };
-    if grammar::uri(text).is_err() || text.contains('?') {
+    // What stands behind a host, and may not, is told of every issuer.
+    if !text.contains(['?', '#']) && grammar::uri(text).is_err() {
         let message = format!("{} is not a URI from which keys can be discovered", shown(text));
         let help = "write the token's `iss`, `https://…`, or give `jwks.uri` or `jwks.inline`";
         problems.push(Problem::error(&issuer.place, message).help(help));

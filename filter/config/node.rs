@@ -177,7 +177,8 @@ impl Node {
             Value::Map(entries) => settle_entries(entries, place, problems),
             Value::Integer(number) if !(-MAX_INTEGER..=MAX_INTEGER).contains(number) => {
                 problems.push(
-                    Problem::error(place, "is a number too large to be exact").help("write it as text"),
+                    Problem::error(place, "is a number too large to be exact")
+                        .help("numbers of a set are smaller; where text is meant, put it in quotes"),
                 );
             }
             Value::Float(number) if !number.is_finite() => {

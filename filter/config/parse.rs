@@ -102,7 +102,7 @@ fn assemble(root: &Node, problems: &mut Vec<Problem>) -> PolicySet {
     let set = PolicySet {
         mode: read::choice(root, "mode", MODES).unwrap_or_default(),
         issuers: section("issuers").iter().filter_map(|node| issuers::read(node, problems)).collect(),
-        secrets: section("secrets").iter().filter_map(secrets::read).collect(),
+        secrets: section("secrets").iter().filter_map(|node| secrets::read(node, problems)).collect(),
         connections: section("connections")
             .iter()
             .filter_map(|node| connections::read(node, &names, problems))
@@ -120,6 +120,7 @@ fn assemble(root: &Node, problems: &mut Vec<Problem>) -> PolicySet {
         one_issuer_each(connection, &set.issuers, problems);
         one_introspection(connection, &set.issuers, problems);
     }
+    connections::one_resource_each(section("connections"), problems);
     budgets::check_service(&set, root.get("rate_limit_service").is_some(), problems);
     set
 }

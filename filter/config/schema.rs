@@ -94,6 +94,7 @@ const fn form(name: &'static str, check: fn(&str) -> Result<(), Fault>) -> Form 
 pub(super) const NAME: Form = form("a name", grammar::name);
 pub(super) const TEXT: Form = form("text", |text| grammar::literal(text).map(drop));
 pub(super) const CONDITION: Form = form("a CEL condition", grammar::condition);
+pub(super) const BUDGET_KEY: Form = form("a CEL expression", grammar::key);
 pub(super) const TEMPLATE: Form =
     Form { name: "text with `${env:NAME}`", check: |text| grammar::template(text).map(drop), secret: true };
 pub(super) const CREDENTIAL_VALUE: Form = Form {

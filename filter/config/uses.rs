@@ -48,6 +48,11 @@ impl PolicySet {
             .collect()
     }
 
+    /// The headers that the module adds to its calls.
+    pub fn headers(&self) -> impl Iterator<Item = &(String, Template)> {
+        self.cluster_refs().flat_map(|cluster| &cluster.headers)
+    }
+
     fn cluster_refs(&self) -> impl Iterator<Item = &ClusterRef> {
         let keys = self.issuers.iter().filter_map(|issuer| issuer.proof.keys().and_then(JwksSource::cluster));
         let asked = self.issuers.iter().filter_map(|issuer| issuer.proof.introspection());

@@ -34,6 +34,16 @@ pub(super) fn prepare(host: &dyn Host) {
     }
 }
 
+/// At which rate a bucket is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tune {
+    /// At this one, which it has from now on.
+    To(Rate),
+    /// At the one that it has; this one, where there is no bucket yet. For calls of a set that may have been replaced: a
+    /// bucket that went back to its rate could not owe what others took of the larger one since.
+    Kept(Rate),
+}
+
 /// Changes a bucket; `act` may be called several times, and what it gives last is what was done.
 ///
 /// # Errors
@@ -41,7 +51,7 @@ pub(super) fn prepare(host: &dyn Host) {
 pub(super) fn change<T>(
     host: &dyn Host,
     of: Fingerprint,
-    rate: Rate,
+    tune: Tune,
     mut act: impl FnMut(&mut Bucket) -> T,
 ) -> Result<T, BucketError> {
     let name = name(of.slot);
@@ -52,7 +62,10 @@ pub(super) fn change<T>(
             None => (Vec::new(), None),
         };
         let mut slot = Slot::read(&bytes, now);
-        let bucket = slot.bucket(of, rate, now)?;
+        let bucket = match tune {
+            Tune::To(rate) => slot.bucket(of, rate, now)?,
+            Tune::Kept(rate) => slot.kept(of, rate, now)?,
+        };
         let before = *bucket;
         let done = act(bucket);
         let same = *bucket == before;
@@ -75,14 +88,17 @@ mod tests {
         let (host, rate) = (Memory::default(), Rate::new(10, MINUTE));
         prepare(&host);
         let of = Fingerprint::of(&["p", "b", "alice"]);
-        assert_eq!(change(&host, of, rate, |bucket| bucket.take(4)), Ok(true));
+        assert_eq!(change(&host, of, Tune::To(rate), |bucket| bucket.take(4)), Ok(true));
         host.raced.set(3);
-        assert_eq!(change(&host, of, rate, |bucket| (bucket.take(4), bucket.left())), Ok((true, 2)));
+        assert_eq!(
+            change(&host, of, Tune::To(rate), |bucket| (bucket.take(4), bucket.left())),
+            Ok((true, 2))
+        );
         assert_eq!(host.raced.get(), 0);
         host.raced.set(1000);
-        assert_eq!(change(&host, of, rate, |bucket| bucket.take(1)), Err(BucketError::Contended));
+        assert_eq!(change(&host, of, Tune::To(rate), |bucket| bucket.take(1)), Err(BucketError::Contended));
         host.raced.set(0);
-        assert_eq!(change(&host, of, rate, |bucket| bucket.left()), Ok(2));
+        assert_eq!(change(&host, of, Tune::To(rate), |bucket| bucket.left()), Ok(2));
     }
 
     #[test]
@@ -90,9 +106,9 @@ mod tests {
         let (host, rate) = (Memory::default(), Rate::new(10, MINUTE));
         prepare(&host);
         let of = Fingerprint::of(&["p", "b", "alice"]);
-        assert_eq!(change(&host, of, rate, |bucket| bucket.take(4)), Ok(true));
+        assert_eq!(change(&host, of, Tune::To(rate), |bucket| bucket.take(4)), Ok(true));
         prepare(&host);
-        assert_eq!(change(&host, of, rate, |bucket| bucket.left()), Ok(6));
+        assert_eq!(change(&host, of, Tune::To(rate), |bucket| bucket.left()), Ok(6));
         assert_eq!(host.shared.borrow().len(), usize::from(SLOTS));
     }
 }

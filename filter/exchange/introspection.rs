@@ -17,6 +17,7 @@ use crate::config::Problem;
 use crate::config::set::{self, Issuer};
 use crate::host::{CallId, Host, Level, Reply};
 use crate::identity::introspection::{AnswerError, Answered, encoded, question};
+use crate::identity::patience::Patience;
 use crate::identity::provider::Failure;
 use crate::identity::recent::{Name, Namer};
 use crate::identity::{Answers, Identity, Verifier};
@@ -25,6 +26,8 @@ use crate::identity::{Answers, Identity, Verifier};
 const MOST_CALLS: usize = 32;
 /// Most tokens that wait for their call.
 const MOST_WAITING: usize = 256;
+/// What a token costs its source that its issuer does not hold for one, as if it had been verified here, in nanoseconds.
+const REFUSED: u64 = 2_000_000;
 /// How long past its own timeout a call may be without an answer until it counts as lost.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -36,6 +39,8 @@ pub(super) enum Said {
     Not(Answered),
     /// It is being asked about: wait so long for the answer of this number.
     Asked(u64, Duration),
+    /// Too many came that do not hold: it is not asked about.
+    Flooded,
 }
 
 /// The issuers of one worker that are asked.
@@ -46,6 +51,8 @@ pub(super) struct Introspection {
     answers: Answers,
     waiting: VecDeque<Question>,
     calls: BTreeMap<CallId, Question>,
+    /// Those that had to leave their place in the queue.
+    left: Vec<u64>,
 }
 
 struct Slot {
@@ -60,6 +67,8 @@ struct Slot {
 struct Question {
     name: Name,
     issuer: usize,
+    /// The address that brought the token first.
+    source: String,
     /// Empty once it was asked.
     token: String,
     /// Until when there is sense in an answer.
@@ -81,11 +90,19 @@ impl Introspection {
             answers: Answers::default(),
             waiting: VecDeque::new(),
             calls: BTreeMap::new(),
+            left: Vec::new(),
         }
     }
 
     /// What the issuer says of a token. `again`: it was awaited long enough.
-    pub fn said(&mut self, host: &dyn Host, issuer: usize, token: &str, again: bool) -> Said {
+    pub fn said(
+        &mut self,
+        host: &dyn Host,
+        (issuer, token): (usize, &str),
+        again: bool,
+        source: &dyn Fn() -> String,
+        patience: &mut Patience,
+    ) -> Said {
         let (name, now) = (self.names.name(token), host.now());
         match self.answers.get(&name, issuer, now) {
             Some(Ok(identity)) => return Said::Caller(identity),
@@ -102,12 +119,16 @@ impl Introspection {
         if self.calls.values().any(same) || self.waiting.iter().any(same) {
             return asked;
         }
-        if self.waiting.len() >= MOST_WAITING {
-            host.count(&metrics::introspection(&slot.issuer, "crowded"), 1);
+        let source = source();
+        if !patience.has_any(&source, now) {
+            return Said::Flooded;
+        }
+        if self.waiting.len() >= MOST_WAITING && !self.make_room(host, &source) {
+            self.count_crowded(host, issuer);
             return Said::Not(AnswerError::Crowded.into());
         }
         let deadline = after(now, long);
-        self.waiting.push_back(Question { name, issuer, token: token.to_owned(), deadline });
+        self.waiting.push_back(Question { name, issuer, source, token: token.to_owned(), deadline });
         host.hasten();
         asked
     }
@@ -116,7 +137,7 @@ impl Introspection {
     /// whose wait is over.
     pub fn ask(&mut self, host: &dyn Host) -> Vec<u64> {
         let now = host.now();
-        let mut over = Vec::new();
+        let mut over = std::mem::take(&mut self.left);
         let lost: Vec<CallId> =
             self.calls.iter().filter(|(_, question)| now >= question.deadline).map(|(id, _)| *id).collect();
         for id in lost {
@@ -125,10 +146,45 @@ impl Introspection {
             }
         }
         while self.calls.len() < MOST_CALLS {
-            let Some(question) = self.waiting.pop_front() else { break };
+            let Some(question) = self.next() else { break };
             over.extend(self.call(host, question));
         }
         over
+    }
+
+    /// The question whose turn it is: the first of the source that has the fewest calls under way, so that one source has
+    /// all of them only while no other asks.
+    fn next(&mut self) -> Option<Question> {
+        let busy = count(self.calls.values());
+        let calls = |question: &Question| busy.get(question.source.as_str()).copied().unwrap_or_default();
+        let (at, _) = self.waiting.iter().enumerate().min_by_key(|(_, question)| calls(question))?;
+        self.waiting.remove(at)
+    }
+
+    /// Has the last question of the source that has most of them leave for one of this source, which has fewer.
+    fn make_room(&mut self, host: &dyn Host, source: &str) -> bool {
+        let waiting = count(&self.waiting);
+        let own = waiting.get(source).copied().unwrap_or_default();
+        let Some((most, _)) = waiting
+            .into_iter()
+            .filter(|(_, many)| *many > own.saturating_add(1))
+            .max_by_key(|(_, many)| *many)
+        else {
+            return false;
+        };
+        let Some(at) = self.waiting.iter().rposition(|question| question.source == most) else {
+            return false;
+        };
+        let Some(question) = self.waiting.remove(at) else { return false };
+        self.count_crowded(host, question.issuer);
+        self.left.push(number(&question.name));
+        true
+    }
+
+    fn count_crowded(&self, host: &dyn Host, issuer: usize) {
+        if let Some(slot) = self.slots.get(issuer).and_then(Option::as_ref) {
+            host.count(&metrics::introspection(&slot.issuer, "crowded"), 1);
+        }
     }
 
     /// Asks about one token; gives its number where that cannot be done.
@@ -161,7 +217,7 @@ impl Introspection {
     pub fn reply(
         &mut self,
         host: &dyn Host,
-        verifier: &Verifier,
+        (verifier, patience): (&Verifier, &mut Patience),
         call: CallId,
         reply: &Reply,
     ) -> Option<u64> {
@@ -174,6 +230,9 @@ impl Introspection {
             Reply::Answer { status, body, .. } => Ok((*status, body.as_slice())),
         };
         let answered = verifier.answered(question.issuer, host.now(), answer);
+        if let Err(Answered::Refused(_)) = &answered {
+            patience.tried(&question.source, REFUSED);
+        }
         Some(self.keep(host, &question, answered))
     }
 
@@ -212,6 +271,16 @@ impl Slot {
         }
         self.logged = error;
     }
+}
+
+/// How many questions each source has among these.
+fn count<'q>(questions: impl IntoIterator<Item = &'q Question>) -> BTreeMap<&'q str, usize> {
+    let mut counts = BTreeMap::new();
+    for question in questions {
+        let many: &mut usize = counts.entry(question.source.as_str()).or_default();
+        *many = many.saturating_add(1);
+    }
+    counts
 }
 
 /// What stands for a token among those who wait.

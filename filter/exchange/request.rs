@@ -266,8 +266,9 @@ impl Exchange {
                     self.inquiry.identity = Some(Arc::new(identity));
                     return Ok(Step::Next);
                 }
-                // RFC 6750, 3.1: a request without a token is challenged without an error code.
-                let came = error != BearerError::Missing;
+                // RFC 6750, 3.1: a request without a token, or with credentials of another kind, is challenged without an
+                // error code.
+                let came = !none;
                 self.object(unauthenticated(&error.to_string(), error.word(), came))?;
                 Ok(Step::Next)
             }
@@ -618,6 +619,9 @@ impl Exchange {
                     host.remove_header(Side::Request, name);
                 }
             }
+            host.set_header(Side::Request, "accept-encoding", b"identity");
+        } else if !self.credentials.is_empty() && !self.inquiry.tunnel {
+            // The credential is covered where answers are only watched too, and nothing that is packed can be covered.
             host.set_header(Side::Request, "accept-encoding", b"identity");
         }
         self.inject(host, &lane, strip_query(&self.inquiry.head.path));

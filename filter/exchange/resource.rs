@@ -15,6 +15,8 @@ use crate::host::LocalAnswer;
 use crate::identity::bearer;
 
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
+/// Clients in browsers read it too, and it says nothing that others may not know.
+const EVERYONE: (&str, &str) = ("access-control-allow-origin", "*");
 
 /// A connection as a protected resource.
 pub struct Resource {
@@ -63,22 +65,24 @@ impl Resource {
 
 /// The answer to a request for the description of one of the connections.
 pub(super) fn described(guard: &Guard, head: &Head, path: &str) -> Option<LocalAnswer> {
-    if !path.starts_with(WELL_KNOWN) || !matches!(head.method.as_str(), "GET" | "HEAD") {
+    let preflight = head.method == "OPTIONS";
+    if !path.starts_with(WELL_KNOWN) || !preflight && !matches!(head.method.as_str(), "GET" | "HEAD") {
         return None;
     }
     let mut all = guard.lanes.iter().filter_map(|lane| lane.resource.as_deref());
     let resource =
         all.find(|one| one.path == path && route::same_authority(&one.authority, &head.authority))?;
-    let headers = [
-        ("content-type", "application/json"),
-        ("cache-control", "max-age=300"),
-        // Clients in browsers read it too, and it says nothing that others may not know.
-        ("access-control-allow-origin", "*"),
-    ];
+    let headers: &[_] = match preflight {
+        true => &[EVERYONE, ("access-control-allow-methods", "GET"), ("access-control-allow-headers", "*")],
+        false => &[EVERYONE, ("content-type", "application/json"), ("cache-control", "max-age=300")],
+    };
     Some(LocalAnswer {
-        status: 200,
-        headers: headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).into(),
-        body: resource.document.clone(),
+        status: if preflight { 204 } else { 200 },
+        headers: headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
+            .collect(),
+        body: if preflight { Vec::new() } else { resource.document.clone() },
         grpc_status: None,
         details: "portcullis_resource_metadata".to_owned(),
     })

@@ -146,8 +146,8 @@ impl Exchange {
         if enforce {
             self.check_route(host, &lane.connection.name.value)?;
             self.expose(host, headers);
-            self.tell_rates(host, headers);
         }
+        self.tell_rates(host, headers);
         if self.credentialed && self.answer.status == 401 {
             self.worker.doubt_secrets(host, &lane, &self.credentials);
         }

@@ -204,7 +204,7 @@ impl Worker {
         again: bool,
     ) -> Result<std::sync::Arc<Identity>, Refusal> {
         if let Some(issuer) = self.verifier.introspected(token, accepted) {
-            return self.introspected(host, token, issuer, again);
+            return self.introspected(host, (token, source), issuer, again);
         }
         let now = host.now();
         let keys = self.keys.borrow();
@@ -220,14 +220,14 @@ impl Worker {
         let began = host.clock();
         let verdict =
             self.verifier.verify(token, accepted, now, |issuer| keys.state(issuer, now), &Proxy(host));
-        // A key that is not known yet is no fault of the caller's: keys change.
+        let took = host.clock().saturating_sub(began);
         let bad = match &verdict {
             Err(identity::Refusal::Unauthenticated(_)) => true,
             Err(identity::Refusal::UnknownKey { error, .. }) => *error == TokenError::Signature,
             _ => false,
         };
         if bad {
-            self.patience.borrow_mut().tried(&source, host.clock().saturating_sub(began));
+            self.patience.borrow_mut().tried(&source, took);
         }
         let refusal = match verdict {
             Ok(identity) => {
@@ -243,6 +243,10 @@ impl Worker {
             identity::Refusal::Unauthenticated(error) => Refusal::Unauthenticated(error),
             identity::Refusal::UnknownKey { issuer, error } => {
                 let refetch = self.keys.borrow_mut().refetch(issuer, now, since);
+                // A key that may be on its way is no fault of the caller's: keys change.
+                if !bad && !matches!(refetch, Refetch::UnderWay) {
+                    self.patience.borrow_mut().tried(&source, took);
+                }
                 match refetch {
                     Refetch::UnderWay if again => Refusal::Unavailable(FetchError::NotYet),
                     Refetch::UnderWay => Refusal::Pending(issuer),
@@ -259,16 +263,18 @@ impl Worker {
     fn introspected(
         &self,
         host: &dyn Host,
-        token: &str,
+        (token, source): (&str, &dyn Fn() -> String),
         issuer: usize,
         again: bool,
     ) -> Result<std::sync::Arc<Identity>, Refusal> {
         if token.len() > MAX_TOKEN {
             return Err(Refusal::Unauthenticated(TokenError::TooLong));
         }
-        match self.introspection.borrow_mut().said(host, issuer, token, again) {
+        let patience = &mut self.patience.borrow_mut();
+        match self.introspection.borrow_mut().said(host, (issuer, token), again, source, patience) {
             Said::Caller(identity) => Ok(identity),
             Said::Asked(number, long) => Err(Refusal::Asked(number, long)),
+            Said::Flooded => Err(Refusal::Flooded),
             Said::Not(Answered::Refused(error)) => Err(Refusal::Unauthenticated(error)),
             Said::Not(Answered::Unknown(error)) => Err(Refusal::Unanswered(error)),
         }
@@ -410,7 +416,8 @@ impl Worker {
             }
             return Vec::new();
         }
-        let said = self.introspection.borrow_mut().reply(host, &self.verifier, call, reply);
+        let patience = &mut self.patience.borrow_mut();
+        let said = self.introspection.borrow_mut().reply(host, (&self.verifier, patience), call, reply);
         if let Some(number) = said {
             return self.woken(|what, _| what == Awaited::Token(number));
         }

@@ -48,6 +48,10 @@ pub struct Memory {
     pub state: RefCell<HashMap<String, Vec<u8>>>,
     /// The log.
     pub lines: RefCell<Vec<String>>,
+    /// So much time passes between two looks at the clock.
+    pub step: Cell<u64>,
+    /// When the clock was looked at last.
+    pub looked: Cell<u64>,
     /// The last byte of chance: each is one more than that before.
     pub random: Cell<u8>,
 }
@@ -83,6 +87,11 @@ fn written(metric: &Metric<'_>) -> String {
 impl Host for Memory {
     fn now(&self) -> u64 {
         self.now.get()
+    }
+
+    fn clock(&self) -> u64 {
+        self.looked.set(self.looked.get().saturating_add(self.step.get()));
+        self.now.get().saturating_add(self.looked.get())
     }
 
     fn random(&self, into: &mut [u8]) -> bool {

@@ -1,21 +1,34 @@
-//! Query parameters that carry credentials never go upstream.
+//! Query parameters that carry credentials, or have a request read as another one, never go upstream.
 
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode;
 
-/// Names of parameters that carry a credential, compared without case after percent-decoding.
-const SECRET: [&str; 9] = [
+/// Names of parameters that carry a credential, or have an upstream read another method or other headers than the policy
+/// did: compared without case after percent-decoding, `_` for `-`, with or without a `$` before them.
+const SECRET: [&str; 19] = [
     "key",
-    "api_key",
     "api-key",
     "apikey",
-    "access_token",
-    "access_key",
-    "auth_token",
-    "id_token",
+    "access-token",
+    "access-key",
+    "auth-token",
+    "id-token",
+    "oauth-token",
+    "bearer-token",
     "subscription-key",
+    "authorization",
+    "httpHeaders",
+    "httpMethod",
+    "-method",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-api-key",
+    "x-goog-api-key",
 ];
+/// How the names of a signature's parts begin, as AWS writes it into a query.
+const SIGNATURE: &str = "x-amz-";
 
 /// The path and query without such parameters; `None` where there are none. The rest stays byte for byte.
 ///
@@ -42,9 +55,19 @@ fn is_secret(parameter: &str) -> bool {
     let parameter = parameter.trim_end_matches(['&', ';']);
     let name = parameter.split('=').next().unwrap_or_default();
     let name: Cow<'_, [u8]> = percent_decode(name.as_bytes()).into();
-    // A plus is a space in forms, and some servers trim names.
-    let name = name.as_ref().trim_ascii();
-    SECRET.iter().any(|secret| secret.as_bytes().eq_ignore_ascii_case(name))
+    // A plus that is written as such is a space in forms; and some servers trim names.
+    let blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == b'+';
+    let end = name.iter().rposition(|byte| !blank(byte)).map_or(0, |last| last.saturating_add(1));
+    let name = name.get(..end).unwrap_or_default();
+    let start = name.iter().position(|byte| !blank(byte)).unwrap_or(end);
+    let name = name.get(start..).unwrap_or_default();
+    let name = name.strip_prefix(b"$").unwrap_or(name);
+    let same = |(byte, known): (&u8, u8)| match byte {
+        b'_' => known == b'-',
+        byte => byte.eq_ignore_ascii_case(&known),
+    };
+    let begins = |known: &str| name.len() >= known.len() && name.iter().zip(known.bytes()).all(same);
+    SECRET.iter().any(|secret| name.len() == secret.len() && begins(secret)) || begins(SIGNATURE)
 }
 
 #[cfg(test)]
@@ -56,7 +79,9 @@ mod tests {
     #[test]
     fn the_page_names_every_parameter_that_is_taken_away() {
         use crate::pages;
-        pages::keep("operators.md", &[("stripped parameters", format!("{}\n", pages::words(SECRET)))]);
+        let signature = format!("{SIGNATURE}*");
+        let all = SECRET.into_iter().chain([signature.as_str()]);
+        pages::keep("operators.md", &[("stripped parameters", format!("{}\n", pages::words(all)))]);
     }
 
     #[test]
@@ -75,6 +100,15 @@ mod tests {
             ("/v1?access_token=s&api_key=t&api-key=u", "/v1"),
             ("/v1?x=1?&key=s", "/v1?x=1?"),
             ("/v1?%20key=s", "/v1"),
+            ("/v1?+key=s", "/v1"),
+            ("/v1?key+=s", "/v1"),
+            ("/v1?+%2Bkey%2b+=s", "/v1"),
+            ("/v1?subscription_key=s&access-token=t&auth-token=u&id-token=v&access-key=w", "/v1"),
+            ("/v1?oauth_token=s&a=1", "/v1?a=1"),
+            ("/v1?$key=s&%24access_token=t", "/v1"),
+            ("/v1?$httpHeaders=a:b&$httpMethod=DELETE", "/v1"),
+            ("/v1?x-http-method-override=DELETE&_method=DELETE", "/v1"),
+            ("/v1?X-Amz-Security-Token=s&X-Amz-Signature=t&x_amz_date=u", "/v1"),
         ];
         for (before, after) in cases {
             assert_eq!(strip_query(before).as_deref(), Some(after), "{before}");
@@ -83,9 +117,16 @@ mod tests {
 
     #[test]
     fn other_queries_stay_byte_for_byte() {
-        for text in
-            ["/v1", "/v1?", "/v1?monkey=1&keys=2&a=key", "/key=1", "/v1?a=%zz&&b", "/v1?page_key=1", ""]
-        {
+        for text in [
+            "/v1",
+            "/v1?",
+            "/v1?method=1&x-amz=2&page_token=3&$filter=4",
+            "/v1?monkey=1&keys=2&a=key",
+            "/key=1",
+            "/v1?a=%zz&&b",
+            "/v1?page_key=1",
+            "",
+        ] {
             assert_eq!(strip_query(text), None, "{text}");
         }
     }

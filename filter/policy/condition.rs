@@ -195,6 +195,15 @@ impl Expression {
         compiled.map(Expression).map_err(|error| error.within(source))
     }
 
+    /// Compiles CEL text that says whose a budget is: it may read the same.
+    ///
+    /// # Errors
+    /// As for [`Self::compile`].
+    pub fn compile_key(source: &str) -> Result<Expression, ConditionError> {
+        let compiled = Condition::prepare(source, Names::key(), &Type::Text);
+        compiled.map(Expression).map_err(|error| error.within(source))
+    }
+
     /// The condition's names and bounds.
     pub fn condition(&self) -> &Condition {
         &self.0

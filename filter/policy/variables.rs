@@ -125,7 +125,7 @@ variables! {
     LlmPromptTokens "llm.prompt_tokens" Int Body "About how many tokens `prompt.text` is: an estimate, whose error is known ([protocols.md](protocols.md#tokens))."
     LlmTools "llm.tools" TextList Body "Names of the tools that the model is offered."
     LlmImages "llm.images" Int Body "How many images the prompt has; a video is one too."
-    LlmN "llm.n" Int Body "How many answers are asked for."
+    LlmN "llm.n" Int Body "How many answers are written: `n` or `best_of`, the larger, for each prompt of a list."
     PromptText "prompt.text" Text Body "Every text of the body that reaches the model or the provider (messages, tool definitions, results, unknown fields), joined by line ends."
     PromptEntities "prompt.entities" TextList Body "Names of the entities found in the prompt."
     VectorOperation "vector.operation" Text Head "`query`, `fetch`, `upsert`, `delete`, `admin`, or `unknown`."

@@ -21,6 +21,18 @@ pub struct Usage {
     pub reasoning: Option<u64>,
 }
 
+/// How far the work on an answer is, as the provider says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Work {
+    /// It does not say.
+    #[default]
+    Untold,
+    /// It goes on, or has not begun.
+    Pending,
+    /// It is over.
+    Over,
+}
+
 /// What was read on the way.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Facts {
@@ -29,6 +41,7 @@ pub(crate) struct Facts {
     pub(crate) model: String,
     pub(crate) finish: String,
     pub(crate) failed: bool,
+    pub(crate) work: Work,
 }
 
 impl Facts {
@@ -47,6 +60,7 @@ impl Facts {
             Fact::TotalTokens => count(&mut self.usage.total, value),
             Fact::CachedTokens => count(&mut self.usage.cached, value),
             Fact::ReasoningTokens => count(&mut self.usage.reasoning, value),
+            Fact::Status => self.work = work(value),
             Fact::Object | Fact::Created | Fact::Kind | Fact::Done => {}
             Fact::Index(_) | Fact::Named(_) | Fact::Own | Fact::Sequence => {}
         }
@@ -81,7 +95,20 @@ fn label(into: &mut String, value: &[u8]) {
     }
 }
 
+fn work(status: &[u8]) -> Work {
+    match status {
+        b"queued" | b"in_progress" => Work::Pending,
+        _ => Work::Over,
+    }
+}
+
 fn count(into: &mut Option<u64>, value: &[u8]) {
     let parsed = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+    // More than can be counted is no less than that.
+    let parsed = parsed.or_else(|| is_whole(value).then_some(u64::MAX));
     *into = parsed.or(*into);
+}
+
+fn is_whole(number: &[u8]) -> bool {
+    !number.is_empty() && number.iter().all(u8::is_ascii_digit)
 }

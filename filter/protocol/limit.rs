@@ -26,7 +26,7 @@ pub fn last_events(
 ) -> Option<Vec<u8>> {
     match (api, operation) {
         ("openai", "chat") => Some(choices(stopped, answers, "\"delta\":{}")),
-        ("openai", "completion") => Some(choices(stopped, answers, "\"text\":\"\"")),
+        ("openai", "completions") => Some(choices(stopped, answers, "\"text\":\"\"")),
         ("anthropic", "chat") => Some(message(stopped, tokens)),
         ("gemini", "chat") => Some(candidates(answers)),
         _ => None,
@@ -74,6 +74,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::protocol::api;
 
     fn documents(events: &[u8]) -> Vec<Value> {
         let text = std::str::from_utf8(events).unwrap();
@@ -88,6 +89,20 @@ mod tests {
         assert!(events.ends_with(b"data: [DONE]\n\n"));
         let choice = |index| json!({"id": "c", "model": "m", "choices": [{"index": index, "delta": {}, "finish_reason": "length"}]});
         assert_eq!(documents(&events), [choice(0), choice(1)]);
+    }
+
+    #[test]
+    fn every_operation_of_which_it_is_said_has_an_end_of_its_own() {
+        for (api, operation) in
+            [(&api::OPENAI, "chat"), (&api::OPENAI, "completions"), (&api::ANTHROPIC, "chat")]
+        {
+            assert!(api.operations.iter().any(|row| row.name == operation), "{}: {operation}", api.name);
+            let events = last_events(api.name, operation, &Stopped::default(), 1, 7);
+            assert!(events.is_some(), "{}: {operation}", api.name);
+        }
+        let events = last_events("openai", "completions", &Stopped::default(), 1, 7).unwrap();
+        let choice = json!({"index": 0, "text": "", "finish_reason": "length"});
+        assert_eq!(documents(&events), [json!({"choices": [choice]})]);
     }
 
     #[test]

@@ -42,7 +42,7 @@ mod testing;
 pub mod usage;
 
 use crate::mask::text::Entity;
-pub use facts::Usage;
+pub use facts::{Usage, Work};
 pub use request::RequestError;
 
 /// Why an answer cannot be inspected. The caller fails closed: nothing after it goes out.

@@ -23,7 +23,7 @@ use super::json::text::{End, Text};
 use super::json::whole::Whole;
 use super::json::{Edit, Tally};
 use super::limit::Stopped;
-use super::{Thinking, Unreadable, Usage};
+use super::{Thinking, Unreadable, Usage, Work};
 use answers::Answers;
 use documents::{Documents, Framing};
 use events::Events;
@@ -348,6 +348,17 @@ impl<M: Masks> ResponseRewriter<M> {
     /// Why the choice that ended last ended; empty before.
     pub fn finish_reason(&self) -> &str {
         &self.ledger.facts.finish
+    }
+
+    /// How far the work is that was asked for.
+    pub fn work(&self) -> Work {
+        self.ledger.facts.work
+    }
+
+    /// Whether all that was asked for was answered: of a stream, its own end came.
+    pub fn is_done(&self) -> bool {
+        let streams = matches!(self.body, Body::Events(_) | Body::Documents(_));
+        !self.failed() && (!streams || !self.finish_reason().is_empty() || self.work() == Work::Over)
     }
 
     /// The model that answers, as it calls itself; empty where it does not.

@@ -244,6 +244,24 @@ def test_a_clamp_puts_the_answer_down_to_what_is_left(guard: Guard) -> None:
     assert end["portcullis.budget.reserved"] == {"mine": 60}
 
 
+def test_each_prompt_of_a_list_has_its_part_of_what_is_left(guard: Guard) -> None:
+    guard.upstream.answer = json_answer(completion("Hi"))
+    body = {"model": question()["model"], "prompt": ["a"] * 10, "max_tokens": 1000}
+    with guard.client(of("nora")) as client:
+        reply = client.post("/v1/completions", json=body, headers={"host": CLAMP})
+    assert reply.status_code == 200
+    assert 1 <= json.loads(guard.upstream.requests[-1].body)["max_tokens"] <= 5
+
+
+def test_a_completion_that_reaches_its_budget_ends_well_for_the_official_client(guard: Guard) -> None:
+    piece = {"id": "cmpl-1", "object": "text_completion", "created": 1, "model": "gpt-4o"}
+    event = json.dumps(piece | {"choices": [{"index": 0, "text": "word " * 60, "finish_reason": None}]})
+    guard.upstream.answer = stream(*[event] * 8, gap=0.02)
+    client = guard.openai(of("olga"), default_headers={"host": END})
+    chunks = list(client.completions.create(model=question()["model"], prompt="Hello", stream=True))
+    assert [chunk.choices[0].finish_reason for chunk in chunks][-1] == "length"
+
+
 def test_a_stream_that_reaches_its_budget_ends_well_for_the_official_client(guard: Guard) -> None:
     words = "word " * 60
     guard.upstream.answer = stream(*[delta(words)] * 8, finish(), gap=0.02)

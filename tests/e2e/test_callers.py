@@ -207,6 +207,9 @@ def test_headers_of_the_caller_that_could_mislead_an_upstream_are_taken_away(gua
         ("?%6bey=s3cret&a=1", "?a=1"),
         ("?a=1;KEY=s3cret", "?a=1"),
         ("?api_key=s3cret&access_token=s3cret", ""),
+        ("?+key=s3cret&key+=s3cret&a=1", "?a=1"),
+        ("?subscription_key=s3cret&X-Amz-Security-Token=s3cret", ""),
+        ("?$httpMethod=DELETE&_method=DELETE&a=1", "?a=1"),
     ],
 )
 def test_keys_in_the_query_never_go_upstream(guard: Guard, query: str, left: str) -> None:

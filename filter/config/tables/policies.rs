@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::masks::MASKS;
 use super::{MODES, may, must};
-use crate::config::schema::{CONDITION, Kind, NAME, Section, TEXT, TEXT_TEMPLATE, WORD};
+use crate::config::schema::{BUDGET_KEY, CONDITION, Kind, NAME, Section, TEXT, TEXT_TEMPLATE, WORD};
 use crate::config::set::Kind as Uninspected;
 use crate::policy::budget::Rate;
 
@@ -119,7 +119,7 @@ const BUDGET: Section = Section {
         must("name", Kind::Text(&NAME), "Unique in the policy. Refusals, headers and records name it."),
         must(
             "key",
-            Kind::Text(&CONDITION),
+            Kind::Text(&BUDGET_KEY),
             "Whose budget it is: CEL that gives text, such as `identity.id`, and reads nothing of `prompt`. Each value has a bucket of its own. `all`: one bucket for everyone.",
         ),
         may(

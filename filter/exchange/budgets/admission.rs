@@ -5,7 +5,7 @@ use super::shared::Question;
 use super::{Cost, Held, Kept};
 use crate::audit::Tally;
 use crate::config::set::Mode;
-use crate::exchange::buckets::{self, BucketError};
+use crate::exchange::buckets::{self, BucketError, Tune};
 use crate::exchange::inquiry::add_each;
 use crate::exchange::ratelimit::Limit;
 use crate::exchange::rates::{Level, seconds};
@@ -177,7 +177,7 @@ impl Exchange {
         of: Fingerprint,
         ask: Ask,
     ) -> Result<(), Refusal> {
-        let (reserved, level) = take(host, of, budget, ask).map_err(|short| {
+        let (reserved, level) = take(host, of, self.tune(budget), budget, ask).map_err(|short| {
             if let Short::Left(level, _) = &short
                 && budget.acts
             {
@@ -200,6 +200,14 @@ impl Exchange {
         Ok(())
     }
 
+    /// A set that was replaced gives no rates any longer.
+    fn tune(&self, budget: &Budget) -> Tune {
+        match self.worker.is_leaving() {
+            true => Tune::Kept(budget.rate),
+            false => Tune::To(budget.rate),
+        }
+    }
+
     /// Where budgets have less left than was asked for, the answer is bounded by the least of them, and the others get
     /// the rest back.
     fn share_clamp(&mut self, host: &dyn Host, budgets: &Budgets, cost: Cost) {
@@ -220,7 +228,7 @@ impl Exchange {
             if rest == 0 {
                 continue;
             }
-            let level = buckets::change(host, of, budget.rate, |bucket| {
+            let level = buckets::change(host, of, Tune::Kept(budget.rate), |bucket| {
                 bucket.give_back(rest);
                 budget.level(bucket)
             });
@@ -251,8 +259,14 @@ impl Exchange {
 }
 
 /// Takes as much as there is between what is needed and what is asked for.
-fn take(host: &dyn Host, of: Fingerprint, budget: &Budget, ask: Ask) -> Result<(u64, Level), Short> {
-    let taken = buckets::change(host, of, budget.rate, |bucket| {
+fn take(
+    host: &dyn Host,
+    of: Fingerprint,
+    tune: Tune,
+    budget: &Budget,
+    ask: Ask,
+) -> Result<(u64, Level), Short> {
+    let taken = buckets::change(host, of, tune, |bucket| {
         let left = bucket.left();
         let taken = ask.most.min(left);
         if ask.least > left || !bucket.take(taken) {
@@ -272,10 +286,12 @@ fn limited(budget: &Budget, message: String, wait: Wait) -> Refusal {
 /// The refusal of a request that needs more than there ever is.
 fn too_much(budget: &Budget, ask: Ask) -> Refusal {
     let Budget { name, told, .. } = budget;
-    let message = format!(
-        "the request may use {} tokens, more than the budget \"{name}\" ever holds ({told})",
-        ask.least
-    );
+    let many = match (budget.tokens, ask.least) {
+        (true, tokens) => format!("may use {tokens} tokens"),
+        (false, 1) => "counts as 1 request".to_owned(),
+        (false, requests) => format!("counts as {requests} requests"),
+    };
+    let message = format!("the request {many}, more than the budget \"{name}\" ever holds ({told})");
     limited(budget, message, Wait::Never)
 }
 

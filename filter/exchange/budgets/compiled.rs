@@ -88,7 +88,7 @@ impl Budget {
     ) -> Option<Self> {
         let key = match &written.key {
             None => None,
-            Some(key) => Some(condition_problem(key, Expression::compile_told(&key.value), problems)?),
+            Some(key) => Some(condition_problem(key, Expression::compile_key(&key.value), problems)?),
         };
         let (tokens, limit) = match written.amount {
             Amount::Tokens(limit) => (true, limit),

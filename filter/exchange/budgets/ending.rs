@@ -1,8 +1,9 @@
 //! Ending: a stream that goes on beyond what was set aside for it is ended where its budget has nothing left.
 
 use super::{Kept, delivered};
+use crate::exchange::Exchange;
+use crate::exchange::buckets::{self, Tune};
 use crate::exchange::refusal::{Code, Refusal};
-use crate::exchange::{Exchange, buckets};
 use crate::host::Host;
 use crate::protocol::Unreadable;
 use crate::protocol::limit::last_events;
@@ -57,7 +58,7 @@ impl Exchange {
             let Kept::Here(of) = held.kept else { continue };
             while used > held.reserved && !over {
                 let more = MORE.max(used.saturating_sub(held.reserved));
-                let got = buckets::change(host, of, budget.rate, |bucket| {
+                let got = buckets::change(host, of, Tune::Kept(budget.rate), |bucket| {
                     let more = more.min(bucket.left());
                     bucket.take(more);
                     more

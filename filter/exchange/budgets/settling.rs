@@ -2,9 +2,11 @@
 
 use super::{Held, Kept, delivered};
 use crate::audit::{Name, Tally};
-use crate::exchange::{Exchange, buckets, metrics};
+use crate::exchange::buckets::{self, Tune};
+use crate::exchange::{Exchange, metrics};
 use crate::host::Host;
 use crate::policy::budget::Rate;
+use crate::protocol::Work;
 
 impl Exchange {
     /// Puts back all that was set aside: the request does not go upstream.
@@ -50,8 +52,11 @@ impl Exchange {
             // To read a bucket costs more than all else here.
             Kept::Here(_) if rest == 0 && more == 0 => {}
             Kept::Here(of) => {
-                let settled = buckets::change(host, of, rate, |bucket| {
-                    bucket.give_back(rest);
+                let settled = buckets::change(host, of, Tune::Kept(rate), |bucket| {
+                    // A bucket that became smaller may owe less than was taken of it: what is put back would be others'.
+                    if bucket.rate().limit() >= rate.limit() {
+                        bucket.give_back(rest);
+                    }
                     bucket.charge(more);
                 });
                 if settled.is_err() {
@@ -78,8 +83,7 @@ impl Exchange {
         if answer.status >= 400 && !known {
             return Spent { tokens: Some(0), served, by: "returned" };
         }
-        if self.inquiry.operation.and_then(|operation| operation.view).is_some_and(|request| request.batch) {
-            // What it comes to, only a later answer tells, which anyone may fetch.
+        if self.is_worked_out_later(known) {
             return Spent { tokens: None, served, by: "reservation" };
         }
         let delivered = delivered(answer);
@@ -89,13 +93,34 @@ impl Exchange {
             let by = if tokens.is_some() { "estimate" } else { "reservation" };
             return Spent { tokens, served, by };
         };
-        if known && answer.ended && answer.cut.is_none() {
+        let answers = self.spending.cost.is_none_or(|cost| cost.answers > 0);
+        let told = usage.completion.is_some() || usage.total.is_some() || known && !answers;
+        let total = usage.total.unwrap_or(0);
+        if told && self.is_answered_whole() {
             let parts = usage.prompt.unwrap_or(0).saturating_add(usage.completion.unwrap_or(0));
-            return Spent { tokens: Some(parts.max(usage.total.unwrap_or(0))), served, by: "usage" };
+            return Spent { tokens: Some(parts.max(total)), served, by: "usage" };
         }
+        // What an answer tells of itself before it is over may be what it came to by then, or less.
         let answered = usage.completion.unwrap_or(0).max(delivered);
-        let tokens = usage.prompt.unwrap_or(prompt).saturating_add(answered);
+        let tokens = usage.prompt.unwrap_or(prompt).saturating_add(answered).max(total);
         Spent { tokens: Some(tokens), served, by: "estimate" }
+    }
+
+    /// Whether the answer came to the end that its provider gives it.
+    fn is_answered_whole(&self) -> bool {
+        let answer = &self.answer;
+        let done = answer.rewriter.as_ref().is_some_and(|rewriter| rewriter.is_done());
+        done && answer.ended && answer.cut.is_none()
+    }
+
+    /// Whether the work goes on behind this answer: what it comes to, only a later one tells, which anyone may fetch.
+    /// `known`: this one tells a usage all the same.
+    fn is_worked_out_later(&self, known: bool) -> bool {
+        let batch =
+            self.inquiry.operation.and_then(|operation| operation.view).is_some_and(|view| view.batch);
+        let asked = self.inquiry.view.as_ref().is_some_and(|view| view.later);
+        let work = self.answer.rewriter.as_ref().map(|rewriter| rewriter.work());
+        batch || !known && (asked || self.answer.ended && work == Some(Work::Pending))
     }
 }
 

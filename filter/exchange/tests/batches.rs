@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::records::delivered;
 use super::*;
+use crate::exchange::buckets;
 use crate::policy::budget::Fingerprint;
 
 const PATH: &str = "/v1/messages/batches";
@@ -104,7 +105,7 @@ fn a_batch_sets_aside_what_all_its_requests_may_use_and_keeps_it() {
         let policy = rig.worker.guard.lanes[1].policy.as_ref().unwrap();
         let of = Fingerprint::of(&["p", "mine", &format!("{ISSUER}#alice")]);
         let rate = policy.budgets.first_rate();
-        crate::exchange::buckets::change(&rig.host, of, rate, |bucket| bucket.left()).unwrap()
+        buckets::change(&rig.host, of, buckets::Tune::Kept(rate), |bucket| bucket.left()).unwrap()
     };
     let answered = r#"{"id":"b","type":"message_batch","processing_status":"in_progress"}"#;
     for (unit, used) in [("requests", 3), ("tokens", 300)] {

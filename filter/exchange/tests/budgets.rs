@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::{QUESTION, Rig, bundle, set};
 use crate::config::Problem;
-use crate::exchange::{Exchange, Worker, buckets};
+use crate::exchange::buckets::{self, Tune};
+use crate::exchange::{Exchange, Worker};
 use crate::host::memory::Memory;
 use crate::host::{Flow, Side};
 use crate::policy::budget::{Fingerprint, Rate};
@@ -54,7 +55,7 @@ impl Rig {
         let policy = self.worker.guard.lanes[1].policy.as_ref().unwrap();
         let rate = policy.budgets.first_rate();
         let of = Fingerprint::of(&["p", "mine", &format!("{}#alice", super::ISSUER)]);
-        buckets::change(&self.host, of, rate, |bucket| bucket.left()).unwrap()
+        buckets::change(&self.host, of, Tune::Kept(rate), |bucket| bucket.left()).unwrap()
     }
 
     fn ended(&self, exchange: &mut Exchange, status: &str, body: &str) {
@@ -538,6 +539,14 @@ fn what_is_wrong_with_a_budget_is_told_at_its_place() {
             json!({ "name": "b", "key": "all", "tokens": 1, "per": "1m" }),
             "policies[0].budgets[0].name: counts tokens, and nothing bounds how many an answer may have",
         ),
+        (
+            json!({ "name": "b", "key": "prompt.text", "requests": 1, "per": "1m" }),
+            "policies[0].budgets[0].key: `prompt.text` has no place in a budget's key",
+        ),
+        (
+            json!({ "name": "b", "key": "size(identity.groups)", "requests": 1, "per": "1m" }),
+            "policies[0].budgets[0].key: gives int, and a budget's key must give string",
+        ),
     ] {
         let told = told(budget);
         assert!(told.starts_with(fault), "{told}");
@@ -556,4 +565,196 @@ fn what_is_wrong_with_a_budget_is_told_at_its_place() {
         set["policies"][0]["budgets"] = json!([budget]);
     });
     assert!(watching.iter().any(|told| told.contains("budgets[0].clamp: changes requests")), "{watching:?}");
+}
+
+impl Rig {
+    /// A request to another path than that of chat, with this body.
+    fn posted(&self, path: &str, body: &str) -> Exchange {
+        let bearer = format!("Bearer {}", self.token(&["rag-users"]));
+        self.head("POST", path, &[("authorization", &bearer), ("content-type", "application/json")]);
+        let mut exchange = Exchange::begin(std::rc::Rc::clone(&self.worker), 7);
+        exchange.request_head(&self.host, false);
+        assert_eq!(self.send(&mut exchange, body), Flow::Continue, "{:?}", self.host.answers.borrow());
+        exchange
+    }
+
+    /// The same set with other budgets, on the same proxy.
+    fn updated(self, budgets: Value) -> Self {
+        let mut set = set(&self.key);
+        let policy = &mut set["policies"][0];
+        policy["budgets"] = budgets;
+        policy["limits"] = json!({ "max_output_tokens": 100 });
+        policy.as_object_mut().unwrap().remove("mask");
+        let worker = Worker::start(&self.host, &bundle(&set, true)).unwrap();
+        Self { worker: std::rc::Rc::new(worker), ..self }
+    }
+}
+
+#[test]
+fn each_prompt_of_a_list_is_set_aside_and_bounded() {
+    let rig =
+        rig(json!([{ "name": "mine", "key": "identity.id", "tokens": 64, "per": "1m", "clamp": true }]));
+    let body = json!({ "model": "gpt-4o", "prompt": vec!["a"; 10], "n": 2, "max_tokens": 100 }).to_string();
+    let exchange = rig.posted("/v1/completions", &body);
+    let each = rig.sent_body()["max_tokens"].as_u64().unwrap();
+    let reserved = exchange.spending.reserved.iter().map(|(_, count)| count.get()).sum::<u64>();
+    assert!(each > 0 && each * 20 < reserved && reserved <= 64, "{each} tokens each, {reserved} in all");
+    assert!(rig.left() < 20);
+}
+
+#[test]
+fn what_is_worked_out_later_keeps_what_was_set_aside() {
+    let queued = r#"{"id":"r","object":"response","status":"queued","output":[],"instructions":"Be kind.","usage":null}"#;
+    let run =
+        r#"{"id":"run_1","object":"thread.run","status":"queued","instructions":"Be kind.","usage":null}"#;
+    let cases = [
+        ("/v1/responses", json!({ "model": "gpt-4o", "input": "Hi", "background": true }), queued),
+        // The provider answers so of its own accord.
+        ("/v1/responses", json!({ "model": "gpt-4o", "input": "Hi" }), queued),
+        ("/v1/threads/t/runs", json!({ "model": "gpt-4o", "assistant_id": "a" }), run),
+        (
+            "/v1/chat/completions",
+            json!({ "model": "gpt-4o", "messages": [{ "role": "user", "content": "Hi" }], "deferred": true }),
+            r#"{"request_id":"d"}"#,
+        ),
+    ];
+    for (path, body, answer) in cases {
+        let rig = with(tokens(1000), |set| set["policies"][0]["llm"] = json!({ "references": "allow" }));
+        let mut exchange = rig.posted(path, &body.to_string());
+        let before = rig.left();
+        assert!(before <= 900, "{path}: {before}");
+        rig.ended(&mut exchange, "200", answer);
+        assert_eq!((exchange.spending.settled_by, rig.left()), (Some("reservation"), before), "{path}");
+    }
+}
+
+#[test]
+fn what_is_worked_out_at_once_is_settled_by_its_usage_whatever_was_asked() {
+    let rig = with(tokens(1000), |set| set["policies"][0]["llm"] = json!({ "references": "allow" }));
+    let body = json!({ "model": "gpt-4o", "input": "Hi", "background": true }).to_string();
+    let mut exchange = rig.posted("/v1/responses", &body);
+    let answer = r#"{"id":"r","object":"response","status":"completed","output":[],"usage":{"input_tokens":8,"output_tokens":4,"total_tokens":12}}"#;
+    rig.ended(&mut exchange, "200", answer);
+    assert_eq!((exchange.spending.settled_by, rig.left()), (Some("usage"), 988));
+}
+
+#[test]
+fn a_stream_of_a_set_that_was_replaced_forgives_nobody_what_was_used_since() {
+    let (old, new) = (tokens(150), tokens(100_000));
+    let rig = rig(old);
+    let mut exchange = rig.admitted(QUESTION);
+    let rig = rig.updated(new);
+    let other = json!({ "prompt_tokens": 50_000, "completion_tokens": 0 });
+    rig.ended(&mut rig.admitted(QUESTION), "200", &answered(other));
+    assert_eq!(rig.left(), 100_000 - 101 - 50_000);
+    rig.ended(&mut exchange, "200", &answered(json!({ "prompt_tokens": 8, "completion_tokens": 4 })));
+    assert_eq!(rig.left(), 100_000 - 12 - 50_000);
+}
+
+#[test]
+fn what_a_smaller_bucket_no_longer_owes_is_not_put_back() {
+    let rig = rig(tokens(1000));
+    let mut exchange = rig.admitted(QUESTION);
+    rig.ended(&mut rig.admitted(QUESTION), "200", &answered(json!({ "prompt_tokens": 800 })));
+    let rig = rig.updated(tokens(10));
+    let of = Fingerprint::of(&["p", "mine", &format!("{}#alice", super::ISSUER)]);
+    let small = rig.worker.guard.lanes[1].policy.as_ref().unwrap().budgets.first_rate();
+    buckets::change(&rig.host, of, Tune::To(small), |bucket| bucket.give_back(1)).unwrap();
+    rig.ended(&mut exchange, "200", &answered(json!({ "prompt_tokens": 1, "completion_tokens": 1 })));
+    assert_eq!(rig.left(), 0);
+}
+
+#[test]
+fn an_answer_that_is_not_whole_costs_the_larger_of_what_was_told_and_what_came() {
+    let words = "word ".repeat(80);
+    let event = |document: Value| format!("data: {document}\n\n");
+    let delta = |usage: Value| {
+        event(
+            json!({ "id": "c", "choices": [{ "index": 0, "delta": { "content": words } }], "usage": usage }),
+        )
+    };
+    let begun = json!({ "prompt_tokens": 8, "completion_tokens": 1 });
+    let failed = event(json!({ "error": { "message": "no" } }));
+    let over =
+        event(json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": "stop" }], "usage": begun }));
+    for (came, by, used) in [
+        // It breaks off, though its body has an end.
+        (delta(begun.clone()), "estimate", 108),
+        (delta(begun.clone()) + &failed, "estimate", 110),
+        (delta(Value::Null) + &over, "usage", 9),
+    ] {
+        let rig = rig(tokens(1000));
+        let mut exchange = rig.admitted(&QUESTION.replace("}]", "}],\"stream\":true"));
+        rig.answer(&mut exchange, "200", &SSE);
+        rig.piece(&mut exchange, &came, true);
+        exchange.finish(&rig.host);
+        let left = 1000 - rig.left();
+        assert_eq!(exchange.spending.settled_by, Some(by), "{came}");
+        assert!(left.abs_diff(used) <= 2, "{left} of {used}: {came}");
+    }
+}
+
+#[test]
+fn a_usage_that_tells_the_prompt_alone_tells_no_answer() {
+    let words = json!({ "choices": [{ "index": 0, "message": { "content": "x".repeat(400) } }], "usage": { "prompt_tokens": 8 } });
+    let rig = rig(tokens(1000));
+    let mut exchange = rig.admitted(QUESTION);
+    rig.ended(&mut exchange, "200", &words.to_string());
+    assert_eq!((exchange.spending.settled_by, rig.left()), (Some("estimate"), 1000 - 108));
+    let rig = self::rig(tokens(1000));
+    let mut exchange = rig.admitted(QUESTION);
+    let huge = r#"{"choices":[],"usage":{"prompt_tokens":8,"completion_tokens":99999999999999999999999}}"#;
+    rig.ended(&mut exchange, "200", huge);
+    assert_eq!(rig.left(), 0);
+}
+
+#[test]
+fn a_completion_that_reaches_its_budget_ends_as_one() {
+    let rig =
+        rig(json!([{ "name": "mine", "key": "identity.id", "tokens": 150, "per": "1h", "at_limit": "end" }]));
+    let body = json!({ "model": "gpt-4o", "prompt": "Hello", "stream": true }).to_string();
+    let mut exchange = rig.posted("/v1/completions", &body);
+    rig.answer(&mut exchange, "200", &SSE);
+    let choice = json!({ "index": 0, "text": "word ".repeat(160) });
+    let event = format!("data: {}\n\n", json!({ "id": "c", "model": "m", "choices": [choice] }));
+    let out = rig.piece(&mut exchange, &event, false).unwrap();
+    let end = &out[event.len()..];
+    assert!(
+        end.contains(r#""text":"","finish_reason":"length""#) && end.ends_with("data: [DONE]\n\n"),
+        "{end}"
+    );
+}
+
+#[test]
+fn a_batch_beyond_a_budget_of_requests_is_told_so_in_requests() {
+    let rig = with(json!([{ "name": "calls", "key": "all", "requests": 2, "per": "1m" }]), |set| {
+        set["connections"][1]["protocol"] = json!("anthropic");
+        set["connections"][1]["match"] = json!({ "path_prefix": "/v1" });
+        set["policies"][0]["llm"] = json!({ "references": "allow" });
+        set["policies"][0]["rules"] = json!([{ "name": "seen", "flag": "true" }]);
+    });
+    let one = |id: u32| {
+        let params =
+            json!({ "model": "m", "max_tokens": 9, "messages": [{ "role": "user", "content": "a" }] });
+        json!({ "custom_id": id.to_string(), "params": params })
+    };
+    let body = json!({ "requests": [one(1), one(2), one(3)] }).to_string();
+    let bearer = format!("Bearer {}", rig.token(&["rag-users"]));
+    let head = [("authorization", &*bearer), ("content-type", "application/json")];
+    rig.head("POST", "/v1/messages/batches", &head);
+    let mut exchange = Exchange::begin(std::rc::Rc::clone(&rig.worker), 7);
+    exchange.request_head(&rig.host, false);
+    assert_eq!(rig.send(&mut exchange, &body), Flow::Pause);
+    let told = String::from_utf8(rig.refusal().body).unwrap();
+    assert!(told.contains("the request counts as 3 requests, more than the budget"), "{told}");
+}
+
+#[test]
+fn a_budget_that_acts_in_a_policy_that_watches_tells_what_is_left() {
+    let budget = json!([{ "name": "calls", "key": "all", "requests": 9, "per": "1m", "mode": "enforce" }]);
+    let rig = with(budget, |set| set["policies"][0]["mode"] = json!("monitor"));
+    let mut exchange = rig.admitted(QUESTION);
+    rig.answer(&mut exchange, "200", &[JSON[0], ("x-ratelimit-remaining-requests", "5000")]);
+    assert_eq!(rig.told("x-ratelimit-remaining-requests").as_deref(), Some("8"));
+    assert_eq!(rig.told("ratelimit").as_deref(), Some("\"calls\";r=8;t=7"));
 }

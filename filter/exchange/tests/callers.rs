@@ -460,3 +460,70 @@ fn what_goes_through_a_tunnel_is_neither_held_nor_kept() {
     }
     assert!(exchange.inquiry.body.is_empty());
 }
+
+#[test]
+fn credentials_of_another_kind_are_challenged_without_an_error_code() {
+    let rig = Rig::new();
+    rig.head("GET", "/v1/models", &[("authorization", "Basic YTpi")]);
+    Exchange::begin(Rc::clone(&rig.worker), 7).request_head(&rig.host, true);
+    let answer = rig.refusal();
+    let challenge = answer.headers.iter().find(|(name, _)| name == "www-authenticate").unwrap();
+    assert_eq!((answer.status, challenge.1.as_slice()), (401, &b"Bearer realm=\"portcullis\""[..]));
+}
+
+#[test]
+fn the_preflight_of_a_description_is_answered() {
+    let rig =
+        Rig::with(|set| set["connections"][1]["resource"] = json!({ "uri": "https://api.example.com/v1" }));
+    rig.head(
+        "OPTIONS",
+        "/.well-known/oauth-protected-resource/v1",
+        &[("access-control-request-method", "GET")],
+    );
+    assert_eq!(Exchange::begin(Rc::clone(&rig.worker), 7).request_head(&rig.host, true), Flow::Pause);
+    let answer = rig.refusal();
+    assert_eq!((answer.status, answer.body.as_slice()), (204, &b""[..]));
+    let header = |name: &str| {
+        let value = answer.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+        value.map(|value| String::from_utf8(value).unwrap())
+    };
+    assert_eq!(header("access-control-allow-origin").as_deref(), Some("*"));
+    assert_eq!(header("access-control-allow-methods").as_deref(), Some("GET"));
+    assert_eq!(header("access-control-allow-headers").as_deref(), Some("*"));
+    assert_eq!(header("content-type"), None);
+}
+
+#[test]
+fn a_credential_that_is_only_watched_comes_back_unpacked_so_that_it_can_be_covered() {
+    let rig = Rig::with(|set| set["mode"] = json!("monitor"));
+    let mut exchange = rig.ask(&["rag-users"]);
+    rig.host.request.borrow_mut().extend([header("accept-encoding", "gzip"), header("range", "bytes=0-3")]);
+    assert_eq!(exchange.request_head(&rig.host, false), Flow::Continue);
+    assert_eq!(rig.sent("accept-encoding").as_deref(), Some("identity"));
+    assert_eq!(rig.sent("range").as_deref(), Some("bytes=0-3"));
+    let rig = Rig::with(|set| {
+        set["mode"] = json!("monitor");
+        set["connections"][1].as_object_mut().unwrap().remove("credential");
+    });
+    let mut exchange = rig.ask(&["rag-users"]);
+    rig.host.request.borrow_mut().push(header("accept-encoding", "gzip"));
+    exchange.request_head(&rig.host, false);
+    assert_eq!(rig.sent("accept-encoding").as_deref(), Some("gzip"));
+}
+
+#[test]
+fn tokens_of_a_key_that_nobody_has_take_a_share_of_the_time_and_no_more() {
+    let rig = Rig::new();
+    let other = Ed25519KeyPair::generate().with_key_id("k2");
+    let rig = Rig { key: other, ..rig };
+    // Each reading of the clock is some time later.
+    rig.host.step.set(2_000_000);
+    let mut codes = Vec::new();
+    for _ in 0..60 {
+        rig.host.answers.borrow_mut().clear();
+        let mut exchange = rig.ask(&["rag-users"]);
+        exchange.request_head(&rig.host, false);
+        codes.push(rig.refusal().status);
+    }
+    assert_eq!((codes[0], codes[59]), (401, 503), "{codes:?}");
+}

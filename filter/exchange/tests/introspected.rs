@@ -223,3 +223,53 @@ fn what_comes_of_a_body_while_its_caller_is_asked_about_is_read_like_the_rest() 
     let kept = super::captures::texts(&super::records::delivered(&rig), "prompt");
     assert!(kept.iter().any(|text| text.contains("Hello")), "{kept:?}");
 }
+
+/// A token that comes from this address.
+fn begin_from(rig: &Rig, address: &str, context: u32, token: &str) -> (Exchange, Flow) {
+    let properties = &rig.host.properties;
+    properties.borrow_mut().insert("source.address".to_owned(), format!("{address}:4711").into_bytes());
+    begin(rig, context, token)
+}
+
+#[test]
+fn one_address_takes_no_call_that_another_waits_for() {
+    let rig = rig(|_| {});
+    let mut exchanges = Vec::new();
+    for number in 0..400 {
+        exchanges.push(begin_from(&rig, "10.0.0.1", number, &format!("flood{number}")));
+    }
+    let refused = rig.host.answers.borrow().len();
+    let (_other, flow) = begin_from(&rig, "10.0.0.2", 1000, TOKEN);
+    assert_eq!(flow, Flow::Pause);
+    assert_eq!(rig.host.answers.borrow().len(), refused, "another leaves its place");
+    let woken = rig.worker.tick(&rig.host);
+    assert_eq!(woken, [255], "the last of those that waited");
+    let calls = asked(&rig);
+    assert_eq!(calls.len(), 32);
+    let own = calls.iter().filter(|call| String::from_utf8_lossy(&call.body).contains(TOKEN)).count();
+    assert_eq!(own, 1, "its turn comes before those of the crowd");
+}
+
+#[test]
+fn who_brings_many_tokens_that_do_not_hold_is_asked_about_no_more_for_a_while() {
+    let rig = rig(|set| set["issuers"][0]["introspection"]["max_age"] = json!("1s"));
+    let mut exchanges = Vec::new();
+    let mut asked_about = 0;
+    for number in 0..80 {
+        exchanges.push(begin_from(&rig, "10.0.0.1", number, &format!("bad{number}")));
+        rig.worker.tick(&rig.host);
+        if asked(&rig).len() > asked_about {
+            asked_about = asked(&rig).len();
+            answer(&rig, 200, r#"{"active":false}"#);
+        }
+    }
+    assert_eq!(asked_about, 50);
+    assert!(rig.host.answers.borrow().iter().any(|answer| answer.status == 503));
+    begin_from(&rig, "10.0.0.2", 1000, TOKEN);
+    rig.worker.tick(&rig.host);
+    assert_eq!(asked(&rig).len(), 51, "others are asked about");
+    rig.pass(2);
+    begin_from(&rig, "10.0.0.1", 1001, "another");
+    rig.worker.tick(&rig.host);
+    assert_eq!(asked(&rig).len(), 52);
+}

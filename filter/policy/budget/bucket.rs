@@ -69,7 +69,7 @@ impl Bucket {
         }
     }
 
-    /// Gives it another rate; what was taken from it stays taken.
+    /// Gives it another rate; what was taken from it stays taken, as far as it can owe it then.
     pub fn retune(&mut self, rate: Rate) {
         if rate == self.rate {
             return;
@@ -102,7 +102,7 @@ impl Bucket {
 
     /// Takes units that were used already, though they may not be there: the bucket then owes them.
     pub fn charge(&mut self, units: u64) {
-        self.debt = self.debt.saturating_add(self.rate.of(units)).min(self.most());
+        self.debt = self.debt.saturating_add(self.rate.of(units)).min(self.most()).max(self.debt);
     }
 
     /// Puts units back that were taken and not used. What has been refilled since is not put back twice.
@@ -179,6 +179,14 @@ mod tests {
         let mut bucket = Bucket::full(Rate::new(10, 10 * SECOND), 0);
         bucket.charge(u64::MAX);
         assert_eq!((bucket.left(), bucket.until(1)), (0, Some(11 * SECOND)));
+    }
+
+    #[test]
+    fn a_charge_never_takes_from_what_is_owed() {
+        let rate = Rate::new(10, 10 * SECOND);
+        let mut bucket = Bucket { rate, debt: rate.of(50), at: 0 };
+        bucket.charge(1);
+        assert_eq!(bucket.debt, rate.of(50));
     }
 
     #[test]

@@ -86,11 +86,21 @@ impl Slot {
         bytes
     }
 
-    /// A key's bucket, at this rate.
+    /// A key's bucket, which is given this rate.
     ///
     /// # Errors
     /// It has none, and there is no room for it.
     pub fn bucket(&mut self, of: Fingerprint, rate: Rate, now: u64) -> Result<&mut Bucket, SlotFull> {
+        let bucket = self.kept(of, rate, now)?;
+        bucket.retune(rate);
+        Ok(bucket)
+    }
+
+    /// A key's bucket at the rate that it has; this one, where there is none yet.
+    ///
+    /// # Errors
+    /// As of [`Self::bucket`].
+    pub fn kept(&mut self, of: Fingerprint, rate: Rate, now: u64) -> Result<&mut Bucket, SlotFull> {
         let at = match self.buckets.iter().position(|(key, _)| *key == of.key) {
             Some(at) => at,
             None if self.buckets.len() >= BUCKETS => {
@@ -102,9 +112,7 @@ impl Slot {
                 self.buckets.len().saturating_sub(1)
             }
         };
-        let Some((_, bucket)) = self.buckets.get_mut(at) else { return Err(SlotFull { free_in: 0 }) };
-        bucket.retune(rate);
-        Ok(bucket)
+        self.buckets.get_mut(at).map(|(_, bucket)| bucket).ok_or(SlotFull { free_in: 0 })
     }
 }
 
@@ -151,6 +159,16 @@ mod tests {
         let mut slot = Slot::read(&slot.write(), SECOND);
         assert_eq!(slot.bucket(key(99), rate, SECOND).unwrap().left(), 10);
         assert_eq!(slot.bucket(key(0), rate, SECOND).unwrap().left(), 8);
+    }
+
+    #[test]
+    fn a_bucket_keeps_its_rate_for_who_gives_it_none() {
+        let (small, large) = (Rate::new(10, 10 * SECOND), Rate::new(1000, 10 * SECOND));
+        let mut slot = Slot::default();
+        assert!(slot.bucket(key(1), large, 0).unwrap().take(700));
+        let kept = slot.kept(key(1), small, 0).unwrap();
+        assert_eq!((kept.rate(), kept.left()), (large, 300));
+        assert_eq!(slot.kept(key(2), small, 0).unwrap().rate(), small);
     }
 
     #[test]

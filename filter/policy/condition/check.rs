@@ -28,19 +28,46 @@ pub(super) struct Checked {
 pub(super) struct Names {
     /// The last phase.
     level: Phase,
-    /// Whether what a prompt says is among them.
-    prompt: bool,
+    /// What the text is for.
+    purpose: Purpose,
+}
+
+/// What a text is for, where what a prompt says has no place in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// Anything.
+    Any,
+    /// A caller is told of it.
+    Told,
+    /// It says whose a budget is.
+    Key,
 }
 
 impl Names {
     /// All that are known by then.
     pub(super) fn until(level: Phase) -> Self {
-        Self { level, prompt: true }
+        Self { level, purpose: Purpose::Any }
     }
 
     /// Those of which a caller may be told.
     pub(super) fn told() -> Self {
-        Self { level: Phase::Body, prompt: false }
+        Self { level: Phase::Body, purpose: Purpose::Told }
+    }
+
+    /// Those that may say whose a budget is.
+    pub(super) fn key() -> Self {
+        Self { level: Phase::Body, purpose: Purpose::Key }
+    }
+
+    /// Where what a prompt says has no place, and what to write instead; `None`: it has.
+    fn without_prompt(self) -> Option<(&'static str, &'static str)> {
+        match self.purpose {
+            Purpose::Any => None,
+            Purpose::Told => {
+                Some(("what a caller is told", "a message names the rule, never what was found in a text"))
+            }
+            Purpose::Key => Some(("a budget's key", "key by who calls, such as `identity.id`")),
+        }
     }
 }
 
@@ -56,6 +83,9 @@ pub(super) fn check(
     let result = checker.of(tree)?;
     if result != *wanted && !result.is_dyn() {
         let (what, help) = match wanted {
+            Type::Text if names.purpose == Purpose::Key => {
+                ("a budget's key", "take one text of it, or `string(…)` of a number")
+            }
             Type::Text => ("what stands in `${…}`", "take one text of it"),
             _ => ("a condition", "compare it with something"),
         };
@@ -185,9 +215,8 @@ impl Checker<'_> {
     fn variable(&mut self, expr: &IdedExpr, root: &str, field: &str) -> Result<Variable, ConditionError> {
         let name = format!("{root}.{field}");
         if let Some(known) = Variable::named(&name) {
-            if root == "prompt" && !self.names.prompt {
-                let error = self.fault(expr, format!("`{name}` has no place in what a caller is told"));
-                return Err(error.help("a message names the rule, never what was found in a text"));
+            if let (true, Some((place, help))) = (root == "prompt", self.names.without_prompt()) {
+                return Err(self.fault(expr, format!("`{name}` has no place in {place}")).help(help));
             }
             self.reads(expr, known)?;
             return Ok(known);

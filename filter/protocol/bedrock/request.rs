@@ -35,6 +35,7 @@ const fn request(body: Body, streams: bool) -> Request {
         kept: false,
         tells_if_asked: false,
         batch: false,
+        later: false,
     }
 }
 

@@ -135,6 +135,8 @@ pub enum Fact {
     Reason,
     /// Whether the answer ended.
     Done,
+    /// How far the work on the answer is.
+    Status,
     /// Which one this is, on an axis below [`AXES`].
     Index(usize),
     /// The same, where what tells one from the others is a name.

@@ -18,10 +18,10 @@ mod tests;
 pub mod threads;
 
 use crate::protocol::request::table::{
-    ANY, ANYTHING, Bound, CHOICES, DATA, Fact, IMAGE, JSON, Kinds, LABEL, MAX_TOKENS, MODEL, Mark, NOTHING,
-    NUMBER, Object, OnFlag, OnString, Place, REFERENCE, REFERENCES, Request, Role, STREAM, TEMPERATURE, TEXT,
-    TOOL_KIND, TOOL_NAME, WORD, WORDS, any_or, array, bound, bounded, fields, marked, object, of, one_of,
-    refused, request, required, said_by, text_or,
+    ANY, ANYTHING, Bound, CANDIDATES, CHOICES, DATA, Fact, IMAGE, JSON, Kinds, LABEL, LATER, MAX_TOKENS,
+    MODEL, Mark, NOTHING, NUMBER, Object, OnFlag, OnString, Place, REFERENCE, REFERENCES, Request, Role,
+    STREAM, TEMPERATURE, TEXT, TOOL_KIND, TOOL_NAME, WORD, WORDS, any_or, array, bound, bounded, fields,
+    marked, object, of, one_of, refused, request, required, said_by, text_or,
 };
 
 /// `POST chat/completions`.
@@ -64,7 +64,7 @@ macro_rules! body {
             ("frequency_penalty", &NUMBER),
             ("presence_penalty", &NUMBER),
             ("logprobs", &NUMBER),
-            ("best_of", &NUMBER),
+            ("best_of", &CANDIDATES),
             ("logit_bias", &ANY),
             ("stop", &ANY),
             ("user", &ANY),
@@ -96,6 +96,7 @@ const CHAT_ALL: &[Field] = body!(
     ("prompt_cache_retention", &WORD),
     ("safety_identifier", &ANY),
     // Dialects.
+    ("deferred", &LATER),
     ("instructions", &ANY),
     ("suffix", &ANY),
     ("previous_response_id", &KEPT),
@@ -108,7 +109,7 @@ const CHAT_ALL: &[Field] = body!(
 static COMPLETIONS_BODY: Place = object(&COMPLETIONS_FIELDS);
 static COMPLETIONS_FIELDS: Object = required(&["prompt"], fields(COMPLETIONS_ALL));
 const COMPLETIONS_ALL: &[Field] =
-    body!(("prompt", &PROMPT), ("suffix", &ANY), ("echo", &ANY), ("store", &STORE));
+    body!(("prompt", &PROMPTS), ("suffix", &ANY), ("echo", &ANY), ("store", &STORE));
 
 static EMBEDDINGS_BODY: Place = object(&EMBEDDINGS_FIELDS);
 static EMBEDDINGS_FIELDS: Object = required(&["input"], fields(EMBEDDINGS_ALL));
@@ -128,6 +129,9 @@ static KEPT_FIELDS: Object = fields(&[("id", &REFERENCE)]);
 
 /// Token ids are not text, and cannot be read.
 static PROMPT: Place = said_by(Role::User, text_or(&TEXT));
+/// The same, where each text of several is answered by itself.
+static PROMPTS: Place = said_by(Role::User, text_or(&ONE_OF_THEM));
+static ONE_OF_THEM: Place = marked(Mark::Prompt, Place { string: OnString::Text, ..NOTHING });
 
 static FORMAT: Place = said_by(Role::Definition, any_or(&FORMAT_FIELDS));
 static FORMAT_FIELDS: Object = fields(&[("type", &WORD)]);

@@ -9,7 +9,7 @@ use crate::protocol::json::table::{
     fact, json, marked, object, offset, text,
 };
 
-use super::table::{FINISH_REASON, ID, MODEL, OBJECT, USAGE};
+use super::table::{FINISH_REASON, ID, MODEL, OBJECT, STATUS, USAGE};
 
 /// Axes of the texts.
 const OUTPUT: usize = 0;
@@ -160,7 +160,7 @@ static RESPONSE: Place = object(&[
     ("object", &OBJECT),
     ("created_at", &LABEL),
     ("completed_at", &LABEL),
-    ("status", &LABEL),
+    ("status", &STATUS),
     ("model", &MODEL),
     ("output", &OUTPUTS),
     ("usage", &USAGE),

@@ -48,7 +48,7 @@ macro_rules! answer {
                 ("output", &OUTPUTS),
                 ("created_at", &LABEL),
                 ("completed_at", &LABEL),
-                ("status", &LABEL),
+                ("status", &STATUS),
                 ("incomplete_details", &INCOMPLETE),
                 ("previous_response_id", &LABEL),
                 ("conversation", &CONVERSATION),
@@ -78,6 +78,7 @@ static CREATED: Place = fact(Fact::Created);
 pub(super) static MODEL: Place = fact(Fact::Model);
 static FINISH: Place = fact(Fact::Finish);
 static FAILURE: Place = marked(Mark::Failure, &[]);
+pub(super) static STATUS: Place = fact(Fact::Status);
 pub(super) static FINISH_REASON: Place = fact(Fact::Reason);
 
 static X_GROQ: Place = object(&[("id", &LABEL), ("usage", &USAGE)]);

@@ -10,7 +10,7 @@ use crate::protocol::json::table::{
 };
 
 use super::responses::FAILED;
-use super::table::{FINISH_REASON, MODEL, OBJECT, USAGE};
+use super::table::{FINISH_REASON, MODEL, OBJECT, STATUS, USAGE};
 
 /// Axes of the texts: the message or the step, a part of it, a call of a tool.
 const OF: usize = 0;
@@ -52,7 +52,7 @@ pub(super) use kinds;
 
 /// What a thread, a message, a run and a step of it have, behind their id.
 macro_rules! fields {
-    ($id:expr) => {
+    ($id:expr, $status:expr) => {
         &[
             ("id", $id),
             ("object", &OBJECT),
@@ -68,7 +68,7 @@ macro_rules! fields {
             ("thread_id", &LABEL),
             ("run_id", &LABEL),
             ("assistant_id", &LABEL),
-            ("status", &LABEL),
+            ("status", $status),
             ("role", &LABEL),
             ("model", &MODEL),
             ("content", &CONTENT),
@@ -87,11 +87,11 @@ macro_rules! fields {
     };
 }
 /// An object of it.
-pub(super) static OBJECTS: Place = object(fields!(&LABEL));
+pub(super) static OBJECTS: Place = object(fields!(&LABEL, &LABEL));
 /// A message or a step that is over, and its texts with it.
-pub(super) static OBJECTS_END: Place = marked(Mark::EndScope, fields!(&ITS_ID));
+pub(super) static OBJECTS_END: Place = marked(Mark::EndScope, fields!(&ITS_ID, &LABEL));
 /// A run that is over.
-pub(super) static RUN_ENDS: Place = marked(Mark::EndAll, fields!(&LABEL));
+pub(super) static RUN_ENDS: Place = marked(Mark::EndAll, fields!(&LABEL, &STATUS));
 static ITS_ID: Place = fact(Fact::Named(OF));
 static INCOMPLETE: Place = object(&[("reason", &FINISH_REASON)]);
 static ATTACHMENTS: Place = array(&ATTACHMENT);

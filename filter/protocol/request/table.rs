@@ -127,6 +127,8 @@ pub enum Fact {
     MaxTokensOrNone,
     /// Answers asked for.
     Choices,
+    /// Answers that are written, of which the best are told.
+    Candidates,
     /// Sampling temperature.
     Temperature,
     /// The name of the tool that is defined here.
@@ -135,6 +137,8 @@ pub enum Fact {
     ToolKind,
     /// Whether the provider is to keep the exchange for later.
     Store,
+    /// Whether the answer is worked out later, and this one only says so.
+    Later,
     /// A collection of a vector store.
     Collection,
     /// Names of collections, parted by commas.
@@ -166,6 +170,8 @@ pub enum Mark {
     Message,
     /// One of the requests of a batch. Its end is told too.
     Request,
+    /// One of several prompts, each with answers of its own.
+    Prompt,
     /// An image.
     Image,
     /// A piece of audio.
@@ -362,10 +368,14 @@ pub static IMAGE: Place = Place { string: OnString::Image, role: Some(Role::Othe
 pub static MODEL: Place = Place { string: OnString::Read(Fact::Model), ..NOTHING };
 /// Whether the answer is to come as a stream.
 pub static STREAM: Place = Place { flag: OnFlag::Read(Fact::Stream), ..NOTHING };
+/// Whether the answer is worked out later.
+pub static LATER: Place = Place { flag: OnFlag::Read(Fact::Later), ..NOTHING };
 /// The bound on the answer.
 pub static MAX_TOKENS: Place = Place { number: OnNumber::Read(Fact::MaxTokens), ..NOTHING };
 /// Answers asked for.
 pub static CHOICES: Place = Place { number: OnNumber::Read(Fact::Choices), ..NOTHING };
+/// Answers that are written, of which the best are told.
+pub static CANDIDATES: Place = Place { number: OnNumber::Read(Fact::Candidates), ..NOTHING };
 /// Sampling temperature.
 pub static TEMPERATURE: Place = Place { number: OnNumber::Read(Fact::Temperature), ..NOTHING };
 /// The name of a tool.
@@ -450,6 +460,8 @@ pub struct Request {
     pub tells_if_asked: bool,
     /// Whether it holds requests that are answered later, each marked [`Mark::Request`].
     pub batch: bool,
+    /// Whether the work goes on behind the answer unless it comes as a stream, whatever becomes of the call.
+    pub later: bool,
 }
 
 /// What bounds the answers of some models.
@@ -498,6 +510,7 @@ pub const fn request(body: &'static Place) -> Request {
         kept: false,
         tells_if_asked: false,
         batch: false,
+        later: false,
     }
 }
 

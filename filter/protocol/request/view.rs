@@ -40,7 +40,7 @@ pub struct RequestView {
     pub tools: Vec<String>,
     /// Bound on the answer in tokens, the larger where the request gives two.
     pub max_output_tokens: Option<u64>,
-    /// Choices asked for.
+    /// Answers that are written: to each of several prompts as many as are asked for, or as the best are chosen of.
     pub n: u64,
     /// Sampling temperature.
     pub temperature: Option<f64>,
@@ -54,6 +54,8 @@ pub struct RequestView {
     pub references: Vec<String>,
     /// Whether the request asks the provider to keep the exchange.
     pub stored: bool,
+    /// Whether the answer is to be worked out later.
+    pub later: bool,
     /// The requests of a batch, each as rules see it; none where the request is one by itself. What the batch's own view
     /// tells is of all of them: sums, the largest bound, every name once; no text, for texts are theirs.
     pub items: Vec<RequestView>,
@@ -73,6 +75,8 @@ impl RequestView {
         let draft = |room| Draft {
             view: Self::empty(request, model),
             joined: Joined { text: String::with_capacity(room), joints: 0 },
+            prompts: 0,
+            candidates: 0,
         };
         let mut viewer = Viewer {
             whole: draft(if request.batch { 0 } else { body.len() }),
@@ -115,6 +119,7 @@ impl RequestView {
             whole.images = whole.images.saturating_add(item.images);
             whole.audios = whole.audios.saturating_add(item.audios);
             whole.stored |= item.stored;
+            whole.later |= item.later;
             whole.references.extend_from_slice(&item.references);
             for tool in &item.tools {
                 if !whole.tools.contains(tool) {
@@ -152,6 +157,7 @@ impl RequestView {
             include_usage: false,
             references: Vec::new(),
             stored: false,
+            later: request.later,
             items: Vec::new(),
             places: Places::default(),
         }
@@ -188,10 +194,15 @@ impl Visit for Viewer<'_> {
 struct Draft {
     view: RequestView,
     joined: Joined,
+    /// Prompts of a list.
+    prompts: u64,
+    /// Answers of which the best are told.
+    candidates: u64,
 }
 
 impl Draft {
     fn done(self) -> RequestView {
+        let n = self.answers();
         let Joined { mut text, joints } = self.joined;
         // Images leave much of it free.
         if text.len() < text.capacity() / 2 {
@@ -199,7 +210,16 @@ impl Draft {
         }
         let chars = text.chars().count().saturating_sub(joints);
         let prompt_chars = u64::try_from(chars).unwrap_or(u64::MAX);
-        RequestView { text, prompt_chars, ..self.view }
+        RequestView { text, prompt_chars, n, ..self.view }
+    }
+
+    /// How many answers are written, told or not.
+    fn answers(&self) -> u64 {
+        let each = self.view.n.max(self.candidates);
+        match self.prompts {
+            0 => each,
+            prompts => each.max(1).saturating_mul(prompts),
+        }
     }
 
     fn met(&mut self, event: Event<'_>, at: &Range<usize>) {
@@ -212,13 +232,16 @@ impl Draft {
             Event::Said(Fact::Model, model) => view.model = model.into_owned(),
             Event::Said(..) => {}
             Event::Counted(Fact::Choices, _, number) => view.n = number.unwrap_or(1),
+            Event::Counted(Fact::Candidates, _, number) => self.candidates = number.unwrap_or(0),
             Event::Counted(_, _, number) => view.max_output_tokens = view.max_output_tokens.max(number),
             Event::Measured(number) => view.temperature = Some(number),
             Event::Flagged(Fact::Stream, value) => view.stream = value,
             Event::Flagged(Fact::IncludeUsage, value) => view.include_usage = value,
             Event::Flagged(Fact::Store, value) => view.stored = value,
+            Event::Flagged(Fact::Later, value) => view.later = value,
             Event::Flagged(..) => {}
             Event::Marked(Mark::Message) => view.messages = view.messages.saturating_add(1),
+            Event::Marked(Mark::Prompt) => self.prompts = self.prompts.saturating_add(1),
             Event::Marked(Mark::Image) => view.images = view.images.saturating_add(1),
             Event::Marked(Mark::Audio) => view.audios = view.audios.saturating_add(1),
             Event::Marked(Mark::Video) => {

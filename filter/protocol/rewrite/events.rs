@@ -4,7 +4,6 @@
 //! with that one where it stands, and what stays of such events is copied in one go.
 
 use crate::mask::text::Masks;
-use crate::protocol::Unreadable;
 use crate::protocol::bytes::after;
 use crate::protocol::json::Edit;
 use crate::protocol::json::table::Table;
@@ -12,6 +11,7 @@ use crate::protocol::json::text::{End, Text};
 use crate::protocol::limit::Stopped;
 use crate::protocol::sse::{Event, Frame, Framer, Lines, data_value, field_value};
 use crate::protocol::stream::{Frames, Splice, Stream};
+use crate::protocol::{Unreadable, Work};
 
 use super::{Ledger, unblocked};
 
@@ -344,7 +344,8 @@ impl<M: Masks> Writer<'_, M> {
     /// An event without a document: the one that ends the stream, or one that says nothing.
     fn control(&mut self, data: &[u8], event: &Event<'_>) -> Result<(), Unreadable> {
         if !data.trim_ascii().is_empty() {
-            let Ledger { tally, .. } = self.ledger;
+            let Ledger { tally, facts } = self.ledger;
+            facts.work = Work::Over;
             self.stream.flush(&mut Sse, &mut Edit::new(self.masks, self.out, tally));
             self.release()?;
         }

@@ -6,9 +6,9 @@
 
 use super::{
     ANY, ANYTHING, AUDIO_PART, CONTAINER, DATA, FILE_DATA, Field, IMAGE, IMAGE_PART, JSON, KEPT, Kinds,
-    LABEL, MAX_TOKENS, MODEL, Mark, NUMBER, OTHER_MODELS, Object, OnString, Place, REFERENCE, Request, Role,
-    STORE, STREAM, STREAM_OPTIONS, TEMPERATURE, TEXT, TEXT_PART, TOOL_CHOICE, TOOLS, WORD, WORDS, any_or,
-    array, bound, bounded, fields, marked, object, of, one_of, request, required, said_by, text_or,
+    LABEL, LATER, MAX_TOKENS, MODEL, Mark, NUMBER, OTHER_MODELS, Object, OnString, Place, REFERENCE, Request,
+    Role, STORE, STREAM, STREAM_OPTIONS, TEMPERATURE, TEXT, TEXT_PART, TOOL_CHOICE, TOOLS, WORD, WORDS,
+    any_or, array, bound, bounded, fields, marked, object, of, one_of, request, required, said_by, text_or,
 };
 
 /// `POST responses`.
@@ -35,7 +35,7 @@ static BODY_FIELDS: Object = fields(&[
     ("previous_response_id", &KEPT),
     ("conversation", &KEPT),
     ("prompt", &PROMPT),
-    ("background", &ANY),
+    ("background", &LATER),
     ("background_options", &BACKGROUND),
     ("include", &WORDS),
     ("reasoning", &REASONING),

@@ -176,3 +176,47 @@ fn completions_and_embeddings_are_read_and_token_ids_are_not_text() {
         }
     }
 }
+
+#[test]
+fn each_prompt_of_a_list_has_answers_of_its_own() {
+    let answers =
+        |body: Value| RequestView::read(&COMPLETIONS, "", body.to_string().as_bytes()).map(|view| view.n);
+    for (body, expected) in [
+        (json!({"prompt": "a"}), 1),
+        (json!({"prompt": ["a"]}), 1),
+        (json!({"prompt": ["a", "b", "c"]}), 3),
+        (json!({"prompt": ["a", "b"], "n": 4}), 8),
+        (json!({"n": 4, "prompt": ["a", "b"]}), 8),
+        (json!({"prompt": "a", "n": 2, "best_of": 20}), 20),
+        (json!({"prompt": ["a", "b"], "best_of": 5, "n": null}), 10),
+        (json!({"prompt": ["a", "b"], "n": 0}), 2),
+        (json!({"prompt": ["a", "b"], "n": u64::MAX}), u64::MAX),
+    ] {
+        assert_eq!(answers(body.clone()), Ok(expected), "{body}");
+    }
+    // Ids of tokens cannot be read, be they of one prompt or of many.
+    for body in [
+        json!({"prompt": [1, 2, 3]}),
+        json!({"prompt": [[1, 2], [3]]}),
+        json!({"prompt": "a", "best_of": "9"}),
+    ] {
+        assert!(matches!(answers(body.clone()), Err(RequestError::Schema { .. })), "{body}");
+    }
+    let inputs = RequestView::read(&EMBEDDINGS, "", br#"{"input":["a","b"]}"#).unwrap();
+    assert_eq!(inputs.n, 1, "vectors are no answers");
+}
+
+#[test]
+fn what_is_to_be_worked_out_later_is_told() {
+    let later = |request: &Request, body: Value| {
+        RequestView::read(request, "", body.to_string().as_bytes()).unwrap().later
+    };
+    assert!(later(&CHAT, json!({"messages": [], "deferred": true})));
+    assert!(!later(&CHAT, json!({"messages": [], "deferred": false})));
+    assert!(later(&responses::RESPONSES, json!({"input": "x", "background": true})));
+    assert!(!later(&responses::RESPONSES, json!({"input": "x", "background": null})));
+    assert!(later(&threads::RUN, json!({"assistant_id": "a"})));
+    assert!(later(&threads::OUTPUTS, json!({"tool_outputs": []})));
+    let body = json!({"input": "x", "background": "true"});
+    assert!(RequestView::read(&responses::RESPONSES, "", body.to_string().as_bytes()).is_err());
+}

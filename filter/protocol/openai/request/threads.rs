@@ -16,17 +16,22 @@ pub static THREAD: Request = request(&THREAD_BODY);
 /// `POST threads/{thread}/messages`.
 pub static MESSAGE: Request = request(&MESSAGE_BODY);
 /// `POST threads/{thread}/runs`.
-pub static RUN: Request = bounded(RUN_BOUND, request(&RUN_BODY));
+pub static RUN: Request = bounded(RUN_BOUND, later(&RUN_BODY));
 /// `POST threads/runs`: a thread that is made and run.
-pub static THREAD_RUN: Request = bounded(RUN_BOUND, request(&THREAD_RUN_BODY));
-/// `POST …/submit_tool_outputs`.
-pub static OUTPUTS: Request = request(&OUTPUTS_BODY);
+pub static THREAD_RUN: Request = bounded(RUN_BOUND, later(&THREAD_RUN_BODY));
+/// `POST …/submit_tool_outputs`: the run's own bound holds for what comes of it.
+pub static OUTPUTS: Request = later(&OUTPUTS_BODY);
 /// What of a thread, a message, a run or a conversation can be changed.
 pub static CHANGE: Request = request(&CHANGE_BODY);
 /// `POST assistants`, and of one.
 pub static ASSISTANT: Request = request(&ASSISTANT_BODY);
 /// `POST conversations`, and `POST conversations/{conversation}/items`.
 pub static CONVERSATION: Request = request(&CONVERSATION_BODY);
+
+/// A run goes on whether its caller waits or not.
+const fn later(body: &'static Place) -> Request {
+    Request { later: true, ..request(body) }
+}
 
 const RUN_BOUND: &[super::Bound] = &[bound("", &["max_completion_tokens"])];
 
