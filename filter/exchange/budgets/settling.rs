@@ -120,7 +120,7 @@ impl Exchange {
             self.inquiry.operation.and_then(|operation| operation.view).is_some_and(|view| view.batch);
         let asked = self.inquiry.view.as_ref().is_some_and(|view| view.later);
         let work = self.answer.rewriter.as_ref().map(|rewriter| rewriter.work());
-        batch || !known && (asked || self.answer.ended && work == Some(Work::Pending))
+        batch || asked && !known || self.answer.ended && work == Some(Work::Pending)
     }
 }
 

@@ -605,12 +605,15 @@ fn each_prompt_of_a_list_is_set_aside_and_bounded() {
 #[test]
 fn what_is_worked_out_later_keeps_what_was_set_aside() {
     let queued = r#"{"id":"r","object":"response","status":"queued","output":[],"instructions":"Be kind.","usage":null}"#;
+    let begun = r#"{"id":"r","object":"response","status":"in_progress","output":[],"usage":{"input_tokens":0,"output_tokens":0,"total_tokens":0}}"#;
     let run =
         r#"{"id":"run_1","object":"thread.run","status":"queued","instructions":"Be kind.","usage":null}"#;
     let cases = [
         ("/v1/responses", json!({ "model": "gpt-4o", "input": "Hi", "background": true }), queued),
         // The provider answers so of its own accord.
         ("/v1/responses", json!({ "model": "gpt-4o", "input": "Hi" }), queued),
+        // A usage of work that goes on is none.
+        ("/v1/responses", json!({ "model": "gpt-4o", "input": "Hi", "background": true }), begun),
         ("/v1/threads/t/runs", json!({ "model": "gpt-4o", "assistant_id": "a" }), run),
         (
             "/v1/chat/completions",
