@@ -19,7 +19,7 @@ use crate::{audit, envoy, mask, revision, simulate, test};
 /// Checks, tests, bundles and renders Portcullis policy sets, simulates them on recorded exchanges, masks texts as they
 /// would, and looks at audit records.
 #[derive(Debug, Parser)]
-#[command(name = "portcullis", version, about)]
+#[command(name = "portcullis", version)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
