@@ -23,6 +23,10 @@ pub(super) struct Key {
     /// Whether it must stand, and what holds where it does not.
     pub need: Need,
     /// What it means, in a sentence.
+    #[cfg_attr(
+        target_arch = "wasm32",
+        expect(dead_code, reason = "the reference and the schema are made natively")
+    )]
     pub about: &'static str,
 }
 

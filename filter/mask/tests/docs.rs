@@ -1,4 +1,4 @@
-//! The table of detectors in `docs/masking.md`.
+//! The table of detectors in `docs/detectors.md`.
 use super::support::{Row, example, known, named, plan, rows, whole};
 use crate::mask::{Plan, UPSTREAM_CREDENTIAL};
 use crate::pages;

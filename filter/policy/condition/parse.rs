@@ -58,10 +58,11 @@ fn lone_equals(source: &str) -> Option<usize> {
             }
             (Some(open), char) if open == char => quote = None,
             (None, '"' | '\'') => quote = Some(char),
-            (None, '=') if !matches!(before, '=' | '!' | '<' | '>') => {
-                if chars.peek().is_none_or(|(_, next)| *next != '=') {
-                    return Some(at);
-                }
+            (None, '=')
+                if !matches!(before, '=' | '!' | '<' | '>')
+                    && chars.peek().is_none_or(|(_, next)| *next != '=') =>
+            {
+                return Some(at);
             }
             _ => {}
         }
