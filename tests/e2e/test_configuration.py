@@ -123,7 +123,7 @@ def test_at_a_static_start_a_bad_set_keeps_envoy_from_starting(start_guard: Call
     sets.connection(bad)["credential"]["value"] = "Bearer ${env:NOT_THERE}"
     guard = start_guard(bad, wait=False, listeners_by_file=False)
     assert guard.envoy and guard.envoy.process
-    assert guard.envoy.process.wait_exit(30) != 0
+    assert guard.envoy.process.wait_exit(60) != 0
     assert "`NOT_THERE` is not set" in guard.log()
     guard.envoy.running = False
 
