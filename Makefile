@@ -4,8 +4,9 @@ PYTHON := target/parts/venv/bin/python
 # Tests and demo take the command as cargo test builds it anyway; `make cli` builds the one to ship.
 PORTCULLIS := $(CURDIR)/target/debug/portcullis
 PYTEST_ARGS ?=
-# Each Envoy compiles the module by one thread, and most of a test run is that: with 2, files are tried two at a time.
-PYTEST_WORKERS ?= 0
+# Each Envoy compiles the module by one thread, and most of a test run is that: files are tried two at a time. 0: one
+# after the other, in this process.
+PYTEST_WORKERS ?= 2
 VECTORS := $(CURDIR)/target/wycheproof.jsonl
 CONSOLE := collector/console
 CONSOLE_SOURCES := $(wildcard $(CONSOLE)/*.json $(CONSOLE)/*.ts $(CONSOLE)/*.js $(CONSOLE)/*.html) $(shell find $(CONSOLE)/src -type f)
@@ -60,7 +61,7 @@ test-build:
 vectors: test-build
 	@target/debug/examples/wycheproof > $(VECTORS)
 
-test-e2e: wasm test-build vectors parts ## end to end: a real Envoy among real parts (PYTEST_ARGS="-k name", PYTEST_WORKERS=2)
+test-e2e: wasm test-build vectors parts ## end to end: a real Envoy among real parts (PYTEST_ARGS="-k name", PYTEST_WORKERS=0)
 	@cd tests/e2e && PORTCULLIS=$(PORTCULLIS) VECTORS=$(VECTORS) ../../$(PYTHON) -m pytest -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 test-console: console test-build ## the console in a real Chromium, on a real collector

@@ -32,15 +32,16 @@ const TEXT: &str =
 fn a_stream_is_masked_as_the_whole_at_every_cut() {
     let answer =
         serde_json::json!({ "choices": [{ "index": 0, "message": { "content": TEXT } }] }).to_string();
+    let plan = plan();
     let rewritten = |cut: usize| {
-        let mut rewriter = ResponseRewriter::new(BodyKind::Json, &openai::ANSWERS, plan());
+        let mut rewriter = ResponseRewriter::new(BodyKind::Json, &openai::ANSWERS, plan.clone());
         let mut out = Vec::new();
         let (first, second) = answer.as_bytes().split_at(cut);
         rewriter.push(first, false, &mut out).unwrap();
         rewriter.push(second, true, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     };
-    let whole = mask_whole(&plan(), TEXT.as_bytes(), &mut Found::default()).unwrap();
+    let whole = mask_whole(&plan, TEXT.as_bytes(), &mut Found::default()).unwrap();
     let whole = String::from_utf8(whole).unwrap();
     for gone in ["jane", "4111", "192.168", "AKIA"] {
         assert!(!whole.contains(gone), "{whole}");
@@ -73,10 +74,11 @@ fn a_disguised_value_is_found_wherever_it_stands() {
     let zeros = ['\u{660}', '\u{6f0}', '\u{966}', '\u{9e6}', '\u{e50}', '\u{ff10}', '\u{1d7ce}'];
     let nth = |zero: char, nth: u32| char::from_u32(u32::from(zero) + nth).unwrap();
     let cards = between.iter().map(|sign| ["4111", "1111", "1111", "1111"].join(sign));
+    let plan = plan();
     for card in cards.chain(zeros.map(|zero| digits(nth(zero, 4), nth(zero, 1)))) {
         for before in 0..70 {
             let text = format!("{} {card} and what comes after it, which is plain", "a".repeat(before));
-            let masked = mask_whole(&plan(), text.as_bytes(), &mut Found::default()).unwrap();
+            let masked = mask_whole(&plan, text.as_bytes(), &mut Found::default()).unwrap();
             let masked = String::from_utf8(masked).unwrap();
             assert!(masked.contains("<CREDIT_CARD> and what"), "{masked}");
         }

@@ -4,8 +4,9 @@
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 # How the module is compiled. Functions are put into one another only where they are small: that is a tenth less code
 # for Envoy to compile before it is ready, and no slower.
+wasm_features="-C target-feature=+simd128,+bulk-memory"
 # shellcheck disable=SC2034
-wasm_flags="-C target-feature=+simd128,+bulk-memory -C llvm-args=-inline-threshold=25"
+wasm_flags="$wasm_features -C llvm-args=-inline-threshold=25"
 debian_rust=(rustc-web cargo-web rust-web-src lld-22)
 
 say() { printf '%s: %s\n' "$(basename "$0")" "$*"; }

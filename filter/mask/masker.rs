@@ -72,6 +72,10 @@ impl TextMask for Masker {
     fn held(&self) -> usize {
         self.held.len()
     }
+
+    fn again(&self) -> Option<Self> {
+        Some(self.clone())
+    }
 }
 
 impl Masker {

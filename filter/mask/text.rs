@@ -43,6 +43,13 @@ pub trait TextMask {
     fn push(&mut self, text: &[u8], end: bool, sink: &mut dyn Sink);
     /// Bytes taken and not yet decided.
     fn held(&self) -> usize;
+    /// The same masker once more, at the same place of the text. `None`: it has no equal.
+    fn again(&self) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
+    }
 }
 
 /// What starts a [`TextMask`] for each new text.

@@ -25,6 +25,7 @@ use super::text::{Entity, Sink, TextMask};
 const STRETCH: usize = 256;
 
 /// Masks one text, read in both ways.
+#[derive(Clone)]
 pub struct Views {
     written: Masker,
     meant: Option<Box<Meant>>,
@@ -66,9 +67,14 @@ impl TextMask for Views {
     fn held(&self) -> usize {
         self.meant.as_ref().map_or_else(|| self.written.held(), |meant| meant.undecided)
     }
+
+    fn again(&self) -> Option<Self> {
+        Some(self.clone())
+    }
 }
 
 /// The second reading, and what both have decided.
+#[derive(Clone)]
 struct Meant {
     masker: Masker,
     /// How the bytes that it has not decided are written.
@@ -86,6 +92,7 @@ struct Meant {
 }
 
 /// Where an escape is written.
+#[derive(Clone)]
 struct Escape {
     /// `None`: its first bytes have gone out.
     start: Option<usize>,
@@ -93,18 +100,20 @@ struct Escape {
 }
 
 /// Bytes as meant, and as written.
+#[derive(Clone)]
 struct Unit {
     meant: usize,
     written: usize,
 }
 
 /// Decisions about the text as written, from the first byte of which nothing has gone out.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Track {
     decided: usize,
     values: VecDeque<Value>,
 }
 
+#[derive(Clone)]
 struct Value {
     start: usize,
     end: usize,
@@ -115,6 +124,7 @@ struct Value {
 }
 
 /// What becomes of a value.
+#[derive(Clone)]
 enum Then {
     /// This stands for it.
     Replace(Vec<u8>),

@@ -125,4 +125,12 @@ impl TextMask for WayText {
             Self::Recognised(text) => text.held(),
         }
     }
+
+    fn again(&self) -> Option<Self> {
+        match self {
+            Self::Answer(text) => text.again().map(Self::Answer),
+            // What they read is written down elsewhere as well.
+            Self::Prompt(_) | Self::Keep(_) | Self::Collect(_) | Self::Recognised(_) => None,
+        }
+    }
 }

@@ -80,8 +80,8 @@ pub enum Unreadable {
         /// What is wrong.
         reason: &'static str,
     },
-    /// Text of a choice behind the event that ended it: what was held of the text is gone by then, so that a value cut
-    /// there could not be masked.
+    /// Text behind its end: what was held of it is out by then, so that a value cut there could not be masked. Behind a
+    /// mere reason to stop that is so only where a value is cut.
     #[error("the answer goes on behind its end")]
     TextAfterEnd,
     /// An event whose name and whose document's kind are not the same: readers go by the one or the other.

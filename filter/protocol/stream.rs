@@ -11,32 +11,31 @@
 //! [`Stream::read`], [`Stream::before`] and [`Stream::edit`], in this order, and [`Stream::flush`] at the end. An event
 //! that is like the one before ([`Stream::resembles`]) is written by [`Stream::edit_alike`] alone.
 
+mod channel;
 mod count;
 mod edit;
 mod notes;
 mod shape;
 mod tail;
 
-use crate::mask::text::{Masks, TextMask};
+use crate::mask::text::Masks;
 
 use super::facts::Facts;
-use super::json::nested::Nested;
+use super::json::Edit;
 use super::json::spans::Spans;
 use super::json::spares::Spares;
 use super::json::table::{AXES, Field, Table};
-use super::json::text::{End, Text};
 use super::json::unescape::decoded;
 use super::json::walk::Walk;
-use super::json::{Edit, Raw};
 use super::limit::Stopped;
 use super::{Thinking, Unreadable};
+use channel::{Channel, Until};
 use count::Count;
 pub(crate) use edit::Splice;
 use notes::{Edited, MAX_PIECES, Noter, Notes, Pattern, Site, Which};
 use shape::Shape;
 #[cfg(test)]
 pub(crate) use shape::Watched;
-use tail::Carrier;
 
 /// Most texts that may be open at once.
 pub(crate) const MAX_TEXTS: usize = 64;
@@ -67,57 +66,6 @@ struct Key {
     what: u64,
 }
 
-/// How a text of the stream is masked.
-enum Lane<T> {
-    Text(Text<T>),
-    Json(Nested<T>),
-}
-
-impl<T: TextMask> Lane<T> {
-    fn push<M: Masks<Text = T>>(&mut self, raw: &[u8], end: End, edit: &mut Edit<'_, M>) {
-        if !self.edit(Raw::alone(raw), end, edit) {
-            edit.out.extend_from_slice(raw);
-        }
-    }
-
-    /// False: the piece stays, and is not written.
-    fn edit<M: Masks<Text = T>>(&mut self, raw: Raw<'_>, end: End, edit: &mut Edit<'_, M>) -> bool {
-        match self {
-            Self::Text(text) => text.edit(raw, end, edit),
-            Self::Json(nested) => {
-                edit.out.extend_from_slice(raw.before);
-                nested.push(raw.bytes, end, edit);
-                true
-            }
-        }
-    }
-
-    fn held(&self) -> usize {
-        match self {
-            Self::Text(text) => text.held(),
-            Self::Json(nested) => nested.held(),
-        }
-    }
-
-    fn spans(&self) -> Option<&Spans> {
-        match self {
-            Self::Text(text) => text.spans(),
-            Self::Json(_) => None,
-        }
-    }
-}
-
-struct Channel<T> {
-    key: Key,
-    /// What a tail's event is made from.
-    carrier: Carrier,
-    /// The value read as the text's own, as written.
-    own: Vec<u8>,
-    lane: Lane<T>,
-    /// Of a text that nobody knows, its last piece as it came.
-    label: Vec<u8>,
-}
-
 /// See the module.
 pub(crate) struct Stream<M: Masks> {
     table: &'static Table,
@@ -125,6 +73,8 @@ pub(crate) struct Stream<M: Masks> {
     notes: Notes,
     thinking: Thinking,
     channels: Vec<Channel<M::Text>>,
+    /// Texts that were finished, as they would go on.
+    finished: Vec<Channel<M::Text>>,
     spares: Spares<M>,
     shape: Shape,
     /// The name and the kind of the event read last.
@@ -132,6 +82,8 @@ pub(crate) struct Stream<M: Masks> {
     kind: Vec<u8>,
     /// What has ended, and whether all has.
     ended: Vec<Pattern>,
+    /// What ends with the event read last because nobody could go on with it.
+    closed: Vec<Pattern>,
     all_ended: bool,
     /// The identifying values of the stream, as written.
     envelope: [Vec<u8>; 4],
@@ -153,11 +105,13 @@ impl<M: Masks> Stream<M> {
             notes: Notes::default(),
             thinking: Thinking::default(),
             channels: Vec::new(),
+            finished: Vec::new(),
             spares: Spares::default(),
             shape: Shape::default(),
             name: Vec::new(),
             kind: Vec::new(),
             ended: Vec::new(),
+            closed: Vec::new(),
             all_ended: false,
             envelope: Default::default(),
             own: Vec::new(),
@@ -178,7 +132,7 @@ impl<M: Masks> Stream<M> {
 
     /// Raw bytes held of all texts.
     pub(crate) fn held(&self) -> usize {
-        self.channels.iter().fold(0, |sum, channel| sum.saturating_add(channel.lane.held()))
+        self.channels.iter().fold(0, |sum, channel| sum.saturating_add(channel.held()))
     }
 
     /// Reads an event's document; [`Self::before`] and [`Self::edit`] then write it. `name` is what the framing calls
@@ -244,30 +198,44 @@ impl<M: Masks> Stream<M> {
     }
 
     /// Writes the events that must come before this one: the tails of texts that end with it and have no piece in it.
-    pub(crate) fn before(&mut self, last: bool, frames: &mut dyn Frames, edit: &mut Edit<'_, M>) {
+    pub(crate) fn before(
+        &mut self,
+        last: bool,
+        frames: &mut dyn Frames,
+        edit: &mut Edit<'_, M>,
+    ) -> Result<(), Unreadable> {
         let mut at = 0usize;
         while let Some(channel) = self.channels.get(at) {
             let key = channel.key;
-            if !self.ends(key, last) || self.has_piece(key) {
+            let until = self.until(key, last);
+            if until == Until::More || self.has_piece(key) {
                 at = at.saturating_add(1);
                 continue;
             }
             let channel = self.channels.remove(at);
-            self.tail(channel, frames, edit);
+            self.tail(channel, until, frames, edit)?;
         }
+        Ok(())
     }
 
     /// Writes the tails of all texts, each in an event of its own.
-    pub(crate) fn flush(&mut self, frames: &mut dyn Frames, edit: &mut Edit<'_, M>) {
+    pub(crate) fn flush(
+        &mut self,
+        frames: &mut dyn Frames,
+        edit: &mut Edit<'_, M>,
+    ) -> Result<(), Unreadable> {
         self.all_ended = true;
+        let mut result = Ok(());
         for channel in std::mem::take(&mut self.channels) {
-            self.tail(channel, frames, edit);
+            result = result.and(self.tail(channel, Until::End, frames, edit));
         }
+        result
     }
 
     /// Writes the tails of all texts, and tells what the last events of a stream need that is ended here.
     pub(crate) fn stop(&mut self, frames: &mut dyn Frames, edit: &mut Edit<'_, M>) -> Stopped {
-        self.flush(frames, edit);
+        // A tail that cannot go out stays away: the stream ends here in any case.
+        let _ = self.flush(frames, edit);
         let mut envelope = Vec::new();
         self.envelope(&mut Edit::new(edit.masks, &mut envelope, edit.tally));
         Stopped { envelope, open: self.open }
@@ -298,22 +266,24 @@ impl<M: Masks> Stream<M> {
         self.notes.sites.iter().any(|site| self.site_key(site) == Some(key))
     }
 
-    /// Whether the event read last ends this text.
-    fn ends(&self, key: Key, last: bool) -> bool {
-        last || self.notes.ends(&key.at)
+    /// How far the text goes by the event read last.
+    fn until(&self, key: Key, last: bool) -> Until {
+        if last || self.notes.ends(&key.at) {
+            return Until::End;
+        }
+        if self.notes.finishes(&key.at) { Until::Finish } else { Until::More }
     }
 
     /// Whether the event read last speaks of text that is held, so that it should wait.
     pub(crate) fn waits(&self, data: &[u8]) -> bool {
-        if !self.notes.offsets || !self.notes.ends.is_empty() {
+        if !self.notes.offsets || self.notes.ends_any() {
             return false;
         }
         self.notes.sites.iter().any(|site| {
             let Site::Offset { offset, at } = site.site else { return false };
             let key = self.key(Which::Text(offset.field), self.notes.indexes(&at));
-            let held = self.channels.iter().find(|channel| channel.key == key && channel.lane.held() > 0);
-            let decided =
-                held.and_then(|channel| channel.lane.spans()).map(|spans| spans.decided(offset.unit));
+            let held = self.channels.iter().find(|channel| channel.key == key && channel.held() > 0);
+            let decided = held.and_then(|channel| channel.spans()).map(|spans| spans.decided(offset.unit));
             let number = parsed(data.get(site.from..site.to).unwrap_or_default());
             matches!((decided, number), (Some(decided), Some(number)) if number > decided)
         })
@@ -326,13 +296,19 @@ impl<M: Masks> Stream<M> {
 
     /// Whether the event read last ends any text.
     pub(crate) fn ends_any(&self) -> bool {
-        !self.notes.ends.is_empty()
+        self.notes.ends_any()
     }
 
-    fn remember_spans(&mut self, channel: &Channel<M::Text>) {
-        let spans = channel.lane.spans().filter(|spans| !spans.is_empty());
+    /// Remembers of a text that is over where it was changed, and of one that is finished how it would go on.
+    fn leave(&mut self, channel: Channel<M::Text>) {
+        let spans = channel.spans().filter(|spans| !spans.is_empty());
         if let (Some(spans), true) = (spans, self.spans.len() < MAX_SPANS) {
             self.spans.push((channel.key, spans.clone()));
+        }
+        if channel.goes_on() && self.finished.len() < MAX_TEXTS {
+            self.finished.push(channel);
+        } else if self.notes.finishes(&channel.key.at) {
+            self.closed.push(channel.key.at.map(Some));
         }
     }
 }

@@ -77,6 +77,10 @@ impl TextMask for SimpleText {
     fn held(&self) -> usize {
         self.held.len()
     }
+
+    fn again(&self) -> Option<Self> {
+        Some(Self { held: self.held.clone() })
+    }
 }
 
 impl Masks for Simple {

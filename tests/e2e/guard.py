@@ -56,7 +56,7 @@ class Options:
     """More clusters, by name."""
     upstreams: list[str] = field(default_factory=lambda: ["upstream"])
     """Where connections lead, as `--upstream` takes it."""
-    change: Callable[[dict[str, Any]], None] = lambda _: None
+    change: Callable[[dict[str, Any]], object] = lambda _: None
     """Changes the bootstrap at last."""
     env: dict[str, str] = field(default_factory=dict)
 
@@ -150,6 +150,11 @@ class Guard:
         if taken:
             self.policies = policies
         return taken
+
+    def rewire(self, change: Callable[[dict[str, Any]], object]) -> None:
+        """Changes the listeners in another way from now on: no Envoy need start anew for other routes."""
+        self.options.change = change
+        assert self.update(self.policies)
 
     # Calls.
 

@@ -303,11 +303,24 @@ def route_for_all(made: dict[str, Any]) -> list[dict[str, Any]]:
     return routes
 
 
+def with_second(made: dict[str, Any]) -> None:
+    """Another cluster, which leads to the same upstream."""
+    clusters = made["static_resources"]["clusters"]
+    upstream = next(cluster for cluster in clusters if cluster["name"] == "upstream")
+    clusters.append(json.loads(json.dumps(upstream)) | {"name": "second"})
+
+
+@pytest.fixture(scope="module")
+def routed(start_guard: Callable[..., Guard]) -> Guard:
+    """The usual set, and a cluster `second` for routes that tests put there."""
+    return start_guard(change=with_second)
+
+
 @pytest.mark.parametrize("unmatched, status", [("deny", 403), ("allow", 200), ("monitor", 200)])
-def test_unmatched_requests_fare_as_the_set_says(
-    start_guard: Callable[..., Guard], idp: Any, unmatched: str, status: int
-) -> None:
-    guard = start_guard(sets.chat(idp.issuer, unmatched=unmatched), change=route_for_all)
+def test_unmatched_requests_fare_as_the_set_says(routed: Guard, idp: Any, unmatched: str, status: int) -> None:
+    guard = routed
+    guard.policies = sets.chat(idp.issuer, unmatched=unmatched)
+    guard.rewire(route_for_all)
     with guard.client("whatever") as client:
         answer = client.post("/elsewhere", content=b"hello", headers={"x-portcullis-x": "y"})
     assert answer.status_code == status
@@ -357,9 +370,7 @@ def routes_of_many_kinds(made: dict[str, Any]) -> None:
         host("four", "mistyped.example.com", **named("metadatum")),
         host("rest", "*"),
     ]
-    clusters = made["static_resources"]["clusters"]
-    upstream = next(cluster for cluster in clusters if cluster["name"] == "upstream")
-    clusters.append(json.loads(json.dumps(upstream)) | {"name": "second"})
+    with_second(made)
 
 
 @pytest.fixture(scope="module")
@@ -439,19 +450,17 @@ def test_a_request_that_its_new_headers_lead_to_another_connection_gets_no_answe
     before: tuple[str, str | None],
     after: tuple[str, str | None],
     answered: bool,
-    start_guard: Callable[..., Guard],
-    idp: Any,
+    routed: Guard,
 ) -> None:
     """Envoy looks its route up again once the caller's token has made room for the connection's credential."""
 
     def change(made: dict[str, Any]) -> None:
         token = {"name": "authorization", "string_match": {"prefix": "Bearer ey"}}
         route_for_all(made)[:] = [route_to(*before, headers=[token]), route_to(*after)]
-        clusters = made["static_resources"]["clusters"]
-        upstream = next(cluster for cluster in clusters if cluster["name"] == "upstream")
-        clusters.append(json.loads(json.dumps(upstream)) | {"name": "second"})
 
-    guard = start_guard(change=change)
+    guard = routed
+    guard.policies = sets.chat(guard.idp.issuer)
+    guard.rewire(change)
     answer = guard.chat(guard.token())
     if answered:
         assert answer.status_code == 200

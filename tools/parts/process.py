@@ -34,9 +34,13 @@ class NotReady(Exception):
 
 
 def free_port() -> int:
-    """A free port of 127.0.0.1, never given twice, below the range the kernel takes client ports from."""
+    """A free port of 127.0.0.1, never given twice, below the range the kernel takes client ports from.
+
+    Test workers that run beside each other (pytest-xdist) share the range out: a port may wait long for its server."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     while True:
-        port = random.randint(12_000, 31_999)
+        port = random.randrange(12_000 + worker, 32_000, workers)
         if port in _given_ports:
             continue
         with socket.socket() as probe:

@@ -154,6 +154,11 @@ impl TextMask for RestoringText {
     fn held(&self) -> usize {
         self.masker.held().saturating_add(self.held.len())
     }
+
+    fn again(&self) -> Option<Self> {
+        let masker = self.masker.again()?;
+        Some(Self { masker, names: Rc::clone(&self.names), held: self.held.clone() })
+    }
 }
 
 impl RestoringText {

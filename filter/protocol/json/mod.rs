@@ -61,6 +61,31 @@ impl Tally {
         self.blocked = self.blocked.or(other.blocked);
     }
 
+    /// Takes away from both what they have in common, of what was found and delivered.
+    pub(crate) fn offset(&mut self, other: &mut Self) {
+        for (entity, count) in &mut self.found {
+            let Some((_, known)) = other.found.iter_mut().find(|(known, _)| known == entity) else {
+                continue;
+            };
+            let same = (*count).min(*known);
+            (*count, *known) = (count.saturating_sub(same), known.saturating_sub(same));
+        }
+        for (count, known) in
+            [(&mut self.delivered, &mut other.delivered), (&mut self.restored, &mut other.restored)]
+        {
+            let same = (*count).min(*known);
+            (*count, *known) = (count.saturating_sub(same), known.saturating_sub(same));
+        }
+        self.found.retain(|(_, count)| *count > 0);
+    }
+
+    /// Adds another one.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.add_found(other);
+        self.delivered = self.delivered.saturating_add(other.delivered);
+        self.restored = self.restored.saturating_add(other.restored);
+    }
+
     /// Counts a name that was taken back.
     pub(crate) fn restore(&mut self) {
         self.restored = self.restored.saturating_add(1);

@@ -39,7 +39,7 @@ pub(crate) enum Level {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Queue {
     raw: Vec<u8>,
     /// Raw bytes already gone.

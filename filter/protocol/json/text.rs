@@ -82,6 +82,13 @@ impl<T: TextMask> Text<T> {
         self
     }
 
+    /// The same text once more, at the same place.
+    pub(crate) fn again(&self) -> Option<Self> {
+        let mask = self.mask.again()?;
+        let (queue, escapes) = (self.queue.clone(), self.escapes);
+        Some(Self { mask, queue, escapes, decoded: Vec::new(), level: self.level })
+    }
+
     pub(crate) fn spans(&self) -> Option<&Spans> {
         self.queue.spans()
     }

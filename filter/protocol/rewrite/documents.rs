@@ -126,8 +126,7 @@ impl<M: Masks> Writer<'_, M> {
             return Ok(());
         }
         framer.finish(&mut each)?;
-        self.flush(&mut Between(if separated { b"\x1e" } else { b"" }, b"\n"));
-        Ok(())
+        self.flush(&mut Between(if separated { b"\x1e" } else { b"" }, b"\n"))
     }
 
     fn array(&mut self, framer: &mut json_array::Framer, bytes: &[u8], end: bool) -> Result<(), Unreadable> {
@@ -138,10 +137,7 @@ impl<M: Masks> Writer<'_, M> {
             }
             json_array::Piece::Item(data) => self.document(data, false, &mut Between(b"", b",\n")),
             // Where there are tails, an item went before them.
-            json_array::Piece::End => {
-                self.flush(&mut Between(b",\n", b""));
-                Ok(())
-            }
+            json_array::Piece::End => self.flush(&mut Between(b",\n", b"")),
         })?;
         if end { framer.finish() } else { Ok(()) }
     }
@@ -202,13 +198,12 @@ impl<M: Masks> Writer<'_, M> {
     ) -> Result<(), Unreadable> {
         std::str::from_utf8(data).map_err(|_| Unreadable::Utf8)?;
         self.stream.read(name, data, &mut self.ledger.facts)?;
-        self.stream.before(last, frames, &mut Edit::new(self.masks, self.out, &mut self.ledger.tally));
-        Ok(())
+        self.stream.before(last, frames, &mut Edit::new(self.masks, self.out, &mut self.ledger.tally))
     }
 
     /// Writes the tails of all texts.
-    pub(super) fn flush(&mut self, frames: &mut dyn Frames) {
-        self.stream.flush(frames, &mut Edit::new(self.masks, self.out, &mut self.ledger.tally));
+    pub(super) fn flush(&mut self, frames: &mut dyn Frames) -> Result<(), Unreadable> {
+        self.stream.flush(frames, &mut Edit::new(self.masks, self.out, &mut self.ledger.tally))
     }
 }
 

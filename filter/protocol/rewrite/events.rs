@@ -118,7 +118,7 @@ impl<M: Masks> Events<M> {
             framer.finish(|frame| writer.frame(frame))?;
             writer.whole_or_nothing(|writer| {
                 let Ledger { tally, .. } = writer.ledger;
-                writer.stream.flush(&mut Sse, &mut Edit::new(masks, writer.out, tally));
+                writer.stream.flush(&mut Sse, &mut Edit::new(masks, writer.out, tally))?;
                 writer.release()
             })?;
         }
@@ -229,7 +229,7 @@ impl<M: Masks> Writer<'_, M> {
                 self.waiting.push(event.raw.to_vec());
                 return Ok(());
             }
-            self.before();
+            self.before()?;
             if !self.waiting.is_empty() && self.stream.ends_any() {
                 self.release()?;
                 name = Some(self.name(event)?);
@@ -265,7 +265,7 @@ impl<M: Masks> Writer<'_, M> {
         }
         let name = self.name(event)?;
         self.read(Some(name), data)?;
-        self.before();
+        self.before()?;
         self.edited.clear();
         let Ledger { tally, .. } = self.ledger;
         self.stream.edit(data, self.last, &mut Edit::new(self.masks, self.edited, tally))?;
@@ -336,9 +336,9 @@ impl<M: Masks> Writer<'_, M> {
     }
 
     /// Writes what must come before the event that was read.
-    fn before(&mut self) {
+    fn before(&mut self) -> Result<(), Unreadable> {
         let mut edit = Edit::new(self.masks, self.out, &mut self.ledger.tally);
-        self.stream.before(self.last, &mut Sse, &mut edit);
+        self.stream.before(self.last, &mut Sse, &mut edit)
     }
 
     /// An event without a document: the one that ends the stream, or one that says nothing.
@@ -346,7 +346,7 @@ impl<M: Masks> Writer<'_, M> {
         if !data.trim_ascii().is_empty() {
             let Ledger { tally, facts } = self.ledger;
             facts.work = Work::Over;
-            self.stream.flush(&mut Sse, &mut Edit::new(self.masks, self.out, tally));
+            self.stream.flush(&mut Sse, &mut Edit::new(self.masks, self.out, tally))?;
             self.release()?;
         }
         self.lines(event.raw);

@@ -41,7 +41,7 @@ impl<M: Masks> Writer<'_, M> {
 
     fn flush_frames(&mut self) -> Result<(), Unreadable> {
         let mut made = Made::new(self.scratch.carried);
-        self.flush(&mut made);
+        self.flush(&mut made)?;
         made.written
     }
 

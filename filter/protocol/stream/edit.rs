@@ -4,13 +4,14 @@ use crate::mask::text::Masks;
 use crate::protocol::facts::Facts;
 use crate::protocol::json::nested::Nested;
 use crate::protocol::json::table::Offset;
-use crate::protocol::json::text::{End, Text};
+use crate::protocol::json::text::Text;
 use crate::protocol::json::{Edit, Raw, Tally};
 use crate::protocol::{Thinking, Unreadable};
 
+use super::channel::{Channel, Lane, Until};
 use super::notes::{Edited, Pattern, Site, Which, agrees};
 use super::tail::Carrier;
-use super::{Channel, Key, Lane, MAX_ENDS, MAX_TEXTS, Stream, is_thinking, parsed};
+use super::{Key, MAX_ENDS, MAX_TEXTS, Stream, is_thinking, parsed};
 
 /// Bytes that came, most of which stay: what stays is written with the next thing that changes, in one go.
 #[derive(Debug, Clone, Copy)]
@@ -59,7 +60,7 @@ impl<M: Masks> Stream<M> {
     /// Writes the document read last. `last`: the stream ends with it.
     pub(crate) fn edit(&mut self, data: &[u8], last: bool, edit: &mut Edit<'_, M>) -> Result<(), Unreadable> {
         let sites = std::mem::take(&mut self.notes.sites);
-        let plain = !last && !self.notes.offsets && self.notes.ends.is_empty();
+        let plain = !last && !self.notes.offsets && !self.notes.ends_any();
         let mut learns = self.shape.begin(data) && plain;
         let mut splice = Splice::new(data);
         let mut result = Ok(());
@@ -72,8 +73,9 @@ impl<M: Masks> Stream<M> {
                         let mut later = sites.iter().skip(position.saturating_add(1));
                         later.any(|later| self.site_key(later) == Some(key))
                     };
-                    let end = if self.ends(key, last) && !again() { End::Text } else { End::String };
-                    let written = self.piece(key, which, raw, end, edit);
+                    let until = self.until(key, last);
+                    let until = if until != Until::More && again() { Until::More } else { until };
+                    let written = self.piece(key, which, raw, until, edit);
                     written.unwrap_or_else(|why| {
                         result = Err(why);
                         false
@@ -149,7 +151,7 @@ impl<M: Masks> Stream<M> {
             let to = start.saturating_add(hole.to);
             let raw = splice.raw(start.saturating_add(hole.from), to, hole.plain);
             let written = match (hole.site, hole.key) {
-                (Site::Piece { which, .. }, Some(key)) => self.piece(key, which, raw, End::String, edit),
+                (Site::Piece { which, .. }, Some(key)) => self.piece(key, which, raw, Until::More, edit),
                 (site, _) => Ok(self.value(site, raw, edit)),
             };
             match written {
@@ -212,17 +214,17 @@ impl<M: Masks> Stream<M> {
         key: Key,
         which: Which,
         raw: Raw<'_>,
-        end: End,
+        until: Until,
         edit: &mut Edit<'_, M>,
     ) -> Result<bool, Unreadable> {
         if !is_thinking(which) {
-            return self.push(key, which, raw, end, edit);
+            return self.push(key, which, raw, until, edit);
         }
         if self.thinking == Thinking::Drop {
             return Ok(raw.drop(edit.out));
         }
         let count = edit.tally.count();
-        let result = self.push(key, which, raw, end, edit);
+        let result = self.push(key, which, raw, until, edit);
         let [first, ..] = key.at;
         if edit.tally.count() != count && !self.changed.contains(&first) && self.changed.len() < MAX_ENDS {
             self.changed.push(first);
@@ -235,7 +237,7 @@ impl<M: Masks> Stream<M> {
         key: Key,
         which: Which,
         raw: Raw<'_>,
-        end: End,
+        until: Until,
         edit: &mut Edit<'_, M>,
     ) -> Result<bool, Unreadable> {
         if edit.masks.finds_nothing() {
@@ -246,9 +248,9 @@ impl<M: Masks> Stream<M> {
             Which::Path(_) if self.repeats(key, raw.bytes) => self.alone(raw, edit),
             _ => None,
         };
-        let Some(masked) = masked else { return self.follow(key, which, raw, end, edit) };
+        let Some(masked) = masked else { return self.follow(key, which, raw, until, edit) };
         let piece = Raw { before: raw.before, bytes: &masked, plain: false };
-        Ok(self.follow(key, which, piece, end, edit)? || raw.instead(&masked, edit.out))
+        Ok(self.follow(key, which, piece, until, edit)? || raw.instead(&masked, edit.out))
     }
 
     /// Whether a piece of a text that nobody knows says what the one before it did: it may be a label that each event
@@ -278,58 +280,72 @@ impl<M: Masks> Stream<M> {
         key: Key,
         which: Which,
         raw: Raw<'_>,
-        end: End,
+        until: Until,
         edit: &mut Edit<'_, M>,
     ) -> Result<bool, Unreadable> {
         let open = self.channels.iter().position(|channel| channel.key == key);
-        if let Some(channel) = open.and_then(|at| self.channels.get_mut(at)) {
-            let written = channel.lane.edit(raw, end, edit);
-            if channel.own != self.own {
-                channel.own.clone_from(&self.own);
-            }
-            if let (Carrier::Field(field), Which::Text(last) | Which::Json(last)) =
-                (&mut channel.carrier, which)
-            {
-                *field = last;
-            }
-            if let (Some(at), End::Text) = (open, end) {
-                let channel = self.channels.swap_remove(at);
-                self.remember_spans(&channel);
-            }
-            return Ok(written);
+        let at = match open {
+            Some(at) => at,
+            None if raw.bytes.is_empty() => return Ok(false),
+            None => match self.open(key, which, raw, edit.masks)? {
+                Some(at) => at,
+                None => return Ok(false),
+            },
+        };
+        let Some(channel) = self.channels.get_mut(at) else { return Ok(false) };
+        if channel.own != self.own {
+            channel.own.clone_from(&self.own);
         }
-        if raw.bytes.is_empty() {
-            return Ok(false);
+        if let (Carrier::Field(field), Which::Text(last) | Which::Json(last)) = (&mut channel.carrier, which)
+        {
+            *field = last;
+        }
+        let written = channel.edit(raw, until, edit)?;
+        if until != Until::More {
+            let channel = self.channels.swap_remove(at);
+            self.leave(channel);
+        }
+        Ok(written)
+    }
+
+    /// Opens a text with its first piece, or one that was finished with the piece that goes on; says where it is. `None`:
+    /// nothing of it is looked for.
+    fn open(&mut self, key: Key, which: Which, raw: Raw<'_>, masks: &M) -> Result<Option<usize>, Unreadable> {
+        let at = self.channels.len();
+        if at >= MAX_TEXTS {
+            return Err(Unreadable::TooManyTexts { limit: MAX_TEXTS });
+        }
+        let finished = self.finished.iter().position(|channel| channel.key == key);
+        if let Some(finished) = finished.filter(|_| !self.all_ended) {
+            let mut channel = self.finished.swap_remove(finished);
+            channel.resume();
+            self.channels.push(channel);
+            self.spans.retain(|(over, _)| *over != key);
+            return Ok(Some(at));
         }
         if self.all_ended || self.ended.iter().any(|pattern| agrees(pattern, &key.at)) {
             return Err(Unreadable::TextAfterEnd);
         }
-        if self.channels.len() >= MAX_TEXTS {
-            return Err(Unreadable::TooManyTexts { limit: MAX_TEXTS });
-        }
         let exempt = self.thinking == Thinking::Exempt && is_thinking(which);
-        let mask = if exempt { edit.masks.begin_label() } else { Some(edit.masks.begin()) };
-        let Some(mask) = mask else { return Ok(false) };
+        let mask = if exempt { masks.begin_label() } else { Some(masks.begin()) };
+        let Some(mask) = mask else { return Ok(None) };
         let (lane, carrier) = match which {
             Which::Json(field) => (Lane::Json(Nested::new(mask)), Carrier::of(field)),
             Which::Text(field) => (Lane::Text(Text::new(mask).tracked()), Carrier::of(field)),
             Which::Path(_) => (Lane::Text(Text::new(mask)), Carrier::none()),
         };
-        let label = if let Which::Path(_) = which { label(raw.bytes).to_vec() } else { Vec::new() };
-        let mut channel = Channel { key, carrier, own: self.own.clone(), lane, label };
-        let written = channel.lane.edit(raw, end, edit);
-        if end == End::Text {
-            self.remember_spans(&channel);
-        } else {
-            self.channels.push(channel);
+        let mut channel = Channel::new(key, lane, carrier);
+        if let Which::Path(_) = which {
+            channel.label = label(raw.bytes).to_vec();
         }
-        Ok(written)
+        self.channels.push(channel);
+        Ok(Some(at))
     }
 
     /// Writes an offset into a text as the text went out.
     fn offset(&self, key: Key, offset: &Offset, raw: Raw<'_>, out: &mut Vec<u8>) -> bool {
         let open = self.channels.iter().find(|channel| channel.key == key);
-        let open = open.and_then(|channel| channel.lane.spans());
+        let open = open.and_then(Channel::spans);
         let over = || self.spans.iter().find(|(over, _)| *over == key).map(|(_, spans)| spans);
         let (Some(spans), Some(number)) = (open.or_else(over), parsed(raw.bytes)) else { return false };
         match spans.map(number, offset.end, offset.unit) {
@@ -341,7 +357,7 @@ impl<M: Masks> Stream<M> {
     /// Remembers what ended with the event read last.
     fn note_ends(&mut self, last: bool) -> Result<(), Unreadable> {
         self.all_ended |= last;
-        for new in &self.notes.ends {
+        for new in self.closed.iter().chain(&self.notes.ends) {
             let covers = |known: &Pattern| known.iter().zip(new).all(|(a, b)| a.is_none() || a == b);
             if self.ended.iter().any(covers) {
                 continue;
@@ -351,6 +367,7 @@ impl<M: Masks> Stream<M> {
             }
             self.ended.push(*new);
         }
+        self.closed.clear();
         Ok(())
     }
 }

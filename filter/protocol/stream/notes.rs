@@ -119,6 +119,8 @@ pub(super) struct Notes {
     pieces: usize,
     /// What the event ends.
     pub(super) ends: Vec<Pattern>,
+    /// What it gives a reason to stop of: that is the end too, but for servers that go on all the same.
+    finishes: Vec<Pattern>,
     /// Whether it has offsets.
     pub(super) offsets: bool,
     ends_all: bool,
@@ -143,6 +145,7 @@ impl Notes {
         self.root = [None; AXES];
         self.pieces = 0;
         self.ends.clear();
+        self.finishes.clear();
         self.offsets = false;
         self.ends_all = false;
         self.ends_scope = false;
@@ -167,7 +170,7 @@ impl Notes {
                 if let Some(index) = pattern.get_mut(axis) {
                     *index = Some(item.index);
                 }
-                self.ends.push(pattern);
+                self.finishes.push(pattern);
             }
         }
     }
@@ -178,9 +181,19 @@ impl Notes {
         index.map(|index| (!self.ends_scope).then_some(index))
     }
 
+    /// Whether the event ends any text.
+    pub(super) fn ends_any(&self) -> bool {
+        !self.ends.is_empty() || !self.finishes.is_empty()
+    }
+
     /// Whether the event ends the texts of these indexes.
     pub(super) fn ends(&self, at: &Indexes) -> bool {
         self.ends.iter().any(|pattern| agrees(pattern, at))
+    }
+
+    /// Whether it gives a reason to stop of them.
+    pub(super) fn finishes(&self, at: &Indexes) -> bool {
+        self.finishes.iter().any(|pattern| agrees(pattern, at))
     }
 
     /// The indexes of a piece.

@@ -4,11 +4,11 @@ use crate::mask::text::Masks;
 use crate::protocol::Unreadable;
 use crate::protocol::json::spares::Spares;
 use crate::protocol::json::table::{Field, Part};
-use crate::protocol::json::text::End;
 use crate::protocol::json::{Edit, Raw, Tally};
 
+use super::channel::{Channel, Until};
 use super::notes::{Edited, Site};
-use super::{Channel, Frames, NO_INDEX, Stream};
+use super::{Frames, NO_INDEX, Stream};
 
 /// The identifying values of a stream, in the order of [`super::notes::Notes::envelope`].
 const ENVELOPE: [&str; 4] = ["id", "object", "created", "model"];
@@ -49,18 +49,30 @@ impl<M: Masks> Stream<M> {
     pub(super) fn tail(
         &mut self,
         mut channel: Channel<M::Text>,
+        until: Until,
+        frames: &mut dyn Frames,
+        edit: &mut Edit<'_, M>,
+    ) -> Result<(), Unreadable> {
+        let mut tail = Vec::new();
+        channel.edit(Raw::alone(&[]), until, &mut Edit::new(edit.masks, &mut tail, edit.tally))?;
+        if !tail.is_empty() {
+            self.carried(&channel, tail, frames, edit);
+        }
+        self.leave(channel);
+        Ok(())
+    }
+
+    /// Writes the event of a tail.
+    fn carried(
+        &mut self,
+        channel: &Channel<M::Text>,
+        tail: Vec<u8>,
         frames: &mut dyn Frames,
         edit: &mut Edit<'_, M>,
     ) {
-        let mut tail = Vec::new();
-        channel.lane.push(&[], End::Text, &mut Edit::new(edit.masks, &mut tail, edit.tally));
-        self.remember_spans(&channel);
-        if tail.is_empty() {
-            return;
-        }
         match &channel.carrier {
             Carrier::Field(field) => {
-                let document = self.document(field, &channel, &tail, edit);
+                let document = self.document(field, channel, &tail, edit);
                 frames.event(field.name.as_bytes(), &document, edit.out);
             }
             Carrier::Event(kept) => {
@@ -138,8 +150,7 @@ impl<M: Masks> Stream<M> {
             }
             let key = self.site_key(site);
             let open = self.channels.iter().position(|channel| Some(channel.key) == key);
-            let Some(open) = open.filter(|at| self.channels.get(*at).is_some_and(|c| c.lane.held() > 0))
-            else {
+            let Some(open) = open.filter(|at| self.channels.get(*at).is_some_and(|c| c.held() > 0)) else {
                 continue;
             };
             let kept = self.strip(data, sites, position, masks)?;

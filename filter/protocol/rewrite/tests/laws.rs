@@ -98,6 +98,36 @@ proptest! {
     }
 
     #[test]
+    fn a_text_with_a_reason_to_stop_in_every_event_is_its_masked_whole_or_broken_off(
+        text in prose(),
+        sizes in prop::collection::vec(1usize..9, 1..8),
+    ) {
+        let chars: Vec<char> = text.chars().collect();
+        let mut rest = chars.as_slice();
+        let mut pieces: Vec<String> = Vec::new();
+        for size in sizes.iter().cycle() {
+            if rest.is_empty() { break; }
+            let (piece, more) = rest.split_at((*size).min(rest.len()));
+            pieces.push(piece.iter().collect());
+            rest = more;
+        }
+        let stream: String =
+            pieces.iter().map(|piece| chunk(0, json!({"content": piece}), Some("stop"))).collect();
+        let (mut rewriter, mut out) = (rewriter(BodyKind::EventStream), Vec::new());
+        let result = rewriter.push(stream.as_bytes(), true, &mut out);
+        let seen = texts(&out).remove(&(0, 0, "content".into())).unwrap_or_default();
+        let apart: String = pieces.iter().map(|piece| masked(piece)).collect();
+        match result {
+            Ok(_) => prop_assert_eq!(seen, masked(&text)),
+            Err(why) => {
+                prop_assert_eq!(why, Unreadable::TextAfterEnd);
+                prop_assert!(apart != masked(&text), "no value is cut, yet it is broken off");
+                prop_assert!(!seen.contains("SECRET"), "{seen:?} is out");
+            }
+        }
+    }
+
+    #[test]
     fn any_stream_equals_its_masked_whole(
         contents in prop::collection::vec(prose(), 1..3),
         arguments in prop::collection::vec(value(), 0..3),

@@ -156,6 +156,25 @@ fn an_empty_finish_reason_ends_nothing() {
 }
 
 #[test]
+fn text_behind_a_reason_to_stop_goes_on_as_if_there_had_been_none() {
+    let stopping = |text: &str| chunk(0, json!({"content": text}), Some("stop"));
+    let stream = stopping("mail ")
+        + &stopping("SEC ")
+        + &stopping("or SECRET 12")
+        + &stopping("3 4567")
+        + &stopping("89.");
+    let mut rewriter = rewriter(BodyKind::EventStream);
+    let mut out = Vec::new();
+    rewriter.push(stream.as_bytes(), true, &mut out).unwrap();
+    let pieces: Vec<_> =
+        events(&out).iter().map(|event| event["choices"][0]["delta"]["content"].clone()).collect();
+    // Each event has all of its text: nothing may be held where an answer may be over.
+    assert_eq!(pieces, ["mail ", "SEC ", "or <S> 12", "3 <N>", "."]);
+    // What is found again as the text goes on is counted once.
+    assert_eq!(rewriter.found().iter().map(|(_, count)| count).sum::<u64>(), 2);
+}
+
+#[test]
 fn text_behind_the_end_of_its_choice_breaks_the_answer_off() {
     let end = chunk(0, json!({"content": "SEC"}), Some("stop"));
     for (first, then) in [
