@@ -201,6 +201,32 @@ def test_a_stream_is_masked_however_its_text_is_cut(case: str, client: httpx.Cli
         assert read(reply.content) == EMAIL.masked, at
 
 
+@pytest.mark.parametrize("case", ["gemini", "gemini sse"])
+def test_a_stream_with_a_reason_to_stop_in_every_event_goes_on_where_no_value_is_cut(
+    case: str, client: httpx.Client, guard: Guard
+) -> None:
+    """Early Gemini models write it so. What is held goes out with each event, for it may be the last."""
+    header, _, read = CASES[case]
+    write = array if case == "gemini" else sse
+
+    def wire(pieces: list[str]) -> Answer:
+        return Answer(headers=[header], pieces=[write([gemini(piece, finishReason="STOP") for piece in pieces])])
+
+    between = [part for known in ALL for part in (known.before, f"{known.value}{known.after} ")]
+    reply = ask(client, guard, case, wire(between))
+    assert read(reply.content) == f"{MASKED} "
+    for at in range(1, len(EMAIL.value)):
+        first, rest = EMAIL.value[:at], EMAIL.value[at:]
+        try:
+            reply = ask(client, guard, case, wire([EMAIL.before, first, rest, EMAIL.after]))
+        except httpx.RemoteProtocolError:
+            assert case == "gemini", "events have one for an error"
+            continue
+        # What looked like an address already was masked, and the rest of it vanishes with it.
+        seen = read(reply.content)
+        assert seen == EMAIL.masked if "@example.c" in first else seen == EMAIL.before + first, at
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_a_stream_is_masked_however_its_bytes_are_cut(case: str, client: httpx.Client, guard: Guard) -> None:
     header, write, read = CASES[case]

@@ -6,6 +6,7 @@ the collector's page is built and tested with, beside its source), and `postgres
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -130,9 +131,12 @@ def install(groups: list[str]) -> None:
         if group not in [*PYTHON_GROUPS, *OTHERS]:
             raise Failed(f"no group {group}: there are {', '.join([*PYTHON_GROUPS, *OTHERS])}")
     PARTS.mkdir(parents=True, exist_ok=True)
-    for group in groups:
-        other = OTHERS.get(group)
-        other() if other else install_python(group)
+    with (PARTS / "lock").open("w") as lock:
+        # One at a time: two would make the same environment.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for group in groups:
+            other = OTHERS.get(group)
+            other() if other else install_python(group)
 
 
 OTHERS = {

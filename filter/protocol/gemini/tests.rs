@@ -102,6 +102,22 @@ fn candidates_and_thoughts_are_kept_apart_and_the_last_chunk_takes_the_tail() {
 }
 
 #[test]
+fn a_candidate_with_a_reason_to_stop_in_every_chunk_goes_on() {
+    let event = |part: Value| json!({"candidates": [{"content": {"parts": [part]}, "finishReason": "STOP", "index": 0}]});
+    let events = json!([
+        event(json!({"text": "I see ", "thought": true})),
+        event(json!({"text": "it is SECRET, "})),
+        event(json!({"text": "SECRETs.", "thought": true})),
+        event(json!({"text": "and no more"})),
+    ]);
+    let (out, _) = rewrite(BodyKind::JsonArray, &events.to_string());
+    let seen: Vec<Value> = serde_json::from_str(&out).unwrap();
+    assert_eq!(seen.len(), 4);
+    let text = |thought: bool, text: &str| ((0, thought), text.to_owned());
+    assert_eq!(joined(&seen), [text(false, "it is <S>, and no more"), text(true, "I see <S>s.")]);
+}
+
+#[test]
 fn arguments_that_come_in_pieces_are_told_apart_by_their_path() {
     let event = |args: Value| json!({"candidates": [{"content": {"parts": [{"functionCall": {"partialArgs": args}}]}, "index": 0}]});
     let piece = |path: &str, text: &str| json!({"jsonPath": path, "stringValue": text});
