@@ -110,17 +110,20 @@ impl<T: TextMask> Channel<T> {
         until: Until,
         edit: &mut Edit<'_, M>,
     ) -> Result<bool, Unreadable> {
-        match until {
-            Until::More if self.given.is_empty() => Ok(self.lane.edit(raw, End::String, edit)),
-            Until::More => self.rest(raw, End::String, edit),
-            Until::End if self.given.is_empty() => Ok(self.lane.edit(raw, End::Text, edit)),
-            Until::End => {
-                let written = self.rest(raw, End::Text, edit)?;
-                // The whole is shorter than what is out.
-                if self.given.is_empty() { Ok(written) } else { Err(Unreadable::TextAfterEnd) }
-            }
-            Until::Finish => self.finish(raw, edit),
+        let end = match until {
+            Until::Finish => return self.finish(raw, edit),
+            Until::More => End::String,
+            Until::End => End::Text,
+        };
+        if self.given.is_empty() {
+            return Ok(self.lane.edit(raw, end, edit));
         }
+        let written = self.rest(raw, end, edit)?;
+        // The whole may be shorter than what is out.
+        if until == Until::End {
+            self.all_given()?
+        }
+        Ok(written)
     }
 
     /// Writes the next piece, but for what is out already.
@@ -135,8 +138,7 @@ impl<T: TextMask> Channel<T> {
         if !self.lane.edit(piece, end, &mut Edit::new(edit.masks, &mut out, &mut tally)) {
             out.extend_from_slice(raw.bytes);
         }
-        tally.offset(&mut self.counted);
-        edit.tally.add(&tally);
+        self.count(tally, edit);
         let new = unseen(&mut self.given, &out)?;
         Ok(raw.instead(new, edit.out))
     }
@@ -152,13 +154,9 @@ impl<T: TextMask> Channel<T> {
         let (mut tail, mut counted) = (Vec::new(), Tally::default());
         let nothing = Raw::alone(&[]);
         self.lane.edit(nothing, End::Text, &mut Edit::new(edit.masks, &mut tail, &mut counted));
-        let mut tally = counted.clone();
-        tally.offset(&mut self.counted);
-        edit.tally.add(&tally);
+        self.count(counted.clone(), edit);
         let new = unseen(&mut self.given, &tail)?.len();
-        if !self.given.is_empty() {
-            return Err(Unreadable::TextAfterEnd);
-        }
+        self.all_given()?;
         if new > 0 && !written {
             edit.out.extend_from_slice(raw.before);
             edit.out.extend_from_slice(raw.bytes);
@@ -166,6 +164,17 @@ impl<T: TextMask> Channel<T> {
         edit.out.extend_from_slice(tail.get(tail.len().saturating_sub(new)..).unwrap_or_default());
         (self.given, self.counted) = (tail, counted);
         Ok(written || new > 0)
+    }
+
+    /// Counts what was not counted when it went out.
+    fn count<M: Masks<Text = T>>(&mut self, mut tally: Tally, edit: &mut Edit<'_, M>) {
+        tally.offset(&mut self.counted);
+        edit.tally.add(&tally);
+    }
+
+    /// Refuses a text that is over before all that is out of it has been written once more.
+    fn all_given(&self) -> Result<(), Unreadable> {
+        if self.given.is_empty() { Ok(()) } else { Err(Unreadable::TextAfterEnd) }
     }
 }
 

@@ -175,6 +175,16 @@ fn text_behind_a_reason_to_stop_goes_on_as_if_there_had_been_none() {
 }
 
 #[test]
+fn text_that_begins_behind_a_reason_to_stop_is_masked_over_its_events() {
+    // The choice had none before; what a text of another kind was, does not matter.
+    for first in [chunk(0, json!({}), Some("stop")), chunk(0, json!({"refusal": "SEC"}), Some("stop"))] {
+        let stream = first + &content("a SEC") + &content("RET") + "data: [DONE]\n\n";
+        let out = rewrite(BodyKind::EventStream, stream.as_bytes()).unwrap();
+        assert_eq!(texts(&out)[&(0, 0, "content".into())], "a <S>", "{stream}");
+    }
+}
+
+#[test]
 fn text_behind_the_end_of_its_choice_breaks_the_answer_off() {
     let end = chunk(0, json!({"content": "SEC"}), Some("stop"));
     for (first, then) in [
