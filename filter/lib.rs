@@ -16,6 +16,7 @@
 //! | [`audit`] | records, chain, delivery |
 //! | `order` | sorting that is compiled once |
 //! | `heap` (wasm only) | memory for small blocks |
+//! | `copying` (wasm only) | bytes copied, filled and compared without leaving WebAssembly |
 //! | [`texts`] | many short texts kept as one |
 //! | [`secret`] | a secret that a service keeps: got, refreshed, and kept while the service is down |
 //! | `plain` | where JSON begins to be written otherwise than it is meant |
@@ -27,6 +28,8 @@
 
 pub mod audit;
 pub mod config;
+#[cfg(any(test, all(target_arch = "wasm32", target_os = "wasi")))]
+mod copying;
 pub mod exchange;
 #[cfg(any(test, all(feature = "allocator", target_arch = "wasm32", target_os = "wasi")))]
 mod heap;
