@@ -33,6 +33,8 @@ fn check(hir: &Hir) -> Result<(), Fault> {
         )),
         HirKind::Literal(literal) if literal.0.is_ascii() => Ok(()),
         HirKind::Class(Class::Bytes(bytes)) if bytes.is_ascii() => Ok(()),
+        // What alternatives of one character each become.
+        HirKind::Class(Class::Unicode(characters)) if characters.is_ascii() => Ok(()),
         HirKind::Literal(_) | HirKind::Class(_) => Err(Fault::new(
             "bytes beyond ASCII (also by `.` and `[^…]`): list the bytes that may stand there",
         )),

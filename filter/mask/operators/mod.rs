@@ -138,7 +138,7 @@ impl Operating {
             Operator::Block => sink.block(len, entity),
             Operator::Redact => sink.replace(len, entity, &[]),
             Operator::Mask(partial) if !long => {
-                partial.write(value, *form, with);
+                partial.of(unbracketed(name)).write(value, *form, with);
                 sink.replace(len, entity, with);
             }
             Operator::Pseudonym(pseudonyms) if !long => {

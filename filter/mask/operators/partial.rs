@@ -13,6 +13,10 @@ pub struct Partial {
     pub character: u8,
 }
 
+/// The entities of which no part may be seen: a secret of a few characters, masked with its word. What a policy keeps of
+/// it would be the secret.
+const HIDDEN: &[&str] = &["CREDIT_CARD_CVV", "PIN", "PASSWORD"];
+
 impl Default for Partial {
     fn default() -> Self {
         Self { keep_first: 0, keep_last: 0, character: b'*' }
@@ -20,6 +24,11 @@ impl Default for Partial {
 }
 
 impl Partial {
+    /// What of it holds for an entity.
+    pub(super) fn of(self, entity: &str) -> Self {
+        if HIDDEN.contains(&entity) { Self { keep_first: 0, keep_last: 0, ..self } } else { self }
+    }
+
     /// Writes the covered value. Of one so short that all of it would stay, nothing does.
     ///
     /// In a number a covered digit is `0`; what is no digit there stays.

@@ -109,6 +109,19 @@ fn each_operator_puts_its_own_in_the_place_of_a_value() {
 }
 
 #[test]
+fn a_secret_of_a_few_characters_shows_none_of_them() {
+    for (entity, text, expected) in [
+        ("CREDIT_CARD_CVV", "CVV: 123", "***: ***"),
+        ("CREDIT_CARD_CVV", "cvc code 9876", "*** **** ****"),
+        ("PIN", "PIN code 471100", "*** **** ******"),
+    ] {
+        let plan = Plan::new(&known(), known().resolve(entity).unwrap(), vec![]);
+        let plan = plan.with_operators(Rc::new(Operators::new(last4())));
+        assert_eq!(String::from_utf8(streamed(&plan, text.as_bytes(), &[]).text).unwrap(), expected);
+    }
+}
+
+#[test]
 fn operators_hold_for_disguised_values_too_however_the_text_is_cut() {
     let card = "\u{ff14}\u{ff11}\u{ff11}\u{ff11} 1111\u{200b} 1111 1111";
     let text = format!("card {card}, ok");

@@ -51,6 +51,8 @@ fn a_pattern_finds_whole_values() {
     let own = [pattern("EMPLOYEE_ID", "EMP-[0-9]{6}", &[])];
     assert_eq!(masked(&own, "see EMP-123456."), "see <EMPLOYEE_ID>.");
     assert_eq!(masked(&own, "xEMP-123456 EMP-1234567 EMP-12345"), "xEMP-123456 EMP-1234567 EMP-12345");
+    let own = [pattern("BADGE", "(?:A|B)(-|/)(?i:x|y)[0-9]{4}", &[])];
+    assert_eq!(masked(&own, "A-x1234, B/Y1234, C-x1234"), "<BADGE>, <BADGE>, C-x1234");
     let own = [between("TICKET", "", "#[0-9]{1,3}", "[0-9]")];
     assert_eq!(masked(&own, "bug#1 is #23x"), "bug<TICKET> is <TICKET>x");
 }

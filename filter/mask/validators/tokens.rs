@@ -1,6 +1,8 @@
 //! What tells a token from other text.
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+
+use super::super::walk::LIMIT;
 
 /// At least two digits: what tells a random token from words joined with dashes.
 pub fn two_digits(value: &[u8]) -> bool {
@@ -25,14 +27,15 @@ pub fn jwt(value: &[u8]) -> bool {
     JOSE.iter().any(|known| name.starts_with(known.as_bytes()))
 }
 
-/// `Basic` and base64 of a user and a password (RFC 7617).
+/// `Basic` and base64 of a user and a password (RFC 7617), in either of its alphabets.
 pub fn basic_auth(value: &[u8]) -> bool {
+    // A value is no longer than a walk.
+    let mut decoded = [0u8; LIMIT];
     let encoded = value.rsplit(|b| b.is_ascii_whitespace()).next().unwrap_or_default();
-    let mut decoded = [0u8; 256];
-    let padded = STANDARD.decode_slice(encoded, &mut decoded);
-    let len = padded.or_else(|_| STANDARD_NO_PAD.decode_slice(encoded, &mut decoded)).unwrap_or(0);
-    let decoded = decoded.get(..len).unwrap_or_default();
-    let printable = decoded.iter().all(|b| (b' '..=b'~').contains(b));
+    let alphabets = [STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD];
+    let len = alphabets.iter().find_map(|alphabet| alphabet.decode_slice(encoded, &mut decoded).ok());
+    let decoded = decoded.get(..len.unwrap_or(0)).unwrap_or_default();
+    let printable = std::str::from_utf8(decoded).is_ok_and(|text| !text.chars().any(char::is_control));
     printable && matches!(memchr::memchr(b':', decoded), Some(at) if at > 0)
 }
 
@@ -102,8 +105,13 @@ mod tests {
     fn basic_credentials_decode_to_a_user_and_a_password() {
         table(
             basic_auth,
-            &["Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", "basic dXNlcjpwYXNz"],
-            &["Basic Authentication", "Basic instructions", "Basic OnBhc3M=", "Basic"],
+            &[
+                "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
+                "basic dXNlcjpwYXNz",
+                "BASIC amFuZTo-Pj4_Pz9-fg==",
+                "Basic amFuw6k6aHVudGVyMg",
+            ],
+            &["Basic Authentication", "Basic instructions", "Basic OnBhc3M=", "Basic", "Basic AGE6Yg=="],
         );
     }
 
