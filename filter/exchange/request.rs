@@ -287,14 +287,16 @@ impl Exchange {
         let Some(lane) = self.lane.clone() else { return Ok(Step::Next) };
         let again = self.inquiry.awaited_keys >= MOST_ROUNDS;
         let from = || self.inquiry.head.address(host);
+        // Tunnels are never held, and monitor delays nothing, but where a call would go upstream without the connection's
+        // credential, for want of its caller's name, and fail.
+        let holds = (self.mode() == Mode::Enforce || !lane.credentials.is_empty()) && !self.inquiry.tunnel;
         let refusal = match self.worker.verify(host, (&token, &from), &lane.issuers, self.started, again) {
             Ok(identity) => {
                 self.inquiry.identity = Some(identity);
                 return Ok(Step::Next);
             }
             Err(IdentityRefusal::Pending(issuer)) => {
-                // Tunnels are never held, and monitor delays nothing.
-                if self.mode() == Mode::Enforce && !self.inquiry.tunnel && !again {
+                if holds && !again {
                     self.inquiry.token = Some(token);
                     self.inquiry.awaited_keys = self.inquiry.awaited_keys.saturating_add(1);
                     self.stage = Stage::AwaitKeys;
@@ -304,9 +306,7 @@ impl Exchange {
                 keys_unavailable("keys_pending")
             }
             Err(IdentityRefusal::Asked(number, long)) => {
-                // Without its caller's name a call would go upstream without the connection's credential, and fail.
-                let holds = self.mode() == Mode::Enforce || !lane.credentials.is_empty();
-                if holds && !self.inquiry.tunnel {
+                if holds {
                     self.inquiry.token = Some(token);
                     // Once: an answer that does not come in time does not come.
                     self.inquiry.awaited_keys = MOST_ROUNDS;

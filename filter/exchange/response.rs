@@ -140,6 +140,22 @@ impl Exchange {
         Flow::Pause
     }
 
+    /// Whether an answer opens the tunnel that was asked for (RFC 9110, 7.8 and 9.3.6; gRPC answers as gRPC). One that
+    /// refuses it, or passes over it, is an answer like any other.
+    fn opens_tunnel(&self, headers: &[Header]) -> bool {
+        let grpc = || {
+            let types = headers.iter().filter(|(name, _)| name == b"content-type");
+            types.map(|(_, value)| value).any(|value| {
+                value.get(..16).is_some_and(|start| start.eq_ignore_ascii_case(b"application/grpc"))
+            })
+        };
+        match self.answer.status {
+            101 => true,
+            200..300 if self.inquiry.head.method == "CONNECT" => true,
+            _ => grpc(),
+        }
+    }
+
     fn read_answer(&mut self, host: &dyn Host, headers: &[Header], end: bool) -> Result<(), Refusal> {
         let enforce = self.mode() == Mode::Enforce;
         let Some(lane) = self.lane.clone() else { return Ok(()) };
@@ -159,12 +175,13 @@ impl Exchange {
             ));
         }
         let plan = self.answer_plan(&lane);
-        if self.masks_answer() && !self.inquiry.tunnel {
+        let tunnel = self.inquiry.tunnel && self.opens_tunnel(headers);
+        if self.masks_answer() && !tunnel {
             self.cover_headers(host, headers, &plan)?;
         } else if self.credentialed {
             self.cover_headers(host, headers, &lane.cover)?;
         }
-        if self.inquiry.tunnel {
+        if tunnel {
             return Ok(());
         }
         let masks = if self.masks_answer() || self.edits_stream() { &plan } else { &lane.watch };

@@ -462,6 +462,29 @@ fn what_goes_through_a_tunnel_is_neither_held_nor_kept() {
 }
 
 #[test]
+fn an_upgrade_that_is_refused_is_answered_as_any_call_is() {
+    let rig = Rig::with(|set| set["policies"][0]["uninspected"] = json!({ "allow": ["upgrade", "grpc"] }));
+    let told = format!(r#"{{"error":{{"message":"{} of jane@example.com"}}}}"#, super::CREDENTIAL);
+    let asked = |sent: (&str, &str), status: &str, kind: &str| {
+        let mut exchange = rig.ask(&["rag-users"]);
+        let bearer = rig.sent("authorization").unwrap();
+        rig.head("GET", "/v1/x", &[("authorization", &bearer), sent]);
+        assert_eq!(exchange.request_head(&rig.host, false), Flow::Continue);
+        rig.answer(&mut exchange, status, &[("content-type", kind)]);
+        rig.piece(&mut exchange, &told, true).unwrap_or_default()
+    };
+    let masked = r#"{"error":{"message":"<UPSTREAM_CREDENTIAL> of <EMAIL_ADDRESS>"}}"#;
+    for status in ["200", "403", "426", "503"] {
+        assert_eq!(asked(("upgrade", "websocket"), status, "application/json"), masked, "{status}");
+        let grpc = ("content-type", "application/grpc");
+        assert_eq!(asked(grpc, status, "application/json"), masked, "{status}");
+    }
+    // What goes through a tunnel that is open is not read.
+    assert_eq!(asked(("upgrade", "websocket"), "101", "application/json"), told);
+    assert_eq!(asked(("content-type", "application/grpc"), "200", "application/grpc+proto"), told);
+}
+
+#[test]
 fn credentials_of_another_kind_are_challenged_without_an_error_code() {
     let rig = Rig::new();
     rig.head("GET", "/v1/models", &[("authorization", "Basic YTpi")]);

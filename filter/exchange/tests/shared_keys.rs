@@ -188,3 +188,18 @@ fn an_unknown_key_is_fetched_once_for_all() {
     assert_eq!(fleet.tick().len(), 0);
     assert_eq!(fleet.ready(), 3);
 }
+
+#[test]
+fn what_is_only_watched_waits_for_keys_where_it_would_go_without_its_credential() {
+    for (credential, flow) in [(true, Flow::Pause), (false, Flow::Continue)] {
+        let rig = Rig::with(|set| {
+            set["mode"] = json!("monitor");
+            set["issuers"][0]["jwks"] = json!({ "cluster": "idp", "uri": "https://idp.example.com/keys" });
+            if !credential {
+                set["connections"][1].as_object_mut().unwrap().remove("credential");
+            }
+        });
+        let mut exchange = rig.ask(&["rag-users"]);
+        assert_eq!(exchange.request_head(&rig.host, true), flow);
+    }
+}
