@@ -17,8 +17,10 @@ enum Rule {
     Email,
     /// Digits with their country code.
     Phone,
-    /// The address that the text means (RFC 4291, RFC 5952).
+    /// The address that the text means (RFC 4291, RFC 5952); one of IPv4 as such, however it is wrapped.
     Ip,
+    /// An address of a coin: hex digits in any case, and bech32, which alone is written in capitals too.
+    Coin,
     /// Hex digits alone, small.
     Hex,
     /// In small letters.
@@ -39,6 +41,7 @@ const RULES: &[(&str, Rule)] = &[
     ("ICCID", Rule::Compact),
     ("IP_ADDRESS", Rule::Ip),
     ("MAC_ADDRESS", Rule::Hex),
+    ("CRYPTO", Rule::Coin),
     ("DOMAIN_NAME", Rule::Lower),
 ];
 
@@ -80,11 +83,31 @@ pub(super) fn normal(entity: &str, value: &[u8]) -> Vec<u8> {
             None => text,
         },
         Rule::Phone => phone(&text, region(entity)),
-        Rule::Ip => text.parse::<IpAddr>().map_or(text, |address| address.to_string()),
-        Rule::Hex => text.chars().filter(char::is_ascii_hexdigit).collect::<String>().to_ascii_lowercase(),
+        Rule::Ip => {
+            let address = unnamed(&text).parse::<IpAddr>();
+            address.map_or(text, |address| address.to_canonical().to_string())
+        }
+        Rule::Coin => coin(text),
+        Rule::Hex => {
+            unnamed(&text).chars().filter(char::is_ascii_hexdigit).collect::<String>().to_ascii_lowercase()
+        }
         Rule::Lower => text.to_ascii_lowercase(),
     };
     normal.into_bytes()
+}
+
+/// An address without the word before it.
+fn unnamed(text: &str) -> &str {
+    let named = text
+        .split_once(':')
+        .filter(|(name, _)| ["ipv6", "ip", "mac"].iter().any(|known| known.eq_ignore_ascii_case(name)));
+    named.map_or(text, |(_, address)| address)
+}
+
+/// Base58 tells capitals from small letters and has both.
+fn coin(text: String) -> String {
+    let either = text.starts_with("0x") || !text.contains(|c: char| c.is_ascii_lowercase());
+    if either { text.to_ascii_lowercase() } else { text }
 }
 
 /// Without what only parts a value. A plus stays: in some states' identifiers it tells the century.
@@ -155,10 +178,23 @@ mod tests {
             normal("PHONE_NUMBER", british[3].as_bytes()),
             normal("PHONE_NUMBER_GB", british[0].as_bytes())
         );
+        same("PHONE_NUMBER", &["+49 30 1234567", "(+49) 30 1234567", "+ 49 30 1234567", "+(49) 30 1234567"]);
         same("PHONE_NUMBER_IT", &["06 698 12345", "+39 06 698 12345"]);
+        same("PHONE_NUMBER_IN", &["98765 43210", "098765 43210", "+91 98765 43210"]);
         same("PHONE_NUMBER_US", &["(415) 555-2671", "+14155552671"]);
         same("IP_ADDRESS", &["2001:db8::1", "2001:0DB8:0:0::0:1"]);
-        same("MAC_ADDRESS", &["00:1A:2b:3C:4D:5E", "00-1a-2b-3c-4d-5e"]);
+        same("IP_ADDRESS", &["2001:db8::1", "IPv6:2001:db8::1"]);
+        same("IP_ADDRESS", &["10.1.2.3", "::ffff:10.1.2.3", "::ffff:a01:203"]);
+        same("MAC_ADDRESS", &["00:1A:2b:3C:4D:5E", "00-1a-2b-3c-4d-5e", "MAC:00:1A:2b:3C:4D:5E"]);
+        same("CREDIT_CARD", &["4111111111111111", ".4111 1111 1111 1111"]);
+        same(
+            "CRYPTO",
+            &["BC1QW508D6QEJXTDG4Y5R3ZARVARY0C5XW7KV8F3T4", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"],
+        );
+        same(
+            "CRYPTO",
+            &["0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed"],
+        );
     }
 
     #[test]
@@ -170,5 +206,6 @@ mod tests {
         different("GITHUB_TOKEN", "ghp_aB", "ghp_ab");
         different("EMPLOYEE_ID", "EMP-1 2", "EMP-12");
         different("IP_ADDRESS", "10.0.0.1", "10.0.0.2");
+        different("CRYPTO", "1BoatSLRHtKNngkdXEeobR76b53LETtpyT", "1boatSLRHtKNngkdXEeobR76b53LETtpyT");
     }
 }

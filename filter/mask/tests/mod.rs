@@ -4,6 +4,7 @@ mod docs;
 mod examples;
 mod holding;
 mod own;
+mod phones;
 mod precision;
 mod reference;
 mod streaming;

@@ -47,6 +47,11 @@ const TEXTS: &[&str] = &[
     "Part numbers: 536-904-399, 12-3456-789, A1B2-C3D4, 0815/4711, 1-800-FLOWERS; HTTP/1.1 206, ISO 8601-1:2019.",
     "Chess: 1. e4 e5 2. Nf3 Nc6 3. Bb5 a6; FEN r1bqkbnr/pppp1ppp/2n5/4p3/4P3/5N2/PPPP1PPP/RNBQKB1R w KQkq - 2 3",
     "Gene BRCA1 c.68_69delAG, rs429358, NM_007294.4:c.5266dupC, chr17:43044295-43125483, CAS 7732-18-5, pH 7.35-7.45",
+    "SHA1 Fingerprint=AB:1D:22:0C:4F:9E:77:10:C3:5A:06:B1:D4:E5:99:01:2F:3A:4B:5C; WWN 10:30:45:20:11:22:33:44",
+    "systemctl status user@1000.service getty@tty1.service sshd@1.socket backup@0.timer; x@prod.conf, font@1.woff2",
+    "git clone https://user:pass@example.com/a.git; ftp://user:password@example.org",
+    "5f9d0644-7691-4657-8787-a0e8490201be 0c1e2f3a-1b2c-4d5e-be86-839bde82f0e5 2341-2341-2346",
+    "| 2341 2341 2346 | 3.83936613E-02 | 05.12345678Z | 0,54362315K | PT0.0010032S |",
     "Coordinates 52.520008, 13.404954; zone 33U; elevation 34 m; postal code 10115 Berlin; route A100, exit 12.",
 ];
 

@@ -12,6 +12,11 @@ pub fn ipv4(value: &[u8]) -> bool {
     !matches!(address.octets(), [0 | 127 | 255, ..])
 }
 
+/// Groups of two digits at most, all written: a row of bytes, as fingerprints of certificates are, and no address.
+fn row_of_bytes(value: &[u8]) -> bool {
+    value.split(|&b| b == b':').all(|group| matches!(group.len(), 1 | 2))
+}
+
 /// An address of RFC 4291 that names somebody: two groups, five hex digits and one decimal digit at least.
 pub fn ipv6(value: &[u8]) -> bool {
     let hex = value.iter().filter(|b| b.is_ascii_hexdigit()).count();
@@ -19,7 +24,19 @@ pub fn ipv6(value: &[u8]) -> bool {
     hex >= 5
         && groups >= 2
         && value.iter().any(u8::is_ascii_digit)
+        && !row_of_bytes(value)
         && text(value).is_some_and(|text| text.parse::<Ipv6Addr>().is_ok())
+}
+
+/// What stands behind the word that says what it is, and a colon.
+fn named(value: &[u8]) -> &[u8] {
+    let colon = memchr::memchr(b':', value);
+    colon.and_then(|at| value.get(at.wrapping_add(1)..)).unwrap_or_default()
+}
+
+/// The same behind `IPv6:`.
+pub fn ipv6_named(value: &[u8]) -> bool {
+    ipv6(named(value))
 }
 
 /// Six octets that are not all alike: no zeros, no broadcast. The form of three groups has a letter, since it would
@@ -31,12 +48,22 @@ pub fn mac(value: &[u8]) -> bool {
     hex.any(|b| Some(b) != first) && (!dotted || value.iter().any(u8::is_ascii_alphabetic))
 }
 
-/// Endings of file names that are no top-level domains: `logo@2x.png` is no address.
+/// The same behind `MAC:`.
+pub fn mac_named(value: &[u8]) -> bool {
+    mac(named(value))
+}
+
+/// Endings of file names and of systemd's units that are no top-level domains: `logo@2x.png` is no address, nor is
+/// `getty@tty1.service`.
 const FILES: &[&[u8]] = &[
     b"png", b"jpg", b"jpeg", b"gif", b"webp", b"svg", b"ico", b"bmp", b"avif", b"js", b"mjs", b"cjs", b"ts",
     b"tsx", b"jsx", b"css", b"scss", b"html", b"htm", b"json", b"yaml", b"yml", b"toml", b"lock", b"xml",
-    b"jar", b"whl", b"tgz", b"gz", b"exe", b"dll", b"so", b"txt", b"csv", b"pdf",
+    b"jar", b"whl", b"tgz", b"gz", b"exe", b"dll", b"so", b"txt", b"csv", b"pdf", b"conf", b"tar", b"woff",
+    b"woff2", b"service", b"socket", b"timer", b"slice", b"scope", b"mount", b"swap", b"device",
 ];
+
+/// Local parts of what is no mailbox: a repository's `git@`, and what is written for a password in an example's URL.
+const NOBODY: &[&[u8]] = &[b"git", b"pass", b"passwd", b"password", b"pwd"];
 
 /// Whether an ending is one of a file's name, in any case. Most are of another length, or begin otherwise.
 fn is_file(last: &[u8]) -> bool {
@@ -45,13 +72,13 @@ fn is_file(last: &[u8]) -> bool {
     FILES.iter().filter(alike).any(|ending| ending.eq_ignore_ascii_case(last))
 }
 
-/// An e-mail address: RFC 5321's lengths, and no file name, nor the `git@` of a repository's address.
+/// An e-mail address: RFC 5321's lengths, and no file name, nor what is nobody's.
 pub fn email(value: &[u8]) -> bool {
     let Some(at) = memchr::memrchr(b'@', value) else { return false };
     let Some((local, domain)) = value.split_at_checked(at) else { return false };
     let last = domain.rsplit(|&b| b == b'.').next().unwrap_or_default();
     let file = last != b"so" && is_file(last);
-    !file && !local.eq_ignore_ascii_case(b"git")
+    !file && !NOBODY.iter().any(|nobody| nobody.eq_ignore_ascii_case(local))
 }
 
 /// An address whose local part holds an apostrophe between letters, such as an Irish or an Italian name.
@@ -93,11 +120,13 @@ mod tests {
             &["1.2.3.4", "192.168.0.255", "8.8.8.8"],
             &["256.0.0.1", "1.2.3", "01.2.3.4", "1.2.3.4.5", "", "127.0.0.1", "0.0.0.0", "255.255.255.0"],
         );
-        let good = ["2001:db8::1", "fe80::1", "1:2:3:4:5:6:7:8", "::ffff:10.0.0.1", "2001:db8::"];
+        let good = ["2001:db8::1", "fe80::1", "1:2:3:4:5:6:7:800", "::ffff:10.0.0.1", "2001:db8::"];
         let bad = [
             "::1",
             "::",
             "1:2:3:4:5:6:7",
+            "1:2:3:4:5:6:7:8",
+            "AB:1D:22:0C:4F:9E:77:10",
             "1::2",
             "a::b",
             "dead::beef",
@@ -107,6 +136,8 @@ mod tests {
             "fe80:::1",
         ];
         table(ipv6, &good, &bad);
+        table(ipv6_named, &["IPv6:2001:db8::1"], &["IPv6:::1", "2001:db8::1", "IPv6"]);
+        table(mac_named, &["MAC:00:1a:2b:3c:4d:5e"], &["MAC:00:00:00:00:00:00", ""]);
         table(
             mac,
             &["00:1a:2b:3c:4d:5e", "001a.2b3c.4d5e"],
@@ -119,7 +150,15 @@ mod tests {
         table(
             email,
             &["jane@example.com", "jane@example.so", "digit@x.io"],
-            &["logo@2x.png", "git@github.com", "x@1.a.JPG", "nobody"],
+            &[
+                "logo@2x.png",
+                "git@github.com",
+                "x@1.a.JPG",
+                "nobody",
+                "getty@tty1.service",
+                "font@1.woff2",
+                "pass@example.com",
+            ],
         );
         table(
             email_apostrophe,

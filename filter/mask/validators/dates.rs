@@ -71,11 +71,27 @@ fn parts(value: &[u8]) -> Option<[Part; 3]> {
     let mut runs = value
         .split(|b| !b.is_ascii_alphanumeric())
         .filter(|run| !run.is_empty())
-        .filter(|run| !matches!(run.to_ascii_lowercase().as_slice(), b"of" | b"the"))
+        .filter(|run| !matches!(run.to_ascii_lowercase().as_slice(), b"of" | b"the" | b"de" | b"del"))
         .map(part);
     let parts = [runs.next()??, runs.next()??, runs.next()??];
     runs.next().is_none().then_some(parts)
 }
+
+/// How the months' names begin, in English, Spanish and Portuguese.
+const MONTHS: [&[&[u8]]; 12] = [
+    &[b"jan", b"ene"],
+    &[b"feb", b"fev"],
+    &[b"mar"],
+    &[b"apr", b"abr"],
+    &[b"may", b"mai"],
+    &[b"jun"],
+    &[b"jul"],
+    &[b"aug", b"ago"],
+    &[b"sep", b"set"],
+    &[b"oct", b"out"],
+    &[b"nov"],
+    &[b"dec", b"dic", b"dez"],
+];
 
 fn part(run: &[u8]) -> Option<Part> {
     if run.iter().all(u8::is_ascii_digit) {
@@ -88,9 +104,7 @@ fn part(run: &[u8]) -> Option<Part> {
         return ordinal.then(|| (number(super::digits::digits(number_run)), digits));
     }
     let name = run.get(..3)?.to_ascii_lowercase();
-    let months: [&[u8]; 12] =
-        [b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec"];
-    let month = months.iter().position(|month| *month == name.as_slice())?;
+    let month = MONTHS.iter().position(|names| names.contains(&name.as_slice()))?;
     Some((u32::try_from(month).ok()?.wrapping_add(1), 0))
 }
 
@@ -142,6 +156,8 @@ mod tests {
             "5 March 1984",
             "5th of March 1984",
             "Sept 30 2001",
+            "5 de marzo de 1984",
+            "31 de outubro de 1984",
         ];
         let bad = [
             "2023-02-29",
@@ -151,6 +167,7 @@ mod tests {
             "00/01/2000",
             "March 32, 1984",
             "Foo 5, 1984",
+            "31 de abril de 1984",
             "2024-13-01",
             "1.2.3",
             "2024-01",

@@ -73,6 +73,11 @@ pub fn card(value: &[u8]) -> bool {
         && luhn(digits(value))
 }
 
+/// A payment card's number, and the point of the abbreviation that it stands behind: `No.4111…`.
+pub fn card_behind_a_point(value: &[u8]) -> bool {
+    value.strip_prefix(b".").is_some_and(card)
+}
+
 /// Countries by the total length of their numbers, from the IBAN registry (SWIFT, release 99).
 const IBAN_LENGTHS: &[(usize, &[u8])] = &[
     (15, b"NO"),
@@ -123,12 +128,22 @@ const fn by_country() -> [[u8; 26]; 26] {
     all
 }
 
-/// ISO 13616: the country's length, and ISO 7064 MOD 97-10.
+/// Countries whose numbers have no letters behind the country's own, from the same registry.
+const IBAN_DIGITS: &[u8] = b"AEATBABEBICRCZDEDJDKEEEGESFIFOGLHRHUILISLTLYMEMNMRNOPLPTRSSDSESISKSOSTTLTNVAXK";
+
+/// Whether a country's IBANs have digits alone.
+fn iban_of_digits([a, b]: [u8; 2]) -> bool {
+    const BY_LETTERS: [u32; 26] = by_letters(IBAN_DIGITS);
+    is_pair(&BY_LETTERS, a, b)
+}
+
+/// ISO 13616: the country's length, digits alone where it has no letters, and ISO 7064 MOD 97-10.
 pub fn iban(value: &[u8]) -> bool {
     let characters = || value.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_uppercase);
     let mut start = characters();
     let (Some(a), Some(b)) = (start.next(), start.next()) else { return false };
-    if iban_length([a, b]) != Some(characters().count()) {
+    let lettered = characters().skip(2).any(|c| c.is_ascii_alphabetic());
+    if iban_length([a, b]) != Some(characters().count()) || lettered && iban_of_digits([a, b]) {
         return false;
     }
     let rotated = characters().skip(4).chain(characters().take(4));
@@ -148,7 +163,12 @@ const COUNTRIES: &[u8] = b"ADAEAFAGAIALAMAOAQARASATAUAWAXAZBABBBDBEBFBGBHBIBJBLB
 /// Whether two capitals are a country of ISO 9362.
 pub fn bank_country([a, b]: [u8; 2]) -> bool {
     const BY_LETTERS: [u32; 26] = by_letters(COUNTRIES);
-    let row = BY_LETTERS.get(usize::from(a.wrapping_sub(b'A'))).copied().unwrap_or(0);
+    is_pair(&BY_LETTERS, a, b)
+}
+
+/// Whether two capitals are among those that a table was made of.
+fn is_pair(by_letters: &[u32; 26], a: u8, b: u8) -> bool {
+    let row = by_letters.get(usize::from(a.wrapping_sub(b'A'))).copied().unwrap_or(0);
     b.is_ascii_uppercase() && row.wrapping_shr(u32::from(b.wrapping_sub(b'A'))) & 1 == 1
 }
 
@@ -210,6 +230,7 @@ mod tests {
             "4",
         ];
         table(card, &good, &bad);
+        table(card_behind_a_point, &[".4111 1111 1111 1111"], &["4111111111111111", ".4111111111111112"]);
     }
 
     #[test]
@@ -232,8 +253,11 @@ mod tests {
             "",
             "N",
             "GB29NWBK60161331926818",
+            "BE86-839bde82f0e5",
         ];
         table(iban, &good, &bad);
+        let known = |pair: &[u8; 2]| iban_length(*pair).is_some();
+        assert!(IBAN_DIGITS.as_chunks::<2>().0.iter().all(known));
     }
 
     #[test]

@@ -92,8 +92,13 @@ enum Trunk {
     None,
 }
 
-/// A number as it is dialled within a country. Not a date, nor a round number; where the trunk prefix may be missing,
-/// ten digits at least stand without it.
+/// One point and no other separator, behind a digit that no trunk prefix begins with: a decimal, or money.
+fn decimal(value: &[u8]) -> bool {
+    !value.starts_with(b"0") && value.iter().filter(|b| !b.is_ascii_digit()).eq([&b'.'])
+}
+
+/// A number as it is dialled within a country. Not a date, a decimal nor a round number; where the trunk prefix may be
+/// missing, ten digits at least stand without it.
 fn national(value: &[u8], code: u32, trunk: Trunk) -> bool {
     let main = main_number(value);
     let Some(plan) = Plan::of(code) else { return false };
@@ -102,14 +107,14 @@ fn national(value: &[u8], code: u32, trunk: Trunk) -> bool {
     let rest = all.clone().skip(if led { plan.trunk.len() } else { 0 });
     let round = main.ends_with(b"000 000") || main.ends_with(b"00 00 00");
     let enough = led || trunk == Trunk::None || trunk == Trunk::Perhaps && all.count() >= 10;
-    closed(main) && !round && !super::date(main) && enough && plan.holds(rest)
+    closed(main) && !round && !decimal(main) && !super::date(main) && enough && plan.holds(rest)
 }
 
 /// A number's digits with its country code, without what is dialled only within a country. `region`: the country whose
 /// numbers it is written as, in small letters; without one, a number of ten digits is of the North American plan.
 pub fn with_country_code(number: &str, region: Option<&str>) -> String {
     let all: Vec<u8> = number.bytes().filter(u8::is_ascii_digit).collect();
-    let international = match number.trim_start().strip_prefix('+') {
+    let international = match number.trim_start_matches([' ', '(']).strip_prefix('+') {
         Some(_) => Some(all.as_slice()),
         None => all.strip_prefix(b"00"),
     };
@@ -177,6 +182,7 @@ national! {
     phone_mx: 52 None;
     phone_br: 55 Perhaps;
     phone_au: 61 Always;
+    phone_au_service: 61 None;
     phone_nz: 64 Always;
     phone_sg: 65 None;
     phone_jp: 81 Always;
@@ -186,9 +192,11 @@ national! {
     phone_in: 91 Perhaps;
     phone_pt: 351 None;
     phone_ie: 353 Always;
+    phone_ie_service: 353 None;
     phone_fi: 358 Always;
     phone_cz: 420 None;
     phone_il: 972 Always;
+    phone_il_service: 972 None;
 }
 
 #[cfg(test)]
@@ -242,7 +250,16 @@ mod tests {
             &["020 7946 0958", "(020) 7946 0958", "07700 900123"],
             &["20 7946 0958", "020 7946 095", "(020 79460958"],
         );
-        table(phone_de, &["030 1234567", "0171/1234567", "089-123456"], &["30 1234567", "00 1234567"]);
+        table(
+            phone_de,
+            &["030 1234567", "0171/1234567", "089-123456", "089 / 123 456 - 0", "0800 1234567890"],
+            &["30 1234567", "00 1234567"],
+        );
+        table(phone_it, &["347 1234567", "06.69812345"], &["347.1234567"]);
+        table(phone_tr, &["532 123 45 67", "0532 123 45 67"], &["532 123 45 6"]);
+        table(phone_au_service, &["1300 123 456"], &["1500 123 456"]);
+        table(phone_ie_service, &["1800 123 456"], &["1900 123 456"]);
+        table(phone_il_service, &["1-800-123-456"], &["1-300-123-456"]);
         table(phone_fr, &["01 23 45 67 89", "06.12.34.56.78"], &["1 23 45 67 89", "01 23 45 67"]);
         table(phone_es, &["612 345 678", "912345678"], &["112 345 678", "700 000 000"]);
         table(phone_br, &["(11) 91234-5678", "011 91234 5678"], &["(11) 1234"]);
