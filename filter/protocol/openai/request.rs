@@ -33,7 +33,30 @@ pub static EMBEDDINGS: Request = request(&EMBEDDINGS_BODY);
 
 /// OpenAI's own models read the newer field, and the older one or refuse it. Compatible providers know the older one, and
 /// some pass over what they do not know.
-const BOUNDED: &[Bound] = &[own("gpt-"), own("^o1"), own("^o3"), own("^o4"), bound("", &["max_tokens"])];
+///
+/// So the newer one is for names that OpenAI gives. Of any other the older one is put: whoever does not read it refuses it
+/// (a reasoning model that Azure deploys under another name), and nobody passes over it. Both at once OpenAI refuses.
+const BOUNDED: &[Bound] = &[
+    // Open weights, which others serve.
+    older("gpt-oss"),
+    older("^gpt-j"),
+    older("^gpt-neo"),
+    own("^gpt-"),
+    own("^chatgpt-"),
+    own("^ft:gpt-"),
+    own("^ft:o4"),
+    own("^o1"),
+    own("^o3"),
+    own("^o4"),
+    // As gateways call them.
+    own("^openai/"),
+    own("^azure/"),
+    older(""),
+];
+
+const fn older(models: &'static str) -> Bound {
+    bound(models, &["max_tokens"])
+}
 
 const fn own(models: &'static str) -> Bound {
     Bound { models, keys: &["max_completion_tokens"], also: &["max_tokens"] }
