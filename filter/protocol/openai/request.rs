@@ -19,9 +19,9 @@ pub mod threads;
 
 use crate::protocol::request::table::{
     ANY, ANYTHING, Bound, CANDIDATES, CHOICES, DATA, Fact, IMAGE, JSON, Kinds, LABEL, LATER, MAX_TOKENS,
-    MODEL, Mark, NOTHING, NUMBER, Object, OnFlag, OnString, Place, REFERENCE, REFERENCES, Request, Role,
-    STREAM, TEMPERATURE, TEXT, TOOL_KIND, TOOL_NAME, WORD, WORDS, any_or, array, bound, bounded, fields,
-    marked, object, of, one_of, refused, request, required, said_by, text_or,
+    MODEL, Mark, NOTHING, NUMBER, Object, OnFlag, OnNumber, OnString, Place, REFERENCE, REFERENCES, Request,
+    Role, STREAM, TEMPERATURE, TEXT, TOOL_KIND, TOOL_NAME, WORD, WORDS, any_or, array, bound, bounded,
+    fields, marked, object, of, one_of, refused, request, required, said_by, text_or,
 };
 
 /// `POST chat/completions`.
@@ -80,6 +80,7 @@ macro_rules! body {
             ("stream_options", &STREAM_OPTIONS),
             ("max_tokens", &MAX_TOKENS),
             ("max_completion_tokens", &MAX_TOKENS),
+            ("n_predict", &N_PREDICT),
             ("n", &CHOICES),
             ("temperature", &TEMPERATURE),
             ("top_p", &NUMBER),
@@ -139,6 +140,8 @@ static EMBEDDINGS_FIELDS: Object = required(&["input"], fields(EMBEDDINGS_ALL));
 const EMBEDDINGS_ALL: &[Field] =
     body!(("input", &PROMPT), ("dimensions", &NUMBER), ("encoding_format", &WORD));
 
+/// llama.cpp goes by it before the others, and a negative number takes the bound away there.
+static N_PREDICT: Place = Place { number: OnNumber::Read(Fact::MaxTokensOrNone), ..NOTHING };
 /// OpenRouter takes one of these where `model` cannot answer; a rule on the model would not see which.
 static OTHER_MODELS: Place = refused("other models than `model`");
 static STREAM_OPTIONS: Place = marked(Mark::Config, any_or(&STREAM_OPTIONS_FIELDS));
