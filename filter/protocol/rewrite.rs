@@ -345,6 +345,11 @@ impl<M: Masks> ResponseRewriter<M> {
         self.ledger.facts.usage
     }
 
+    /// Whether it came to what cannot be read, and gives out nothing more. What a policy blocks it could read.
+    pub fn is_unreadable(&self) -> bool {
+        matches!(&self.body, Body::Broken(why) if !matches!(why, Unreadable::Blocked { .. }))
+    }
+
     /// Why the choice that ended last ended; empty before.
     pub fn finish_reason(&self) -> &str {
         &self.ledger.facts.finish

@@ -25,6 +25,8 @@ from parts.upstream import Answer, Wait, json_answer, stream
 
 # One guard, a policy for each authority.
 CALLS, TOKENS, CLAMP, END, MONITOR, SHORT, CROWD = "calls", "tokens", "clamp", "end", "monitor", "short", "crowd"
+MODELS = "models"
+"""A policy that lets any model be asked."""
 THOUSAND = "thousand"
 FIT = 50
 """Requests of that crowd that its budget holds: a question of one token and 100 of the answer each."""
@@ -40,6 +42,7 @@ def mine(**more: Any) -> dict[str, Any]:
 BUDGETS: dict[str, list[dict[str, Any]]] = {
     CALLS: [mine(requests=3)],
     TOKENS: [mine(tokens=2000)],
+    MODELS: [mine(tokens=1000)],
     CLAMP: [mine(tokens=60, clamp=True)],
     END: [mine(tokens=150, at_limit="end")],
     MONITOR: [mine(requests=2, mode="monitor")],
@@ -58,6 +61,8 @@ def policy_set() -> sets.Set:
         policy = deepcopy(usual) | {"name": name, "budgets": budgets, "limits": {"max_output_tokens": 100}}
         if name != CLAMP:
             del policy["mask"]
+        if name == MODELS:
+            del policy["rules"]
         made["policies"].append(policy)
         match = {"authority": name, "path_prefix": "/v1"}
         connections.append(deepcopy(chat) | {"name": name, "match": match, "policy": name})
@@ -232,6 +237,15 @@ def test_an_upstream_that_fails_costs_nothing(guard: Guard) -> None:
         assert reply.status_code == status
         assert settled(guard, reply.headers["x-portcullis-exchange"]) == (0, "returned")
     assert left(guard, "frida", TOKENS) == 2000
+
+
+def test_a_bound_that_the_model_passes_over_is_not_what_is_set_aside(guard: Guard) -> None:
+    guard.upstream.answer = json_answer(completion("Hi"))
+    reply = ask(guard, "petra", MODELS, text="hi", model="llama", max_completion_tokens=1)
+    assert reply.status_code == 200
+    assert reply.headers["x-ratelimit-remaining-tokens"] == "899", "the policy's 100, and one of the question"
+    sent = json.loads(guard.upstream.requests[-1].body)
+    assert (sent["max_tokens"], sent["max_completion_tokens"]) == (100, 1)
 
 
 def test_a_clamp_puts_the_answer_down_to_what_is_left(guard: Guard) -> None:

@@ -29,10 +29,8 @@ impl Cost {
 
     /// With one request more, whose answers the policy bounds so.
     fn and(self, one: &RequestView, request: &Request, limit: Option<u64>) -> Self {
-        let most = match (one.max_output_tokens, limit) {
-            (Some(asked), Some(limit)) => Some(asked.min(limit)),
-            (asked, limit) => asked.or(limit),
-        };
+        // A number where the model does not look bounds nothing: what the policy puts beside it does.
+        let most = request.given(one).into_iter().chain(limit).min();
         let generates = request.generates(&one.model);
         let answers = if generates { one.n.max(1) } else { 0 };
         let output = if generates { most.map(|most| most.saturating_mul(answers)) } else { Some(0) };

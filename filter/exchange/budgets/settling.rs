@@ -35,7 +35,7 @@ impl Exchange {
         for held in held {
             let Some(budget) = policy.budgets.all.get(held.at) else { continue };
             let used = match budget.tokens {
-                true => spent.tokens.unwrap_or(held.reserved),
+                true => spent.tokens.unwrap_or(held.reserved.max(spent.least)),
                 false if spent.served => held.reserved,
                 false => 0,
             };
@@ -81,29 +81,33 @@ impl Exchange {
         let usage = answer.rewriter.as_ref().map(|rewriter| rewriter.usage()).unwrap_or_default();
         let known = usage.prompt.is_some() || usage.completion.is_some() || usage.total.is_some();
         if answer.status >= 400 && !known {
-            return Spent { tokens: Some(0), served, by: "returned" };
+            return Spent { tokens: Some(0), least: 0, served, by: "returned" };
         }
         if self.is_worked_out_later(known) {
-            return Spent { tokens: None, served, by: "reservation" };
+            return Spent { tokens: None, least: 0, served, by: "reservation" };
         }
         let delivered = delivered(answer);
         let Some(delivered) = delivered else {
             // Nothing came, or nothing that could be read.
             let tokens = (answer.status == 0).then_some(prompt);
             let by = if tokens.is_some() { "estimate" } else { "reservation" };
-            return Spent { tokens, served, by };
+            return Spent { tokens, least: 0, served, by };
         };
         let answers = self.spending.cost.is_none_or(|cost| cost.answers > 0);
         let told = usage.completion.is_some() || usage.total.is_some() || known && !answers;
         let total = usage.total.unwrap_or(0);
         if told && self.is_answered_whole() {
             let parts = usage.prompt.unwrap_or(0).saturating_add(usage.completion.unwrap_or(0));
-            return Spent { tokens: Some(parts.max(total)), served, by: "usage" };
+            return Spent { tokens: Some(parts.max(total)), least: 0, served, by: "usage" };
         }
         // What an answer tells of itself before it is over may be what it came to by then, or less.
         let answered = usage.completion.unwrap_or(0).max(delivered);
         let tokens = usage.prompt.unwrap_or(prompt).saturating_add(answered).max(total);
-        Spent { tokens: Some(tokens), served, by: "estimate" }
+        if answer.rewriter.as_ref().is_some_and(|rewriter| rewriter.is_unreadable()) {
+            // The upstream wrote what nobody here could count.
+            return Spent { tokens: None, least: tokens, served, by: "reservation" };
+        }
+        Spent { tokens: Some(tokens), least: 0, served, by: "estimate" }
     }
 
     /// Whether the answer came to the end that its provider gives it.
@@ -128,6 +132,8 @@ impl Exchange {
 struct Spent {
     /// `None`: nobody knows, and what was set aside is used.
     tokens: Option<u64>,
+    /// Where nobody knows, what is known to be used all the same.
+    least: u64,
     /// Whether it counts as a request.
     served: bool,
     by: Name,

@@ -3,10 +3,10 @@
 //! Source: <https://docs.anthropic.com/en/api/messages> and the official clients' types, those of beta features too.
 
 use crate::protocol::request::table::{
-    ANY, ANYTHING, DATA, IMAGE, Kinds, LABEL, MAX_TOKENS, MODEL, Mark, NOTHING, NUMBER, Object, OnString,
-    Place, REFERENCE, Request, Role, STREAM, TEMPERATURE, TEXT, TOOL_KIND, TOOL_NAME, WORD, WORDS, any_or,
-    array, batch, bound, bounded, fields, marked, object, of, one_of, refused, request, required, said_by,
-    text_or,
+    ANY, ANYTHING, DATA, IMAGE, Kinds, LABEL, MAX_TOKENS_FROM_ZERO, MODEL, Mark, NOTHING, NUMBER, Object,
+    OnString, Place, REFERENCE, Request, Role, STREAM, TEMPERATURE, TEXT, TOOL_KIND, TOOL_NAME, WORD, WORDS,
+    any_or, array, batch, bound, bounded, fields, marked, object, of, one_of, refused, request, required,
+    said_by, text_or,
 };
 
 /// `POST messages`.
@@ -38,7 +38,8 @@ static BODY_FIELDS: Object = fields(&[
     ("model", &MODEL),
     ("messages", &MESSAGE_LIST),
     ("system", &SYSTEM),
-    ("max_tokens", &MAX_TOKENS),
+    // 0 fills the cache of prompts and generates nothing.
+    ("max_tokens", &MAX_TOKENS_FROM_ZERO),
     ("stream", &STREAM),
     ("temperature", &TEMPERATURE),
     ("top_k", &NUMBER),

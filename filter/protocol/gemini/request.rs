@@ -83,6 +83,7 @@ static EMBEDDED_LIST: Place = list(&EMBEDDED);
 
 static CONFIG: Place = marked(Mark::Config, object(&CONFIG_FIELDS));
 static CONFIG_FIELDS: Object = message(&[
+    // 0 is no bound: in Protocol Buffers it is what a number is that is not given. Vertex AI refuses it.
     ("maxOutputTokens", &MAX_TOKENS),
     ("candidateCount", &CHOICES),
     ("temperature", &TEMPERATURE),

@@ -53,7 +53,7 @@ static OPTIONS_FIELDS: Object = Object {
         ("top_p", &NUMBER),
     ])
 };
-/// A negative number takes the bound away.
+/// A negative number takes the bound away, and 0 too: the runner counts only against what is greater.
 static NUM_PREDICT: Place = Place { number: OnNumber::Read(Fact::MaxTokensOrNone), ..NOTHING };
 
 static TOOLS: Place = said_by(Role::Definition, array(&TOOL));

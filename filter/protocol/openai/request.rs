@@ -19,9 +19,9 @@ pub mod threads;
 
 use crate::protocol::request::table::{
     ANY, ANYTHING, Bound, CANDIDATES, CHOICES, DATA, Fact, IMAGE, JSON, Kinds, LABEL, LATER, MAX_TOKENS,
-    MODEL, Mark, NOTHING, NUMBER, Object, OnFlag, OnString, Place, REFERENCE, REFERENCES, Request, Role,
-    STREAM, TEMPERATURE, TEXT, TOOL_KIND, TOOL_NAME, WORD, WORDS, any_or, array, bound, bounded, fields,
-    marked, object, of, one_of, refused, request, required, said_by, text_or,
+    MODEL, Mark, NOTHING, NUMBER, Object, OnFlag, OnNumber, OnString, Place, REFERENCE, REFERENCES, Request,
+    Role, STREAM, TEMPERATURE, TEXT, TOOL_KIND, TOOL_NAME, WORD, WORDS, any_or, array, bound, bounded,
+    fields, marked, object, of, one_of, refused, request, required, said_by, text_or,
 };
 
 /// `POST chat/completions`.
@@ -33,7 +33,30 @@ pub static EMBEDDINGS: Request = request(&EMBEDDINGS_BODY);
 
 /// OpenAI's own models read the newer field, and the older one or refuse it. Compatible providers know the older one, and
 /// some pass over what they do not know.
-const BOUNDED: &[Bound] = &[own("gpt-"), own("^o1"), own("^o3"), own("^o4"), bound("", &["max_tokens"])];
+///
+/// So the newer one is for names that OpenAI gives. Of any other the older one is put: whoever does not read it refuses it
+/// (a reasoning model that Azure deploys under another name), and nobody passes over it. Both at once OpenAI refuses.
+const BOUNDED: &[Bound] = &[
+    // Open weights, which others serve.
+    older("gpt-oss"),
+    older("^gpt-j"),
+    older("^gpt-neo"),
+    own("^gpt-"),
+    own("^chatgpt-"),
+    own("^ft:gpt-"),
+    own("^ft:o4"),
+    own("^o1"),
+    own("^o3"),
+    own("^o4"),
+    // As gateways call them.
+    own("^openai/"),
+    own("^azure/"),
+    older(""),
+];
+
+const fn older(models: &'static str) -> Bound {
+    bound(models, &["max_tokens"])
+}
 
 const fn own(models: &'static str) -> Bound {
     Bound { models, keys: &["max_completion_tokens"], also: &["max_tokens"] }
@@ -57,6 +80,7 @@ macro_rules! body {
             ("stream_options", &STREAM_OPTIONS),
             ("max_tokens", &MAX_TOKENS),
             ("max_completion_tokens", &MAX_TOKENS),
+            ("n_predict", &N_PREDICT),
             ("n", &CHOICES),
             ("temperature", &TEMPERATURE),
             ("top_p", &NUMBER),
@@ -116,6 +140,8 @@ static EMBEDDINGS_FIELDS: Object = required(&["input"], fields(EMBEDDINGS_ALL));
 const EMBEDDINGS_ALL: &[Field] =
     body!(("input", &PROMPT), ("dimensions", &NUMBER), ("encoding_format", &WORD));
 
+/// llama.cpp goes by it before the others, and a negative number takes the bound away there.
+static N_PREDICT: Place = Place { number: OnNumber::Read(Fact::MaxTokensOrNone), ..NOTHING };
 /// OpenRouter takes one of these where `model` cannot answer; a rule on the model would not see which.
 static OTHER_MODELS: Place = refused("other models than `model`");
 static STREAM_OPTIONS: Place = marked(Mark::Config, any_or(&STREAM_OPTIONS_FIELDS));

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::reader::Event;
 use super::strings;
-use super::table::{Bound, Fact, OnFlag, OnNumber, Place, Request};
+use super::table::{Bound, Fact, Mark, OnFlag, OnNumber, Place, Request};
 use super::{RequestError, RequestView};
 use crate::protocol::patch::Patch;
 
@@ -93,7 +93,7 @@ fn clamp(
     edits: &mut Edits<'_>,
 ) -> Result<bool, RequestError> {
     let places = &view.places;
-    let Some(bound) = request.bounded.iter().find(|bound| bound.fits(&view.model)) else {
+    let Some(bound) = request.bound_of(&view.model) else {
         let reason = "nobody knows what bounds the answers of this model";
         return Err(RequestError::Schema { path: "the body".to_owned(), reason });
     };
@@ -103,7 +103,7 @@ fn clamp(
         beyond = true;
     }
     let Some((field, outer)) = bound.keys.split_last() else { return Ok(beyond) };
-    if places.limits.iter().any(|limit| limit.field == *field || bound.also.contains(&limit.field)) {
+    if places.is_given(bound) {
         return Ok(beyond);
     }
     set(places, outer.first().copied(), field, most, edits);
@@ -171,7 +171,23 @@ fn forget(request: &Request, places: &Places, edits: &mut Edits<'_>) -> bool {
 impl Request {
     /// Whether the answers of a model are texts of a length that is not known beforehand.
     pub fn generates(&self, model: &str) -> bool {
-        self.bounded.iter().find(|bound| bound.fits(model)).is_none_or(|bound| !bound.keys.is_empty())
+        self.bound_of(model).is_none_or(|bound| !bound.keys.is_empty())
+    }
+
+    /// The caller's own bound on one answer; `None`: there is none that holds, and what a policy sets is the only one.
+    ///
+    /// It holds where it stands in a field that the model reads. Of several the largest counts: a server may read those
+    /// that others of its API pass over, and go by them.
+    pub fn given(&self, view: &RequestView) -> Option<u64> {
+        let places = &view.places;
+        let read = self.bound_of(&view.model).is_some_and(|bound| places.is_given(bound));
+        let most = places.limits.iter().map(|limit| limit.value).reduce(|one, other| Some(one?.max(other?)));
+        most.flatten().filter(|_| read)
+    }
+
+    /// What bounds the answers of a model; `None`: nobody knows.
+    fn bound_of(&self, model: &str) -> Option<&'static Bound> {
+        self.bounded.iter().find(|bound| bound.fits(model))
     }
 }
 
@@ -182,6 +198,11 @@ impl Bound {
             Some(start) => model.starts_with(start),
             None => model.contains(self.models),
         }
+    }
+
+    /// Whether its models read a field of this name.
+    fn reads(&self, field: &str) -> bool {
+        self.keys.last() == Some(&field) || self.also.contains(&field)
     }
 }
 
@@ -216,11 +237,16 @@ impl Places {
         self.object = Some(object);
     }
 
+    /// Whether there is a bound where the model looks, or one that is taken away there.
+    fn is_given(&self, bound: &Bound) -> bool {
+        self.limits.iter().any(|limit| bound.reads(limit.field))
+    }
+
     /// Takes down what was met.
     pub(super) fn met(&mut self, event: &Event<'_>, at: &Range<usize>) {
         let at = at.clone();
         match *event {
-            Event::Counted(Fact::MaxTokens | Fact::MaxTokensOrNone, field, value) => {
+            Event::Counted(fact, field, value) if fact.bounds_answer() => {
                 self.limits.push(Spot { field, at, value });
             }
             Event::Config(field) => self.configs.push(Spot { field, at, value: () }),
@@ -232,11 +258,12 @@ impl Places {
             Event::Null(Place { flag: OnFlag::Read(Fact::Store), .. }, field) => {
                 self.store = Some(Spot { field, at, value: None });
             }
-            Event::Null(
-                Place { number: OnNumber::Read(Fact::MaxTokens | Fact::MaxTokensOrNone), .. }
-                | Place { mark: Some(super::table::Mark::Config), .. },
-                field,
-            ) => self.nulls.push(Spot { field, at, value: () }),
+            Event::Null(Place { mark: Some(Mark::Config), .. }, field) => {
+                self.nulls.push(Spot { field, at, value: () });
+            }
+            Event::Null(Place { number: OnNumber::Read(fact), .. }, field) if fact.bounds_answer() => {
+                self.nulls.push(Spot { field, at, value: () });
+            }
             _ => {}
         }
     }

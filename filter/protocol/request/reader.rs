@@ -288,6 +288,9 @@ impl<'b> Reader<'b, '_> {
             return self.tell(Event::Measured(number), at);
         }
         match (text.parse(), fact) {
+            (Ok(0), Fact::MaxTokens | Fact::MaxTokensOrNone) => {
+                self.tell(Event::Counted(fact, self.field_name(), None), at);
+            }
             (Ok(number), _) => self.tell(Event::Counted(fact, self.field_name(), Some(number)), at),
             (Err(_), Fact::MaxTokensOrNone) if text.parse::<i64>().is_ok() => {
                 self.tell(Event::Counted(fact, self.field_name(), None), at);

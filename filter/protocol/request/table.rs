@@ -121,10 +121,13 @@ pub enum Fact {
     Stream,
     /// Whether a stream is to report its usage.
     IncludeUsage,
-    /// Bound on the answer, in tokens.
+    /// Bound on the answer, in tokens. 0 is none: some servers take it for a field that is not given, and the others
+    /// refuse it.
     MaxTokens,
-    /// The same, where a negative number means that there is none.
+    /// The same, where a negative number means that there is none, too.
     MaxTokensOrNone,
+    /// The same, where 0 is a bound like any other.
+    MaxTokensFromZero,
     /// Answers asked for.
     Choices,
     /// Answers that are written, of which the best are told.
@@ -372,6 +375,8 @@ pub static STREAM: Place = Place { flag: OnFlag::Read(Fact::Stream), ..NOTHING }
 pub static LATER: Place = Place { flag: OnFlag::Read(Fact::Later), ..NOTHING };
 /// The bound on the answer.
 pub static MAX_TOKENS: Place = Place { number: OnNumber::Read(Fact::MaxTokens), ..NOTHING };
+/// The same, of an API whose providers generate nothing where it is 0.
+pub static MAX_TOKENS_FROM_ZERO: Place = Place { number: OnNumber::Read(Fact::MaxTokensFromZero), ..NOTHING };
 /// Answers asked for.
 pub static CHOICES: Place = Place { number: OnNumber::Read(Fact::Choices), ..NOTHING };
 /// Answers that are written, of which the best are told.
@@ -462,6 +467,13 @@ pub struct Request {
     pub batch: bool,
     /// Whether the work goes on behind the answer unless it comes as a stream, whatever becomes of the call.
     pub later: bool,
+}
+
+impl Fact {
+    /// Whether it bounds the answer.
+    pub(super) fn bounds_answer(self) -> bool {
+        matches!(self, Self::MaxTokens | Self::MaxTokensOrNone | Self::MaxTokensFromZero)
+    }
 }
 
 /// What bounds the answers of some models.

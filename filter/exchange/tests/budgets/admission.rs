@@ -69,6 +69,53 @@ fn the_prompt_and_the_bound_on_the_answer_are_set_aside_and_the_usage_settles_th
     assert_eq!(exchange.spending.settled_by, Some("usage"));
 }
 
+const ELSEWHERE: [(&str, &str); 5] = [
+    (
+        "/v1/chat/completions",
+        r#"{"model":"llama","messages":[{"role":"user","content":"Hello"}],"max_completion_tokens":1}"#,
+    ),
+    (
+        "/v1/chat/completions",
+        r#"{"model":"GPT-4O","messages":[{"role":"user","content":"Hello"}],"max_completion_tokens":1}"#,
+    ),
+    (
+        "/v1/chat/completions",
+        r#"{"model":"codex-mini","messages":[{"role":"user","content":"Hello"}],"max_completion_tokens":1}"#,
+    ),
+    (
+        "/v1/chat/completions",
+        r#"{"model":"llama","messages":[{"role":"user","content":"Hello"}],"max_tokens":0}"#,
+    ),
+    ("/v1/completions", r#"{"model":"gpt-4o","prompt":"Hello","max_completion_tokens":1}"#),
+];
+
+fn of_any_model(set: &mut Value) {
+    set["policies"][0].as_object_mut().unwrap().remove("rules");
+}
+
+#[test]
+fn a_bound_that_the_model_passes_over_is_not_what_is_set_aside() {
+    for (path, body) in ELSEWHERE {
+        let rig = with(tokens(1000), of_any_model);
+        rig.posted(path, body);
+        assert_eq!((rig.left(), &rig.sent_body()["max_tokens"]), (899, &json!(100)), "{body}");
+    }
+}
+
+#[test]
+fn a_clamp_bounds_what_gives_its_bound_where_the_model_does_not_look() {
+    for (path, body) in ELSEWHERE {
+        let mine =
+            json!([{ "name": "mine", "key": "identity.id", "tokens": 61, "per": "1m", "clamp": true }]);
+        let rig = with(mine, |set| {
+            of_any_model(set);
+            set["policies"][0].as_object_mut().unwrap().remove("limits");
+        });
+        rig.posted(path, body);
+        assert_eq!((rig.left(), &rig.sent_body()["max_tokens"]), (0, &json!(60)), "{body}");
+    }
+}
+
 #[test]
 fn several_answers_are_set_aside_together() {
     let rig = rig(tokens(1000));

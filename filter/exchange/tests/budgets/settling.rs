@@ -55,6 +55,34 @@ fn an_answer_that_cannot_be_read_costs_what_was_set_aside() {
 }
 
 #[test]
+fn an_answer_that_is_not_what_its_head_says_costs_what_was_set_aside() {
+    let rig = rig(tokens(1000));
+    let mut exchange = rig.admitted(QUESTION);
+    rig.ended(&mut exchange, "200", "not json");
+    assert_eq!((exchange.spending.settled_by, rig.left()), (Some("reservation"), 899));
+    // What refuses the request by such a body costs nothing, as with any other.
+    let mut exchange = rig.admitted(QUESTION);
+    rig.ended(&mut exchange, "400", "not json");
+    assert_eq!((exchange.spending.settled_by, rig.left()), (Some("returned"), 899));
+}
+
+#[test]
+fn a_stream_that_becomes_unreadable_costs_what_was_set_aside_or_what_came_of_it_where_that_is_more() {
+    for (came, used) in [("few words", 101), (&*"word ".repeat(160), 201)] {
+        let rig = rig(tokens(1000));
+        let mut exchange = rig.admitted(&QUESTION.replace("}]", "}],\"stream\":true"));
+        rig.answer(&mut exchange, "200", &SSE);
+        let choice = json!({ "id": "c", "choices": [{ "index": 0, "delta": { "content": came } }] });
+        rig.piece(&mut exchange, &format!("data: {choice}\n\n"), false);
+        rig.piece(&mut exchange, "data: not json\n\n", false);
+        exchange.finish(&rig.host);
+        assert_eq!(exchange.spending.settled_by, Some("reservation"));
+        let left = 1000 - rig.left();
+        assert!(left.abs_diff(used) <= 2, "{left} of {used}");
+    }
+}
+
+#[test]
 fn an_upstream_that_reports_the_incredible_takes_a_bucket_no_further_than_its_own_size_below_empty() {
     let rig = rig(tokens(1000));
     let mut exchange = rig.admitted(QUESTION);

@@ -46,9 +46,8 @@ fn an_answer_is_a_stream_unless_the_request_says_otherwise() {
 }
 
 #[test]
-fn a_negative_bound_is_none() {
-    for (number, expected) in [(json!(-1), None), (json!(-2), None), (json!(0), Some(0)), (json!(7), Some(7))]
-    {
+fn a_bound_of_nothing_or_less_is_none() {
+    for (number, expected) in [(json!(-1), None), (json!(-2), None), (json!(0), None), (json!(7), Some(7))] {
         let body = json!({"messages": [], "options": {"num_predict": number}});
         assert_eq!(ASKED.view(&body).max_output_tokens, expected, "{body}");
     }

@@ -88,6 +88,14 @@ fn what_is_beyond_the_bound_is_put_down_to_it_in_place() {
             r#"{"max_tokens":7,"max_completion_tokens":900,"messages":[]}"#,
             r#"{"max_tokens":7,"max_completion_tokens":100,"messages":[]}"#,
         ),
+        (
+            r#"{"max_tokens":7,"n_predict":-1,"messages":[]}"#,
+            r#"{"max_tokens":7,"n_predict":100,"messages":[]}"#,
+        ),
+        (
+            r#"{"max_tokens":7,"n_predict":900,"messages":[]}"#,
+            r#"{"max_tokens":7,"n_predict":100,"messages":[]}"#,
+        ),
         (r#"{"max_tok\u0065ns":500,"messages":[]}"#, r#"{"max_tok\u0065ns":100,"messages":[]}"#),
         (r#"{"max_tokens":100,"messages":[]}"#, r#"{"max_tokens":100,"messages":[]}"#),
         (r#"{"messages":[],"max_tokens":null}"#, r#"{"messages":[],"max_tokens":100}"#),
@@ -99,6 +107,31 @@ fn what_is_beyond_the_bound_is_put_down_to_it_in_place() {
         (
             r#"{"messages":[],"model":"gpt-5"}"#,
             r#"{"max_completion_tokens":100,"messages":[],"model":"gpt-5"}"#,
+        ),
+        (
+            r#"{"model":"gpt-oss:20b","messages":[]}"#,
+            r#"{"max_tokens":100,"model":"gpt-oss:20b","messages":[]}"#,
+        ),
+        (
+            r#"{"model":"openai/gpt-oss-120b","messages":[]}"#,
+            r#"{"max_tokens":100,"model":"openai/gpt-oss-120b","messages":[]}"#,
+        ),
+        (
+            r#"{"model":"my-gpt-4o-clone","messages":[]}"#,
+            r#"{"max_tokens":100,"model":"my-gpt-4o-clone","messages":[]}"#,
+        ),
+        (
+            r#"{"model":"openai/o3","messages":[]}"#,
+            r#"{"max_completion_tokens":100,"model":"openai/o3","messages":[]}"#,
+        ),
+        (
+            r#"{"model":"ft:gpt-4o:us::1","messages":[]}"#,
+            r#"{"max_completion_tokens":100,"model":"ft:gpt-4o:us::1","messages":[]}"#,
+        ),
+        (r#"{"messages":[],"max_tokens":0}"#, r#"{"messages":[],"max_tokens":100}"#),
+        (
+            r#"{"model":"gpt-4o","messages":[],"max_completion_tokens":0}"#,
+            r#"{"model":"gpt-4o","messages":[],"max_completion_tokens":100}"#,
         ),
         (r#"{"messages":[],"model":"pro3"}"#, r#"{"max_tokens":100,"messages":[],"model":"pro3"}"#),
         (" {\n \"messages\":[]}", " {\"max_tokens\":100,\n \"messages\":[]}"),
@@ -148,11 +181,48 @@ fn each_api_gets_the_bound_where_it_reads_it() {
             r#"{"generationConfig":{}}"#,
             r#"{"generationConfig":{"maxOutputTokens":100}}"#,
         ),
+        (
+            &gemini::request::GENERATE,
+            "m",
+            r#"{"generationConfig":{"maxOutputTokens":0}}"#,
+            r#"{"generationConfig":{"maxOutputTokens":100}}"#,
+        ),
+        (
+            &openai::request::responses::RESPONSES,
+            "",
+            r#"{"store":false,"max_output_tokens":0}"#,
+            r#"{"store":false,"max_output_tokens":100}"#,
+        ),
+        (
+            &openai::request::COMPLETIONS,
+            "",
+            r#"{"prompt":"a","max_tokens":0}"#,
+            r#"{"prompt":"a","max_tokens":100}"#,
+        ),
+        // It fills the cache, and nothing is generated.
+        (
+            &anthropic::request::MESSAGES,
+            "",
+            r#"{"messages":[],"max_tokens":0}"#,
+            r#"{"messages":[],"max_tokens":0}"#,
+        ),
+        (
+            &bedrock::request::INVOKE,
+            "anthropic.claude",
+            r#"{"messages":[],"max_tokens":0}"#,
+            r#"{"messages":[],"max_tokens":0}"#,
+        ),
         (&cohere::request::CHAT, "", r#"{"messages":[]}"#, r#"{"max_tokens":100,"messages":[]}"#),
         (
             &ollama::request::CHAT,
             "",
             r#"{"messages":[],"options":{"num_predict":-1}}"#,
+            r#"{"messages":[],"options":{"num_predict":100}}"#,
+        ),
+        (
+            &ollama::request::CHAT,
+            "",
+            r#"{"messages":[],"options":{"num_predict":0}}"#,
             r#"{"messages":[],"options":{"num_predict":100}}"#,
         ),
         (
@@ -246,6 +316,97 @@ fn a_bound_in_a_field_that_the_model_passes_over_is_none() {
     ] {
         assert_eq!(within(request, model, body), expected);
     }
+}
+
+#[test]
+fn what_the_caller_gives_counts_where_the_model_reads_it_and_then_the_largest() {
+    let (chat, completions) = (&openai::request::CHAT, &openai::request::COMPLETIONS);
+    let (generate, messages) = (&ollama::request::GENERATE, &anthropic::request::MESSAGES);
+    for (request, body, expected) in [
+        (chat, r#"{"messages":[],"model":"llama","max_completion_tokens":1}"#, None),
+        (chat, r#"{"messages":[],"model":"GPT-4O","max_completion_tokens":1}"#, None),
+        (chat, r#"{"messages":[],"model":"codex-mini","max_completion_tokens":1}"#, None),
+        (chat, r#"{"messages":[],"model":"computer-use-preview","max_completion_tokens":1}"#, None),
+        (chat, r#"{"messages":[],"model":"our-deployment","max_completion_tokens":1}"#, None),
+        (chat, r#"{"messages":[],"model":"gpt-oss","max_completion_tokens":1}"#, None),
+        (chat, r#"{"messages":[],"model":"llama","max_tokens":1}"#, Some(1)),
+        (chat, r#"{"messages":[],"model":"gpt-4o","max_completion_tokens":1}"#, Some(1)),
+        (chat, r#"{"messages":[],"model":"gpt-4o","max_tokens":1}"#, Some(1)),
+        // Some servers read both, and go by the newer.
+        (chat, r#"{"messages":[],"model":"llama","max_tokens":1,"max_completion_tokens":9}"#, Some(9)),
+        (chat, r#"{"messages":[],"model":"llama","max_tokens":9,"max_completion_tokens":1}"#, Some(9)),
+        (chat, r#"{"messages":[],"model":"llama","max_tokens":9,"max_completion_tokens":0}"#, None),
+        (chat, r#"{"messages":[],"model":"llama","max_tokens":null,"max_completion_tokens":1}"#, None),
+        (chat, r#"{"messages":[],"model":"llama","max_tokens":0}"#, None),
+        (chat, r#"{"messages":[],"model":"llama","max_tokens":1,"n_predict":9}"#, Some(9)),
+        (chat, r#"{"messages":[],"model":"llama","max_tokens":1,"n_predict":-1}"#, None),
+        (chat, r#"{"messages":[],"model":"llama","n_predict":1}"#, None),
+        (completions, r#"{"prompt":"a","model":"llama","max_tokens":1,"n_predict":9}"#, Some(9)),
+        (chat, r#"{"messages":[]}"#, None),
+        (completions, r#"{"prompt":"a","model":"gpt-4o","max_completion_tokens":1}"#, None),
+        (generate, r#"{"prompt":"a","options":{"num_predict":0}}"#, None),
+        (generate, r#"{"prompt":"a","options":{"num_predict":-1}}"#, None),
+        (messages, r#"{"messages":[],"max_tokens":0}"#, Some(0)),
+    ] {
+        let view = RequestView::read(request, "", body.as_bytes()).unwrap();
+        assert_eq!(request.given(&view), expected, "{body}");
+    }
+}
+
+/// Paths of the fields of a document that bound its answer, through objects alone.
+fn limits(place: &'static Place, way: &[&'static str], found: &mut Vec<Vec<&'static str>>) {
+    if matches!(place.number, OnNumber::Read(fact) if fact.bounds_answer()) {
+        found.push(way.to_vec());
+    }
+    let fields = place.object.filter(|_| way.len() < 4).map_or(&[][..], |object| object.fields);
+    for (field, below) in fields {
+        limits(below, &[way, &[*field]].concat(), found);
+    }
+}
+
+/// A request that holds this value there, and else what it must.
+fn asking(request: &Request, root: &'static Place, model: &str, way: &[&str], value: u64) -> Value {
+    let mut body = way.iter().rev().fold(json!(value), |inner, key| json!({ *key: inner }));
+    for key in root.object.unwrap().required {
+        let (_, place) = root.object.unwrap().fields.iter().find(|(field, _)| field == key).unwrap();
+        let least = if place.items.is_some() { json!([]) } else { json!("a") };
+        body.as_object_mut().unwrap().entry(*key).or_insert(least);
+    }
+    if request.batch {
+        return json!({ "requests": [body] });
+    }
+    if !request.path_model {
+        body["model"] = json!(model);
+    }
+    body
+}
+
+/// Whatever a request gives elsewhere, what is counted on is what bounds it upstream.
+#[test]
+fn of_every_api_the_fields_that_a_model_reads_bound_it_and_all_others_do_not() {
+    let mut foreign = 0;
+    for (name, request) in requests() {
+        for row in request.bounded.iter().filter(|row| !row.keys.is_empty()) {
+            let model = format!("{}x", row.models.trim_start_matches('^'));
+            let root = request.root(&model);
+            let root = if request.batch { of_an_item(root) } else { root };
+            let mut ways = Vec::new();
+            limits(root, &[], &mut ways);
+            for way in ways {
+                let field = *way.last().unwrap();
+                let reads = row.keys.last() == Some(&field) || row.also.contains(&field);
+                foreign += usize::from(!reads);
+                let body = asking(request, root, &model, &way, 1).to_string();
+                let view = RequestView::read(request, &model, body.as_bytes()).unwrap();
+                assert_eq!(request.given(&view.requests()[0]), reads.then_some(1), "{name}: {body}");
+                let after = within(request, &model, &body);
+                let view = RequestView::read(request, &model, after.as_bytes()).unwrap();
+                let expected = if reads { 1 } else { MOST };
+                assert_eq!(request.given(&view.requests()[0]), Some(expected), "{name}: {after}");
+            }
+        }
+    }
+    assert!(foreign > 5, "{foreign}");
 }
 
 #[test]
