@@ -19,6 +19,7 @@
 //! | `copying` (wasm only) | bytes copied, filled and compared without leaving WebAssembly |
 //! | [`texts`] | many short texts kept as one |
 //! | [`secret`] | a secret that a service keeps: got, refreshed, and kept while the service is down |
+//! | [`urlpath`] | whether a path says the same to everybody who reads it |
 //! | `plain` | where JSON begins to be written otherwise than it is meant |
 //! | `pages` (tests only) | the pages that are kept in step with the code |
 //!
@@ -44,6 +45,7 @@ pub mod policy;
 pub mod protocol;
 pub mod secret;
 pub mod texts;
+pub mod urlpath;
 
 #[cfg(all(target_arch = "wasm32", target_os = "wasi"))]
 mod plugin;

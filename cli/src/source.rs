@@ -24,7 +24,8 @@ pub struct Source {
     pub texts: BTreeMap<String, String>,
 }
 
-/// Reads a file, or every `*.yaml` and `*.yml` of a directory but tests (`*_test.yaml`), in the order of their names.
+/// Reads a file, or every `*.yaml` and `*.yml` (in any case) of a directory but tests (`*_test.yaml`), in the order of
+/// their names.
 pub fn read(path: &Path) -> Source {
     let mut source = Source::default();
     let mut documents = Vec::new();
@@ -109,12 +110,13 @@ fn cannot(path: &Path, error: &std::io::Error) -> Box<Problem> {
     Box::new(about(path, &format!("cannot be read: {error}")))
 }
 
-/// The YAML files of a directory whose names are wanted, without their endings.
+/// The YAML files of a directory whose names are wanted, without their endings. Directories are passed over; what cannot be
+/// told, such as a link that leads nowhere, is an error: a set without one of its files could be laxer.
 fn list(dir: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>, Box<Problem>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(dir).map_err(|error| cannot(dir, &error))? {
         let file = entry.map_err(|error| cannot(dir, &error))?.path();
-        if stem(&file).is_some_and(&wanted) && file.is_file() {
+        if stem(&file).is_some_and(&wanted) && !is_dir(&file)? {
             files.push(file);
         }
     }
@@ -123,8 +125,9 @@ fn list(dir: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>, Box<P
 }
 
 fn stem(file: &Path) -> Option<&str> {
-    let name = file.file_name()?.to_str().filter(|name| !name.starts_with('.'))?;
-    name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml"))
+    let (stem, ending) = (file.file_stem()?.to_str()?, file.extension()?);
+    let yaml = ["yaml", "yml"].iter().any(|known| ending.eq_ignore_ascii_case(known));
+    (yaml && !stem.starts_with('.')).then_some(stem)
 }
 
 /// A problem of a file or directory as a whole.

@@ -10,6 +10,13 @@ use portcullis::config::node::{Entry, MAX_DEPTH, MAX_INTEGER, Node, Value};
 use portcullis::config::set::Place;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
+/// What to do, by what the parser says.
+const HELP: [(&str, &str); 3] = [
+    ("found a tab", "indent with spaces"),
+    ("tabs disallowed", "indent with spaces"),
+    ("trailing content after", "put the whole condition in single quotes, as `'\"a\" in identity.groups'`"),
+];
+
 /// Reads the documents of a file; empty ones are left out.
 ///
 /// # Errors
@@ -26,8 +33,9 @@ pub fn read(file: &str, text: &str) -> Result<Vec<Node>, Vec<Problem>> {
             }
             Err(error) => {
                 let place = reader.place_of(error.marker().line(), error.marker().col());
-                let message = format!("is not YAML: {}", error.info());
-                reader.problems.push(Problem::error(&place, message));
+                let problem = Problem::error(&place, format!("is not YAML: {}", error.info()));
+                let help = HELP.iter().find(|(said, _)| error.info().contains(said));
+                reader.problems.push(Problem { help: help.map(|(_, help)| (*help).to_owned()), ..problem });
                 break;
             }
         }

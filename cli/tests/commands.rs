@@ -138,6 +138,9 @@ fn what_is_not_plain_yaml_is_refused_where_it_stands() {
         ("version: !!int 1", "has a tag, which a policy set cannot hold\n"),
         ("[a]: 1", "is a key that is not text\n"),
         ("version: 1\n\tmode: x", "set.yaml:1:10: is not YAML: while scanning a plain scalar, found a tab"),
+        ("version: 1\n\tmode: x", "help: indent with spaces"),
+        ("policies:\n\t- name: x", "help: indent with spaces"),
+        ("allow: \"a\" in identity.groups", "help: put the whole condition in single quotes, as"),
         ("version: [1", "is not YAML: "),
         ("- a", "set.yaml:1:1: expected a map, found a list\n"),
         ("version:", "set.yaml:1:1: version: expected a whole number, found nothing\n"),
@@ -166,6 +169,25 @@ fn what_cannot_be_read_is_told() {
     assert!(
         text(&run(empty.path(), &["check"]).stdout).contains("./set.yaml: is not UTF-8 from byte 9 on\n")
     );
+}
+
+#[test]
+#[cfg(unix)]
+fn no_file_of_a_directory_is_passed_over_in_silence() {
+    use std::os::unix::fs::symlink;
+    // As Kubernetes mounts a config map: links to files below a link to a directory.
+    let mounted = directory(&[]);
+    fs::create_dir(mounted.path().join("..2026")).unwrap();
+    fs::create_dir(mounted.path().join("old.yaml")).unwrap();
+    fs::write(mounted.path().join("..2026/set.YAML"), SET).unwrap();
+    symlink("..2026", mounted.path().join("..data")).unwrap();
+    symlink("..data/set.YAML", mounted.path().join("set.YAML")).unwrap();
+    let told = text(&run(mounted.path(), &["check"]).stdout);
+    assert!(told.ends_with("ok: 1 connection, 1 policy, 0 rules, 0 warnings\n"), "{told}");
+    symlink("..data/gone.yml", mounted.path().join("more.Yml")).unwrap();
+    let output = run(mounted.path(), &["check"]);
+    assert!(text(&output.stdout).starts_with("error: ./more.Yml: cannot be read: "), "{output:?}");
+    assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]

@@ -15,6 +15,8 @@ pub(super) fn section(node: &Node, section: &Section, problems: &mut Vec<Problem
 }
 
 const WHOLE: &str = "a whole number";
+const DURATION: &str = "a duration such as `30s`";
+const LIST: &str = "a list";
 const FLAG: &str = "`true` or `false`";
 
 fn is_required(key: &Key) -> bool {
@@ -35,7 +37,7 @@ fn expected(kind: &Kind) -> String {
         Kind::Count(..) => WHOLE.to_owned(),
         Kind::Flag => FLAG.to_owned(),
         Kind::Share => "a number between 0 and 1".to_owned(),
-        Kind::Duration(..) => "a duration such as `30s`".to_owned(),
+        Kind::Duration(..) => DURATION.to_owned(),
         Kind::Size(..) => "a size such as `1Mi`".to_owned(),
         Kind::KeySet => "a key set".to_owned(),
         Kind::Section(_) | Kind::Named(..) | Kind::Map | Kind::Headers | Kind::Fields | Kind::Digests => {
@@ -75,9 +77,9 @@ impl Check<'_> {
     fn value(&mut self, node: &Node, kind: &Kind) {
         match kind {
             Kind::Section(section) => self.section(node, section),
-            Kind::List(item) => self.list(node, item, "a list"),
+            Kind::List(item) => self.list(node, item, LIST),
             Kind::OneOrMany(item) if matches!(node.value, Value::List(_) | Value::Texts(_)) => {
-                self.list(node, item, "a list")
+                self.list(node, item, LIST)
             }
             Kind::OneOrMany(item) => self.value(node, item),
             Kind::ChoiceOr(_, section) if matches!(node.value, Value::Map(_)) => self.section(node, section),
@@ -188,7 +190,7 @@ impl Check<'_> {
 
     fn duration(&mut self, node: &Node, least: Duration, most: Duration) {
         let Some(text) = node.text() else {
-            return self.wrong(node, "a duration such as `30s`");
+            return self.wrong(node, DURATION);
         };
         match grammar::duration(text) {
             Ok(duration) if (least..=most).contains(&duration) => {}
@@ -321,19 +323,35 @@ impl Check<'_> {
             other => other.kind().to_owned(),
         };
         let problem = Problem::error(&node.place, format!("expected {expected}, found {found}"));
-        self.problems.push(match &node.value {
-            // YAML reads a bare `true` as something else than text.
-            Value::Bool(_) | Value::Integer(_) if is_text => problem.help("put it in quotes"),
-            // And a number or a `true` in quotes as text.
-            Value::Text(text)
-                if expected == WHOLE && text.parse::<i64>().is_ok()
-                    || expected == FLAG && matches!(text.as_str(), "true" | "false") =>
-            {
-                problem.help(format!("write {text} without quotes"))
-            }
-            _ => problem,
-        });
+        self.problems.push(Problem { help: meant(&node.value, expected, is_text), ..problem });
     }
+}
+
+/// How to write what was meant by a value of another type than is expected.
+fn meant(value: &Value, expected: &str, is_text: bool) -> Option<String> {
+    match value {
+        // YAML reads a bare `true` as something else than text.
+        Value::Bool(_) | Value::Integer(_) if is_text => Some("put it in quotes".to_owned()),
+        Value::Integer(number) if expected == DURATION => Some(format!("write `{number}s`")),
+        // And a number or a `true` in quotes as text.
+        Value::Text(text)
+            if expected == WHOLE && text.parse::<i64>().is_ok()
+                || expected == FLAG && matches!(text.as_str(), "true" | "false") =>
+        {
+            Some(format!("write {text} without quotes"))
+        }
+        Value::Text(text) if expected == WHOLE => {
+            grammar::size(text).ok().map(|number| format!("write {number}"))
+        }
+        Value::Text(text) if expected == LIST && is_plain(text) => Some(format!("write `[{text}]`")),
+        _ => None,
+    }
+}
+
+/// Whether a text stands in a list of YAML as it is.
+fn is_plain(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':' | b'/');
+    text.len() <= 60 && text.bytes().all(plain)
 }
 
 fn told(place: &Place, text: &str, fault: Fault) -> Problem {

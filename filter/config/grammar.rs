@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::set::{TemplatePart, TextPart};
 use crate::protocol::json::paths;
 use crate::protocol::json::pointer::Pointer;
+use crate::urlpath;
 
 /// Why a value does not stand: what is wrong, and what to do where that is not plain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +65,9 @@ pub(super) fn filled(text: &str, what: &str) -> Result<(), Fault> {
     if text.trim().is_empty() { Err(Fault::new(format!("is an empty {what}"))) } else { Ok(()) }
 }
 
+/// Where a variable of the environment may stand.
+const ENV_STANDS: &str = "it stands where a secret does: in a credential's `value`, the `headers` of a cluster, the `key` of pseudonyms, `client_secret`, `token` and `signing_key`";
+
 /// Text that is not empty; `$${` stands for `${`.
 pub(super) fn literal(text: &str) -> Result<String, Fault> {
     let parts = split_template(text)?;
@@ -72,8 +76,7 @@ pub(super) fn literal(text: &str) -> Result<String, Fault> {
         match part {
             Piece::Text(text) => plain.push_str(&text),
             Piece::Expression(inner) if inner.starts_with("env:") => {
-                return Err(Fault::new("holds `${env:…}` where no secret belongs")
-                    .help("it stands in the value of a credential, in the headers of a cluster and in the key of pseudonyms only"));
+                return Err(Fault::new("holds `${env:…}` where no secret belongs").help(ENV_STANDS));
             }
             Piece::Expression(_) => {
                 return Err(Fault::new("holds `${…}`, which is not yet supported here")
@@ -178,7 +181,7 @@ pub(super) fn text_template(text: &str) -> Result<Vec<TextPart>, Fault> {
             Piece::Text(text) if text.is_empty() => {}
             Piece::Text(text) => parts.push(TextPart::Text(text)),
             Piece::Expression(inner) if inner.trim_start().starts_with("env:") => {
-                return Err(Fault::new("holds `${env:…}` where no secret belongs"));
+                return Err(Fault::new("holds `${env:…}` where no secret belongs").help(ENV_STANDS));
             }
             Piece::Expression(inner) if inner.trim().is_empty() => {
                 return Err(
@@ -380,9 +383,11 @@ pub(super) fn path_prefix(text: &str) -> Result<(), Fault> {
     if text.contains(['?', '#']) {
         return Err(Fault::new("holds more than a path: `?` and `#` never match"));
     }
-    let lower = text.to_ascii_lowercase();
-    if text.contains('\\') || lower.contains("%2f") || lower.contains("%5c") {
-        return Err(Fault::new("holds an encoded slash or a backslash; such paths are always refused"));
+    if let Some((before, _)) = text.split_once('*') {
+        let whole = before.rsplit_once('/').map_or("", |(above, _)| above);
+        let whole = if whole.is_empty() { "/" } else { whole };
+        return Err(Fault::new("holds a wildcard, and a path is compared as it is written")
+            .help(format!("a prefix ends at a segment by itself: write `{whole}`")));
     }
     if text == "/" {
         return Ok(());
@@ -391,14 +396,12 @@ pub(super) fn path_prefix(text: &str) -> Result<(), Fault> {
         return Err(Fault::new("ends with `/`")
             .help(format!("write `{trimmed}`: a prefix ends at a segment by itself")));
     }
-    if text.split('/').skip(1).any(|segment| segment.is_empty() || is_dots(segment)) {
-        return Err(Fault::new("holds an empty segment or a dot segment; such paths are always refused"));
+    match urlpath::canonical(text) {
+        Ok(same) if same == text => Ok(()),
+        Ok(read) => Err(Fault::new("never matches: paths are compared without needless percent-encoding")
+            .help(format!("write `{read}`"))),
+        Err(error) => Err(Fault::new(format!("never matches, since such requests are refused: {error}"))),
     }
-    Ok(())
-}
-
-fn is_dots(segment: &str) -> bool {
-    matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..")
 }
 
 /// A path, as it stands in a request.

@@ -14,15 +14,16 @@ const INTRODUCTION: &str = "# Policy reference
 
 <!-- Written from the tables in filter/config and filter/policy by `UPDATE_DOCS=1 cargo test`. -->
 
-A policy set is one YAML file, or the `*.yaml` and `*.yml` files of one directory (not `*_test.yaml`), read in the order of
-their names and put together: lists are joined, everything else stands once. `version` may stand in each file.
+A policy set is one YAML file, or the `*.yaml` and `*.yml` files of one directory (in any case, not `*_test.yaml`), read in the order of
+their names and put together: lists are joined, everything else stands once. `version` may stand in each file. Directories are passed
+over; a file that cannot be read, such as a link that leads nowhere, is an error.
 `portcullis check DIR` says everything that is wrong with it, `portcullis bundle DIR` prints what Envoy loads.
 `policies/rag-chat` is a set to start from.
 
 Unknown keys are errors. Tags, anchors, aliases and keys given twice are refused. Durations are whole numbers with `ms`, `s`, `m` or
 `h`; sizes are bytes, or whole numbers with `Ki`, `Mi`, `Gi`, `k`, `M` or `G`. A name is 1 to 64 letters, digits, `-`, `_` or `.`.
-`${env:NAME}` is replaced by a variable of Envoy's environment, in the value of a credential, in the headers of a cluster and in the key of
-pseudonyms only; `${identity.…}` stands in their scope. `${…}` with any CEL that gives text stands in a rule's `message`, and, known with the headers,
+`${env:NAME}` is replaced by a variable of Envoy's environment where a secret stands: in a credential's `value`, the `headers` of a cluster, the
+`key` of pseudonyms, `client_secret`, `token` and `signing_key`; `${identity.…}` stands in the scope of pseudonyms. `${…}` with any CEL that gives text stands in a rule's `message`, and, known with the headers,
 in `collections`, `namespaces` and `filter` of `vector`. Its value is taken literally, and must not be empty. `$${` is a literal `${`. Header names are tokens (RFC 9110), neither pseudo-headers nor headers of the connection itself.
 ";
 

@@ -1,11 +1,11 @@
 //! What is asked of a vector store: read from path, query string and body, query by query.
 
 use super::Exchange;
-use super::path;
 use super::refusal::Refusal;
 use crate::config::set::Kind;
 use crate::protocol::RequestError;
 use crate::protocol::store::{Asks, StoreView};
+use crate::urlpath;
 
 impl Exchange {
     /// Reads a request to a store. What cannot be read is refused where the policy judges what is asked, and is in the
@@ -47,6 +47,6 @@ impl Exchange {
         let named = named.ok_or_else(|| fault("the path", "not UTF-8"))?;
         // What is taken out of the query before it goes upstream asks for nothing there.
         let path = self.stripped_path();
-        StoreView::read(asks, named, path::split(&path).1.unwrap_or_default(), body)
+        StoreView::read(asks, named, urlpath::split(&path).1.unwrap_or_default(), body)
     }
 }

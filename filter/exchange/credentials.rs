@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::environment::{Env, fill};
 use super::guard::condition_problem;
@@ -16,6 +16,7 @@ use crate::config::Problem;
 use crate::config::set::{self, Seat, Template, TemplatePart};
 use crate::host::{Host, Side};
 use crate::identity::bearer::{is_like, is_stripped};
+use crate::identity::query::is_named;
 use crate::policy::{Condition, Phase, Variable};
 use crate::secret::Held;
 
@@ -246,15 +247,11 @@ impl Exchange {
     }
 }
 
-/// A path and query without the parameters of a name, however they are written.
+/// A path and query without the parameters of a name, however they are written: see [`is_named`].
 fn without(path_and_query: &str, name: &str) -> String {
     let Some((path, query)) = path_and_query.split_once('?') else { return path_and_query.to_owned() };
-    let named = |parameter: &str| {
-        let written = parameter.trim_end_matches(['&', ';']).split('=').next().unwrap_or_default();
-        let decoded: Vec<u8> = percent_decode(written.as_bytes()).collect();
-        is_like(decoded.trim_ascii(), name.as_bytes())
-    };
-    let kept: String = query.split_inclusive(['&', ';']).filter(|parameter| !named(parameter)).collect();
+    let parameters = query.split_inclusive(['&', ';']);
+    let kept: String = parameters.filter(|parameter| !is_named(parameter, name)).collect();
     let kept = kept.trim_end_matches(['&', ';']);
     if kept.is_empty() { path.to_owned() } else { format!("{path}?{kept}") }
 }
@@ -267,6 +264,18 @@ mod tests {
     fn a_callers_own_parameter_is_taken_out_however_it_is_written() {
         for path in ["/p?sig=x", "/p?SIG=x", "/p?%73ig=x", "/p?sig", "/p? sig=x;sig=y", "/p?sig=x&"] {
             assert_eq!(without(path, "sig"), "/p", "{path}");
+        }
+        for path in [
+            "/p?+sig=1",
+            "/p?sig+=1",
+            "/p?$sig=1",
+            "/p?%24sig=1",
+            "/p?sig[]=1",
+            "/p?sig%5B0%5D=1",
+            "/p?sig%00=1",
+        ] {
+            assert_eq!(without(path, "sig"), "/p", "{path}");
+            assert_eq!(without(path, "$sig"), "/p", "{path}");
         }
         assert_eq!(without("/p?a=1&sig=x&b=2", "sig"), "/p?a=1&b=2");
         assert_eq!(without("/p?signature=x", "sig"), "/p?signature=x");

@@ -93,7 +93,7 @@ impl Head {
 
     /// The name under which a request is matched and recorded.
     pub fn path_part(&self) -> &str {
-        super::path::split(&self.path).0
+        crate::urlpath::split(&self.path).0
     }
 
     /// Kinds of traffic that show in the head alone and are never held back.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::Exchange;
 use super::head::Head;
-use super::path;
 use super::policy::Policy;
 use super::refusal::{Code, Refusal};
 use crate::config::set::Kind;
@@ -18,6 +17,7 @@ use crate::protocol::RequestError;
 use crate::protocol::api::{self, Api, Operation};
 use crate::protocol::request::{RequestView, tokens};
 use crate::protocol::store::StoreView;
+use crate::urlpath;
 
 /// What has been learnt of a request so far.
 #[derive(Default)]
@@ -25,6 +25,8 @@ pub(super) struct Inquiry {
     pub head: Head,
     /// Canonical path, without query.
     pub path: String,
+    /// The same without parameters of its segments, where it has some: what conditions see.
+    pub bare_path: Option<String>,
     /// CONNECT, an upgrade or gRPC.
     pub tunnel: bool,
     /// The token, only while its issuer's keys are awaited.
@@ -132,8 +134,8 @@ impl Facts for RequestFacts<'_> {
             Variable::SourcePrincipal => Fact::Str(&inquiry.head.source_principal),
             Variable::RequestMethod => Fact::Str(&inquiry.head.method),
             Variable::RequestPath => Fact::Str(&inquiry.head.path),
-            Variable::RequestUrlPath => Fact::Str(&inquiry.path),
-            Variable::RequestQuery => Fact::Str(path::split(&inquiry.head.path).1.unwrap_or_default()),
+            Variable::RequestUrlPath => Fact::Str(inquiry.bare_path.as_ref().unwrap_or(&inquiry.path)),
+            Variable::RequestQuery => Fact::Str(urlpath::split(&inquiry.head.path).1.unwrap_or_default()),
             Variable::RequestHost => Fact::Str(&inquiry.head.authority),
             Variable::RequestHeaders => Fact::Map(&inquiry.headers),
             Variable::RequestTime => Fact::Int(inquiry.seconds),

@@ -10,7 +10,7 @@
 //! | [`guard`], [`lane`], [`policy`] | a policy set, compiled: what all exchanges of a worker share; of it a connection, a policy |
 //! | [`environment`] | the proxy's environment, and what it fills in |
 //! | [`worker`] | keys, records and waits of one worker |
-//! | [`head`], [`path`], [`route`] | reading a request's head, and which connection it is on |
+//! | [`head`], [`route`] | reading a request's head, and which connection it is on |
 //! | [`request`] | the request's half, in order |
 //! | [`credentials`] | what the upstream sees in the place of the caller's token |
 //! | [`prompt`] | what is asked, masked |
@@ -60,7 +60,6 @@ mod ledger;
 pub mod masks;
 pub mod metrics;
 mod operations;
-pub mod path;
 mod plans;
 pub mod policy;
 mod prompt;

@@ -12,7 +12,7 @@ use super::lane::Lane;
 use super::policy::Policy;
 use super::refusal::{Code, Refusal};
 use super::worker::Refusal as IdentityRefusal;
-use super::{Exchange, Stage, answer, metrics, path, resource};
+use super::{Exchange, Stage, answer, metrics, resource};
 use crate::audit::Recorded;
 use crate::config::set::{Kind, Mode, Protocol, Unmatched};
 use crate::host::{Flow, Host, Side};
@@ -21,6 +21,7 @@ use crate::identity::query::strip_query;
 use crate::identity::{TokenError, Vouched};
 use crate::policy::Variable;
 use crate::protocol::api::{Body, Family};
+use crate::urlpath;
 
 /// The realm of our challenges.
 pub(super) const REALM: &str = "portcullis";
@@ -178,8 +179,10 @@ impl Exchange {
     }
 
     fn open(&mut self, host: &dyn Host) -> Result<Flow, Refusal> {
-        let canonical = path::canonical(self.inquiry.head.path_part()).map(std::borrow::Cow::into_owned);
+        let canonical = urlpath::canonical(self.inquiry.head.path_part()).map(std::borrow::Cow::into_owned);
         self.inquiry.path = canonical.clone().unwrap_or_else(|_| self.inquiry.head.path_part().to_owned());
+        let bare = urlpath::bare(&self.inquiry.path);
+        self.inquiry.bare_path = (bare != self.inquiry.path).then(|| bare.into_owned());
         let guard = Rc::clone(&self.worker.guard);
         if canonical.is_ok()
             && let Some(answer) = resource::described(&guard, &self.inquiry.head, &self.inquiry.path)

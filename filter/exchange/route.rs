@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 
 use super::head::Head;
-use super::path;
 use crate::config::set::{Connection, Match};
+use crate::urlpath;
 
 /// The connections of a set, by what finds them. They are known by their places.
 #[derive(Default)]
@@ -79,7 +79,8 @@ impl Routes {
 
     /// Finds the connection of a request: the one that route metadata names, else the first that matches.
     ///
-    /// `path` is the canonical path. Metadata that names a connection which is not there gives `None`: a typing error in
+    /// `path` is the canonical path; a prefix holds for it as it is written, and as whoever takes parameters off its
+    /// segments reads it: `/admin` for `/admin;x` too. Metadata that names a connection which is not there gives `None`: a typing error in
     /// a route must not open another way.
     pub fn choose(&self, head: &Head, path: &str) -> Option<usize> {
         if let Some(name) = &head.connection {
@@ -88,7 +89,11 @@ impl Routes {
         let [paths, authorities, routes, hosts, clusters] = &self.filed;
         let authority = head.authority.to_ascii_lowercase();
         let portless = without_port(&authority).filter(|_| !authorities.is_empty());
-        let above = self.lengths.iter().filter_map(|&length| above(path, length)).map(|above| (paths, above));
+        let bare = urlpath::bare(path);
+        let read = Read { path, bare: &bare };
+        let above =
+            read.each().flat_map(|path| self.lengths.iter().filter_map(|&length| above(path, length)));
+        let above = above.map(|above| (paths, above));
         let exact = [
             (authorities, authority.as_str()),
             (authorities, portless.unwrap_or_default()),
@@ -100,15 +105,29 @@ impl Routes {
         let filed = filed.filter_map(|(filed, value)| filed.get(value)).chain([&self.others]);
         // The others may only come before what has been found.
         let first =
-            filed.fold(usize::MAX, |first, filed| self.first(filed, first, head, path).unwrap_or(first));
+            filed.fold(usize::MAX, |first, filed| self.first(filed, first, head, read).unwrap_or(first));
         self.matches.get(first).map(|(connection, _)| *connection)
     }
 
     /// The first of some matches that holds, if it stands before a place.
-    fn first(&self, filed: &[usize], before: usize, head: &Head, path: &str) -> Option<usize> {
+    fn first(&self, filed: &[usize], before: usize, head: &Head, path: Read<'_>) -> Option<usize> {
         let earlier = filed.iter().copied().take_while(|at| *at < before);
         let mut all = earlier.filter_map(|at| Some((at, self.matches.get(at)?)));
         all.find_map(|(at, (_, one))| holds(one, head, path).then_some(at))
+    }
+}
+
+/// A path in both of its readings.
+#[derive(Clone, Copy)]
+struct Read<'p> {
+    path: &'p str,
+    bare: &'p str,
+}
+
+impl<'p> Read<'p> {
+    /// Each reading, once.
+    fn each(self) -> impl Iterator<Item = &'p str> {
+        std::iter::once(self.path).chain(Some(self.bare).filter(|bare| *bare != self.path))
     }
 }
 
@@ -118,15 +137,18 @@ fn above(path: &str, length: usize) -> Option<&str> {
     (rest.is_empty() || rest.starts_with('/')).then_some(above)
 }
 
-/// A prefix as paths are compared with it: see [`path::under`].
+/// A prefix as paths are compared with it: see [`urlpath::under`].
 fn trimmed(prefix: &str) -> &str {
     prefix.strip_suffix('/').unwrap_or(prefix)
 }
 
-fn holds(pattern: &Match, head: &Head, path: &str) -> bool {
+fn holds(pattern: &Match, head: &Head, path: Read<'_>) -> bool {
     let same = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
     pattern.authority.as_ref().is_none_or(|wanted| same_authority(wanted, &head.authority))
-        && pattern.path_prefix.as_ref().is_none_or(|prefix| path::under(path, prefix))
+        && pattern
+            .path_prefix
+            .as_ref()
+            .is_none_or(|prefix| path.each().any(|path| urlpath::under(path, prefix)))
         && same(&pattern.route, &head.route)
         && same(&pattern.virtual_host, &head.virtual_host)
         && same(&pattern.cluster, &head.cluster)
@@ -182,6 +204,8 @@ mod tests {
 
     /// One after the other.
     fn first(connections: &[Connection], head: &Head, path: &str) -> Option<usize> {
+        let bare = urlpath::bare(path);
+        let path = Read { path, bare: &bare };
         connections.iter().position(|connection| connection.matches.iter().any(|one| holds(one, head, path)))
     }
 
@@ -190,7 +214,19 @@ mod tests {
     }
 
     const AUTHORITIES: &[&str] = &["a", "A", "a:80", "b:80", "b", "[::1]", "[::1]:80", "b:", ":80", ""];
-    const PATHS: &[&str] = &["/", "/v1", "/v1/", "/v1/chat", "/v10", "/v1/chat/x", "/é", "/v1/é"];
+    const PATHS: &[&str] = &[
+        "/",
+        "/v1",
+        "/v1/",
+        "/v1/chat",
+        "/v10",
+        "/v1/chat/x",
+        "/é",
+        "/v1/é",
+        "/v1;x",
+        "/v1;é/chat",
+        "/v1/chat;",
+    ];
     const NAMES: &[&str] = &["", "x", "y"];
 
     prop_compose! {
@@ -226,6 +262,17 @@ mod tests {
         assert_eq!(chosen(&all, &Head::default(), "/v1/chat/completions"), Some("a"));
         assert_eq!(chosen(&all, &Head::default(), "/v1/models"), Some("b"));
         assert_eq!(chosen(&all, &Head::default(), "/v2"), None);
+    }
+
+    #[test]
+    fn a_prefix_holds_whatever_is_read_as_a_parameter_of_a_segment() {
+        let all = [connection("strict", vec![prefix("/a/admin")]), connection("lax", vec![prefix("/")])];
+        for path in ["/a/admin", "/a/admin;x", "/a;x/admin", "/a;/admin;y/z"] {
+            assert_eq!(chosen(&all, &Head::default(), path), Some("strict"), "{path}");
+        }
+        assert_eq!(chosen(&all, &Head::default(), "/a/adminx;"), Some("lax"));
+        let all = [connection("written", vec![prefix("/a;x")])];
+        assert_eq!(chosen(&all, &Head::default(), "/a;x/b"), Some("written"));
     }
 
     #[test]

@@ -2,7 +2,6 @@
 //! the request.
 
 use super::Exchange;
-use super::path;
 use super::policy::Policy;
 use super::prompt::GROWTH;
 use super::refusal::{Code, Refusal};
@@ -14,6 +13,7 @@ use crate::identity::query::strip_query;
 use crate::policy::{EvalError, Expression, Facts, Glob, Template, Variable};
 use crate::protocol::api::{Api, Family};
 use crate::protocol::store::{self, Excess, Language, Narrowed, Reach, expression};
+use crate::urlpath;
 
 /// Limits, compiled.
 pub struct StoreLimits {
@@ -189,7 +189,7 @@ impl Exchange {
         }
         if let Some(query) = narrowed.query {
             let whole = self.stripped_path();
-            let path = format!("{}?{query}", path::split(&whole).0);
+            let path = format!("{}?{query}", urlpath::split(&whole).0);
             host.set_header(Side::Request, ":path", path.as_bytes());
             self.inquiry.head.path = path;
         }
@@ -222,7 +222,7 @@ impl Exchange {
             clamp: limits.clamp,
         };
         let path = self.stripped_path();
-        let query = path::split(&path).1.unwrap_or_default();
+        let query = urlpath::split(&path).1.unwrap_or_default();
         let narrowed = store::narrow(asked, operation.name == "delete", &bounds, query, &self.inquiry.body);
         narrowed.map_err(|error| match error {
             Excess::Filter(_) => Refusal::new(Code::InvalidRequest, error.to_string()).because("vector"),

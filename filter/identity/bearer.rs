@@ -19,9 +19,13 @@ pub const SDK_HEADERS: [&str; 4] = ["x-api-key", "api-key", "x-goog-api-key", "x
 
 /// Never sent upstream, whatever they hold: credentials, and what makes an upstream read another method or path
 /// than the policy did.
-const STRIPPED: [&str; 11] = [
+const STRIPPED: [&str; 15] = [
     "authorization",
     "proxy-authorization",
+    "apikey",
+    "access-token",
+    "auth-token",
+    "id-token",
     "ocp-apim-subscription-key",
     "x-amz-security-token",
     "x-http-method",
@@ -338,6 +342,8 @@ mod tests {
             "x-original-method",
             "X-API-Key",
             "x_api_key",
+            "apikey",
+            "Access_Token",
             "x_portcullis_policy",
             "x_token",
         ];

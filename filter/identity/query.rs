@@ -4,13 +4,19 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode;
 
+use super::bearer::is_like;
+
 /// Names of parameters that carry a credential, or have an upstream read another method or other headers than the policy
-/// did: compared without case after percent-decoding, `_` for `-`, with or without a `$` before them.
-const SECRET: [&str; 19] = [
+/// did: compared as [`is_named`] does. `token` is none of them: pages of lists go by it.
+const SECRET: [&str; 23] = [
     "key",
     "api-key",
     "apikey",
+    "api-token",
+    "apitoken",
+    "jwt",
     "access-token",
+    "accesstoken",
     "access-key",
     "auth-token",
     "id-token",
@@ -52,22 +58,33 @@ pub fn strip_query(path_and_query: &str) -> Option<String> {
 }
 
 fn is_secret(parameter: &str) -> bool {
-    let parameter = parameter.trim_end_matches(['&', ';']);
-    let name = parameter.split('=').next().unwrap_or_default();
-    let name: Cow<'_, [u8]> = percent_decode(name.as_bytes()).into();
-    // A plus that is written as such is a space in forms; and some servers trim names.
+    let name = name_of(parameter);
+    let name = bare(&name);
+    let signs = name.get(..SIGNATURE.len()).is_some_and(|start| is_like(start, SIGNATURE.as_bytes()));
+    signs || SECRET.iter().any(|secret| is_like(name, secret.as_bytes()))
+}
+
+/// Whether an upstream may take a parameter of a query, with what ends it, for the one of a name: without case after
+/// percent-decoding, `_` for `-`, and as [`bare`] has it.
+pub fn is_named(parameter: &str, name: &str) -> bool {
+    is_like(bare(&name_of(parameter)), bare(name.as_bytes()))
+}
+
+fn name_of(parameter: &str) -> Cow<'_, [u8]> {
+    let name = parameter.trim_end_matches(['&', ';']).split('=').next().unwrap_or_default();
+    percent_decode(name.as_bytes()).into()
+}
+
+/// A name without what some servers take off it: what stands behind a `[`, as names of lists have it, or a NUL; blanks,
+/// of which a plus is one in forms; a `$` before it.
+fn bare(name: &[u8]) -> &[u8] {
+    let name = name.split(|byte| matches!(byte, b'[' | 0)).next().unwrap_or(name);
     let blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == b'+';
     let end = name.iter().rposition(|byte| !blank(byte)).map_or(0, |last| last.saturating_add(1));
     let name = name.get(..end).unwrap_or_default();
     let start = name.iter().position(|byte| !blank(byte)).unwrap_or(end);
     let name = name.get(start..).unwrap_or_default();
-    let name = name.strip_prefix(b"$").unwrap_or(name);
-    let same = |(byte, known): (&u8, u8)| match byte {
-        b'_' => known == b'-',
-        byte => byte.eq_ignore_ascii_case(&known),
-    };
-    let begins = |known: &str| name.len() >= known.len() && name.iter().zip(known.bytes()).all(same);
-    SECRET.iter().any(|secret| name.len() == secret.len() && begins(secret)) || begins(SIGNATURE)
+    name.strip_prefix(b"$").unwrap_or(name)
 }
 
 #[cfg(test)]
@@ -105,6 +122,8 @@ mod tests {
             ("/v1?+%2Bkey%2b+=s", "/v1"),
             ("/v1?subscription_key=s&access-token=t&auth-token=u&id-token=v&access-key=w", "/v1"),
             ("/v1?oauth_token=s&a=1", "/v1?a=1"),
+            ("/v1?jwt=s&accesstoken=t&api_token=u&apitoken=v&a=1", "/v1?a=1"),
+            ("/v1?key[]=s&key%5b0%5D=t&key%00x=u&a=1", "/v1?a=1"),
             ("/v1?$key=s&%24access_token=t", "/v1"),
             ("/v1?$httpHeaders=a:b&$httpMethod=DELETE", "/v1"),
             ("/v1?x-http-method-override=DELETE&_method=DELETE", "/v1"),
@@ -125,6 +144,7 @@ mod tests {
             "/key=1",
             "/v1?a=%zz&&b",
             "/v1?page_key=1",
+            "/v1?token=1&filter[key]=2&[key]=3",
             "",
         ] {
             assert_eq!(strip_query(text), None, "{text}");

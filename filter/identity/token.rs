@@ -55,6 +55,12 @@ pub enum TokenError {
     /// A registered claim of a wrong type or length.
     #[error("the token's claim `{0}` is missing, or has a wrong type or length")]
     Claim(&'static str),
+    /// A registered claim that does not read as it is.
+    #[error("the token's claim `{0}` holds control characters, or invisible ones that turn text round")]
+    Characters(&'static str),
+    /// A date that is none, such as one in milliseconds and more.
+    #[error("the token's claim `{0}` lies beyond the year 9999; it counts seconds since 1970")]
+    Date(&'static str),
     /// `iss` is of nobody accepted here.
     #[error("the token's issuer is not accepted here")]
     Issuer,
@@ -110,7 +116,7 @@ impl TokenError {
             TokenError::HeaderMember | TokenError::HeaderType => "token_header",
             TokenError::Type => "token_type",
             TokenError::Nested => "token_nested",
-            TokenError::Claim(_) => "token_claims",
+            TokenError::Claim(_) | TokenError::Characters(_) | TokenError::Date(_) => "token_claims",
             TokenError::Issuer => "token_issuer",
             TokenError::Audience => "token_audience",
             TokenError::Expired => "token_expired",
@@ -265,11 +271,13 @@ pub(super) fn read_claims(all: Map<String, Value>) -> Result<Claims, TokenError>
 pub(super) fn read_claims_until(all: Map<String, Value>, end: Option<u64>) -> Result<Claims, TokenError> {
     let issuer = text_claim(&all, "iss", usize::MAX)?.ok_or(TokenError::Claim("iss"))?;
     let subject = text_claim(&all, "sub", MAX_SUBJECT)?.ok_or(TokenError::Claim("sub"))?;
-    if issuer.is_empty() || has_control(&issuer) {
-        return Err(TokenError::Claim("iss"));
-    }
-    if subject.is_empty() || has_control(&subject) {
-        return Err(TokenError::Claim("sub"));
+    for (name, text) in [("iss", &issuer), ("sub", &subject)] {
+        if text.is_empty() {
+            return Err(TokenError::Claim(name));
+        }
+        if has_control(text) {
+            return Err(TokenError::Characters(name));
+        }
     }
     if all.contains_key("cnf") {
         return Err(TokenError::Bound);
@@ -329,16 +337,19 @@ fn text_claim(
     }
 }
 
+/// The last second of the year 9999: no issuer means a later one.
+const LATEST: u64 = 253_402_300_799;
+
 /// A NumericDate (RFC 7519 section 2), which may have a fraction, as nanoseconds.
 fn time_claim(all: &Map<String, Value>, name: &'static str) -> Result<Option<u64>, TokenError> {
     const NANOSECONDS: u64 = 1_000_000_000;
     let Some(value) = all.get(name) else { return Ok(None) };
-    if let Some(seconds) = value.as_u64() {
-        return Ok(Some(seconds.saturating_mul(NANOSECONDS)));
-    }
-    match value.as_f64() {
+    match (value.as_u64(), value.as_f64()) {
+        (Some(seconds), _) if seconds <= LATEST => Ok(Some(seconds.saturating_mul(NANOSECONDS))),
+        (Some(_), _) => Err(TokenError::Date(name)),
+        (None, Some(seconds)) if seconds > LATEST as f64 => Err(TokenError::Date(name)),
         // The cast saturates.
-        Some(seconds) if seconds >= 0.0 => Ok(Some((seconds * 1e9) as u64)),
+        (None, Some(seconds)) if seconds >= 0.0 => Ok(Some((seconds * 1e9) as u64)),
         _ => Err(TokenError::Claim(name)),
     }
 }

@@ -345,11 +345,8 @@ fn check_signature(
     if candidates.iter().any(|key| signature::holds(token, key, native)) {
         return Ok(());
     }
-    match token.key_id {
-        Some(_) => Err(TokenError::Signature.into()),
-        // An issuer that names no keys changes them without a trace in the token.
-        None => Err(Refusal::UnknownKey { issuer, error: TokenError::Signature }),
-    }
+    // An issuer may change its keys without a trace in the token: it names none, or gives a new one the old one's name.
+    Err(Refusal::UnknownKey { issuer, error: TokenError::Signature })
 }
 
 fn identity(claims: Claims, issuer_index: usize, issuer: &Issuer) -> Result<Identity, TokenError> {

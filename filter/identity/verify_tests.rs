@@ -40,6 +40,7 @@ fn verify(text: &str) -> Result<Identity, Refusal> {
 fn error(text: &str) -> TokenError {
     match verify(text) {
         Err(Refusal::Unauthenticated(error)) => error,
+        Err(Refusal::UnknownKey { error: error @ TokenError::Signature, .. }) => error,
         other => panic!("{other:?}"),
     }
 }
@@ -82,7 +83,8 @@ fn a_token_signed_with_the_public_key_as_a_secret_is_refused() {
         let header = base64url::encode(r#"{"alg":"RS256","kid":"rsa"}"#);
         let text = format!("{header}.{claims}.{tag}");
         let now = jwt_simple::prelude::Clock::now_since_epoch().as_secs() * 1_000_000_000;
-        assert_eq!(with_keys(&text, &all_keys(), now), Err(TokenError::Signature.into()));
+        let refused = Err(Refusal::UnknownKey { issuer: 1, error: TokenError::Signature });
+        assert_eq!(with_keys(&text, &all_keys(), now), refused);
     }
 }
 
@@ -122,9 +124,10 @@ fn a_token_holds_from_nbf_to_exp_with_leeway() {
     assert_eq!(at(NOW + 100 + LEEWAY), Err(TokenError::Expired.into()));
     assert_eq!(at(u64::MAX / 1_000_000_000), Err(TokenError::Expired.into()));
     assert_eq!(error(&token_with(&json!({"exp": 0}))), TokenError::Expired);
-    assert_eq!(error(&token_with(&json!({"nbf": 1e300}))), TokenError::NotYetValid);
+    assert_eq!(error(&token_with(&json!({"nbf": 253_402_300_799_u64}))), TokenError::NotYetValid);
     assert_eq!(error(&token_with(&json!({"nbf": NOW as f64 + 30.5}))), TokenError::NotYetValid);
-    assert!(verify(&token_with(&json!({"exp": u64::MAX, "nbf": 0, "iat": u64::MAX}))).is_ok());
+    let far = 253_402_300_799_u64;
+    assert!(verify(&token_with(&json!({"exp": far, "nbf": 0, "iat": far}))).is_ok());
 }
 
 #[test]
@@ -182,9 +185,9 @@ fn an_unknown_key_asks_for_newer_keys() {
     // Without a key id a signature that does not hold may be the only sign of new keys.
     let token = sign_token(RSA2, &json!({"alg": "RS256"}), &claims());
     assert_eq!(verify(&token), Err(Refusal::UnknownKey { issuer: 1, error: TokenError::Signature }));
-    // With one it is a forgery.
+    // With one the issuer may have given its name to another key.
     let token = sign_token(RSA2, &json!({"alg": "RS256", "kid": "rsa"}), &claims());
-    assert_eq!(error(&token), TokenError::Signature);
+    assert_eq!(verify(&token), Err(Refusal::UnknownKey { issuer: 1, error: TokenError::Signature }));
 }
 
 #[test]

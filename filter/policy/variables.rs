@@ -107,7 +107,7 @@ variables! {
     SourcePrincipal "source.principal" Text Head "The peer's SPIFFE id from its certificate; empty without mutual TLS."
     RequestMethod "request.method" Text Head "`GET`, `POST`, …"
     RequestPath "request.path" Text Head "Path with query, as it came."
-    RequestUrlPath "request.url_path" Text Head "Path without query, needless percent-encoding taken off."
+    RequestUrlPath "request.url_path" Text Head "Path without query; needless percent-encoding and parameters of its segments (`;…`) taken off."
     RequestQuery "request.query" Text Head "Query without `?`; empty where there is none."
     RequestHost "request.host" Text Head "Host or authority."
     RequestHeaders "request.headers" TextMap Head "Request headers by name in lower case; values of a repeated one joined by `,`. Without tokens and what else never goes upstream."

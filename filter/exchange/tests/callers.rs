@@ -99,6 +99,43 @@ fn what_cannot_be_looked_into_is_refused_by_its_kind() {
 }
 
 #[test]
+fn a_parameter_of_a_segment_leads_past_no_prefix_and_no_condition() {
+    let rig = Rig::with(|set| {
+        let strict = json!({ "name": "admin", "protocol": "http", "match": { "path_prefix": "/rest/admin" }, "policy": "none" });
+        let lax = json!({ "name": "rest", "protocol": "http", "match": { "path_prefix": "/rest" }, "policy": "lax" });
+        set["connections"].as_array_mut().unwrap().extend([strict, lax]);
+        let deny = json!([{ "name": "closed", "deny": "request.url_path.startsWith(\"/rest/closed\")" }]);
+        set["policies"].as_array_mut().unwrap().extend([
+            json!({ "name": "none", "allow": "false" }),
+            json!({ "name": "lax", "allow": "true", "rules": deny }),
+        ]);
+    });
+    let status = |path: &str| {
+        let bearer = format!("Bearer {}", rig.token(&["rag-users"]));
+        rig.head("GET", path, &[("authorization", &bearer)]);
+        rig.host.answers.borrow_mut().clear();
+        Exchange::begin(Rc::clone(&rig.worker), 7).request_head(&rig.host, true);
+        rig.host.answers.borrow().first().map_or(200, |answer| answer.status)
+    };
+    assert_eq!(status("/rest/open;a=1/b"), 200);
+    for path in [
+        "/rest/admin",
+        "/rest/admin;x",
+        "/rest;x/admin",
+        "/rest;/admin;y/z",
+        "/rest/closed;x",
+        "/rest;x/closed",
+    ] {
+        assert_eq!(status(path), 403, "{path}");
+    }
+    for path in
+        ["/;/rest/admin", "/rest/;x/admin", "/rest/admin%3bx", "/rest/x/..%3b/admin", "/rest/x/%2e%2e;/admin"]
+    {
+        assert_eq!(status(path), 400, "{path}");
+    }
+}
+
+#[test]
 fn a_body_above_the_limit_is_refused_before_it_is_whole() {
     let rig = Rig::with(|set| set["policies"][0]["limits"] = json!({ "max_request_bytes": "1Ki" }));
     let mut exchange = rig.ask(&["rag-users"]);
@@ -270,10 +307,15 @@ fn a_request_before_the_first_keys_waits_for_them() {
 
 /// A worker that has other keys than the token's, and its provider's document.
 fn with_other_keys() -> (Rig, String) {
+    with_keys_named("k0")
+}
+
+/// The same, and what these keys are called; the token's is `k1`.
+fn with_keys_named(name: &str) -> (Rig, String) {
     let rig = discovered();
     let document = json!({ "issuer": ISSUER, "jwks_uri": format!("{ISSUER}/jwks") }).to_string();
     let mut old = jwks(&Ed25519KeyPair::generate());
-    old["keys"][0]["kid"] = json!("k0");
+    old["keys"][0]["kid"] = json!(name);
     rig.worker.tick(&rig.host);
     reply(&rig, &document);
     reply(&rig, &old.to_string());
@@ -298,6 +340,30 @@ fn a_token_under_new_keys_waits_while_their_provider_starts_anew() {
     exchange.wake(&rig.host);
     assert_eq!(*rig.host.resumed.borrow(), [Side::Request]);
     assert!(rig.host.answers.borrow().is_empty());
+}
+
+#[test]
+fn a_signature_that_does_not_hold_is_looked_at_once_more_under_newer_keys() {
+    for (newer, allowed) in [(true, true), (false, false)] {
+        let (rig, _) = with_keys_named("k1");
+        let mut exchange = rig.ask(&["rag-users"]);
+        assert_eq!(exchange.request_head(&rig.host, false), Flow::Pause);
+        assert_eq!(rig.send(&mut exchange, QUESTION), Flow::Pause);
+        assert!(rig.host.answers.borrow().is_empty());
+        rig.worker.tick(&rig.host);
+        let key = if newer { &rig.key } else { &Ed25519KeyPair::generate() };
+        assert_eq!(reply(&rig, &jwks(key).to_string()), [7]);
+        exchange.wake(&rig.host);
+        assert_eq!(rig.host.resumed.borrow().contains(&Side::Request), allowed);
+        if !allowed {
+            assert_eq!((rig.refusal().status, rig.code().as_str()), (401, "unauthenticated"));
+            let calls = rig.host.calls.borrow().len();
+            let mut next = rig.ask(&["rag-users"]);
+            assert_eq!(next.request_head(&rig.host, false), Flow::Pause);
+            rig.worker.tick(&rig.host);
+            assert_eq!(rig.host.calls.borrow().len(), calls, "the next look has to wait");
+        }
+    }
 }
 
 #[test]

@@ -39,7 +39,9 @@ pub(super) fn check(source: &str) -> Result<(), ConditionError> {
             TokenKind::TokError => {
                 let message =
                     lexer.get_error().map_or("unexpected character", |error| error.message.as_str());
-                return Err(ConditionError::new(token.start, token.end.saturating_sub(token.start), message));
+                let error = ConditionError::new(token.start, token.end.saturating_sub(token.start), message);
+                let help = odd(source.get(token.start..).unwrap_or_default(), message);
+                return Err(error.maybe_help(help.map(str::to_owned)));
             }
             kind => step(&mut open, kind),
         }
@@ -49,6 +51,16 @@ pub(super) fn check(source: &str) -> Result<(), ConditionError> {
             return Err(too_deep(token.start, token.end.saturating_sub(token.start)));
         }
     }
+}
+
+/// What was meant by characters that are no token.
+fn odd(source: &str, message: &str) -> Option<&'static str> {
+    if source.starts_with("${") {
+        return Some(
+            "a condition is CEL by itself; `${env:…}` stands where a secret does, as in a credential's `value`",
+        );
+    }
+    message.contains("trailing characters").then_some("put a text in quotes")
 }
 
 /// The error for a text that nests too deep.

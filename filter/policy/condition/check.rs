@@ -174,7 +174,8 @@ impl Checker<'_> {
                 .fault(expr, format!("`{name}` is a group of names, not a value"))
                 .help(format!("name one of its fields, such as `{name}.{field}`")));
         }
-        Err(self.fault(expr, format!("unknown name `{name}`")).maybe_help(self.near_root(name)))
+        let help = self.near_root(name).unwrap_or_else(|| format!("put a text in quotes: `\"{name}\"`"));
+        Err(self.fault(expr, format!("unknown name `{name}`")).help(help))
     }
 
     fn near_root(&self, name: &str) -> Option<String> {

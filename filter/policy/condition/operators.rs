@@ -5,6 +5,7 @@ use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators};
 use super::ConditionError;
 use super::check::{Checker, Outcome, nearest};
 use super::functions::{self, Function, Style, Takes};
+use super::parse::operator;
 use super::pattern::Pattern;
 use super::types::Type;
 
@@ -207,7 +208,12 @@ impl Checker<'_> {
         }
         let names =
             functions::FUNCTIONS.iter().map(|of| of.name).chain(functions::MACROS.iter().map(|(of, _)| *of));
+        if let Some(operator) = operator(name) {
+            return self.fault_at_token(expr, format!("unknown function `{name}`")).help(operator);
+        }
         let near = match name.to_ascii_lowercase().as_str() {
+            "beginswith" | "hasprefix" => Some("startsWith"),
+            "finisheswith" | "hassuffix" => Some("endsWith"),
             "tolower" | "lowercase" | "tolowercase" => Some("lower"),
             "upper" | "toupper" | "uppercase" => Some("upperAscii"),
             "strip" => Some("trim"),

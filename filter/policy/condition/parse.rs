@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use cel::common::ast::{EntryExpr, Expr, IdedExpr, SourceInfo};
+use cel::parser::pratt_parser::{Lexer, TokenKind};
 use cel::parser::{ParseError, PrattParser};
 
 use super::{ConditionError, bounds};
@@ -35,6 +36,9 @@ fn first_error(source: &str, errors: &[ParseError]) -> ConditionError {
         return ConditionError::new(offset, 1, "`=` gives a value, and a condition asks for one")
             .help("compare with `==`");
     }
+    if let Some(error) = worded(source) {
+        return error;
+    }
     let Some(error) = errors.first() else {
         return ConditionError::new(0, source.len(), "cannot be parsed");
     };
@@ -45,6 +49,35 @@ fn first_error(source: &str, errors: &[ParseError]) -> ConditionError {
     };
     let message = error.msg.strip_prefix("Syntax error: ").unwrap_or(&error.msg);
     ConditionError::new(start.min(source.len()), end.saturating_sub(start), plain(message))
+}
+
+/// What other languages call an operator, and how it is written here.
+const OPERATORS: [(&str, &str); 3] = [("and", "write `&&`"), ("or", "write `||`"), ("not", "write `!x`")];
+
+/// How an operator is written here, by what other languages call it.
+pub(super) fn operator(word: &str) -> Option<&'static str> {
+    OPERATORS.iter().find(|(of, _)| of.eq_ignore_ascii_case(word)).map(|(_, help)| *help)
+}
+
+/// The first word that stands for an operator elsewhere, of a text that is no condition.
+fn worded(source: &str) -> Option<ConditionError> {
+    let mut lexer = Lexer::new(source);
+    let mut before = TokenKind::TokEnd;
+    loop {
+        let token = lexer.lex();
+        if matches!(token.kind, TokenKind::TokEnd | TokenKind::TokError) {
+            return None;
+        }
+        let word = source.get(token.start..token.end).unwrap_or_default();
+        if token.kind == TokenKind::TokIdent
+            && before != TokenKind::TokDot
+            && let Some(help) = operator(word)
+        {
+            let message = format!("`{word}` is no operator here");
+            return Some(ConditionError::new(token.start, word.len(), message).help(help));
+        }
+        before = token.kind;
+    }
 }
 
 /// Where a `=` stands that is no part of `==`, `!=`, `<=` or `>=`, outside of texts.

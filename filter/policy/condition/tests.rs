@@ -140,6 +140,9 @@ fn names_are_checked_and_the_near_miss_is_suggested() {
     refuses("identty.id == \"x\"", "identty.id", "unknown name", "`identity.id`");
     refuses("model == \"x\"", "model", "unknown name `model`", "`llm.model`");
     refuses("llm.colour == \"x\"", "llm.colour", "unknown name", "operation, model");
+    refuses("llm.model == gpt", "gpt", "unknown name `gpt`", "put a text in quotes: `\"gpt\"`");
+    refuses("llm.model.beginsWith(\"a\")", "beginsWith(", "unknown function", "`startsWith`");
+    refuses("beginsWith(llm.model, \"a\")", "beginsWith", "unknown function", "`startsWith`");
     refuses("llm == \"x\"", "llm", "group of names", "`llm.operation`");
     refuses(".llm.model == \"x\"", ".llm.model", "unknown name", "");
     refuses("[1].exists(x, y == 1)", "y", "unknown name `y`", "");
@@ -231,7 +234,14 @@ fn broken_syntax_is_refused_at_its_place() {
     refuses("llm.model = \"x\"", "=", "`=` gives a value", "`==`");
     refuses("llm.model == \"x", "\"x", "unterminated string literal", "");
     refuses("llm.stream & llm.stream", "&", "expected '&&'", "");
-    refuses("llm.stream and llm.stream", "and", "", "");
+    refuses("llm.stream and llm.stream", "and", "`and` is no operator here", "write `&&`");
+    refuses("(llm.stream AND llm.stream)", "AND", "", "write `&&`");
+    refuses("llm.stream or llm.stream", "or", "", "write `||`");
+    refuses("not llm.stream", "not", "", "write `!x`");
+    refuses("not (llm.stream)", "not", "unknown function `not`", "write `!x`");
+    refuses("llm.stream && not llm.stream", "not", "", "write `!x`");
+    refuses("\"${env:X}\" == llm.model && ${env:X}", "$", "unexpected character", "where a secret does");
+    refuses("llm.model == gpt-4o", "4o", "", "put a text in quotes");
     refuses("(llm.stream", "", "", "");
     refuses("llm.stream)", ")", "", "");
     refuses("\"é\" == \"e\" && 1 ==", "", "ends too early", "");

@@ -3,6 +3,9 @@
 //! A policy judges the path it sees; the upstream may decode, merge or climb before it reads its own. Paths on which
 //! the two could differ are refused, and what is left is compared in one form: percent-encoded characters that need
 //! no encoding (RFC 3986, 2.3) are decoded, for upstreams must treat both alike.
+//!
+//! What stands behind a `;` in a segment is a parameter of it to some (servlet containers read `/admin;x` as `/admin`),
+//! and a part of its name to others. Neither can be ruled out, so [`bare`] gives the path as the former read it.
 
 use std::borrow::Cow;
 
@@ -18,13 +21,13 @@ pub enum PathError {
     /// `%` without two hexadecimal digits.
     #[error("the path holds a `%` without two hexadecimal digits")]
     Percent,
-    /// `%2F`, `%5C`, `%00` or an encoded `%` before such.
-    #[error("the path holds an encoded slash, backslash, percent sign or control character")]
+    /// `%2F`, `%5C`, `%3B`, `%00` or an encoded `%` before such.
+    #[error("the path holds an encoded slash, backslash, semicolon, percent sign or control character")]
     Encoded,
-    /// `//`.
+    /// `//`, or `/;x/`.
     #[error("the path holds an empty segment")]
     EmptySegment,
-    /// `.` or `..`.
+    /// `.` or `..`, also before a `;`.
     #[error("the path holds a dot segment")]
     DotSegment,
 }
@@ -47,17 +50,30 @@ pub fn canonical(path: &str) -> Result<Cow<'_, str>, PathError> {
     let rest = decoded.strip_prefix('/').unwrap_or(rest);
     let mut segments = rest.split('/').peekable();
     while let Some(segment) = segments.next() {
+        // Servlet containers cut a segment at `;` before they merge and climb.
+        let name = name_of(segment);
         // A slash at the end is no empty segment; two are.
-        if segment.is_empty() && segments.peek().is_some() {
+        if name.is_empty() && (segments.peek().is_some() || !segment.is_empty()) {
             return Err(PathError::EmptySegment);
         }
-        // Servlet containers cut a segment at `;` before they climb.
-        let name = segment.split(';').next().unwrap_or(segment);
         if name == "." || name == ".." {
             return Err(PathError::DotSegment);
         }
     }
     Ok(decoded)
+}
+
+/// A segment without its parameters.
+fn name_of(segment: &str) -> &str {
+    segment.split(';').next().unwrap_or(segment)
+}
+
+/// A path as whoever takes parameters off its segments reads it.
+pub fn bare(path: &str) -> Cow<'_, str> {
+    if !path.contains(';') {
+        return Cow::Borrowed(path);
+    }
+    Cow::Owned(path.split('/').map(name_of).collect::<Vec<_>>().join("/"))
 }
 
 fn decode_unreserved(path: &str) -> Result<Cow<'_, str>, PathError> {
@@ -77,7 +93,7 @@ fn decode_unreserved(path: &str) -> Result<Cow<'_, str>, PathError> {
         };
         let value = (high_value << 4) | low_value;
         match value {
-            b'/' | b'\\' | b'%' | 0..=0x1f | 0x7f => return Err(PathError::Encoded),
+            b'/' | b'\\' | b';' | b'%' | 0..=0x1f | 0x7f => return Err(PathError::Encoded),
             b'-' | b'.' | b'_' | b'~' => decoded.push(char::from(value)),
             value if value.is_ascii_alphanumeric() => decoded.push(char::from(value)),
             _ => decoded.extend(['%', char::from(high), char::from(low)]),
@@ -128,16 +144,33 @@ mod tests {
             ("/a%2Fb", PathError::Encoded),
             ("/a%5cb", PathError::Encoded),
             ("/a%00b", PathError::Encoded),
+            ("/admin%3bx", PathError::Encoded),
+            ("/x/..%3B/admin", PathError::Encoded),
+            ("/x/%2e%2e%3b/admin", PathError::Encoded),
             ("/a%252e%252e/b", PathError::Encoded),
             ("//a", PathError::EmptySegment),
             ("/a//b", PathError::EmptySegment),
             ("/a//", PathError::EmptySegment),
+            ("/;/admin", PathError::EmptySegment),
+            ("/;x/admin", PathError::EmptySegment),
+            ("/admin/;x", PathError::EmptySegment),
+            ("/;", PathError::EmptySegment),
             ("/healthz/../v1/chat", PathError::DotSegment),
             ("/healthz/%2e%2E/v1", PathError::DotSegment),
             ("/healthz/..;x/v1", PathError::DotSegment),
+            ("/healthz/.;/v1", PathError::DotSegment),
             ("/a/.", PathError::DotSegment),
         ] {
             assert_eq!(canonical(path), Err(error), "{path}");
+        }
+    }
+
+    #[test]
+    fn parameters_of_segments_are_taken_off() {
+        for (path, read) in
+            [("/admin", "/admin"), ("/admin;x", "/admin"), ("/a;x=1;y/admin;", "/a/admin"), ("/a;x/", "/a/")]
+        {
+            assert_eq!(bare(path), read, "{path}");
         }
     }
 
@@ -153,7 +186,11 @@ mod tests {
         fn a_canonical_path_is_its_own_canonical_form(path in "/[a-z%0-9./;]{0,24}") {
             if let Ok(once) = canonical(&path) {
                 let twice = canonical(&once).map(Cow::into_owned);
-                proptest::prop_assert_eq!(twice, Ok(once.into_owned()));
+                proptest::prop_assert_eq!(twice, Ok(once.clone().into_owned()));
+                // Nor does another reader find anything else to refuse.
+                let bare = bare(&once).into_owned();
+                let read = canonical(&bare).map(Cow::into_owned);
+                proptest::prop_assert_eq!(read, Ok(bare));
             }
         }
     }
