@@ -97,6 +97,12 @@ fn decimal(value: &[u8]) -> bool {
     !value.starts_with(b"0") && value.iter().filter(|b| !b.is_ascii_digit()).eq([&b'.'])
 }
 
+/// A date, or one with a time behind it: `2024-11-22 10`.
+fn dated(value: &[u8]) -> bool {
+    let day = value.get(..10).filter(|day| day.get(4) == Some(&b'-') && day.get(7) == Some(&b'-'));
+    super::date(value) || day.is_some_and(super::date)
+}
+
 /// A number as it is dialled within a country. Not a date, a decimal nor a round number; where the trunk prefix may be
 /// missing, ten digits at least stand without it.
 fn national(value: &[u8], code: u32, trunk: Trunk) -> bool {
@@ -107,7 +113,7 @@ fn national(value: &[u8], code: u32, trunk: Trunk) -> bool {
     let rest = all.clone().skip(if led { plan.trunk.len() } else { 0 });
     let round = main.ends_with(b"000 000") || main.ends_with(b"00 00 00");
     let enough = led || trunk == Trunk::None || trunk == Trunk::Perhaps && all.count() >= 10;
-    closed(main) && !round && !decimal(main) && !super::date(main) && enough && plan.holds(rest)
+    closed(main) && !round && !decimal(main) && !dated(main) && enough && plan.holds(rest)
 }
 
 /// A number's digits with its country code, without what is dialled only within a country. `region`: the country whose
@@ -263,7 +269,7 @@ mod tests {
         table(phone_fr, &["01 23 45 67 89", "06.12.34.56.78"], &["1 23 45 67 89", "01 23 45 67"]);
         table(phone_es, &["612 345 678", "912345678"], &["112 345 678", "700 000 000"]);
         table(phone_br, &["(11) 91234-5678", "011 91234 5678"], &["(11) 1234"]);
-        table(phone_in, &["98765 43210", "09876543210"], &["02345 6789"]);
+        table(phone_in, &["98765 43210", "09876543210"], &["02345 6789", "2024-11-22 10"]);
         table(phone_jp, &["03-1234-5678", "090-1234-5678"], &["3-1234-5678"]);
         table(phone_dk, &["32 12 34 56"], &["12 34 56 78"]);
     }
