@@ -384,7 +384,7 @@ pub(super) fn path_prefix(text: &str) -> Result<(), Fault> {
         return Err(Fault::new("holds more than a path: `?` and `#` never match"));
     }
     if let Some((before, _)) = text.split_once('*') {
-        let whole = before.rsplit_once('/').map_or("", |(above, _)| above);
+        let whole = before.trim_end_matches('/');
         let whole = if whole.is_empty() { "/" } else { whole };
         return Err(Fault::new("holds a wildcard, and a path is compared as it is written")
             .help(format!("a prefix ends at a segment by itself: write `{whole}`")));
